@@ -1,0 +1,75 @@
+"""ganzoo: a zoo of generative adversarial networks to take, train, learn from, compare and deploy.
+
+Everything public is listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from ganzoo.errors import ConfigError, DataError, GanzooError, RunError, UsageError, WeightsError
+    from ganzoo.models.adversarial import AdversarialModel
+    from ganzoo.models.conditional import ConditionalGAN
+    from ganzoo.models.vanilla import VanillaGAN
+    from ganzoo.schema import Config
+    from ganzoo.serving.export import export
+    from ganzoo.training.run import Run, train
+    from ganzoo.zoo import card, config, list_models, load
+
+_MODULES = {
+    "AdversarialModel": "ganzoo.models.adversarial",
+    "ConditionalGAN": "ganzoo.models.conditional",
+    "Config": "ganzoo.schema",
+    "ConfigError": "ganzoo.errors",
+    "DataError": "ganzoo.errors",
+    "GanzooError": "ganzoo.errors",
+    "Run": "ganzoo.training.run",
+    "RunError": "ganzoo.errors",
+    "UsageError": "ganzoo.errors",
+    "VanillaGAN": "ganzoo.models.vanilla",
+    "WeightsError": "ganzoo.errors",
+    "card": "ganzoo.zoo",
+    "config": "ganzoo.zoo",
+    "export": "ganzoo.serving.export",
+    "list_models": "ganzoo.zoo",
+    "load": "ganzoo.zoo",
+    "train": "ganzoo.training.run",
+}
+
+__all__ = [
+    "AdversarialModel",
+    "ConditionalGAN",
+    "Config",
+    "ConfigError",
+    "DataError",
+    "GanzooError",
+    "Run",
+    "RunError",
+    "UsageError",
+    "VanillaGAN",
+    "WeightsError",
+    "__version__",
+    "card",
+    "config",
+    "export",
+    "list_models",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first asked for (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

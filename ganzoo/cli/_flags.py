@@ -1,0 +1,181 @@
+"""Flags as data: a command lists them in groups, absl-py parses them, `--help` prints them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from absl import flags as absl_flags
+
+from ganzoo.errors import UsageError, did_you_mean
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag of a command.
+
+    Attributes:
+      name: without dashes.
+      value: how `--help` writes its value (`N`, `NAME|FILE`); empty for a switch (`--name`, `--noname`).
+      help: one sentence, without the default.
+      convert: reads the text of a value; raises ValueError for a wrong one.
+      wanted: what a right value is, for the error message.
+      default: used when the flag is not given.
+      repeatable: the flag may be given several times and gives a list.
+    """
+
+    name: str
+    value: str
+    help: str
+    convert: Callable[[str], Any] = str
+    wanted: str = "a text"
+    default: Any = None
+    repeatable: bool = False
+
+
+Groups = Mapping[str, Sequence[Flag]]
+
+
+def text(name: str, value: str, help: str, default: str | None = None) -> Flag:
+    """A flag that takes any text but the empty one."""
+    return Flag(name, value, help, _not_empty, "a text that is not empty", default)
+
+
+def texts(name: str, value: str, help: str) -> Flag:
+    """A flag that may be repeated, and gives a list of texts."""
+    return Flag(name, value, help, _not_empty, "a text that is not empty", [], repeatable=True)
+
+
+def whole(name: str, help: str, *, at_least: int, default: int | None = None) -> Flag:
+    """A flag that takes a whole number, `at_least` or more."""
+    return Flag(name, "N", help, _at_least(at_least), f"a whole number of {at_least} or more", default)
+
+
+def wholes(name: str, value: str, help: str) -> Flag:
+    """A flag that takes whole numbers with commas between them: `3,3,7`."""
+    return Flag(name, value, help, _comma_separated, f"a list of whole numbers like {value}")
+
+
+def number(name: str, value: str, help: str, *, above: float, default: float | None = None) -> Flag:
+    """A flag that takes a finite number above a bound."""
+    return Flag(name, value, help, _above(above), f"a number above {above:g}", default)
+
+
+def switch(name: str, help: str, default: bool | None = False) -> Flag:
+    """A flag without a value: `--name` or `--noname`; None as its default tells "not given" from "no"."""
+    return Flag(name, "", help, absl_flags.BooleanParser().parse, "true or false", default)
+
+
+def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> SimpleNamespace:
+    """The values of all flags by name, and what is left as `arguments`.
+
+    Raises:
+      UsageError: an unknown flag, a wrong value, or more arguments than the command takes.
+    """
+    values = absl_flags.FlagValues()
+    values.set_gnu_getopt(True)
+    for flag in _all(groups):
+        _declare(flag, values)
+    try:
+        arguments = values(["ganzoo", *argv])[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        known = [f"--{flag.name}" for flag in _all(groups)]
+        raise UsageError(f"--{error.flagname}: unknown flag{did_you_mean('--' + error.flagname, known)}") from None
+    except (absl_flags.Error, ValueError) as error:
+        raise UsageError(_in_our_words(str(error))) from None
+    if len(arguments) > max_arguments:
+        raise UsageError(f"'{arguments[max_arguments]}': unexpected argument (a value follows its flag: --flag value)")
+    return SimpleNamespace(**values.flag_values_dict(), arguments=arguments)
+
+
+def describe(groups: Groups) -> str:
+    """The flags as `--help` shows them, group by group."""
+    column = max(len(_left(flag)) for flag in _all(groups)) + 2
+    lines = []
+    for title, members in groups.items():
+        lines += ["", f"{title}:"]
+        for flag in members:
+            told = flag.value and flag.default is not None and not flag.repeatable
+            sentence = f"{flag.help} (default: {flag.default})" if told else flag.help
+            lines += textwrap.wrap(
+                sentence, _WIDTH, initial_indent=_left(flag).ljust(column), subsequent_indent=" " * column
+            )
+    return "\n".join(lines[1:])
+
+
+class _Parser(absl_flags.ArgumentParser[Any]):
+    """absl's parser around a flag's own `convert`, with our words for what is wanted."""
+
+    def __init__(self, flag: Flag) -> None:
+        self._flag = flag
+
+    def parse(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            return argument
+        try:
+            return self._flag.convert(argument)
+        except ValueError:
+            raise ValueError(f"not {self._flag.wanted}") from None
+
+
+def _in_our_words(message: str) -> str:
+    """absl's message without its own turns of phrase."""
+    message = message.removeprefix("flag ")
+    if message.startswith("Missing value for flag "):
+        return f"{message.removeprefix('Missing value for flag ')}: its value is missing"
+    return message
+
+
+def _declare(flag: Flag, values: absl_flags.FlagValues) -> None:
+    parser = _Parser(flag)
+    serializer: absl_flags.ArgumentSerializer[Any] = absl_flags.ArgumentSerializer()
+    if flag.repeatable:
+        absl_flags.DEFINE_multi(parser, serializer, flag.name, flag.default, flag.help, flag_values=values)
+    else:
+        boolean = not flag.value
+        absl_flags.DEFINE(parser, flag.name, flag.default, flag.help, values, serializer, boolean=boolean)
+
+
+def _all(groups: Groups) -> list[Flag]:
+    return [flag for members in groups.values() for flag in members]
+
+
+def _left(flag: Flag) -> str:
+    if not flag.value:
+        return f"  --[no]{flag.name}"
+    return f"  --{flag.name} {flag.value}" + (" …" if flag.repeatable else "")
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _at_least(bound: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if value < bound:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _above(bound: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text)
+        if not bound < value < float("inf"):
+            raise ValueError
+        return value
+
+    return read
+
+
+def _comma_separated(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]

@@ -1,0 +1,153 @@
+"""Draw images (or points) with a model of the zoo or one that you have trained.
+
+Image i of a seed is always the same one, drawn alone or among others; each PNG carries what it was made from.
+"""
+
+from __future__ import annotations
+
+import io
+from itertools import cycle, islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import Answer, Command
+from ganzoo.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+IMAGES_A_CLASS = 10
+IMAGES_WITHOUT_CLASSES = 64
+POINTS = 1000
+
+FLAGS = {
+    "Model": (_flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run", "cgan_mnist"),),
+    "What to draw": (
+        _flags.whole("n", "how many (default: the number of labels, or 10 a class, or 64; 1000 points)", at_least=1),
+        _flags.wholes("labels", "3,3,7", "their classes, over again up to --n (default: all classes in turn)"),
+        _flags.whole("seed", "the same seed draws the same images", at_least=0, default=0),
+        _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
+    ),
+    "Where to": (
+        _flags.text(
+            "out",
+            "FILE.png|DIR/",
+            "a sheet, or a folder of single images (default: MODEL_SEED.png); points also FILE.csv",
+        ),
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Loads the model, draws, and writes the files."""
+    form = form_of(given.out)
+    _tensorflow.import_quietly()
+    from ganzoo.zoo import load
+
+    model = load(given.model)
+    points = len(model.generator.output_shape) == 2
+    if form == ("" if points else ".csv"):
+        raise UsageError(f"--out={given.out}: {model.name} writes FILE.png or {'FILE.csv' if points else 'DIR/'}")
+    labels = labels_of(given.labels, given.n, model.classes)
+    n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
+    drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
+    origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
+    out = Path(given.out or f"{model.name}_{given.seed}.png")
+    files = [write_one(out, drawn, labels, origin)] if form else write_each(out, drawn, labels, origin)
+    what = "points" if points else "images"
+    return Answer(
+        f"{model.name}: {n} {what} of seed {given.seed} are in {out}",
+        {
+            "model": model.name,
+            "n": n,
+            "seed": given.seed,
+            "truncation": given.truncation,
+            "labels": labels,
+            "files": [str(file) for file in files],
+        },
+    )
+
+
+def form_of(out: str | None) -> str:
+    """What --out asks for: `.png`, `.csv`, or the empty string for a folder.
+
+    Raises:
+      UsageError: another kind of file.
+    """
+    if out is None:
+        return ".png"
+    path = Path(out)
+    suffix = "" if out.endswith("/") or path.is_dir() else path.suffix.lower()
+    if suffix not in ("", ".png", ".csv"):
+        raise UsageError(f"--out={out}: not FILE.png, FILE.csv or DIR/")
+    return suffix
+
+
+def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int] | None:
+    """The label of each image: those that were asked for, or all classes, over again up to n; None without classes.
+
+    Raises:
+      UsageError: more labels than images.
+    """
+    if asked is None and classes == 0:
+        return None
+    turn = list(range(classes)) if asked is None else asked
+    n = n or (len(turn) if asked else IMAGES_A_CLASS * classes)
+    if asked and n < len(asked):
+        raise UsageError(f"--n={n}: fewer than the {len(asked)} labels of --labels (leave out --n)")
+    return list(islice(cycle(turn), n))
+
+
+def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> list[Path]:
+    """One PNG an image, named by its position."""
+    from ganzoo import images
+
+    files = []
+    for position, image in enumerate(drawn):
+        label = {"label": str(labels[position])} if labels else {}
+        files.append(folder / f"image_{position:06d}.png")
+        images.write_png(files[-1], image, {**origin, "position": str(position), **label})
+    return files
+
+
+def write_one(path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> Path:
+    """A sheet of images, a plot of points, or their numbers."""
+    from ganzoo import figures, images
+
+    metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
+    if labels:
+        metadata["labels"] = ",".join(map(str, labels))
+    if path.suffix.lower() == ".csv":
+        images.write_bytes(path, _csv(drawn))
+    elif drawn.ndim == 4:
+        images.write_png(path, figures.sheet(drawn), metadata)
+    else:
+        draw: Any = figures.histogram if drawn.shape[1] == 1 else figures.scatter
+        images.write_png(path, draw(drawn, title=origin["model"]), metadata)
+    return path
+
+
+def _csv(points: np.ndarray) -> bytes:
+    import numpy as np
+
+    text = io.StringIO()
+    header = ",".join(f"x{column}" for column in range(points.shape[1]))
+    # Nine digits are enough to read a float32 back exactly.
+    np.savetxt(text, points, fmt="%.9g", delimiter=",", header=header, comments="")
+    return text.getvalue().encode()
+
+
+COMMAND = Command(
+    name="generate",
+    about=__doc__,
+    usage="[--model NAME|RUN|FILE] [flags]",
+    flags=FLAGS,
+    work=work,
+)

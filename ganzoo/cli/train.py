@@ -1,0 +1,104 @@
+"""Train a model of the zoo, or your own config, on its data set or on your images.
+
+The work directory takes everything: log, samples, checkpoints, export. The same command again resumes it.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ganzoo import zoo
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import INTERRUPTED, Answer, Command
+from ganzoo.errors import UsageError
+
+FLAGS = {
+    "Model and data": (
+        _flags.text("model", "NAME|FILE", "a model of the zoo (`ganzoo models` lists them) or a YAML config"),
+        _flags.text("dataset", "NAME|folder:PATH", "train on this data set instead of the config's"),
+        _flags.text("data_dir", "DIR", "where TensorFlow Datasets keeps prepared data sets"),
+        _flags.switch("skip_broken", "leave out images that cannot be read instead of stopping at the first"),
+    ),
+    "Training": (
+        _flags.text("workdir", "DIR", "the run's directory (default: runs/NAME); an existing run is resumed"),
+        _flags.whole("steps", "steps to train: updates of the generator", at_least=1),
+        _flags.whole("batch_size", "images in a step, over all devices", at_least=1),
+        _flags.whole("seed", "of every random draw", at_least=0),
+        _flags.texts("set", "KEY=VALUE", "replace one value of the config, as in --set training.log_every=20"),
+    ),
+    "Looking closer": (
+        _flags.switch("dry_run", "print parameters, memory and time, and train nothing"),
+        _flags.switch("profile", "write a TensorBoard profile, and say when the run waits for its data"),
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Trains, or estimates what training would take."""
+    if given.model is None:
+        raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
+    changes = overrides(given)
+    zoo.config(given.model).override(changes)  # a slip of the pen is told at once, not after TensorFlow's start
+    _tensorflow.import_quietly()
+    if given.dry_run:
+        return _estimate(given, changes)
+    from ganzoo.training.run import train
+
+    run = train(
+        given.model,
+        workdir=given.workdir,
+        overrides=changes,
+        data_dir=given.data_dir,
+        skip_broken=given.skip_broken,
+        quiet=given.quiet,
+        profile=given.profile,
+    )
+    return Answer(run.summary(), run.to_dict(), code=0 if run.finished else INTERRUPTED)
+
+
+def _estimate(given: SimpleNamespace, changes: dict[str, Any]) -> Answer:
+    from ganzoo.training.estimate import estimate
+
+    costs = estimate(given.model, changes, data_dir=given.data_dir, skip_broken=given.skip_broken)
+    return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
+
+
+def overrides(given: SimpleNamespace) -> dict[str, Any]:
+    """The config's values that the flags replace, by dotted key.
+
+    Raises:
+      UsageError: a --set without '=', or a value that is given twice.
+    """
+    named = {
+        "dataset.name": ("--dataset", given.dataset),
+        "training.steps": ("--steps", given.steps),
+        "training.batch_size": ("--batch_size", given.batch_size),
+        "training.seed": ("--seed", given.seed),
+    }
+    asked = [(key, flag, value) for key, (flag, value) in named.items() if value is not None]
+    for setting in given.set:
+        key, equals, value = setting.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {setting}: no KEY=VALUE (for example --set training.steps=2000)")
+        asked.append((key, f"--set {setting}", value))
+    changes: dict[str, Any] = {}
+    for key, flag, value in asked:
+        if key in changes:
+            raise UsageError(f"{flag}: {key} is given twice (give it once)")
+        changes[key] = value
+    return changes
+
+
+COMMAND = Command(
+    name="train",
+    about=__doc__,
+    usage="--model NAME|FILE [flags]",
+    flags=FLAGS,
+    work=work,
+)

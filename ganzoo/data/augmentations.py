@@ -1,0 +1,43 @@
+"""Augmentations of the data pipeline: stateless, keyed by the seed and the example's place in the global stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ganzoo.data import draws
+from ganzoo.errors import ConfigError, did_you_mean
+
+# (images uint8 `[n, H, W, C]`, counters int64 `[n]`, seed) -> images of the same shape and dtype.
+Augmentation = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+
+_registry: dict[str, Augmentation] = {}
+
+
+def register(name: str) -> Callable[[Augmentation], Augmentation]:
+    """Decorator that makes an augmentation known by the name that `dataset.augment` lists."""
+
+    def keep(augmentation: Augmentation) -> Augmentation:
+        _registry[name] = augmentation
+        return augmentation
+
+    return keep
+
+
+def lookup(name: str) -> Augmentation:
+    """The augmentation of that name.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    if name not in _registry:
+        raise ConfigError(f"dataset.augment: unknown '{name}'{did_you_mean(name, _registry)}")
+    return _registry[name]
+
+
+@register("flip")
+def flip(images: tf.Tensor, counters: tf.Tensor, seed: int) -> tf.Tensor:
+    """Mirrors every other image, by the toss of a keyed coin, left to right."""
+    heads = draws.uniform(seed, "flip", counters, 1)[:, 0] < 0.5
+    return tf.where(heads[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.reverse(images, axis=[2]), images)

@@ -1,0 +1,138 @@
+"""`folder:PATH`: one's own images, of any format, mode and size; subfolders are classes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganzoo import images as pixels
+from ganzoo.data import store
+from ganzoo.data.source import Source, from_arrays, register
+from ganzoo.errors import DataError
+from ganzoo.schema import DatasetConfig
+
+SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp")
+
+# Files decoded ahead of the one that is being stored: bounds the memory.
+_CHUNK = 256
+
+_log = logging.getLogger(__name__)
+
+
+@register("folder:")
+def folder(dataset: DatasetConfig, *, skip_broken: bool, **_: Any) -> Source:
+    """Images below a folder, cropped to their central square and resized.
+
+    Where there are subfolders with images, each is a class, in sorted order, with all that lies below it; a flat folder
+    has no classes. Hidden files and folders are passed over. There are no splits: `train` and `all` mean everything.
+
+    Raises:
+      DataError: no such folder, no images in it, a broken one (unless `skip_broken`), or images beside class folders.
+    """
+    root = Path(dataset.name.removeprefix("folder:")).expanduser()
+    if dataset.split not in ("train", "all"):
+        raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
+    class_names, files = _listing(dataset.name, root)
+    prepared = store.prepare(
+        [str(root.resolve()), [[str(path.relative_to(root)), label, *_stamp(path)] for path, label in files]],
+        len(files),
+        (dataset.size, dataset.size, dataset.channels),
+        lambda: _decode_all(dataset, files, skip_broken),
+    )
+    if prepared.left_out:
+        if not skip_broken:  # prepared by an earlier run that left them out
+            _read(Path(prepared.left_out[0]), dataset)
+        _log.warning(
+            "%s: left out %d broken image(s): %s", dataset.name, len(prepared.left_out), _few(prepared.left_out)
+        )
+    return from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+
+
+def _listing(name: str, root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """The class names and the files with their labels (0 without classes), in sorted order."""
+    if not name.removeprefix("folder:"):
+        raise DataError("folder: no path given (--dataset folder:PATH)")
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{name}: {what} (check the path)")
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
+    flat = [path for path in entries if _is_image(path)]
+    classes = {path.name: _images_below(path) for path in entries if path.is_dir()}
+    filled = {label: files for label, files in classes.items() if files}
+    if not flat and not filled:
+        raise DataError(f"{name}: no images in it (looked for {' '.join(SUFFIXES)}, in subfolders too)")
+    if not filled:
+        return (), [(path, 0) for path in flat]
+    if flat:
+        raise DataError(
+            f"{name}: images both in it ({flat[0].name}) and in subfolders ({next(iter(filled))}/): subfolders are"
+            " classes, so move the images into one, or give the folder of one class"
+        )
+    if empty := sorted(classes.keys() - filled.keys()):
+        _log.warning("%s: no images in %s: no class is made of it", name, _few(tuple(empty)))
+    return tuple(filled), [(path, label) for label, files in enumerate(filled.values()) for path in files]
+
+
+def _images_below(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for path in (Path(parent, name) for name in files) if _is_image(path)]
+    return sorted(found)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _decode_all(dataset: DatasetConfig, files: list[tuple[Path, int]], skip_broken: bool) -> Iterator[store.Item]:
+    """Every image with its label, in order; a broken one gives its path, or stops it all.
+
+    Raises:
+      DataError: a broken image without `skip_broken`, or no whole one.
+    """
+
+    def decode(file: tuple[Path, int]) -> store.Item:
+        path, label = file
+        try:
+            return _read(path, dataset), label
+        except DataError:
+            if skip_broken:
+                return str(path)
+            raise
+
+    whole = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(files), _CHUNK):
+            for item in pool.map(decode, files[start : start + _CHUNK]):
+                whole += not isinstance(item, str)
+                yield item
+    if not whole:
+        raise DataError(f"{dataset.name}: all of its {len(files)} images are broken (check the first: {files[0][0]})")
+
+
+def _read(path: Path, dataset: DatasetConfig) -> np.ndarray:
+    try:
+        return pixels.read(path, size=dataset.size, channels=dataset.channels)
+    except DataError as error:
+        raise DataError(f"{error}, or leave such files out with --skip_broken") from error
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """The first ten names, and how many more there are."""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

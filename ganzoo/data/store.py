@@ -1,0 +1,138 @@
+"""Prepared images: decoded and resized once, then one uint8 array on disk that is read at random."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+# Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
+FORMAT = 1
+
+# An image (uint8 `[H, W, C]`) with its label, or the name of one that is left out.
+Item = tuple[np.ndarray, int] | str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` gives.
+
+    Attributes:
+      images: uint8 `[N, H, W, C]`; a read-only `np.memmap`, or an array in memory where the cache cannot be written.
+      labels: int32 `[N]`.
+      left_out: names of the images that were left out.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    left_out: tuple[str, ...]
+
+
+def cache_folder() -> Path:
+    """Where ganzoo keeps what it can make again: $GANZOO_CACHE, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo."""
+    if own := os.environ.get("GANZOO_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
+
+
+def prepare(key: Any, count: int, example_shape: tuple[int, int, int], items: Callable[[], Iterable[Item]]) -> Prepared:
+    """Images from the cache, or made now and kept there.
+
+    Args:
+      key: JSON-able; names the content wholly, so that other content has another key.
+      count: how many items there are, at least 1.
+      example_shape: `(H, W, C)` of every image.
+      items: makes the items anew at each call, in order; at least one of them is an image.
+
+    Raises:
+      whatever `items` raises; nothing is kept then.
+    """
+    identity = json.dumps([FORMAT, PIL.__version__, example_shape, key])
+    entry = cache_folder() / "prepared" / hashlib.sha256(identity.encode()).hexdigest()[:32]
+    if entry.is_dir():
+        try:
+            return _read(entry)
+        except (OSError, ValueError):  # damaged from outside: entries appear whole, by a rename
+            shutil.rmtree(entry, ignore_errors=True)
+    try:
+        _write(entry, count, example_shape, items())
+        return _read(entry)
+    except OSError as error:
+        logging.getLogger(__name__).warning(
+            "%s: cannot be written (%s): images are kept in memory and decoded again next time; set GANZOO_CACHE",
+            entry.parent,
+            error.strerror or error,
+        )
+        return _in_memory(count, example_shape, items())
+
+
+def _read(entry: Path) -> Prepared:
+    about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
+    labels = np.load(entry / "labels.npy")
+    images = np.load(entry / "images.npy", mmap_mode="r")
+    return Prepared(images, labels, tuple(about["left_out"]))
+
+
+def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> None:
+    """Writes an entry under a temporary name and renames it.
+
+    Images go through ordinary writes: a full disk is then an OSError, where a write into a map kills the process.
+    """
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
+    try:
+        left_out: list[str] = []
+        labels: list[int] = []
+        with (temporary / "images.npy").open("wb") as file:
+            _write_header(file, count, example_shape)
+            for image, label in _kept(items, left_out):
+                file.write(image.tobytes())
+                labels.append(label)
+            file.seek(0)
+            _write_header(file, len(labels), example_shape)
+            file.flush()
+            os.fsync(file.fileno())
+        np.save(temporary / "labels.npy", np.array(labels, np.int32))
+        (temporary / "about.json").write_text(json.dumps({"left_out": left_out}), encoding="utf-8")
+        try:
+            temporary.rename(entry)
+        except OSError:
+            if not entry.is_dir():  # else another process was quicker, with the same content
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_header(file: Any, count: int, example_shape: tuple[int, int, int]) -> None:
+    """A .npy header; numpy pads it so that its length does not depend on `count`."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *example_shape)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _in_memory(count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> Prepared:
+    images = np.empty((count, *example_shape), np.uint8)
+    left_out: list[str] = []
+    labels: list[int] = []
+    for image, label in _kept(items, left_out):
+        images[len(labels)] = image
+        labels.append(label)
+    return Prepared(images[: len(labels)], np.array(labels, np.int32), tuple(left_out))
+
+
+def _kept(items: Iterable[Item], left_out: list[str]) -> Iterator[tuple[np.ndarray, int]]:
+    """The images among the items; the names of the others are appended to `left_out`."""
+    for item in items:
+        if isinstance(item, str):
+            left_out.append(item)
+        else:
+            yield item

@@ -1,0 +1,47 @@
+"""Errors that a user can mend: each is one line that says what is wrong, where, and what to do.
+
+The command lines print them as they are and exit with code 2; in Python they are ordinary exceptions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GanzooError(Exception):
+    """Base of every error that ganzoo raises on purpose."""
+
+
+class UsageError(GanzooError, ValueError):
+    """A call or a command line that asks for something impossible (`n=0`, a label out of range)."""
+
+
+class ConfigError(GanzooError, ValueError):
+    """A config or an override that is not valid; the message starts with file and key."""
+
+
+class DataError(GanzooError, ValueError):
+    """A data set that is unknown, missing, empty or broken."""
+
+
+class WeightsError(GanzooError):
+    """Weights that are absent, damaged or made for other networks."""
+
+
+class RunError(GanzooError):
+    """A work directory that cannot be written, or that belongs to another config."""
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the closest valid name, or the list of them where none is close.
+
+    Args:
+      name: what was given.
+      valid: the names that would have been right.
+    """
+    options = sorted(set(valid))
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (known: {', '.join(options)})" if options else ""

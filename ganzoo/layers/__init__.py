@@ -1,0 +1,6 @@
+"""Layers that Keras lacks, and nothing else."""
+
+from ganzoo.layers.dropout import Dropout
+from ganzoo.layers.maxout import Maxout
+
+__all__ = ["Dropout", "Maxout"]

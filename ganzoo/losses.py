@@ -1,0 +1,84 @@
+"""Adversarial losses: logits in, one number an example out. Mathematics only.
+
+A loss is a class with `discriminator(real_logits, fake_logits, label_smoothing)` and `generator(fake_logits)`, each
+giving `[N]`, to be *minimised*; averaging over the global batch is the model's business. Register one with
+`@loss("name")`: nothing else is to be edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import tensorflow as tf
+
+from ganzoo.errors import ConfigError, did_you_mean
+
+
+class AdversarialLoss(Protocol):
+    """What every loss offers; logits and results are `[N]`, in the logits' own dtype."""
+
+    def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float) -> tf.Tensor: ...
+
+    def generator(self, fake_logits: tf.Tensor) -> tf.Tensor: ...
+
+
+LOSSES: dict[str, type[AdversarialLoss]] = {}
+
+
+def loss(name: str) -> Callable[[type], type]:
+    """Registers a loss class under the name that configs use."""
+
+    def register(cls: type) -> type:
+        LOSSES[name] = cls
+        return cls
+
+    return register
+
+
+def get(name: str) -> AdversarialLoss:
+    """The loss of that name.
+
+    Raises:
+      ConfigError: no loss has it.
+    """
+    if name not in LOSSES:
+        raise ConfigError(f"loss.name: unknown loss '{name}'{did_you_mean(name, LOSSES)}")
+    return LOSSES[name]()
+
+
+def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
+    """Binary cross-entropy of sigmoid(logits) against one target in [0, 1], stable for any logit.
+
+    `-t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x`, elementwise.
+    """
+    return tf.nn.softplus(logits) - target * logits
+
+
+@loss("minimax")
+class Minimax:
+    """The 2014 objective: the generator minimises `log(1 - D(G(z)))`, which saturates while the discriminator wins.
+
+    Source: Goodfellow et al. 2014, arXiv:1406.2661, eq. 1.
+    """
+
+    def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float) -> tf.Tensor:
+        """`-log D(x) - log(1 - D(G(z)))`; one-sided smoothing s makes the real target `1 - s` (arXiv:1606.03498)."""
+        return cross_entropy(real_logits, 1.0 - label_smoothing) + cross_entropy(fake_logits, 0.0)
+
+    def generator(self, fake_logits: tf.Tensor) -> tf.Tensor:
+        """`log(1 - D(G(z))) = -softplus(logit)`."""
+        return -tf.nn.softplus(fake_logits)
+
+
+@loss("non_saturating")
+class NonSaturating(Minimax):
+    """Minimax's discriminator; the generator maximises `log D(G(z))`: the same fixed point, stronger gradients early
+    on.
+
+    Source: Goodfellow et al. 2014, arXiv:1406.2661, section 3.
+    """
+
+    def generator(self, fake_logits: tf.Tensor) -> tf.Tensor:
+        """`-log D(G(z))`."""
+        return cross_entropy(fake_logits, 1.0)

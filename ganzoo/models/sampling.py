@@ -1,0 +1,58 @@
+"""Sampling as TensorFlow functions: what Python calls is what is exported, so the two cannot differ.
+
+Row i of a result depends on row i of the inputs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from ganzoo import images, randomness
+
+
+class Sampler(tf.Module):
+    """`generate`, `decode` and `latents` of one generator.
+
+    Args:
+      generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples in [-1, 1], or points.
+      latent_size: size of the latents.
+      prior: `normal` or `uniform`.
+      conditional: whether the generator takes labels.
+
+    The functions have fixed signatures; `labels` is there for conditional models only:
+      generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]
+      decode(latents float32 [N, latent_size], labels int32 [N]) -> the same
+      latents(seeds int32 [N, 2], truncation float32 [N]) -> float32 [N, latent_size]
+    """
+
+    def __init__(self, generator: keras.Model, latent_size: int, prior: str, conditional: bool) -> None:
+        super().__init__(name="sampler")
+        self.generator_variables = [variable.value for variable in generator.variables]
+        seeds = tf.TensorSpec([None, 2], tf.int32, "seeds")
+        truncation = tf.TensorSpec([None], tf.float32, "truncation")
+        labels = [tf.TensorSpec([None], tf.int32, "labels")] if conditional else []
+        floats = keras.config.floatx()
+
+        def draw(seeds: tf.Tensor, truncation: tf.Tensor) -> tf.Tensor:
+            drawn = randomness.latents_by_row(prior, seeds, latent_size)
+            return tf.cast(drawn * tf.cast(truncation, floats)[:, tf.newaxis], tf.float32)
+
+        def decode(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
+            examples = call(generator, tf.cast(latents, floats), labels, training=False)
+            return images.to_uint8(examples) if examples.shape.rank == 4 else tf.cast(examples, tf.float32)
+
+        def generate(seeds: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
+            return decode(draw(seeds, truncation), *labels)
+
+        latents = tf.TensorSpec([None, latent_size], tf.float32, "latents")
+        self.latents = tf.function(draw, input_signature=[seeds, truncation])
+        self.decode = tf.function(decode, input_signature=[latents, *labels])
+        self.generate = tf.function(generate, input_signature=[seeds, truncation, *labels])
+
+
+def call(network: keras.Model, examples: tf.Tensor, conditions: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:
+    """A network's output for latents or examples `[N, …]` and the labels, if it takes any."""
+    return network([examples, *conditions] if conditions else examples, training=training)

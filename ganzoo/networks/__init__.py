@@ -1,0 +1,1 @@
+"""Generators and discriminators: architecture only, plain arguments, no config."""

@@ -1,0 +1,155 @@
+"""DCGAN networks for square images of 28, 32, 64 … pixels.
+
+Source: Radford et al. 2016, arXiv:1511.06434. Kernels are 4x4 by default, because a kernel that the stride of 2
+divides leaves no checkerboard (Odena et al. 2016). A bias before a normalisation would have no gradient, so there is
+none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import keras
+from pydantic import Field
+
+from ganzoo.errors import ConfigError
+from ganzoo.layers import Dropout
+from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
+from ganzoo.networks.registry import discriminator, generator, inputs
+
+Width = Annotated[int, Field(ge=1, le=4096)]
+Kernel = Annotated[int, Field(ge=1, le=15)]
+Normalization = Literal["batch", "none"]
+LEAK = 0.2
+
+
+@generator("dcgan")
+def dcgan_generator(
+    latent_size: int,
+    example_shape: tuple[int, ...],
+    classes: int = 0,
+    conditioning: str | None = None,
+    *,
+    width: Width = 64,
+    kernel: Kernel = 4,
+    normalization: Normalization = "batch",
+) -> keras.Model:
+    """Dense to the smallest size, then transposed convolutions of stride 2 to the image.
+
+    Args:
+      latent_size: size of the latents.
+      example_shape: (side, side, channels); the side is 4, 5, 6 or 7 times a power of two.
+      classes: how many labels, 0 for none.
+      conditioning: see networks.conditioning.
+      width: channels before the last layer; each smaller size has twice as many.
+      kernel: side of the transposed convolutions.
+      normalization: after each layer but the last.
+
+    Returns:
+      latents `[N, latent_size]` (and labels int32 `[N]`) -> images `[N, side, side, channels]` in [-1, 1].
+    """
+    side, levels = _smallest_side(example_shape)
+    tensors = inputs((latent_size,), classes, "latents")
+    x = tensors[0]
+    if classes:
+        x = condition_latents(x, tensors[1], classes, conditioning or "concatenation")
+    channels = width * 2 ** (levels - 1)
+    normalised = normalization == "batch"
+    x = keras.layers.Dense(
+        side * side * channels, use_bias=not normalised, kernel_initializer=_initial(), name="start"
+    )(x)
+    x = keras.layers.Reshape((side, side, channels), name="start_image")(x)
+    x = keras.layers.ReLU(name="start_relu")(_normalise(x, normalization, "start_norm"))
+    for level in range(1, levels):
+        x = keras.layers.Conv2DTranspose(
+            channels // 2**level,
+            kernel,
+            2,
+            "same",
+            use_bias=not normalised,
+            kernel_initializer=_initial(),
+            name=f"up{level}",
+        )(x)
+        x = keras.layers.ReLU(name=f"up{level}_relu")(_normalise(x, normalization, f"up{level}_norm"))
+    x = keras.layers.Conv2DTranspose(
+        example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{levels}"
+    )(x)
+    x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
+    return keras.Model(tensors, x, name="generator")
+
+
+@discriminator("dcgan")
+def dcgan_discriminator(
+    example_shape: tuple[int, ...],
+    classes: int = 0,
+    conditioning: str | None = None,
+    *,
+    width: Width = 64,
+    kernel: Kernel = 4,
+    normalization: Normalization = "none",
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
+) -> keras.Model:
+    """Convolutions of stride 2 down to the smallest size, then one logit.
+
+    Args:
+      example_shape: (side, side, channels) as for the generator.
+      classes, conditioning: see networks.conditioning.
+      width: channels after the first layer; each smaller size has twice as many.
+      kernel: side of the convolutions.
+      normalization: after each convolution but the first.
+      dropout: share of activations dropped after each convolution.
+
+    Returns:
+      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
+    """
+    _, levels = _smallest_side(example_shape)
+    tensors = inputs(example_shape, classes, "images")
+    x = tensors[0]
+    if classes:
+        x = condition_examples(x, tensors[1], classes, conditioning or "concatenation")
+    for level in range(1, levels + 1):
+        normalised = normalization == "batch" and level > 1
+        x = keras.layers.Conv2D(
+            width * 2 ** (level - 1),
+            kernel,
+            2,
+            "same",
+            use_bias=not normalised,
+            kernel_initializer=_initial(),
+            name=f"down{level}",
+        )(x)
+        if normalised:
+            x = _normalise(x, normalization, f"down{level}_norm")
+        x = keras.layers.LeakyReLU(LEAK, name=f"down{level}_relu")(x)
+        if dropout:
+            x = Dropout(dropout, name=f"down{level}_dropout")(x)
+    x = keras.layers.Flatten(name="features")(x)
+    logits = keras.layers.Dense(1, kernel_initializer=_initial(), name="logits", dtype=keras.config.floatx())(x)
+    if classes:
+        logits = projected_logits(x, logits, tensors[1], classes, conditioning)
+    return keras.Model(tensors, logits, name="discriminator")
+
+
+def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
+    """(the side after all halvings, how many there are): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
+    if len(example_shape) != 3:
+        raise ConfigError("generator.network: dcgan makes images, and dataset.size is 0 (use network: mlp)")
+    side, levels = example_shape[0], 0
+    while side % 2 == 0 and side > 7:
+        side, levels = side // 2, levels + 1
+    if side > 7 or levels == 0:
+        raise ConfigError(
+            f"dataset.size: {example_shape[0]} does not suit network dcgan, which doubles 4 to 7 pixels "
+            "(use 28, 32, 48, 64, 128 …)"
+        )
+    return side, levels
+
+
+def _normalise(x: Any, normalization: str, name: str) -> Any:
+    if normalization == "none":
+        return x
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+
+
+def _initial() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(0.0, 0.02)

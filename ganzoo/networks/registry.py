@@ -1,0 +1,74 @@
+"""Names of networks -> the functions that build them.
+
+A network is a function in a module of this package, decorated with `@generator("name")` or `@discriminator("name")`;
+every module is imported on first use, so a new file is all it takes. Positional parameters come from the data and the
+latents, keyword-only ones are the network's own arguments, which a config may set.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+import ganzoo.networks
+from ganzoo.errors import ConfigError, did_you_mean
+
+Builder = Callable[..., keras.Model]
+
+_builders: dict[str, dict[str, Builder]] = {"generator": {}, "discriminator": {}}
+
+
+def generator(name: str) -> Callable[[Builder], Builder]:
+    """Registers `f(latent_size, example_shape, classes, conditioning, *, …) -> keras.Model`.
+
+    The model maps `[latents [N, latent_size]]`, with `labels int32 [N]` as second input where `classes > 0`, to `[N,
+    *example_shape]`.
+    """
+    return _register("generator", name)
+
+
+def discriminator(name: str) -> Callable[[Builder], Builder]:
+    """Registers `f(example_shape, classes, conditioning, *, …) -> keras.Model`.
+
+    The model maps `[examples [N, *example_shape]]`, with `labels int32 [N]` as second input where `classes > 0`, to
+    logits `[N, 1]`.
+    """
+    return _register("discriminator", name)
+
+
+def get(role: str, name: str) -> Builder:
+    """The builder of a network.
+
+    Args:
+      role: `generator` or `discriminator`.
+      name: as in a config.
+
+    Raises:
+      ConfigError: there is no network of that name.
+    """
+    for module in pkgutil.iter_modules(ganzoo.networks.__path__):
+        importlib.import_module(f"ganzoo.networks.{module.name}")
+    known = _builders[role]
+    if name not in known:
+        raise ConfigError(f"{role}.network: unknown network '{name}'{did_you_mean(name, known)}")
+    return known[name]
+
+
+def _register(role: str, name: str) -> Callable[[Builder], Builder]:
+    def register(builder: Builder) -> Builder:
+        _builders[role][name] = builder
+        return builder
+
+    return register
+
+
+def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
+    """The input tensors of a network: `[N, *shape]`, and labels int32 `[N]` where there are classes."""
+    tensors = [keras.Input(shape, name=name)]
+    if classes:
+        tensors.append(keras.Input((), dtype="int32", name="labels"))
+    return tensors

@@ -1,0 +1,127 @@
+"""Every random draw of training and sampling, keyed and stateless (Philox), so that nothing holds random state.
+
+A draw is a pure function of its key: (seed, purpose, counters). A draw for a batch is made for the *global* batch and
+each replica takes its own rows, so 1, 2 or 8 replicas, compiled or not, resumed or not, see the same numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_scope: contextvars.ContextVar[Any] = contextvars.ContextVar("ganzoo_randomness_scope", default=None)
+
+
+def key(seed: Any, purpose: str, *counters: Any) -> tf.Tensor:
+    """The key of one draw.
+
+    Args:
+      seed: integer scalar; the run's or the request's seed.
+      purpose: what is drawn ("latents"); different purposes never share numbers.
+      counters: integer scalars such as the step or the position.
+
+    Returns:
+      int32 `[2]`, for the samplers below.
+    """
+    folded = tf.stack([tf.cast(seed, tf.int32), tf.constant(zlib.crc32(purpose.encode()) & 0x7FFFFFFF, tf.int32)])
+    for counter in counters:
+        folded = fold(folded, counter)
+    return folded
+
+
+def fold(parent: tf.Tensor, counter: Any) -> tf.Tensor:
+    """A new key from a key int32 `[2]` and an integer scalar."""
+    return tf.random.fold_in(parent, tf.cast(counter, tf.int32), alg="philox")
+
+
+def normal(draw_key: tf.Tensor, shape: Any) -> tf.Tensor:
+    """Standard normal numbers of Keras's float type."""
+    return tf.random.stateless_normal(shape, draw_key, dtype=keras.config.floatx(), alg="philox")
+
+
+def uniform(draw_key: tf.Tensor, shape: Any, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
+    """Uniform numbers in `[low, high)` of Keras's float type."""
+    return tf.random.stateless_uniform(shape, draw_key, low, high, dtype=keras.config.floatx(), alg="philox")
+
+
+def latents(prior: str, draw_key: tf.Tensor, shape: Any) -> tf.Tensor:
+    """Latents of a prior: `normal` is N(0, 1), `uniform` is U(-1, 1)."""
+    return normal(draw_key, shape) if prior == "normal" else uniform(draw_key, shape, -1.0, 1.0)
+
+
+def latents_by_row(prior: str, seeds: tf.Tensor, size: int) -> tf.Tensor:
+    """Latents of which row i depends on `seeds[i]` alone, whatever the other rows are.
+
+    Args:
+      prior: `normal` or `uniform`.
+      seeds: int32 `[N, 2]`, pairs of (seed, position).
+      size: latent dimensions.
+
+    Returns:
+      `[N, size]` of Keras's float type.
+    """
+    return tf.map_fn(
+        lambda pair: latents(prior, key(pair[0], "sample", pair[1]), [size]),
+        seeds,
+        fn_output_signature=tf.TensorSpec([size], keras.config.floatx()),
+    )
+
+
+def rows_of_replica(draw: Callable[[Any], tf.Tensor], local_rows: Any) -> tf.Tensor:
+    """This replica's rows of a draw made for the global batch.
+
+    Args:
+      draw: rows -> tensor `[rows, …]`.
+      local_rows: how many rows this replica holds; every replica holds as many.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+        return draw(local_rows)
+    context = tf.distribute.get_replica_context()
+    assert context is not None, "draw inside strategy.run"
+    start = tf.cast(context.replica_id_in_sync_group, tf.int32) * local_rows
+    return draw(local_rows * replicas)[start : start + local_rows]
+
+
+@contextlib.contextmanager
+def scope(draw_key: tf.Tensor) -> Iterator[None]:
+    """Gives stochastic layers (`layers.Dropout`) called inside their key: one scope a network call."""
+    token = _scope.set(draw_key)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def layer_key(name: str) -> tf.Tensor:
+    """The key of the layer of that name in the current scope.
+
+    Raises:
+      RuntimeError: there is no scope: a stochastic layer was called for training outside of one.
+    """
+    current = _scope.get()
+    if current is None:
+        raise RuntimeError(f"layer '{name}' draws random numbers: call it inside `with randomness.scope(key):`")
+    return fold(current, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+@contextlib.contextmanager
+def reproducible_initialisation(seed: int) -> Iterator[None]:
+    """Networks built inside have the same initial weights for the same seed; the process's own generator is left as
+    it was.
+
+    Keras takes the seed of an unseeded initializer from Python's `random`.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

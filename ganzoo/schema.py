@@ -1,0 +1,391 @@
+"""The typed schema of a config: YAML in and out, overrides, one clear line for every mistake.
+
+A config is the whole truth about a model: rebuilding from it needs nothing else. Names of pluggable parts (networks,
+losses, penalties, data sets) are plain strings here and are checked where they are registered, so that adding one
+never edits this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+
+from ganzoo.errors import ConfigError, did_you_mean
+
+
+class Section(BaseModel):
+    """One mapping of a config: typed, immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class OpenSection(Section):
+    """A mapping that names a pluggable part and carries that part's own arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The part's own arguments, as written."""
+        return dict(self.model_extra or {})
+
+
+class Licence(Section):
+    data: str
+    weights: str
+
+
+class DatasetConfig(Section):
+    """Where examples come from and what the model sees of them.
+
+    `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `size` is the side of the square
+    images in pixels; point data has `size: 0` and as many `channels` as columns. `classes` is 0 for data without
+    labels.
+    """
+
+    name: str
+    split: str = "train"
+    size: int = Field(ge=0, le=1024)
+    channels: int = Field(ge=1, le=256)
+    classes: int = Field(default=0, ge=0)
+    augment: list[str] = Field(default_factory=list)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """`(H, W, C)` for images, `(columns,)` for points."""
+        return (self.size, self.size, self.channels) if self.size else (self.channels,)
+
+
+class LatentConfig(Section):
+    size: int = Field(ge=1, le=65536)
+    prior: Literal["normal", "uniform"] = "normal"
+
+
+class ModelConfig(Section):
+    scheme: Literal["vanilla", "conditional"]
+    latent: LatentConfig
+    conditioning: Literal["concatenation", "embedding", "projection"] | None = None
+
+
+class NetworkConfig(OpenSection):
+    network: str
+
+
+class LossConfig(Section):
+    name: str
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
+
+
+class PenaltyConfig(Section):
+    """A penalty on the discriminator, added to its loss at every `every`-th step (then `every` times as strong)."""
+
+    name: str
+    weight: float = Field(gt=0.0)
+    every: int = Field(default=1, ge=1)
+
+
+class OptimizerConfig(Section):
+    """One optimizer; only the fields of the named one may be given, the others stay null."""
+
+    name: Literal["adam", "sgd", "rmsprop"]
+    learning_rate: float = Field(gt=0.0)
+    beta_1: float | None = Field(default=None, ge=0.0, lt=1.0)
+    beta_2: float | None = Field(default=None, ge=0.0, lt=1.0)
+    momentum: float | None = Field(default=None, ge=0.0, lt=1.0)
+    nesterov: bool | None = None
+    rho: float | None = Field(default=None, ge=0.0, lt=1.0)
+    epsilon: float | None = Field(default=None, gt=0.0)
+
+    accepted: ClassVar[dict[str, frozenset[str]]] = {
+        "adam": frozenset({"beta_1", "beta_2", "epsilon"}),
+        "sgd": frozenset({"momentum", "nesterov"}),
+        "rmsprop": frozenset({"rho", "momentum", "epsilon"}),
+    }
+
+    @model_validator(mode="after")
+    def _only_its_own_fields(self) -> OptimizerConfig:
+        for key in self.arguments:
+            if key not in self.accepted[self.name]:
+                raise ValueError(
+                    f"{self.name} has no '{key}' (it takes: {', '.join(sorted(self.accepted[self.name]))})"
+                )
+        return self
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The fields that were given, beyond name and learning rate."""
+        return {k: v for k, v in self.model_dump(exclude={"name", "learning_rate"}).items() if v is not None}
+
+
+class OptimizersConfig(Section):
+    generator: OptimizerConfig
+    discriminator: OptimizerConfig
+
+
+class StopRule(Section):
+    """Stop once the discriminator's accuracy has stayed within 0.5 ± `band` for `steps` steps on end."""
+
+    name: Literal["discriminator_fooled"]
+    band: float = Field(default=0.05, gt=0.0, lt=0.5)
+    steps: int = Field(default=500, ge=1)
+
+
+class TrainingConfig(Section):
+    """A step is one generator update with its `critic_steps` discriminator updates; `batch_size` is global."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    critic_steps: int = Field(default=1, ge=1)
+    fresh_latents: bool = False
+    ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    log_every: int = Field(default=50, ge=1)
+    sample_every: int = Field(default=500, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    steps_per_execution: int = Field(default=10, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    stop_when: StopRule | None = None
+
+    @field_validator("stop_when", mode="before")
+    @classmethod
+    def _rule_by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class Config(Section):
+    """A whole model: data, networks, loss, optimizers, training. See `zoo_configs/` for examples."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
+    aliases: list[str] = Field(default_factory=list)
+    task: Literal["image_generation", "point_generation"]
+    summary: str
+    source: str
+    licence: Licence
+    dataset: DatasetConfig
+    model: ModelConfig
+    generator: NetworkConfig
+    discriminator: NetworkConfig
+    loss: LossConfig
+    penalties: list[PenaltyConfig] = Field(default_factory=list)
+    optimizer: OptimizersConfig
+    training: TrainingConfig
+
+    @model_validator(mode="after")
+    def _possible(self) -> Config:
+        if self.model.scheme == "conditional" and self.dataset.classes < 2:
+            raise ValueError("model.scheme: conditional needs dataset.classes of 2 or more (or use scheme: vanilla)")
+        if self.model.scheme == "conditional" and self.model.conditioning is None:
+            raise ValueError("model.conditioning: missing (one of concatenation, embedding, projection)")
+        if self.model.scheme == "vanilla" and self.model.conditioning is not None:
+            raise ValueError("model.conditioning: only for scheme: conditional (remove it, or change model.scheme)")
+        if (self.task == "point_generation") != (self.dataset.size == 0):
+            raise ValueError("dataset.size: 0 is for task: point_generation, and that task needs it")
+        return self
+
+    @property
+    def conditional(self) -> bool:
+        """Whether `generate` takes labels."""
+        return self.model.scheme == "conditional"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `parse` reads back to an equal config."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """The resolved config as YAML, keys in the schema's order."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+
+    def override(self, values: dict[str, Any]) -> Config:
+        """A new config with single values replaced.
+
+        Args:
+          values: dotted key -> value (`{"training.steps": 100}`); text is read as YAML (`"1e-4"` is a number).
+
+        Raises:
+          ConfigError: an unknown key, a wrong type, or an impossible mix, named as `--set KEY=VALUE`.
+        """
+        data = self.to_dict()
+        for key, value in values.items():
+            where = f"--set {key}={value}"
+            _check_path(Config, key, where)
+            parsed = read_scalar(value, where) if isinstance(value, str) else value
+            _assign(data, key.split("."), parsed, where)
+        given = ", ".join(f"--set {key}={value}" for key, value in values.items())
+        return parse(data, origin=given or self.name)
+
+
+def parse(data: Any, origin: str) -> Config:
+    """A validated config from plain data.
+
+    Args:
+      data: what YAML gave.
+      origin: named at the start of every message: a file, or the override that was asked for.
+
+    Raises:
+      ConfigError: with origin, key and the nearest valid name.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin}: not a config (a YAML mapping with the keys schema, name, dataset, … is wanted)")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_describe(error, Config)}") from None
+
+
+def check_arguments(function: Callable[..., Any], arguments: dict[str, Any], key: str) -> dict[str, Any]:
+    """Validates a pluggable part's own arguments against the keyword-only parameters of the function that builds it.
+
+    Args:
+      function: its keyword-only parameters and their annotations are the schema.
+      arguments: as the config gives them.
+      key: where they stand in the config (`generator`), for messages.
+
+    Returns:
+      The arguments, validated; those not given keep the function's defaults and are not in it.
+
+    Raises:
+      ConfigError: an unknown argument, a wrong type or a value out of range.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(function).parameters.values()
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], p.default) for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    section = create_model(function.__name__, __base__=Section, **fields)
+    try:
+        checked = section.model_validate(arguments)
+    except ValidationError as error:
+        raise ConfigError(f"{key}.{_describe(error, section)}") from None
+    return checked.model_dump(exclude_unset=True)
+
+
+def read_yaml(path: str | Path) -> Config:
+    """Reads and validates one YAML config.
+
+    Raises:
+      ConfigError: the file is absent, is not YAML, repeats a key or does not fit the schema.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a config ({error})") from None
+    return parse(load_yaml(text, str(path)), origin=str(path))
+
+
+def load_yaml(text: str, origin: str) -> Any:
+    """YAML to plain data, with `1e-4` read as a number and repeated keys refused."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
+
+
+def read_scalar(text: str, origin: str) -> Any:
+    """The value of an override: `1e-4` -> float, `true` -> bool, `[flip]` -> list, anything else as text."""
+    if text.startswith(("folder:", "csv:")):
+        return text
+    return load_yaml(text, origin)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's floats (PyYAML reads `1e-4` as text) and without repeated keys."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
+    """Sets a dotted key, making the mappings on its way (lists are addressed by position: `penalties.0.weight`)."""
+    node: Any = data
+    for i, key in enumerate(keys):
+        last = i == len(keys) - 1
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                raise ConfigError(f"{where}: {'.'.join(keys[:i])} has {len(node)} entries (0 to {len(node) - 1})")
+            index: Any = int(key)
+        else:
+            index = key
+        if last:
+            node[index] = value
+        else:
+            if isinstance(node, dict) and not isinstance(node.get(index), dict | list):
+                node[index] = {}
+            node = node[index]
+
+
+def _check_path(section: type[BaseModel], dotted: str, where: str) -> None:
+    """Refuses a dotted key that the schema does not have, naming the nearest one."""
+    keys = dotted.split(".")
+    for i, key in enumerate(keys):
+        names = _keys_of(section)
+        if key not in names:
+            if section.model_config.get("extra") == "allow":
+                return
+            prefix = "".join(f"{k}." for k in keys[:i])
+            raise ConfigError(f"{where}: unknown key{did_you_mean(prefix + key, [prefix + n for n in names])}")
+        inner = _section_of(names[key].annotation)
+        if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
+            return
+        section = inner
+
+
+def _keys_of(section: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The schema class inside an annotation (`StopRule | None`, `list[PenaltyConfig]`), if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_of(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _describe(error: ValidationError, root: type[BaseModel]) -> str:
+    """The first mistake of a validation, as `key: what is wrong`, and how many more there are."""
+    problems = error.errors()
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section = _section_at(root, first["loc"][:-1])
+        text = f"{key}: unknown key{did_you_mean(str(first['loc'][-1]), _keys_of(section))}"
+    elif first["type"] == "missing":
+        text = f"{key}: missing"
+    elif first["type"] == "value_error":
+        text = ": ".join(part for part in (key, str(first["ctx"]["error"])) if part)
+    else:
+        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"
+    more = len(problems) - 1
+    return f"{text} (and {more} more)" if more else text
+
+
+def _section_at(section: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in location:
+        if isinstance(part, str):
+            found = _section_of(_keys_of(section)[part].annotation)
+            assert found is not None, location
+            section = found
+    return section

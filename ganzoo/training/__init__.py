@@ -1,0 +1,1 @@
+"""A run: pipeline, fit, callbacks, checkpoints, resume."""

@@ -1,0 +1,117 @@
+"""What a run would cost: parameters, memory and time, from a few real steps and without writing anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.models.build import build
+from ganzoo.schema import Config
+from ganzoo.training.progress import clock
+from ganzoo.training.run import peak_memory_gib, resolve
+
+WARM_UP_EXECUTIONS = 2
+MEASURED_SECONDS = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """Attributes:
+    name: of the model.
+    generator_parameters, discriminator_parameters: trainable numbers.
+    examples: in the data set; None for an endless source.
+    steps: of the whole run.
+    first_step_seconds: until the first step is done, from the model on.
+    step_seconds: of one step, measured.
+    images_per_second: real examples a second.
+    training_seconds: of the whole run, first step included.
+    peak_memory_gib: of this process, having made the measured steps.
+    """
+
+    name: str
+    generator_parameters: int
+    discriminator_parameters: int
+    examples: int | None
+    steps: int
+    first_step_seconds: float
+    step_seconds: float
+    images_per_second: float
+    training_seconds: float
+    peak_memory_gib: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return dataclasses.asdict(self)
+
+    def describe(self) -> str:
+        """For people."""
+        examples = "endless" if self.examples is None else f"{self.examples:,} examples"
+        pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
+        rows = {
+            "parameters": f"generator {self.generator_parameters:,}, discriminator {self.discriminator_parameters:,}",
+            "data": examples,
+            "time": f"{clock(self.training_seconds)} for {self.steps:,} steps ({pace}, "
+            f"first step {self.first_step_seconds:.0f} s)",
+            "memory": f"{self.peak_memory_gib:.2f} GiB at its peak",
+        }
+        table = "\n".join(f"  {what:<12} {told}" for what, told in rows.items())
+        return f"{self.name}: nothing was written; a run would need about\n{table}"
+
+
+def estimate(
+    model: str | Path | Config,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    skip_broken: bool = False,
+) -> Estimate:
+    """Makes a few training steps and extrapolates.
+
+    Args:
+      model, overrides, data_dir, skip_broken: as in `ganzoo.train`.
+
+    Raises:
+      ConfigError, DataError: as in `ganzoo.train`.
+    """
+    config, source = resolve(model, overrides or {}, data_dir=data_dir, skip_broken=skip_broken)
+    built = build(config)
+    training = config.training
+    pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
+    began = time.monotonic()
+    batches = iter(pipeline.dataset())
+    built.steps_per_execution = 1
+    execute = built.make_train_function()
+    _wait(execute(batches))
+    first = time.monotonic() - began
+    for _ in range(WARM_UP_EXECUTIONS):
+        _wait(execute(batches))
+    built.steps_per_execution = training.steps_per_execution
+    before, began = built.step, time.monotonic()
+    while time.monotonic() - began < MEASURED_SECONDS:
+        _wait(execute(batches))
+    step_seconds = (time.monotonic() - began) / (built.step - before)
+    return Estimate(
+        name=config.name,
+        generator_parameters=_count(built.generator),
+        discriminator_parameters=_count(built.discriminator),
+        examples=source.length,
+        steps=training.steps,
+        first_step_seconds=first,
+        step_seconds=step_seconds,
+        images_per_second=training.batch_size / step_seconds,
+        training_seconds=first + step_seconds * training.steps,
+        peak_memory_gib=peak_memory_gib(),
+    )
+
+
+def _wait(logs: dict[str, Any]) -> None:
+    for value in logs.values():
+        value.numpy()
+
+
+def _count(network: Any) -> int:
+    return sum(int(variable.value.shape.num_elements()) for variable in network.trainable_variables)

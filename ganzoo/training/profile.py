@@ -1,0 +1,83 @@
+"""`--profile`: a TensorBoard profile of some steps, and whether the run waits for its input."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.progress import ProgressBar
+
+SKIPPED_EXECUTIONS = 2
+PROFILED_EXECUTIONS = 4
+INPUT_BATCHES = 200
+INPUT_SECONDS = 3.0
+INPUT_BOUND_SHARE = 0.8
+
+
+class Profile(keras.callbacks.Callback):
+    """Profiles a few executions after the first ones, then compares the speed of the input alone with that of training.
+
+    The pipeline runs ahead of the steps, so a run is input-bound where making a batch takes at least 80% of a step's
+    time.
+
+    Args:
+      run: its `tensorboard/` gets the profile, its log the verdict.
+      pipeline: the run's input.
+      bar: told the verdict.
+    """
+
+    def __init__(self, run: RunDirectory, pipeline: Pipeline, bar: ProgressBar) -> None:
+        super().__init__()
+        self.run = run
+        self.pipeline = pipeline
+        self.bar = bar
+        self.executions = 0
+        self.steps = 0
+        self.began = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.executions += 1  # the logs have been read by now, so the execution is over
+        if self.executions == SKIPPED_EXECUTIONS:
+            tf.profiler.experimental.start(str(self.run.tensorboard))
+            self.steps, self.began = self.model.step, time.monotonic()
+        elif self.executions == SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS:
+            step_seconds = (time.monotonic() - self.began) / (self.model.step - self.steps)
+            tf.profiler.experimental.stop()
+            self._report(step_seconds)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if SKIPPED_EXECUTIONS <= self.executions < SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS:
+            tf.profiler.experimental.stop()
+            self.bar.note("profile: the run was too short for it; use more --steps")
+
+    def _report(self, step_seconds: float) -> None:
+        share = input_seconds(self.pipeline) * self.model.critic_steps / step_seconds
+        bound = share >= INPUT_BOUND_SHARE
+        verdict = (
+            "input-bound: cache the data set or take fewer augmentations"
+            if bound
+            else "not input-bound: the networks set the pace"
+        )
+        self.bar.note(
+            f"profile: the input of a step takes {100 * share:.0f}% of its time ({verdict}); "
+            f"see it with: tensorboard --logdir {self.run.tensorboard} (needs tensorboard-plugin-profile)"
+        )
+        self.run.log(
+            {"step": self.model.step, "event": "profile", "input_share": round(share, 4), "input_bound": bound}
+        )
+
+
+def input_seconds(pipeline: Pipeline) -> float:
+    """Seconds that the pipeline needs for one batch when nothing else runs."""
+    batches = iter(pipeline.dataset())
+    next(batches)
+    began, count = time.monotonic(), 0
+    while count < INPUT_BATCHES and time.monotonic() - began < INPUT_SECONDS:
+        next(batches)
+        count += 1
+    return (time.monotonic() - began) / count

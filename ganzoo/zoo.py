@@ -1,0 +1,160 @@
+"""The zoo: a name -> its config, its card, its weights; and `load`, which makes a model of them.
+
+Nothing here imports TensorFlow before `load` builds a model.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
+from ganzoo.schema import Config, read_yaml
+
+if TYPE_CHECKING:
+    from ganzoo.evaluation.card import Card
+    from ganzoo.models.adversarial import AdversarialModel
+
+CONFIG_FILE = "config.yaml"
+
+
+def directory() -> Path:
+    """Where the zoo's configs are: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "zoo_configs"
+    return inside if inside.is_dir() else package.parent / "zoo_configs"
+
+
+def list_models(task: str | None = None, pretrained: bool | None = None) -> list[str]:
+    """Names of the zoo's models, sorted.
+
+    Args:
+      task: only those of this task (`image_generation`, …).
+      pretrained: only those with (True) or without (False) weights.
+    """
+    return [
+        name
+        for name, config in _configs().items()
+        if (task is None or config.task == task) and (pretrained is None or has_weights(name) == pretrained)
+    ]
+
+
+def config(name: str | Path) -> Config:
+    """The config of a zoo model, by name or alias; of a YAML file; or of a run directory.
+
+    Raises:
+      ConfigError: there is no such model or file, or it does not fit the schema.
+    """
+    text = str(name)
+    known = _names()
+    if text in known:
+        return _configs()[known[text]]
+    path = Path(text)
+    if path.is_dir():
+        if not (path / CONFIG_FILE).is_file():
+            raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
+        return read_yaml(path / CONFIG_FILE)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return read_yaml(path)
+    raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")
+
+
+def card(name: str) -> Card:
+    """The card of a zoo model, which prints as Markdown.
+
+    Raises:
+      ConfigError: the model is unknown, or it has no card.
+    """
+    from ganzoo.evaluation.card import read_card
+
+    path = directory() / "cards" / f"{config(name).name}.yaml"
+    if not path.is_file():
+        raise ConfigError(
+            f"{config(name).name}: has no card (only trained models have one: ganzoo.list_models(pretrained=True))"
+        )
+    return read_card(path)
+
+
+def has_weights(name: str) -> bool:
+    """Whether the zoo ships trained weights for a model."""
+    return _weights_path(config(name).name).is_file()
+
+
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> AdversarialModel:
+    """A model, ready to draw from.
+
+    Args:
+      model: a zoo name, a run directory, or a YAML file.
+      weights: `pretrained` (the zoo's or the run's), `random` (fresh ones), or the path of a `.safetensors` file.
+      step: of a run: `last`, or the number of a step that has a checkpoint.
+
+    Returns:
+      A keras.Model subclass whose generator holds the trained moving average.
+
+    Raises:
+      ConfigError: the model is unknown.
+      WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
+      UsageError: `step` for something that is not a run.
+    """
+    resolved = config(model)
+    is_run = Path(model).is_dir() and str(model) not in _names()
+    if not is_run and step != "last":
+        raise UsageError(f"step={step!r}: only a run directory has steps, and '{model}' is none")
+    if str(weights) == "random":
+        return _build(resolved)
+    if str(weights) != "pretrained":
+        return _with_file(resolved, Path(weights), None)
+    if is_run:
+        return _load_run(resolved, Path(model), step)
+    if not (str(model) in _names() and has_weights(str(model))):
+        raise _no_weights(resolved.name, str(model))
+    return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
+
+
+def _no_weights(name: str, model: str) -> WeightsError:
+    trained = ", ".join(list_models(pretrained=True))
+    return WeightsError(
+        f"{name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
+        f"ask for weights='random', or take one that has them ({trained})"
+    )
+
+
+def _build(resolved: Config) -> AdversarialModel:
+    from ganzoo.models.build import build
+
+    return build(resolved)
+
+
+def _with_file(resolved: Config, path: Path, sha256: str | None) -> AdversarialModel:
+    from ganzoo import weights as files
+
+    arrays = files.read(path, sha256)
+    model = _build(resolved)
+    files.place(arrays, model.weights_to_ship(), str(path))
+    model.adopt_generator()
+    return model
+
+
+def _load_run(resolved: Config, run: Path, step: str | int) -> AdversarialModel:
+    from ganzoo.training.checkpoints import Checkpoints
+
+    model = _build(resolved)
+    restored = Checkpoints(run / "checkpoints").restore(model, step)
+    if restored is None:
+        raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")
+    return model
+
+
+def _weights_path(name: str) -> Path:
+    return directory() / "weights" / f"{name}.safetensors"
+
+
+@cache
+def _configs() -> dict[str, Config]:
+    return {path.stem: read_yaml(path) for path in sorted(directory().glob("*.yaml"))}
+
+
+def _names() -> dict[str, str]:
+    """Every name and alias -> the name."""
+    return {alias: name for name, config in _configs().items() for alias in (name, *config.aliases)}

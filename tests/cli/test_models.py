@@ -1,0 +1,80 @@
+"""`ganzoo models`: the list, one config, wrong use."""
+
+import json
+
+import pytest
+import yaml
+
+import ganzoo
+from ganzoo import zoo
+from ganzoo.cli.models import main, table
+
+
+def test_table_is_aligned_and_cut_at_the_width():
+    row = {"name": "gan", "task": "points", "scheme": "vanilla", "weights": True, "summary": "Eight Gaussians"}
+    assert table([row], 80).splitlines() == [
+        "NAME  TASK    SCHEME   WEIGHTS  SUMMARY",
+        "gan   points  vanilla  yes      Eight Gaussians",
+    ]
+    assert table([row | {"weights": False}], 40).splitlines()[1] == "gan   points  vanilla  no       Eight G…"
+    assert table([row], 38).splitlines()[1] == "gan   points  vanilla  yes      Eight…"
+
+
+def test_the_list(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", *ganzoo.list_models()]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_list_as_json(capsys):
+    assert main(["--json", "--task", "point_generation"]) == 0
+    (ring,) = (row for row in json.loads(capsys.readouterr().out) if row["name"] == "gan_ring")
+    config = ganzoo.config("gan_ring")
+    assert ring == {
+        "name": "gan_ring",
+        "task": "point_generation",
+        "scheme": "vanilla",
+        "weights": zoo.has_weights("gan_ring"),
+        "summary": config.summary,
+    }
+
+
+@pytest.mark.parametrize(("flag", "pretrained"), [("--pretrained", True), ("--nopretrained", False)])
+def test_pretrained(flag, pretrained, capsys):
+    assert main([flag, "--quiet"]) == 0
+    assert capsys.readouterr().out.split() == ganzoo.list_models(pretrained=pretrained)
+
+
+@pytest.mark.parametrize("argv", [["cgan"], ["--model", "cgan"], ["cgan", "--quiet"]])
+def test_one_config(argv, capsys):
+    assert main(argv) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "cgan_mnist"
+
+
+def test_one_config_as_json(capsys):
+    assert main(["cgan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == ganzoo.config("cgan_mnist").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--task image", "--task=image: no model has this task (known: image_generation, point_generation)"),
+        ("--task image_generatoin", "no model has this task (did you mean 'image_generation'?)"),
+        ("cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
+        ("--card", "--card: of which model? For example: ganzoo models cgan --card"),
+        ("cgan --pretrained", "--task and --pretrained are for the list, not for one model (cgan)"),
+        ("cgan --model gan_ring", "--model=gan_ring: 'cgan' is asked for as well (one at a time)"),
+        ("cgan gan_ring", "'gan_ring': unexpected argument"),
+        ("gan_ring --card", "gan_ring: has no card"),
+    ],
+)
+def test_wrong_use(argv, message, capsys):
+    assert main(argv.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganzoo models: ")
+    assert message in err
+    assert err.count("\n") == 1

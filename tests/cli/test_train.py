@@ -1,0 +1,105 @@
+"""`ganzoo train`: from flags to one call, and what it says afterwards."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from ganzoo.cli.train import main
+
+
+@dataclass
+class Run:
+    finished: bool = True
+
+    def summary(self):
+        return "all of it is in runs/fake"
+
+    def to_dict(self):
+        return {"workdir": "runs/fake"}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The calls of `train`, which trains nothing."""
+    asked = []
+    monkeypatch.setattr("ganzoo.training.run.train", lambda model, **given: asked.append((model, given)) or Run())
+    return asked
+
+
+def test_defaults(calls, capsys):
+    assert main(["--model", "cgan"]) == 0
+    assert calls == [
+        (
+            "cgan",
+            {
+                "workdir": None,
+                "overrides": {},
+                "data_dir": None,
+                "skip_broken": False,
+                "quiet": False,
+                "profile": False,
+            },
+        )
+    ]
+    assert capsys.readouterr().out == "all of it is in runs/fake\n"
+
+
+def test_flags_become_arguments(calls, capsys):
+    argv = "--model cgan --dataset folder:a --data_dir b --workdir c --steps 5 --batch_size 6 --seed 7 --skip_broken"
+    argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
+    assert main(argv.split()) == 0
+    ((model, given),) = calls
+    assert model == "cgan"
+    assert given == {
+        "workdir": "c",
+        "overrides": {
+            "dataset.name": "folder:a",
+            "training.steps": 5,
+            "training.batch_size": 6,
+            "training.seed": 7,
+            "optimizer.generator.learning_rate": "1e-4",
+            "dataset.augment": "[flip]",
+        },
+        "data_dir": "b",
+        "skip_broken": True,
+        "quiet": True,
+        "profile": True,
+    }
+    assert json.loads(capsys.readouterr().out) == {"workdir": "runs/fake"}
+
+
+def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
+    monkeypatch.setattr("ganzoo.training.run.train", lambda model, **given: Run(finished=False))
+    assert main(["--model", "cgan"]) == 130
+    assert capsys.readouterr() == ("all of it is in runs/fake\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("", "--model is missing: for example --model cgan (`ganzoo models` lists what there is)"),
+        ("--model cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
+        ("--model absent.yaml", "absent.yaml: cannot be read as a config"),
+        ("cgan", "'cgan': unexpected argument"),
+        ("--model cgan --step 5", "--step: unknown flag (did you mean '--steps'?)"),
+        ("--model cgan --steps 0", "--steps=0: not a whole number of 1 or more"),
+        ("--model cgan --steps 1e3", "--steps=1e3: not a whole number of 1 or more"),
+        ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
+        ("--model cgan --seed -1", "--seed=-1: not a whole number of 0 or more"),
+        ("--model cgan --dataset=", "--dataset=: not a text that is not empty"),
+        ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
+        ("--model cgan --set =5", "--set =5: no KEY=VALUE"),
+        ("--model cgan --set trainig.steps=5", "unknown key (did you mean 'training"),
+        ("--model cgan --set training.steps=few", "training.steps"),
+        ("--model cgan --steps 5 --set training.steps=6", "--set training.steps=6: training.steps is given twice"),
+        ("--model cgan --set a.b=1 --set a.b=2", "--set a.b=2: a.b is given twice (give it once)"),
+    ],
+)
+def test_wrong_use(argv, message, capsys):
+    assert main(argv.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganzoo train: ")
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,0 +1,66 @@
+"""The quick look whether a download has a chance."""
+
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from ganzoo.data import network
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server():
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if "good" in self.path else 403)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_what_answers_is_reachable(server):
+    assert network.unreachable(f"http://{server}/good") is None
+    assert network.unreachable(f"http://{server}/bad") == "127.0.0.1 answers with HTTP status 403"
+
+
+def test_the_proxy_of_the_environment_is_asked(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://{server}")
+    assert network.unreachable("http://data.invalid/good") is None
+    assert network.unreachable("http://data.invalid/bad") == "data.invalid answers with HTTP status 403"
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    assert str(network.unreachable("http://data.invalid/good")).startswith("no connection to proxy.invalid:3128: ")
+
+
+def test_a_refused_connection_is_told_in_the_words_of_the_system():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
+        port = taken.getsockname()[1]
+        reason = network.unreachable(f"http://127.0.0.1:{port}/")
+    assert reason == f"no connection to 127.0.0.1:{port}: Connection refused"
+
+
+def test_name_servers_that_hang_do_not_hang_us(monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(socket, "create_connection", lambda *_: released.wait(30))
+    started = time.perf_counter()
+    reason = network.unreachable("https://data.invalid/")
+    assert time.perf_counter() - started < 1.6
+    assert reason == "no connection to data.invalid:443: no answer"
+    released.set()

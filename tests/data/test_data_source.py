@@ -1,0 +1,65 @@
+"""From a data set's name to a source, and every way in which that fails."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo.data import source as source_module
+from ganzoo.data.source import from_arrays, open_source
+from ganzoo.errors import DataError
+from ganzoo.schema import DatasetConfig
+
+
+def config(name: str, **values) -> DatasetConfig:
+    return DatasetConfig(**{"name": name, "size": 28, "channels": 1, **values})
+
+
+def test_arrays_in_memory_and_on_disk_give_the_same(tmp_path, monkeypatch):
+    images = np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3)
+    np.save(tmp_path / "images.npy", images)
+    monkeypatch.setattr(source_module, "IN_MEMORY_BYTES", 40)
+    on_disk = from_arrays("disk", np.load(tmp_path / "images.npy", mmap_mode="r"), np.arange(4), tuple("abcd"))
+    in_memory = from_arrays("memory", images, np.arange(4), tuple("abcd"))
+    for source in (on_disk, in_memory):
+        assert (source.length, source.example_shape, source.class_names) == (4, (2, 2, 3), tuple("abcd"))
+        batch = next(iter(tf.data.Dataset.from_tensors(tf.constant([3, 0, 3], tf.int64)).map(source.fetch)))
+        np.testing.assert_array_equal(batch["images"], images[[3, 0, 3]])
+        assert batch["images"].shape == (3, 2, 2, 3)
+        assert batch["labels"].numpy().tolist() == [3, 0, 3]
+        assert batch["labels"].dtype == tf.int32
+    traced = tf.function(on_disk.fetch).get_concrete_function(tf.TensorSpec([5], tf.int64))
+    assert traced.output_shapes["images"] == (5, 2, 2, 3)
+
+
+def test_without_class_names_there_are_no_labels():
+    assert from_arrays("x", np.zeros((2, 3), np.float32)).fetch(tf.constant([1], tf.int64)).keys() == {"images"}
+
+
+def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
+    assert len(open_source(config("mnist_5k", classes=0)).class_names) == 10
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (config("minst_5k"), "dataset.name: unknown data set 'minst_5k' (did you mean 'mnist_5k'?)"),
+        (config("fasion_mnist"), "dataset.name: unknown data set 'fasion_mnist' (did you mean 'fashion_mnist'?)"),
+        (config("zzzqqq"), "dataset.name: unknown data set 'zzzqqq' (known: digits, folder:PATH, gaussian, grid, "),
+        (config("folder"), "dataset.name: unknown data set 'folder' (did you mean 'folder:PATH'?)"),
+        (config("mnist_5k", classes=7), "dataset.classes: 7, but mnist_5k has 10 classes (--set dataset.classes=10)"),
+        (
+            config("gaussian", size=0, classes=2),
+            "dataset.classes: 2, but gaussian has no labels (--set dataset.classes=0)",
+        ),
+        (config("mnist_5k", channels=2), "dataset.channels: 2, but images have 1 or 3 (--set dataset.channels=1)"),
+        (config("mnist_5k", size=0), "dataset.size: 0, but mnist_5k has images (use an image_generation model)"),
+        (config("ring"), "dataset.size: 28, but ring makes points (use a point_generation model)"),
+        (config("ring", size=0), "dataset.channels: 1, but ring has 2 columns (--set dataset.channels=2)"),
+        (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_line(dataset, message):
+    with pytest.raises(DataError) as caught:
+        open_source(dataset)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

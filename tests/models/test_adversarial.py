@@ -1,0 +1,254 @@
+"""The training step against an independent one in NumPy, and what `generate` promises."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo import randomness, zoo
+from ganzoo.errors import ConfigError, UsageError
+from ganzoo.models.build import build
+from ganzoo.models.conditional import ConditionalGAN
+from ganzoo.models.vanilla import VanillaGAN
+
+SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps_per_execution": 1}
+
+
+def linear_gan(**compile_arguments):
+    """G(z) = a z + b and D(x) = w x + c on numbers, with plain gradient descent: a step can be worked out by hand."""
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="g")])
+    discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="d")])
+    generator.set_weights([np.array([[0.5]]), np.array([0.1])])
+    discriminator.set_weights([np.array([[0.8]]), np.array([-0.2])])
+    model = VanillaGAN(generator, discriminator, 1, ema_decay=0.9, seed=3)
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), **compile_arguments)
+    return model
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def latents_of(step, draw, rows):
+    key = randomness.fold(randomness.key(3, "train", step), 1000 + draw)
+    return randomness.latents("normal", key, [rows, 1]).numpy().astype(np.float64)
+
+
+def by_hand(batches, steps, *, critic_steps, fresh_latents, saturating, r1=0.0, smoothing=0.0):
+    """The same training in NumPy, with derivatives worked out on paper."""
+    a, b, w, c = 0.5, 0.1, 0.8, -0.2
+    average = [a, b]
+    for step in range(steps):
+        for k in range(critic_steps):
+            x = batches[step * critic_steps + k].astype(np.float64)
+            z = latents_of(step, k, len(x))
+            fake = a * z + b
+            real_slope = sigmoid(w * x + c) - (1.0 - smoothing)  # of the cross-entropy by the logit
+            fake_slope = sigmoid(w * fake + c)
+            # R1 of a linear D is w squared over two
+            slope_w = np.mean(real_slope * x + fake_slope * fake) + r1 * w
+            w, c = w - 0.2 * slope_w, c - 0.2 * np.mean(real_slope + fake_slope)
+        if fresh_latents:
+            z = latents_of(step, critic_steps, len(x))
+        probability = sigmoid(w * (a * z + b) + c)
+        slope = -probability if saturating else probability - 1.0
+        a, b = a - 0.1 * np.mean(slope * w * z), b - 0.1 * np.mean(slope * w)
+        decay = min(0.9, (1 + step) / (10 + step))
+        average = [new + decay * (old - new) for old, new in zip(average, (a, b), strict=True)]
+    return np.array([a, b, w, c, *average])
+
+
+@pytest.mark.parametrize("critic_steps", [1, 3])
+@pytest.mark.parametrize("fresh_latents", [False, True])
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
+def test_three_steps_equal_those_worked_out_by_hand(critic_steps, fresh_latents, loss):
+    batches = np.random.default_rng(0).normal(2.0, 0.5, (3 * critic_steps, 16, 1)).astype(np.float32)
+    model = linear_gan(
+        loss=loss,
+        critic_steps=critic_steps,
+        fresh_latents=fresh_latents,
+        penalties=[("r1", 0.3, 1)],
+        label_smoothing=0.1,
+    )
+    model.fit(tf.data.Dataset.from_tensor_slices(batches), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0)
+    expected = by_hand(
+        batches,
+        3,
+        critic_steps=critic_steps,
+        fresh_latents=fresh_latents,
+        saturating=loss == "minimax",
+        r1=0.3,
+        smoothing=0.1,
+    )
+    parts = (model.generator, model.discriminator, model.generator_ema)
+    actual = np.concatenate([np.ravel(w) for network in parts for w in network.get_weights()])
+    np.testing.assert_allclose(actual, expected, rtol=2e-5)
+    assert model.step == 3
+
+
+def test_a_penalty_every_second_step_counts_twice_and_starts_at_step_0():
+    batches = np.zeros((2, 4, 1), np.float32)
+    model = linear_gan(penalties=[("r1", 0.3, 2)])
+    dataset = tf.data.Dataset.from_tensor_slices(batches)
+    history = model.fit(dataset, epochs=2, steps_per_epoch=1, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(history["r1"], [2 * 0.3 * 0.8**2 / 2, 0.0], rtol=1e-6)
+
+
+def test_accuracy_and_losses_that_are_logged():
+    model = linear_gan()
+    x = np.full((4, 1), 10.0, np.float32)  # logit 7.8: seen as real
+    z = latents_of(0, 0, 4)
+    fake_logits = 0.8 * (0.5 * z + 0.1) - 0.2
+    history = model.fit(tf.data.Dataset.from_tensors(x), epochs=1, verbose=0, shuffle=False).history
+    assert history["discriminator_accuracy"][0] == pytest.approx(0.5 + 0.5 * np.mean(fake_logits < 0))
+    expected = np.mean(np.log1p(np.exp(-7.8)) + np.log1p(np.exp(fake_logits)))
+    assert history["discriminator_loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 4])
+def test_steps_per_execution_changes_nothing(steps_per_execution):
+    batches = np.random.default_rng(0).normal(size=(8, 4, 1)).astype(np.float32)
+    model = linear_gan(steps_per_execution=steps_per_execution)
+    model.fit(tf.data.Dataset.from_tensor_slices(batches), steps_per_epoch=8, epochs=1, shuffle=False, verbose=0)
+    expected = by_hand(batches, 8, critic_steps=1, fresh_latents=False, saturating=False)
+    np.testing.assert_allclose(np.ravel(model.generator.get_weights()[0]), expected[:1], rtol=1e-4)
+    assert model.step == 8
+
+
+def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
+    labels = np.arange(8) % 10
+    states = []
+    for batch in ((images, labels), {"images": images, "labels": labels}):
+        model = build(zoo.config("cgan").override(SMALL))
+        assert isinstance(model, ConditionalGAN)
+        model.fit(tf.data.Dataset.from_tensors(batch), epochs=1, shuffle=False, verbose=0)
+        states.append({name: v.numpy() for name, v in model.state().items()})
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(value, states[1][name], err_msg=name)
+
+
+def test_the_same_config_builds_the_same_weights_and_another_seed_others():
+    def kernel(seed):
+        model = build(zoo.config("cgan").override({**SMALL, "training.seed": seed}))
+        return model.state()["generator/start/kernel"].numpy()
+
+    np.testing.assert_array_equal(kernel(0), kernel(0))
+    assert not np.array_equal(kernel(0), kernel(1))
+
+
+def test_state_names_do_not_depend_on_what_was_built_before():
+    config = zoo.config("cgan").override(SMALL)
+    first = set(build(config).state())
+    keras.layers.Dense(2)
+    assert set(build(config).state()) == first
+    assert "generator/start/kernel" in first
+    assert "generator_ema/start_norm/moving_mean" in first
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"generator.widht": 8}, r"cgan_mnist: generator\.widht: unknown key \(did you mean 'width'\?\)"),
+        ({"generator.network": "dcgn"}, r"cgan_mnist: generator\.network: unknown network 'dcgn'"),
+        ({"loss.name": "minmax"}, r"cgan_mnist: loss\.name: unknown loss"),
+        ({"penalties": [{"name": "r9", "weight": 1.0}]}, r"cgan_mnist: penalties: unknown penalty 'r9'"),
+        ({"dataset.size": 30}, r"cgan_mnist: dataset\.size: 30"),
+    ],
+)
+def test_what_only_building_can_tell_is_a_config_error(override, message):
+    with pytest.raises(ConfigError, match=message):
+        build(zoo.config("cgan").override(override))
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    return build(zoo.config("cgan").override(SMALL))
+
+
+@pytest.fixture(scope="module")
+def points():
+    return build(zoo.config("gan_ring"))
+
+
+def test_image_37_is_the_same_alone_in_five_and_in_fifty(conditional):
+    fifty = conditional.generate(50, seed=1)
+    assert fifty.shape == (50, 28, 28, 1)
+    assert fifty.dtype == np.uint8
+    np.testing.assert_array_equal(conditional.generate(1, seed=1, positions=[37])[0], fifty[37])
+    np.testing.assert_array_equal(
+        conditional.generate(5, seed=1, positions=[1, 37, 3, 37, 49]), fifty[[1, 37, 3, 37, 49]]
+    )
+    assert not np.array_equal(conditional.generate(1, seed=2, positions=[37])[0], fifty[37])
+
+
+def test_more_rows_than_one_call_takes(conditional):
+    many = conditional.generate(300, seed=1)
+    np.testing.assert_array_equal(many[299], conditional.generate(positions=[299], seed=1)[0])
+
+
+def test_labels_cycle_by_default_and_may_be_chosen(conditional):
+    np.testing.assert_array_equal(
+        conditional.generate(12, seed=0), conditional.generate(12, np.arange(12) % 10, seed=0)
+    )
+    np.testing.assert_array_equal(conditional.generate(3, 7, seed=0), conditional.generate(labels=[7, 7, 7], seed=0))
+    assert conditional.generate(seed=0).shape[0] == 10
+
+
+def test_decode_of_sampled_latents_is_generate(conditional):
+    latents = conditional.sample_latents(6, seed=5)
+    assert latents.shape == (6, conditional.latent_size)
+    np.testing.assert_array_equal(conditional.decode(latents, 4), conditional.generate(6, 4, seed=5))
+    np.testing.assert_allclose(conditional.sample_latents(6, seed=5, truncation=0.5), 0.5 * latents, rtol=1e-6)
+
+
+def test_discriminate_gives_the_discriminators_logits(conditional):
+    images = conditional.generate(4, seed=0)
+    logits = conditional.discriminate(images, [0, 1, 2, 3])
+    direct = conditional.discriminator([images.astype(np.float32) / 127.5 - 1.0, np.arange(4)], training=False)
+    assert logits.shape == (4,)
+    np.testing.assert_allclose(logits, direct[:, 0], atol=1e-6)
+
+
+def test_points(points):
+    drawn = points.generate(7, seed=0)
+    assert drawn.shape == (7, 2)
+    assert drawn.dtype == np.float32
+    assert points.discriminate(drawn).shape == (7,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "n: 0 given"),
+        ({"n": -3}, "n: -3 given"),
+        ({"n": 2.5}, "n: 2.5 given"),
+        ({"labels": [10]}, r"labels: 10 is out of range \(0 … 9\)"),
+        ({"labels": [-1]}, "labels: -1 is out of range"),
+        ({"labels": [0.5]}, "labels: 0.5 given, integers"),
+        ({"n": 3, "labels": [1, 2]}, r"labels: 3 wanted, shape \[2\] given"),
+        ({"labels": []}, "n: 0 given"),
+        ({"seed": -1}, "seed: -1 is out of range"),
+        ({"seed": 2**31}, "seed: 2147483648 is out of range"),
+        ({"truncation": 0.0}, "truncation: 0.0 given"),
+        ({"truncation": 1.5}, "truncation: 1.5 given"),
+        ({"positions": [-1]}, "positions: -1 is out of range"),
+    ],
+)
+def test_requests_that_make_no_sense(conditional, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        conditional.generate(**arguments)
+
+
+def test_labels_for_a_model_without_them(points):
+    with pytest.raises(UsageError, match="gan_ring is not conditional"):
+        points.generate(2, labels=[0, 1])
+
+
+def test_wrong_latents_and_examples(conditional):
+    with pytest.raises(UsageError, match=r"latents: shape \[2, 3\] given, \[n, 64\] wanted"):
+        conditional.decode(np.zeros((2, 3)))
+    with pytest.raises(UsageError, match="uint8"):
+        conditional.discriminate(np.zeros((2, 28, 28, 1), np.float32), [0, 1])
+    with pytest.raises(UsageError, match="labels: wanted"):
+        conditional.discriminate(np.zeros((2, 28, 28, 1), np.uint8))

@@ -1,0 +1,115 @@
+"""The package as others meet it: its public names, how fast it is imported, what its wheel carries."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ganzoo
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def test_every_public_name_is_there():
+    assert dir(ganzoo) == sorted(ganzoo.__all__)
+    for name in ganzoo.__all__:
+        assert getattr(ganzoo, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'ganzoo' has no attribute 'lod'"):
+        _ = ganzoo.lod
+
+
+def test_import_is_light():
+    """Under 0.3 seconds, start of Python included, and without the heavy modules."""
+    script = (
+        "import sys, time; start = time.perf_counter(); import ganzoo; took = time.perf_counter() - start\n"
+        "heavy = {'tensorflow', 'keras', 'pydantic', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "print(took, *heavy)"
+    )
+    tries = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True) for _ in range(3)
+    ]
+    words = [done.stdout.split() for done in tries]
+    assert all(len(line) == 1 for line in words), words
+    assert min(float(line[0]) for line in words) < 0.3
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A copy of what a distribution is built from, so that building leaves no traces in the checkout."""
+    copy = tmp_path_factory.mktemp("source")
+    for folder in ("ganzoo", "zoo_configs"):
+        shutil.copytree(CHECKOUT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / file, copy)
+    return copy
+
+
+def build(source: Path, kind: str, folder: Path) -> Path:
+    script = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+    folder.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-c", script, folder], cwd=source, capture_output=True, check=True)
+    (built,) = folder.iterdir()
+    return built
+
+
+def expected() -> set[str]:
+    """What an installed ganzoo needs of the checkout, as paths inside the wheel."""
+    code = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "ganzoo").rglob("*.py")}
+    zoo = [path for path in (CHECKOUT / "zoo_configs").rglob("*") if path.suffix in (".yaml", ".safetensors")]
+    data = [path for path in (CHECKOUT / "ganzoo" / "data").iterdir() if path.suffix in (".npz", ".md")]
+    assert len(data) == 2, "the digits and their licence note"
+    return (
+        code | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo} | {f"ganzoo/data/{path.name}" for path in data}
+    )
+
+
+def contents(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(source, tmp_path):
+    wheel = build(source, "wheel", tmp_path)
+    assert wheel.name == f"ganzoo-{ganzoo.__version__}-py3-none-any.whl"
+    assert contents(wheel) == expected()
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode()
+        scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
+    assert "Requires-Python: >=3.11" in metadata
+    assert "ganzoo = ganzoo.cli.main:main" in scripts
+
+
+def test_a_model_that_was_removed_is_not_in_the_next_wheel(source, tmp_path):
+    extra = source / "zoo_configs" / "removed.yaml"
+    extra.write_text("name: removed")
+    assert "ganzoo/zoo_configs/removed.yaml" in contents(build(source, "wheel", tmp_path / "first"))
+    extra.unlink()
+    assert contents(build(source, "wheel", tmp_path / "second")) == expected()
+
+
+def test_a_wheel_from_the_source_distribution_is_the_same(source, tmp_path):
+    with tarfile.open(build(source, "sdist", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / f"ganzoo-{ganzoo.__version__}"
+    assert contents(build(unpacked, "wheel", tmp_path / "wheel")) == expected()
+
+
+def test_an_installed_wheel_lists_the_same_models(source, tmp_path):
+    with zipfile.ZipFile(build(source, "wheel", tmp_path / "wheel")) as archive:
+        archive.extractall(tmp_path / "installed")
+    script = "import ganzoo; print(ganzoo.__file__, *ganzoo.list_models())"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    file, *models = done.stdout.split()
+    assert Path(file) == tmp_path / "installed" / "ganzoo" / "__init__.py"
+    assert models == ganzoo.list_models()

@@ -1,0 +1,97 @@
+"""Draws are functions of their keys, and of nothing else."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo import randomness
+
+
+def test_keys_differ_by_seed_purpose_and_counters():
+    keys = [
+        randomness.key(0, "latents"),
+        randomness.key(1, "latents"),
+        randomness.key(0, "mix"),
+        randomness.key(0, "latents", 0),
+        randomness.key(0, "latents", 1),
+        randomness.key(0, "latents", 0, 1),
+        randomness.key(0, "latents", 1, 0),
+    ]
+    assert len({tuple(k.numpy()) for k in keys}) == len(keys)
+
+
+def test_a_key_gives_the_same_numbers_eagerly_in_a_graph_and_compiled():
+    def draw():
+        return randomness.normal(randomness.key(7, "latents", 3), [64])
+
+    eager = draw().numpy()
+    np.testing.assert_array_equal(tf.function(draw)().numpy(), eager)
+    np.testing.assert_allclose(tf.function(draw, jit_compile=True)().numpy(), eager, rtol=1e-6)
+
+
+def test_priors_have_their_moments():
+    key = randomness.key(0, "moments")
+    normal = randomness.latents("normal", key, [100_000]).numpy()
+    uniform = randomness.latents("uniform", key, [100_000]).numpy()
+    assert abs(normal.mean()) < 0.01
+    assert abs(normal.std() - 1.0) < 0.01
+    assert abs(uniform.mean()) < 0.01
+    assert abs(uniform.std() - 1 / np.sqrt(3)) < 0.01
+    assert uniform.min() >= -1.0
+    assert uniform.max() < 1.0
+
+
+def test_a_row_depends_on_its_own_seed_alone():
+    seeds = np.array([[5, 0], [5, 1], [9, 0], [5, 1]], np.int32)
+    together = randomness.latents_by_row("normal", seeds, 16).numpy()
+    alone = randomness.latents_by_row("normal", seeds[1:2], 16).numpy()
+    np.testing.assert_array_equal(together[1], alone[0])
+    np.testing.assert_array_equal(together[1], together[3])
+    assert not np.array_equal(together[0], together[2])
+
+
+def test_replicas_take_their_rows_of_one_global_draw():
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    key = randomness.key(0, "latents")
+
+    @tf.function
+    def draw():
+        return strategy.run(lambda: randomness.rows_of_replica(lambda n: randomness.normal(key, [n, 3]), 4))
+
+    parts = strategy.experimental_local_results(draw())
+    np.testing.assert_array_equal(np.concatenate([p.numpy() for p in parts]), randomness.normal(key, [8, 3]).numpy())
+
+
+def test_a_layer_outside_of_a_scope_says_what_to_do():
+    with pytest.raises(RuntimeError, match=r"layer 'drop'.*randomness\.scope"):
+        randomness.layer_key("drop")
+
+
+def test_scopes_nest_and_end():
+    outer, inner = randomness.key(0, "outer"), randomness.key(0, "inner")
+    with randomness.scope(outer):
+        first = randomness.layer_key("a").numpy()
+        with randomness.scope(inner):
+            assert not np.array_equal(randomness.layer_key("a").numpy(), first)
+        np.testing.assert_array_equal(randomness.layer_key("a").numpy(), first)
+
+
+def test_initialisation_is_reproducible_and_leaves_pythons_generator_alone():
+    def kernel(seed):
+        with randomness.reproducible_initialisation(seed):
+            layer = keras.layers.Dense(4)
+            layer.build((None, 3))
+        return layer.get_weights()[0]
+
+    state = random.getstate()
+    np.testing.assert_array_equal(kernel(3), kernel(3))
+    assert not np.array_equal(kernel(3), kernel(4))
+    assert random.getstate() == state

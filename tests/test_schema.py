@@ -1,0 +1,156 @@
+"""The schema: every mistake is one line with file, key and the nearest valid name."""
+
+import copy
+from typing import Annotated
+
+import pytest
+import yaml
+from pydantic import Field
+
+from ganzoo import schema, zoo
+from ganzoo.errors import ConfigError
+
+
+@pytest.fixture
+def data():
+    return copy.deepcopy(zoo.config("cgan_mnist").to_dict())
+
+
+def complaint(data):
+    with pytest.raises(ConfigError) as caught:
+        schema.parse(data, "f.yaml")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_zoo_config_survives_its_own_yaml(name):
+    config = zoo.config(name)
+    assert config.name == name
+    assert schema.parse(yaml.safe_load(config.to_yaml()), "again") == config
+
+
+def test_unknown_key_names_file_key_and_nearest(data):
+    data["loss"]["nmae"] = "minimax"
+    assert complaint(data).startswith("f.yaml: loss.nmae: unknown key (did you mean 'name'?)")
+
+
+def test_unknown_top_level_key(data):
+    data["optimiser"] = {}
+    assert complaint(data) == "f.yaml: optimiser: unknown key (did you mean 'optimizer'?)"
+
+
+def test_unknown_key_in_a_list(data):
+    data["penalties"] = [{"name": "r1", "weight": 1.0, "evry": 2}]
+    assert complaint(data) == "f.yaml: penalties.0.evry: unknown key (did you mean 'every'?)"
+
+
+def test_missing_key(data):
+    del data["dataset"]["channels"]
+    assert complaint(data) == "f.yaml: dataset.channels: missing"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps", "many", "f.yaml: training.steps: input should be a valid integer (got 'many')"),
+        ("steps", 0, "f.yaml: training.steps: input should be greater than or equal to 1 (got 0)"),
+        ("steps", True, "f.yaml: training.steps: input should be a valid integer (got True)"),
+        ("ema_decay", 1.0, "f.yaml: training.ema_decay: input should be less than 1 (got 1.0)"),
+    ],
+)
+def test_wrong_types_and_ranges(data, key, value, message):
+    data["training"][key] = value
+    assert complaint(data) == message
+
+
+def test_impossible_mixes(data):
+    mixes = {
+        "model.conditioning": {
+            **data,
+            "model": {"scheme": "vanilla", "latent": {"size": 8}, "conditioning": "projection"},
+        },
+        "dataset.classes": {**data, "dataset": {**data["dataset"], "classes": 0}},
+        "dataset.size": {**data, "dataset": {**data["dataset"], "size": 0}},
+        "adam has no 'rho'": {
+            **data,
+            "optimizer": {**data["optimizer"], "generator": {"name": "adam", "learning_rate": 0.1, "rho": 0.9}},
+        },
+    }
+    for text, mixed in mixes.items():
+        assert text in complaint(mixed)
+
+
+def test_overrides_reach_every_depth():
+    config = zoo.config("cgan").override(
+        {
+            "optimizer.generator.learning_rate": "1e-4",
+            "training.fresh_latents": "true",
+            "penalties.0.weight": 3.0,
+            "generator.width": "8",
+        }
+    )
+    assert config.optimizer.generator.learning_rate == 1e-4
+    assert config.training.fresh_latents is True
+    assert config.penalties[0].weight == 3.0
+    assert config.generator.arguments["width"] == 8
+    assert zoo.config("cgan").training.fresh_latents is False
+
+
+def test_a_stop_rule_can_be_made_from_nothing():
+    config = zoo.config("gan").override({"training.stop_when": "discriminator_fooled"})
+    assert config.training.stop_when == schema.StopRule(name="discriminator_fooled", band=0.05, steps=500)
+    config = config.override({"training.stop_when.band": "0.1"})
+    assert config.training.stop_when.band == 0.1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.stpes", "5", "--set training.stpes=5: unknown key (did you mean 'training.steps'?)"),
+        ("optimizer.generator.lerning_rate", "1", "(did you mean 'optimizer.generator.learning_rate'?)"),
+        (
+            "training.steps",
+            "five",
+            "--set training.steps=five: training.steps: input should be a valid integer (got 'five')",
+        ),
+        ("penalties.3.weight", "1", "--set penalties.3.weight=1: penalties has 1 entries (0 to 0)"),
+        ("training.steps.more", "1", "--set training.steps.more=1: "),
+    ],
+)
+def test_wrong_overrides(key, value, message):
+    with pytest.raises(ConfigError) as caught:
+        zoo.config("cgan").override({key: value})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_yaml_floats_without_a_dot_are_numbers_and_repeated_keys_are_refused():
+    assert schema.load_yaml("a: 1e-4\nb: 5E3\nc: 1e", "x") == {"a": 1e-4, "b": 5000.0, "c": "1e"}
+    with pytest.raises(ConfigError, match=r"f\.yaml: 'a' is given twice"):
+        schema.load_yaml("a: 1\na: 2", "f.yaml")
+
+
+def test_files_that_are_no_configs(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        schema.read_yaml(tmp_path / "absent.yaml")
+    for text, message in [("- 1", "not a config"), ("a: [", "while parsing"), ("", "not a config")]:
+        (tmp_path / "f.yaml").write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            schema.read_yaml(tmp_path / "f.yaml")
+
+
+def build(size: int, *, width: Annotated[int, Field(ge=1)] = 4, kind: str = "x") -> int:
+    return size * width
+
+
+def test_arguments_are_checked_against_keyword_only_parameters():
+    assert schema.check_arguments(build, {"width": 8}, "generator") == {"width": 8}
+    for arguments, message in [
+        ({"widht": 8}, r"generator\.widht: unknown key \(did you mean 'width'\?\)"),
+        ({"size": 8}, r"generator\.size: unknown key"),
+        ({"width": 0}, r"generator\.width: input should be greater than or equal to 1 \(got 0\)"),
+        ({"kind": 3}, r"generator\.kind: input should be a valid string \(got 3\)"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            schema.check_arguments(build, arguments, "generator")

@@ -1,0 +1,95 @@
+"""Names, aliases, files, runs; and loading only what is there and whole."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import ganzoo
+from ganzoo import zoo
+from ganzoo.errors import ConfigError, UsageError, WeightsError
+
+
+def test_lists():
+    names = ganzoo.list_models()
+    assert names == sorted(names)
+    assert {"cgan_mnist", "dcgan_celeb_a", "dcgan_mnist", "gan_mnist", "gan_ring"} <= set(names)
+    assert ganzoo.list_models(task="point_generation") == ["gan_ring"]
+    assert set(ganzoo.list_models(pretrained=True)) | set(ganzoo.list_models(pretrained=False)) == set(names)
+    assert "cgan_mnist" in ganzoo.list_models(pretrained=True)
+
+
+def test_aliases_and_files(tmp_path):
+    assert ganzoo.config("cgan") is ganzoo.config("cgan_mnist")
+    (tmp_path / "mine.yaml").write_text(ganzoo.config("cgan").to_yaml().replace("cgan_mnist", "mine"))
+    assert ganzoo.config(tmp_path / "mine.yaml").name == "mine"
+
+
+def test_no_name_means_two_models():
+    names = [name for config in map(ganzoo.config, ganzoo.list_models()) for name in (config.name, *config.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_not_there():
+    with pytest.raises(ConfigError, match=r"unknown model 'cgna' .*`ganzoo models` lists them"):
+        ganzoo.config("cgna")
+    with pytest.raises(ConfigError, match="has no card"):
+        ganzoo.card("dcgan_celeb_a")
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(ConfigError, match=r"no run directory \(config\.yaml is missing\)"):
+        ganzoo.load(tmp_path)
+
+
+def test_every_model_with_weights_has_a_card_and_the_other_way_round():
+    cards = {path.stem for path in (zoo.directory() / "cards").glob("*.yaml")}
+    weights = {path.stem for path in (zoo.directory() / "weights").glob("*.safetensors")}
+    assert cards == weights == set(ganzoo.list_models(pretrained=True))
+
+
+@pytest.mark.parametrize("name", ganzoo.list_models(pretrained=True))
+def test_cards_fit_the_schema_and_print(name):
+    card = ganzoo.card(name)
+    assert card.name == name
+    text = str(card)
+    for part in (f"# {name}", card.weights.sha256, card.training.command, *(metric.name for metric in card.metrics)):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", ganzoo.list_models(pretrained=True))
+def test_pretrained_models_load_and_draw(name):
+    model = ganzoo.load(name)
+    np.testing.assert_array_equal(model.generate(4, seed=1), ganzoo.load(name).generate(4, seed=1))
+    random = ganzoo.load(name, weights="random").generate(4, seed=1)
+    assert not np.array_equal(model.generate(4, seed=1), random)
+
+
+def test_a_model_without_weights_names_the_ways_out():
+    with pytest.raises(
+        WeightsError, match=r"gan_ring: has no trained weights; train it .*weights='random'.*cgan_mnist"
+    ):
+        ganzoo.load("gan_ring")
+
+
+def test_damaged_weights_are_refused(tmp_path, monkeypatch):
+    copy = tmp_path / "zoo_configs"
+    shutil.copytree(zoo.directory(), copy)
+    monkeypatch.setattr(zoo, "directory", lambda: copy)
+    path = copy / "weights" / "cgan_mnist.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="SHA-256"):
+        ganzoo.load("cgan_mnist")
+
+
+def test_weights_of_another_model_are_refused():
+    path = zoo.directory() / "weights" / "cgan_mnist.safetensors"
+    with pytest.raises(WeightsError, match="made for other networks"):
+        ganzoo.load("gan_ring", weights=path)
+
+
+def test_only_runs_have_steps():
+    with pytest.raises(UsageError, match="only a run directory has steps"):
+        ganzoo.load("cgan", step=100)

@@ -1,0 +1,44 @@
+"""The profile is written, and a slow input is called one."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import ganzoo
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.source import Source
+from ganzoo.training import profile
+
+RING = {
+    "generator.widths": [8],
+    "discriminator.widths": [8],
+    "training.batch_size": 16,
+    "training.steps": 60,
+    "training.steps_per_execution": 5,
+}
+
+
+def test_a_profile_is_written_with_its_verdict(tmp_path):
+    run = ganzoo.train("gan_ring", tmp_path / "run", RING, quiet=True, profile=True)
+    assert list((tmp_path / "run" / "tensorboard").rglob("*.xplane.pb"))
+    verdicts = [record for record in run.log if record.get("event") == "profile"]
+    assert len(verdicts) == 1
+    assert verdicts[0]["input_share"] > 0
+
+
+def test_the_input_is_timed():
+    def slow(indices):
+        return {
+            "images": tf.numpy_function(
+                lambda i: (time.sleep(0.05), np.zeros((len(i), 2), np.float32))[1], [indices], tf.float32
+            )
+        }
+
+    def fetch(indices):
+        batch = slow(indices)
+        batch["images"].set_shape([indices.shape[0], 2])
+        return batch
+
+    seconds = profile.input_seconds(Pipeline(Source("slow", None, (2,), (), fetch), 4, 0))
+    assert seconds > 0.01

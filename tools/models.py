@@ -1,0 +1,7 @@
+"""`ganzoo models` as a script: see `ganzoo/cli/models.py`."""
+
+import sys
+
+from ganzoo.cli.models import main
+
+sys.exit(main())
