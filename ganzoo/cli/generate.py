@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 IMAGES_A_CLASS = 10
 IMAGES_WITHOUT_CLASSES = 64
 POINTS = 1000
+WIDEST_SHEET = 20
 
 FLAGS = {
     "Model": (_flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run", "cgan_mnist"),),
@@ -60,7 +61,8 @@ def work(given: SimpleNamespace) -> Answer:
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
     out = Path(given.out or f"{model.name}_{given.seed}.png")
-    files = [write_one(out, drawn, labels, origin)] if form else write_each(out, drawn, labels, origin)
+    columns = min(model.classes, WIDEST_SHEET) if model.classes and not given.labels else None  # a column a class
+    files = [write_one(out, drawn, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
     what = "points" if points else "images"
     return Answer(
         f"{model.name}: {n} {what} of seed {given.seed} are in {out}",
@@ -117,7 +119,9 @@ def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin
     return files
 
 
-def write_one(path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> Path:
+def write_one(
+    path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str], columns: int | None
+) -> Path:
     """A sheet of images, a plot of points, or their numbers."""
     from ganzoo import figures, images
 
@@ -127,7 +131,7 @@ def write_one(path: Path, drawn: np.ndarray, labels: list[int] | None, origin: d
     if path.suffix.lower() == ".csv":
         images.write_bytes(path, _csv(drawn))
     elif drawn.ndim == 4:
-        images.write_png(path, figures.sheet(drawn), metadata)
+        images.write_png(path, figures.sheet(drawn, columns), metadata)
     else:
         draw: Any = figures.histogram if drawn.shape[1] == 1 else figures.scatter
         images.write_png(path, draw(drawn, title=origin["model"]), metadata)

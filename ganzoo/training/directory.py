@@ -101,6 +101,10 @@ class RunDirectory:
                 break
         return records
 
+    def read_losses(self) -> list[dict[str, Any]]:
+        """The lines of the log that hold losses, without the events."""
+        return [record for record in self.read_log() if "event" not in record]
+
     def rewind(self, step: int) -> None:
         """Takes back what was logged and drawn after a step, so that a resumed run leaves one timeline."""
         if self.log_file.is_file():

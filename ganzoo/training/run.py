@@ -60,12 +60,17 @@ class Run:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`."""
+        """The lines of `log.jsonl`, events and all."""
         return RunDirectory(self.directory).read_log()
+
+    @property
+    def losses(self) -> list[dict[str, Any]]:
+        """The lines of the log that hold losses: `step`, `generator_loss`, …, means since the line before."""
+        return RunDirectory(self.directory).read_losses()
 
     def to_dict(self) -> dict[str, Any]:
         """For machines: where, how far, how fast."""
-        losses = [record for record in self.log if "generator_loss" in record]
+        losses = self.losses
         return {
             "model": self.config.name,
             "workdir": str(self.directory),
@@ -151,7 +156,10 @@ def train(
     checkpoints.save(built)
     if finished:
         _finish(built, run)
-    return Run(run.path, config, built, finished, time.monotonic() - began, True)
+    seconds = time.monotonic() - began
+    memory = round(peak_memory_gib(), 3)
+    run.log({"step": built.step, "event": "session", "seconds": round(seconds, 1), "peak_memory_gib": memory})
+    return Run(run.path, config, built, finished, seconds, True)
 
 
 def resolve(
@@ -232,7 +240,7 @@ def _finish(model: AdversarialModel, run: RunDirectory) -> None:
     chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
     frames = [images.read(path, channels=_channels(path)) for path in chosen]
     figures.write_gif(run.animation, frames)
-    lines = [record for record in run.read_log() if "generator_loss" in record]
+    lines = run.read_losses()
     series = {
         name.replace("_", " "): ([r["step"] for r in lines], [r[name] for r in lines])
         for name in model.log_names

@@ -1,0 +1,56 @@
+"""Measure how fast a model trains: the bare compiled step against a whole run, interleaved, medians.
+
+Nothing else should run beside it; look at the ratio rather than at the speeds, which differ between machines.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from ganzoo import zoo
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import Answer, Command
+from ganzoo.cli.train import overrides
+from ganzoo.errors import UsageError
+
+FLAGS = {
+    "What": (
+        _flags.text("model", "NAME|FILE", "a model of the zoo (`ganzoo models` lists them) or a YAML config"),
+        _flags.text("dataset", "NAME|folder:PATH", "measure on this data set instead of the config's"),
+        _flags.whole("batch_size", "images in a step", at_least=1),
+        _flags.whole("seed", "of every random draw", at_least=0),
+        _flags.texts("set", "KEY=VALUE", "replace one value of the config"),
+    ),
+    "How long": (
+        _flags.whole("turns", "how often each is measured", at_least=1, default=5),
+        _flags.whole("steps", "steps of each turn", at_least=2, default=500),
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Measures and tells."""
+    if given.model is None:
+        raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
+    changes = overrides(given)
+    steps = changes.pop("training.steps")
+    zoo.config(given.model).override(changes)
+    _tensorflow.import_quietly()
+    from ganzoo.training.benchmark import benchmark
+
+    measured = benchmark(given.model, changes, turns=given.turns, steps=steps)
+    return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
+
+
+COMMAND = Command(
+    name="benchmark",
+    about=__doc__,
+    usage="--model NAME|FILE [flags]",
+    flags=FLAGS,
+    work=work,
+)

@@ -1,0 +1,45 @@
+"""Put a finished run's model into the zoo: weights in float16 and a card with measured numbers (for maintainers)."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import Answer, Command
+from ganzoo.errors import UsageError
+
+NEEDED = (
+    _flags.text("run", "DIR", "the finished run of a zoo model"),
+    _flags.text("command", "TEXT", "the command that made it"),
+    _flags.text("intended_use", "TEXT", "what the model is for"),
+    _flags.text("limits", "TEXT", "what it cannot do"),
+    _flags.text("hardware", "TEXT", "what it was trained on"),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Writes weights and card."""
+    for flag in NEEDED:
+        if getattr(given, flag.name) is None:
+            raise UsageError(f"--{flag.name} is missing: {flag.help}")
+    _tensorflow.import_quietly()
+    from ganzoo.training.publish import publish
+
+    card = publish(
+        given.run,
+        command=given.command,
+        intended_use=given.intended_use,
+        limits=given.limits,
+        hardware=given.hardware,
+    )
+    return Answer(str(card), card.model_dump(), brief=card.name)
+
+
+COMMAND = Command(
+    name="publish", about=__doc__, usage="--run DIR … [flags]", flags={"All of these are needed": NEEDED}, work=work
+)

@@ -1,0 +1,82 @@
+"""The main job, from the README's command to digits that are what was asked for, in time and in memory."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ganzoo
+from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.evaluation import labelled
+
+pytestmark = pytest.mark.slow
+
+CHECKOUT = Path(__file__).parents[2]
+# the README's commands, word for word
+MAIN_JOB = "python tools/train.py --model cgan"
+RING = "python tools/train.py --model gan_ring"
+
+
+def digits(split):
+    images, labels = load_mnist_5k(split)
+    return images[..., np.newaxis], labels
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """Trained on real digits alone, and good on real ones that it never saw."""
+    model = labelled.train_classifier(*digits("train"))
+    assert labelled.label_accuracy(model, *digits("test")) >= 0.97
+    return model
+
+
+def run(command, workdir):
+    """A command of the README in a process of its own: (the trained model, what `--json` said)."""
+    words = [sys.executable, *command.split()[1:], "--workdir", str(workdir), "--json"]
+    done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ganzoo.load(workdir), json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def main_job(tmp_path_factory):
+    return run(MAIN_JOB, tmp_path_factory.mktemp("main") / "cgan")
+
+
+def test_the_main_job_draws_what_is_asked_for(main_job, classifier):
+    model, said = main_job
+    metrics = labelled.digit_metrics(model, classifier)
+    print(f"main job: {said['seconds']} s, {said['peak_memory_gib']} GiB, {metrics}")
+    assert metrics["label_accuracy"] >= 0.96
+    assert metrics["class_diversity_least"] >= 0.8
+
+
+def test_the_main_job_is_quick_and_small(main_job):
+    _, said = main_job
+    assert said["finished"]
+    assert said["seconds"] <= 300
+    assert said["peak_memory_gib"] < 2.5
+
+
+def test_the_shipped_digits_are_what_the_card_says(classifier):
+    card = ganzoo.card("cgan_mnist")
+    for name, value in labelled.digit_metrics(ganzoo.load("cgan_mnist"), classifier).items():
+        metric = card.metric(name)
+        assert value == pytest.approx(metric.value, abs=metric.tolerance), name
+
+
+def test_the_ring_is_found(tmp_path):
+    from ganzoo.data import toy
+
+    model, said = run(RING, tmp_path / "ring")
+    points = model.generate(10_000, seed=7)
+    distances = np.linalg.norm(points[:, None] - toy.ring_centres().numpy()[None], axis=-1)
+    near = distances.min(axis=1) <= 3 * toy.RING_SD
+    shares = np.bincount(distances.argmin(axis=1)[near], minlength=toy.RING_MODES) / len(points)
+    print(f"ring: {said['seconds']} s, {near.mean():.3f} within 3 deviations, shares {shares.round(3)}")
+    assert near.mean() >= 0.9
+    assert shares.min() >= 0.05  # an even share is 0.125
+    assert said["seconds"] < 120
