@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ganzoo.data.mnist_5k import load_mnist_5k
 from ganzoo.evaluation import labelled
 
 
@@ -24,6 +25,34 @@ def test_class_diversity_is_a_ratio_for_each_class():
     fake = np.stack([image(0, 0), image(100, 0), image(7, 7), image(7, 7)])
     ratios = labelled.class_diversity(fake, np.array([0, 0, 1, 1]), real, np.array([0, 0, 1, 1]))
     assert ratios == {0: pytest.approx(0.5), 1: pytest.approx(0.0, abs=1e-6)}
+
+
+class Copycat:
+    """Draws real digits, the first of each class again and again."""
+
+    def generate(self, labels, seed):
+        images, real_labels = load_mnist_5k("train")
+        firsts = np.stack([images[real_labels == label][0] for label in range(10)])
+        return firsts[labels][..., np.newaxis]
+
+
+def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse(monkeypatch):
+    monkeypatch.setattr(labelled, "classify", lambda classifier, images: np.arange(len(images)) % 10)
+    metrics = labelled.digit_metrics(Copycat(), None)
+    assert metrics == {
+        "label_accuracy": 1.0,
+        "class_diversity": pytest.approx(0.0, abs=1e-6),
+        "class_diversity_least": pytest.approx(0.0, abs=1e-6),
+    }
+
+
+def test_a_classifier_learns_what_can_be_told_apart():
+    images = np.zeros((400, 8, 8, 1), np.uint8)
+    labels = np.arange(400) % 2
+    images[labels == 1, 2:6, 2:6] = 255
+    classifier = labelled.train_classifier(images, labels, epochs=4)
+    assert labelled.label_accuracy(classifier, images, labels) == 1.0
+    assert labelled.label_accuracy(classifier, images, 1 - labels) == 0.0
 
 
 def test_shifting_moves_whole_images():

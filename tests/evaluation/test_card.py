@@ -1,0 +1,47 @@
+"""Cards are read strictly, and every part of them is printed."""
+
+import pytest
+import yaml
+
+from ganzoo.errors import ConfigError
+from ganzoo.evaluation.card import Card, read_card
+
+DATA = {
+    "name": "x",
+    "summary": "A test",
+    "source": "nowhere",
+    "intended_use": "tests",
+    "limits": "all",
+    "licence": {"data": "none", "weights": "Apache-2.0"},
+    "training": {
+        "command": "train it",
+        "commit": "abc",
+        "steps": 4000,
+        "seeds": [0],
+        "hardware": "2 cores",
+        "wall_time": 12.5,
+        "images_per_second": 900.0,
+        "peak_memory_gib": 1.25,
+    },
+    "metrics": [{"name": "accuracy", "value": 0.98, "tolerance": 0.01, "protocol": "by hand"}],
+    "weights": {"sha256": "0" * 64, "dtype": "float16", "parameters": 1234},
+}
+
+
+def test_a_card_survives_its_yaml_and_prints_everything(tmp_path):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(DATA))
+    card = read_card(tmp_path / "x.yaml")
+    assert card == Card.model_validate(DATA)
+    assert card.metric("accuracy").value == 0.98
+    text = str(card)
+    for part in ("# x", "| accuracy | 0.98 | ± 0.01 | by hand |", "train it", "4,000 steps", "1,234 parameters", "0" * 64):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), [({"weights": {**DATA["weights"], "sha256": "zz"}}, "weights.sha256"), ({"mood": 1}, "mood")]
+)
+def test_a_card_that_does_not_fit_names_file_and_key(tmp_path, change, key):
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**DATA, **change}))
+    with pytest.raises(ConfigError, match=rf"x\.yaml: {key}"):
+        read_card(tmp_path / "x.yaml")
