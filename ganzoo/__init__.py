@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.vanilla import VanillaGAN
     from ganzoo.schema import Config
-    from ganzoo.serving.export import export
-    from ganzoo.training.run import Run, train
-    from ganzoo.zoo import card, config, list_models, load
+    from ganzoo.training.result import Run
+    from ganzoo.zoo import card, config, export, list_models, load, train
 
 _MODULES = {
     "AdversarialModel": "ganzoo.models.adversarial",
@@ -27,17 +26,17 @@ _MODULES = {
     "ConfigError": "ganzoo.errors",
     "DataError": "ganzoo.errors",
     "GanzooError": "ganzoo.errors",
-    "Run": "ganzoo.training.run",
+    "Run": "ganzoo.training.result",
     "RunError": "ganzoo.errors",
     "UsageError": "ganzoo.errors",
     "VanillaGAN": "ganzoo.models.vanilla",
     "WeightsError": "ganzoo.errors",
     "card": "ganzoo.zoo",
     "config": "ganzoo.zoo",
-    "export": "ganzoo.serving.export",
+    "export": "ganzoo.zoo",
     "list_models": "ganzoo.zoo",
     "load": "ganzoo.zoo",
-    "train": "ganzoo.training.run",
+    "train": "ganzoo.zoo",
 }
 
 __all__ = [

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from ganzoo.errors import UsageError
-from ganzoo.images import write_bytes
+from ganzoo.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def write_gif(
     seconds_per_frame: float = 0.12,
     hold_last: float = 1.5,
 ) -> None:
-    """Writes an animation that loops for ever; whole or not at all (see `images.write_bytes`).
+    """Writes an animation that loops for ever; whole or not at all (see `files.write_bytes`).
 
     Grey frames keep all of their 256 levels. Colour frames share one palette of 256 colours, undithered: smaller than
     a palette each, and still areas do not flicker. Equal neighbours are stored as one frame that is shown for longer.
@@ -105,6 +105,35 @@ def write_gif(
     buffer = io.BytesIO()
     pictures[0].save(buffer, "GIF", save_all=True, **options)
     write_bytes(path, buffer.getvalue())
+
+
+def points(points: ArrayLike, reference: ArrayLike | None = None, title: str = "") -> np.ndarray:
+    """Draws generated points of any number of columns over real ones.
+
+    One column is drawn as `histogram`, two as `scatter`; of more the first two, and the title says so.
+
+    Args:
+      points: generated, `[N, D]`, D at least 1.
+      reference: real, `[M, D]`.
+      title: one or two lines.
+
+    Returns:
+      uint8 `[540, 500, 3]`.
+
+    Raises:
+      UsageError: not such points, or no finite one to fit the frame to.
+    """
+    columns = np.shape(points)[-1] if np.ndim(points) == 2 else 0
+    if columns < 1:
+        raise UsageError(f"points: expected [N, columns], got {list(np.shape(points))}: one row a point")
+    fake = _table(points, "points", columns)
+    real = None if reference is None else _table(reference, "reference", columns)
+    if columns == 1:
+        return histogram(fake, real, title=title)
+    if columns > 2:
+        shown = f"x0 and x1 of {columns} columns"
+        title = f"{title}: {shown}" if title else shown
+    return scatter(fake[:, :2], None if real is None else real[:, :2], title=title)
 
 
 def scatter(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
-from ganzoo.errors import DataError, RunError, UsageError
+from ganzoo.errors import DataError, UsageError
+from ganzoo.files import write_bytes
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -184,7 +184,7 @@ def encode_png(image: np.ndarray, metadata: dict[str, str] | None = None) -> byt
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: dict[str, str] | None = None) -> None:
-    """Writes a PNG file, whole or not at all; makes its folder. See `encode_png` and `write_bytes`."""
+    """Writes a PNG file, whole or not at all; makes its folder. See `encode_png` and `files.write_bytes`."""
     write_bytes(path, encode_png(image, metadata))
 
 
@@ -203,30 +203,6 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     except Exception as error:  # as in decode: a broken file raises nearly anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: its metadata cannot be read ({reason}): check the file") from error
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file under a temporary name beside its place and renames it: a kill leaves no half file.
-
-    Args:
-      path: the file; its folder is made, an older file of that name is replaced.
-      data: the content.
-
-    Raises:
-      RunError: it cannot be written (no permission, disk full, …); an older file is left as it was.
-    """
-    path = Path(path)
-    temporary = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        message = f"{path}: cannot be written ({error.strerror or error}): make room or choose another place"
-        raise RunError(message) from error
 
 
 def _check_target(size: int | None, channels: int) -> None:

@@ -18,6 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ganzoo.errors import ConfigError, did_you_mean
 
+# what flags and keyword arguments call a config's key
+SHORT_NAMES = {
+    "dataset": "dataset.name",
+    "steps": "training.steps",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+}
+
 
 class Section(BaseModel):
     """One mapping of a config: typed, immutable, unknown keys refused."""
@@ -185,6 +193,9 @@ class Config(Section):
             raise ValueError("model.conditioning: missing (one of concatenation, embedding, projection)")
         if self.model.scheme == "vanilla" and self.model.conditioning is not None:
             raise ValueError("model.conditioning: only for scheme: conditional (remove it, or change model.scheme)")
+        names = [penalty.name for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise ValueError("penalties: one of them is given twice (give it once, with the sum of the weights)")
         if (self.task == "point_generation") != (self.dataset.size == 0):
             raise ValueError("dataset.size: 0 is for task: point_generation, and that task needs it")
         return self
@@ -283,7 +294,7 @@ def load_yaml(text: str, origin: str) -> Any:
     """YAML to plain data, with `1e-4` read as a number and repeated keys refused."""
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 is a ValueError
         raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
 
 
@@ -321,7 +332,8 @@ def _assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> No
         last = i == len(keys) - 1
         if isinstance(node, list):
             if not key.isdigit() or int(key) >= len(node):
-                raise ConfigError(f"{where}: {'.'.join(keys[:i])} has {len(node)} entries (0 to {len(node) - 1})")
+                valid = f"0 to {len(node) - 1}" if node else "give the whole list instead"
+                raise ConfigError(f"{where}: {'.'.join(keys[:i])} has {len(node)} entries ({valid})")
             index: Any = int(key)
         else:
             index = key

@@ -1,13 +1,14 @@
-"""The zoo: a name -> its config, its card, its weights; and `load`, which makes a model of them.
+"""The zoo: a name -> its config, its card, its weights; and what one does with a name: load, train, export.
 
-Nothing here imports TensorFlow before `load` builds a model.
+Nothing here imports TensorFlow before a model is built.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
 from ganzoo.schema import Config, read_yaml
@@ -15,8 +16,10 @@ from ganzoo.schema import Config, read_yaml
 if TYPE_CHECKING:
     from ganzoo.evaluation.card import Card
     from ganzoo.models.adversarial import AdversarialModel
+    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.training.run import Run
 
-CONFIG_FILE = "config.yaml"
+RUN_CONFIG = "config.yaml"
 
 
 def directory() -> Path:
@@ -51,11 +54,11 @@ def config(name: str | Path) -> Config:
     if text in known:
         return _configs()[known[text]]
     path = Path(text)
-    if path.is_dir():
-        if not (path / CONFIG_FILE).is_file():
-            raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
-        return read_yaml(path / CONFIG_FILE)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if _is_dir(path):
+        if not (path / RUN_CONFIG).is_file():
+            raise ConfigError(f"{text}: no run directory ({RUN_CONFIG} is missing)")
+        return read_yaml(path / RUN_CONFIG)
+    if path.suffix in (".yaml", ".yml"):
         return read_yaml(path)
     raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")
 
@@ -98,9 +101,9 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
       UsageError: `step` for something that is not a run.
     """
     resolved = config(model)
-    is_run = Path(model).is_dir() and str(model) not in _names()
-    if not is_run and step != "last":
-        raise UsageError(f"step={step!r}: only a run directory has steps, and '{model}' is none")
+    is_run = str(model) not in _names() and _is_dir(Path(model))
+    if step != "last" and not (is_run and str(weights) == "pretrained"):
+        raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
     if str(weights) == "random":
         return _build(resolved)
     if str(weights) != "pretrained":
@@ -110,6 +113,74 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     if not (str(model) in _names() and has_weights(str(model))):
         raise _no_weights(resolved.name, str(model))
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
+
+
+def train(
+    model: str | Path | Config,
+    workdir: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    skip_broken: bool = False,
+    quiet: bool = False,
+    profile: bool = False,
+    **settings: Any,
+) -> Run:
+    """Trains a model, or goes on with a run that was stopped.
+
+    Args:
+      model: a zoo name, a YAML file, a run directory, or a Config.
+      workdir: the run's own directory; by default `runs/NAME`. The same call again resumes.
+      overrides: dotted key -> value, as `--set` (`{"optimizer.generator.learning_rate": 1e-4}`).
+      data_dir: folder of TFDS data sets.
+      skip_broken: leave broken images of a folder out, with a warning.
+      quiet: no bar and no notes.
+      profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
+      settings: `dataset`, `steps`, `batch_size`, `seed`: short for the overrides of those names.
+
+    Returns:
+      The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
+
+    Raises:
+      ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
+    """
+    from ganzoo.serving.export import export as export_model
+    from ganzoo.training.run import train as train_config
+
+    return train_config(
+        model if isinstance(model, Config) else config(model),
+        workdir,
+        {**settings, **(overrides or {})},
+        data_dir=data_dir,
+        skip_broken=skip_broken,
+        quiet=quiet,
+        profile=profile,
+        export=lambda trained, place: export_model(trained, place, overwrite=True),
+    )
+
+
+def export(
+    model: GenerativeModel | str | Path, directory: str | Path, version: int = 1, *, overwrite: bool = False
+) -> Path:
+    """Writes `directory/VERSION/`, a SavedModel; see `ganzoo.serving.export.export` for its signatures.
+
+    Args:
+      model: a model, or what `load` takes.
+      directory: the base directory of the model's versions.
+      version: a number of 1 or more.
+      overwrite: replace a version that is there.
+
+    Returns:
+      The directory of the version.
+
+    Raises:
+      UsageError: the version is no number of 1 or more, or is there already.
+      RunError: it cannot be written.
+    """
+    from ganzoo.serving.export import export as export_model
+
+    loaded = load(model) if isinstance(model, str | Path) else model
+    return export_model(loaded, directory, version, overwrite=overwrite)
 
 
 def _no_weights(name: str, model: str) -> WeightsError:
@@ -144,6 +215,13 @@ def _load_run(resolved: Config, run: Path, step: str | int) -> AdversarialModel:
     if restored is None:
         raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")
     return model
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _weights_path(name: str) -> Path:

@@ -198,9 +198,28 @@ def test_histogram_draws_both():
         assert place - 8 < bar.min() <= bar.max() < place + 8  # a bin is 7 pixels wide
 
 
+def test_points_of_any_number_of_columns():
+    drawn = np.random.default_rng(0).normal(size=(40, 3))
+    real = np.random.default_rng(1).normal(size=(50, 3))
+    np.testing.assert_array_equal(
+        figures.points(drawn[:, :1], real[:, :1], "step 1"), figures.histogram(drawn[:, 0], real[:, 0], title="step 1")
+    )
+    np.testing.assert_array_equal(
+        figures.points(drawn[:, :2], real[:, :2], "step 1"), figures.scatter(drawn[:, :2], real[:, :2], title="step 1")
+    )
+    np.testing.assert_array_equal(
+        figures.points(drawn, real, "step 1"),
+        figures.scatter(drawn[:, :2], real[:, :2], title="step 1: x0 and x1 of 3 columns"),
+    )
+    np.testing.assert_array_equal(figures.points(drawn), figures.scatter(drawn[:, :2], title="x0 and x1 of 3 columns"))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: figures.points(np.zeros(5)), r"points: expected \[N, columns\], got \[5\]"),
+        (lambda: figures.points(np.zeros((5, 0))), r"points: expected \[N, columns\], got \[5, 0\]"),
+        (lambda: figures.points(np.zeros((5, 3)), np.zeros((5, 4))), r"reference: expected \[N, 3\], got \[5, 4\]"),
         (lambda: figures.scatter(np.zeros((5, 3))), r"points: expected \[N, 2\], got \[5, 3\]"),
         (lambda: figures.scatter(np.zeros((5, 2)), np.zeros(5)), r"reference: expected \[N, 2\], got \[5\]"),
         (lambda: figures.histogram(np.zeros((5, 2))), r"points: expected \[N, 1\], got \[5, 2\]"),

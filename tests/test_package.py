@@ -1,6 +1,9 @@
 """The package as others meet it: its public names, how fast it is imported, what its wheel carries."""
 
+import ast
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +16,7 @@ import pytest
 import ganzoo
 
 CHECKOUT = Path(__file__).parent.parent
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_public_name_is_there():
@@ -85,6 +89,47 @@ def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(source, tmp_path):
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
     assert "Requires-Python: >=3.11" in metadata
     assert "ganzoo = ganzoo.cli.main:main" in scripts
+
+
+@pytest.fixture(scope="module")
+def metadata(source, tmp_path_factory):
+    """What the wheel says of itself, as lines."""
+    wheel = build(source, "wheel", tmp_path_factory.mktemp("metadata"))
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode().splitlines()
+
+
+def required(metadata):
+    """The names of the distributions that are installed along, without extras."""
+    lines = [line for line in metadata if line.startswith("Requires-Dist: ") and "extra ==" not in line]
+    return {re.match(r"Requires-Dist: ([\w.-]+)", line).group(1).lower().replace("_", "-") for line in lines}
+
+
+def imported():
+    """The names of the distributions that the package imports from, wherever the import stands."""
+    nodes = [node for path in (CHECKOUT / "ganzoo").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    tops = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names - {"ganzoo"}
+    where = importlib.metadata.packages_distributions()
+    return {where[top][0].lower().replace("_", "-") for top in tops}
+
+
+def test_what_is_imported_is_required_and_the_other_way_round(metadata):
+    # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so
+    assert required(metadata) == imported() | {"tensorboard", "importlib-resources"}
+
+
+def test_the_readme_has_a_reason_for_each_dependency(metadata):
+    (paragraph,) = re.findall(r"^Dependencies, each with its reason: (.*?)\n\n", README, re.MULTILINE | re.DOTALL)
+    without_reasons = re.sub(r"\(.*?\)", " ", paragraph, flags=re.DOTALL).lower().replace("_", "-")
+    assert set(re.findall(r"[a-z][a-z-]+", without_reasons)) - {"and", "with"} == required(metadata)
+
+
+def test_the_wheel_claims_no_more_than_posix(metadata):
+    """Runs are locked with fcntl and measured with resource."""
+    systems = [line for line in metadata if line.startswith("Classifier: Operating System")]
+    assert systems == ["Classifier: Operating System :: POSIX"]
 
 
 def test_a_model_that_was_removed_is_not_in_the_next_wheel(source, tmp_path):

@@ -72,6 +72,7 @@ def test_impossible_mixes(data):
         },
         "dataset.classes": {**data, "dataset": {**data["dataset"], "classes": 0}},
         "dataset.size": {**data, "dataset": {**data["dataset"], "size": 0}},
+        "penalties: one of them is given twice": {**data, "penalties": [{"name": "r1", "weight": 1.0}] * 2},
         "adam has no 'rho'": {
             **data,
             "optimizer": {**data["optimizer"], "generator": {"name": "adam", "learning_rate": 0.1, "rho": 0.9}},
@@ -116,6 +117,9 @@ def test_a_stop_rule_can_be_made_from_nothing():
         ),
         ("penalties.3.weight", "1", "--set penalties.3.weight=1: penalties has 1 entries (0 to 0)"),
         ("training.steps.more", "1", "--set training.steps.more=1: "),
+        ("summary", "2024-13-45", "--set summary=2024-13-45: "),
+        ("generator", "{[1]: 2}", "--set generator={[1]: 2}: "),
+        ("summary", "!!int x", "--set summary=!!int x: "),
     ],
 )
 def test_wrong_overrides(key, value, message):

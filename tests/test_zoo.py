@@ -33,6 +33,8 @@ def test_no_name_means_two_models():
 def test_what_is_not_there():
     with pytest.raises(ConfigError, match=r"unknown model 'cgna' .*`ganzoo models` lists them"):
         ganzoo.config("cgna")
+    with pytest.raises(ConfigError, match=r"unknown model 'x{400}'"):
+        ganzoo.config("x" * 400)
     with pytest.raises(ConfigError, match="has no card"):
         ganzoo.card("dcgan_celeb_a")
 
@@ -91,5 +93,5 @@ def test_weights_of_another_model_are_refused():
 
 
 def test_only_runs_have_steps():
-    with pytest.raises(UsageError, match="only a run directory has steps"):
+    with pytest.raises(UsageError, match="only the weights of a run directory have steps"):
         ganzoo.load("cgan", step=100)

@@ -39,11 +39,12 @@ def work(given: SimpleNamespace) -> Answer:
         raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
     changes = overrides(given)
     steps = changes.pop("training.steps")
-    zoo.config(given.model).override(changes)
+    config = zoo.config(given.model)
+    config.override(changes)  # a slip of the pen is told at once, not after TensorFlow's start
     _tensorflow.import_quietly()
     from ganzoo.training.benchmark import benchmark
 
-    measured = benchmark(given.model, changes, turns=given.turns, steps=steps)
+    measured = benchmark(config, changes, turns=given.turns, steps=steps)
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 

@@ -9,7 +9,7 @@ import io
 from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
@@ -35,7 +35,8 @@ FLAGS = {
         _flags.text(
             "out",
             "FILE.png|DIR/",
-            "a sheet, or a folder of single images (default: MODEL_SEED.png); points also FILE.csv",
+            "a sheet, or a folder of single images (default: MODEL_SEED.png); "
+            "points: a plot of their first two columns, or FILE.csv",
         ),
     ),
 }
@@ -123,18 +124,17 @@ def write_one(
     path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str], columns: int | None
 ) -> Path:
     """A sheet of images, a plot of points, or their numbers."""
-    from ganzoo import figures, images
+    from ganzoo import figures, files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
     if labels:
         metadata["labels"] = ",".join(map(str, labels))
     if path.suffix.lower() == ".csv":
-        images.write_bytes(path, _csv(drawn))
+        files.write_bytes(path, _csv(drawn))
     elif drawn.ndim == 4:
         images.write_png(path, figures.sheet(drawn, columns), metadata)
     else:
-        draw: Any = figures.histogram if drawn.shape[1] == 1 else figures.scatter
-        images.write_png(path, draw(drawn, title=origin["model"]), metadata)
+        images.write_png(path, figures.points(drawn, title=origin["model"]), metadata)
     return path
 
 

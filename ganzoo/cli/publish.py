@@ -28,7 +28,7 @@ def work(given: SimpleNamespace) -> Answer:
         if getattr(given, flag.name) is None:
             raise UsageError(f"--{flag.name} is missing: {flag.help}")
     _tensorflow.import_quietly()
-    from ganzoo.training.publish import publish
+    from ganzoo.publishing import publish
 
     card = publish(
         given.run,

@@ -1,6 +1,7 @@
 """Train a model of the zoo, or your own config, on its data set or on your images.
 
 The work directory takes everything: log, samples, checkpoints, export. The same command again resumes it.
+TF_CPP_MIN_LOG_LEVEL=0 in the environment shows TensorFlow's messages, errors among them, which are hidden otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import INTERRUPTED, Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.schema import SHORT_NAMES
 
 FLAGS = {
     "Model and data": (
@@ -43,14 +45,17 @@ def work(given: SimpleNamespace) -> Answer:
     """Trains, or estimates what training would take."""
     if given.model is None:
         raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
+    from ganzoo.data import source, tfds_source
+
     changes = overrides(given)
-    zoo.config(given.model).override(changes)  # a slip of the pen is told at once, not after TensorFlow's start
+    # A slip of the pen, or data that cannot be had, is told at once and not after TensorFlow's start.
+    config = zoo.config(given.model).override(changes)
+    source.check_available(config.dataset, data_dir=given.data_dir)
+    tfds_source.show_progress(not given.quiet)
     _tensorflow.import_quietly()
     if given.dry_run:
         return _estimate(given, changes)
-    from ganzoo.training.run import train
-
-    run = train(
+    run = zoo.train(
         given.model,
         workdir=given.workdir,
         overrides=changes,
@@ -65,7 +70,7 @@ def work(given: SimpleNamespace) -> Answer:
 def _estimate(given: SimpleNamespace, changes: dict[str, Any]) -> Answer:
     from ganzoo.training.estimate import estimate
 
-    costs = estimate(given.model, changes, data_dir=given.data_dir, skip_broken=given.skip_broken)
+    costs = estimate(zoo.config(given.model), changes, data_dir=given.data_dir, skip_broken=given.skip_broken)
     return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
 
 
@@ -75,13 +80,8 @@ def overrides(given: SimpleNamespace) -> dict[str, Any]:
     Raises:
       UsageError: a --set without '=', or a value that is given twice.
     """
-    named = {
-        "dataset.name": ("--dataset", given.dataset),
-        "training.steps": ("--steps", given.steps),
-        "training.batch_size": ("--batch_size", given.batch_size),
-        "training.seed": ("--seed", given.seed),
-    }
-    asked = [(key, flag, value) for key, (flag, value) in named.items() if value is not None]
+    asked = [(key, f"--{short}", getattr(given, short)) for short, key in SHORT_NAMES.items()]
+    asked = [flag for flag in asked if flag[-1] is not None]
     for setting in given.set:
         key, equals, value = setting.partition("=")
         if not key or not equals:

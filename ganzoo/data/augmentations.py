@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
 from ganzoo.data import draws
 from ganzoo.errors import ConfigError, did_you_mean
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 # (images uint8 `[n, H, W, C]`, counters int64 `[n]`, seed) -> images of the same shape and dtype.
-Augmentation = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+Augmentation = Callable[["tf.Tensor", "tf.Tensor", int], "tf.Tensor"]
 
 _registry: dict[str, Augmentation] = {}
 
@@ -39,5 +41,7 @@ def lookup(name: str) -> Augmentation:
 @register("flip")
 def flip(images: tf.Tensor, counters: tf.Tensor, seed: int) -> tf.Tensor:
     """Mirrors every other image, by the toss of a keyed coin, left to right."""
+    import tensorflow as tf
+
     heads = draws.uniform(seed, "flip", counters, 1)[:, 0] < 0.5
     return tf.where(heads[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.reverse(images, axis=[2]), images)

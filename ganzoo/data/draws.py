@@ -8,10 +8,10 @@ place in the batch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from ganzoo import randomness
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # 512 neighbours with two normal numbers each: 0.4 ms, against 10 ms with blocks of one (2 cores).
 BLOCK = 1024
@@ -48,6 +48,8 @@ def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.T
     Returns:
       float32 `[n, columns]`.
     """
+    import tensorflow as tf
+
     blocks, which = tf.unique(counters // BLOCK)
     table = tf.map_fn(make, blocks, fn_output_signature=tf.TensorSpec([BLOCK, columns], tf.float32))
     rows = tf.gather_nd(table, tf.stack([tf.cast(which, tf.int64), counters % BLOCK], axis=1))
@@ -56,9 +58,13 @@ def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.T
 
 def uniform_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
     """One block of `uniform`, for `by_block`: float32 `[BLOCK, columns]`."""
+    from ganzoo import randomness
+
     return randomness.uniform(randomness.key(seed, purpose, block), [BLOCK, columns])
 
 
 def normal_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
     """One block of `normal`, for `by_block`: float32 `[BLOCK, columns]`."""
+    from ganzoo import randomness
+
     return randomness.normal(randomness.key(seed, purpose, block), [BLOCK, columns])

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,23 @@ _CHUNK = 256
 _log = logging.getLogger(__name__)
 
 
-@register("folder:")
+def check(dataset: DatasetConfig, _: Path | None) -> None:
+    """Refuses a folder that is not there, before TensorFlow is imported.
+
+    Raises:
+      DataError: no path, no such folder, or a split that is not `train` or `all`.
+    """
+    root = _root(dataset)
+    if dataset.split not in ("train", "all"):
+        raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
+    if dataset.name == "folder:":
+        raise DataError("folder: no path given (--dataset folder:PATH)")
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{dataset.name}: {what} (check the path)")
+
+
+@register("folder:", check=check)
 def folder(dataset: DatasetConfig, *, skip_broken: bool, **_: Any) -> Source:
     """Images below a folder, cropped to their central square and resized.
 
@@ -33,34 +50,35 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, **_: Any) -> Source:
     has no classes. Hidden files and folders are passed over. There are no splits: `train` and `all` mean everything.
 
     Raises:
-      DataError: no such folder, no images in it, a broken one (unless `skip_broken`), or images beside class folders.
+      DataError: no images in it, a broken one (unless `skip_broken`), or images beside class folders.
     """
-    root = Path(dataset.name.removeprefix("folder:")).expanduser()
-    if dataset.split not in ("train", "all"):
-        raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
+    root = _root(dataset)
     class_names, files = _listing(dataset.name, root)
-    prepared = store.prepare(
+    prepare = partial(
+        store.prepare,
         [str(root.resolve()), [[str(path.relative_to(root)), label, *_stamp(path)] for path, label in files]],
         len(files),
         (dataset.size, dataset.size, dataset.channels),
-        lambda: _decode_all(dataset, files, skip_broken),
+        lambda: _decode_all(dataset, root, files, skip_broken),
     )
-    if prepared.left_out:
-        if not skip_broken:  # prepared by an earlier run that left them out
-            _read(Path(prepared.left_out[0]), dataset)
-        _log.warning(
-            "%s: left out %d broken image(s): %s", dataset.name, len(prepared.left_out), _few(prepared.left_out)
-        )
+    prepared = prepare()
+    left_out = [root / name for name in prepared.left_out]
+    if left_out and not skip_broken:  # prepared by an earlier run that was asked to leave them out
+        for path in left_out:
+            _read(path, dataset)
+        prepared = prepare(anew=True)  # all can be read by now: their permissions were mended, for example
+    elif left_out:
+        names = _few([str(path) for path in left_out])
+        _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), names)
     return from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+
+
+def _root(dataset: DatasetConfig) -> Path:
+    return Path(dataset.name.removeprefix("folder:")).expanduser()
 
 
 def _listing(name: str, root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """The class names and the files with their labels (0 without classes), in sorted order."""
-    if not name.removeprefix("folder:"):
-        raise DataError("folder: no path given (--dataset folder:PATH)")
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "no such folder"
-        raise DataError(f"{name}: {what} (check the path)")
     try:
         entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -78,7 +96,7 @@ def _listing(name: str, root: Path) -> tuple[tuple[str, ...], list[tuple[Path, i
             " classes, so move the images into one, or give the folder of one class"
         )
     if empty := sorted(classes.keys() - filled.keys()):
-        _log.warning("%s: no images in %s: no class is made of it", name, _few(tuple(empty)))
+        _log.warning("%s: no images in %s: no class is made of it", name, _few(empty))
     return tuple(filled), [(path, label) for label, files in enumerate(filled.values()) for path in files]
 
 
@@ -99,8 +117,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _decode_all(dataset: DatasetConfig, files: list[tuple[Path, int]], skip_broken: bool) -> Iterator[store.Item]:
-    """Every image with its label, in order; a broken one gives its path, or stops it all.
+def _decode_all(
+    dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool
+) -> Iterator[store.Item]:
+    """Every image with its label, in order; a broken one gives its path below the root, or stops it all.
 
     Raises:
       DataError: a broken image without `skip_broken`, or no whole one.
@@ -112,7 +132,7 @@ def _decode_all(dataset: DatasetConfig, files: list[tuple[Path, int]], skip_brok
             return _read(path, dataset), label
         except DataError:
             if skip_broken:
-                return str(path)
+                return str(path.relative_to(root))
             raise
 
     whole = 0
@@ -132,7 +152,7 @@ def _read(path: Path, dataset: DatasetConfig) -> np.ndarray:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error
 
 
-def _few(names: tuple[str, ...]) -> str:
+def _few(names: list[str]) -> str:
     """The first ten names, and how many more there are."""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import tensorflow as tf
+from typing import TYPE_CHECKING
 
 from ganzoo import images as pixels
 from ganzoo.data import augmentations
 from ganzoo.data.source import Source
 from ganzoo.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # TensorFlow's default of 4 rounds is too weak for seeds that differ by one: the number of examples of one class in a
 # batch of 100 had a variance of 17.0 over 4,000 batches, where a true shuffle has 8.78. With 8 rounds it was 8.61.
@@ -63,6 +65,8 @@ class Pipeline:
         Raises:
           UsageError: a negative batch number, or rows that the batch does not have.
         """
+        import tensorflow as tf
+
         start, stop = rows if rows is not None else (0, self.batch_size)
         if first_batch < 0:
             raise UsageError(f"first_batch={first_batch}: must be at least 0")
@@ -80,6 +84,8 @@ class Pipeline:
 
     def _examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
         """The examples at these places of the stream (int64 `[n]`)."""
+        import tensorflow as tf
+
         batch = self.source.fetch(self._indices(counters))
         images = tf.ensure_shape(batch["images"], [counters.shape[0], *self.source.example_shape])
         for augmentation in self._augmentations:
@@ -90,6 +96,8 @@ class Pipeline:
 
     def _indices(self, counters: tf.Tensor) -> tf.Tensor:
         """Places of the stream -> indices into the source, both int64 `[n]`."""
+        import tensorflow as tf
+
         length = self.source.length
         if length is None:
             return counters

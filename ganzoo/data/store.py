@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -17,7 +18,7 @@ import numpy as np
 import PIL
 
 # Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
-FORMAT = 1
+FORMAT = 2
 
 # An image (uint8 `[H, W, C]`) with its label, or the name of one that is left out.
 Item = tuple[np.ndarray, int] | str
@@ -45,7 +46,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
 
 
-def prepare(key: Any, count: int, example_shape: tuple[int, int, int], items: Callable[[], Iterable[Item]]) -> Prepared:
+def prepare(
+    key: Any,
+    count: int,
+    example_shape: tuple[int, int, int],
+    items: Callable[[], Iterable[Item]],
+    anew: bool = False,
+) -> Prepared:
     """Images from the cache, or made now and kept there.
 
     Args:
@@ -53,20 +60,21 @@ def prepare(key: Any, count: int, example_shape: tuple[int, int, int], items: Ca
       count: how many items there are, at least 1.
       example_shape: `(H, W, C)` of every image.
       items: makes the items anew at each call, in order; at least one of them is an image.
+      anew: make them even where the cache has them.
 
     Raises:
       whatever `items` raises; nothing is kept then.
     """
     identity = json.dumps([FORMAT, PIL.__version__, example_shape, key])
     entry = cache_folder() / "prepared" / hashlib.sha256(identity.encode()).hexdigest()[:32]
-    if entry.is_dir():
-        try:
-            return _read(entry)
-        except (OSError, ValueError):  # damaged from outside: entries appear whole, by a rename
-            shutil.rmtree(entry, ignore_errors=True)
+    if entry.is_dir() and not anew:
+        with contextlib.suppress(OSError):  # damaged from outside: entries appear whole, by a rename
+            return _read(entry, example_shape)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(entry)
         _write(entry, count, example_shape, items())
-        return _read(entry)
+        return _read(entry, example_shape)
     except OSError as error:
         logging.getLogger(__name__).warning(
             "%s: cannot be written (%s): images are kept in memory and decoded again next time; set GANZOO_CACHE",
@@ -76,15 +84,30 @@ def prepare(key: Any, count: int, example_shape: tuple[int, int, int], items: Ca
         return _in_memory(count, example_shape, items())
 
 
-def _read(entry: Path) -> Prepared:
-    about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
-    labels = np.load(entry / "labels.npy")
-    images = np.load(entry / "images.npy", mmap_mode="r")
-    return Prepared(images, labels, tuple(about["left_out"]))
+def _read(entry: Path, example_shape: tuple[int, int, int]) -> Prepared:
+    """The images of an entry.
+
+    Raises:
+      OSError: it is damaged or cannot be read.
+    """
+    try:
+        left_out = json.loads((entry / "about.json").read_text(encoding="utf-8"))["left_out"]
+        labels = np.load(entry / "labels.npy")
+        images = np.load(entry / "images.npy", mmap_mode="r")
+        whole = (
+            (images.dtype, images.shape, labels.dtype) == (np.uint8, (len(labels), *example_shape), np.int32)
+            and isinstance(left_out, list)
+            and all(isinstance(name, str) for name in left_out)
+        )
+    except Exception as error:  # json and numpy raise nearly anything: EOFError, KeyError, TypeError, ValueError …
+        raise OSError(f"damaged: {error}") from error
+    if not whole:
+        raise OSError("damaged: its files do not belong together")
+    return Prepared(images, labels, tuple(left_out))
 
 
 def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> None:
-    """Writes an entry under a temporary name and renames it.
+    """Writes an entry under a temporary name and renames it, once the disk has all of it: a power cut leaves it whole.
 
     Images go through ordinary writes: a full disk is then an OSError, where a write into a map kills the process.
     """
@@ -100,10 +123,10 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
                 labels.append(label)
             file.seek(0)
             _write_header(file, len(labels), example_shape)
-            file.flush()
-            os.fsync(file.fileno())
         np.save(temporary / "labels.npy", np.array(labels, np.int32))
         (temporary / "about.json").write_text(json.dumps({"left_out": left_out}), encoding="utf-8")
+        for path in (*temporary.iterdir(), temporary):
+            _to_disk(path)
         try:
             temporary.rename(entry)
         except OSError:
@@ -111,6 +134,15 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until the disk has a file's content, or a folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_header(file: Any, count: int, example_shape: tuple[int, int, int]) -> None:

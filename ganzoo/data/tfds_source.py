@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -9,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ganzoo import images as pixels
 from ganzoo.data import fashion_mnist, network, store
 from ganzoo.data.source import Source, from_arrays
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
+
+_shows_progress = True
 
 
 def knows(name: str) -> bool:
@@ -31,15 +36,36 @@ def names() -> frozenset[str]:
     return frozenset(tfds.list_builders(with_community_datasets=False))
 
 
+def show_progress(show: bool) -> None:
+    """Whether TFDS tells on stderr what it downloads and prepares; for the whole process, as TFDS's own switch."""
+    global _shows_progress
+    _shows_progress = show
+
+
+def check(dataset: DatasetConfig, data_dir: Path | None) -> None:
+    """Refuses what cannot be opened, before TensorFlow is imported.
+
+    Raises:
+      DataError: no images in it, no such config, no such split in a prepared copy, or neither such a copy nor a way to
+        download it.
+    """
+    builder = _builder(dataset.name, data_dir)
+    _features(dataset.name, builder)
+    if _is_prepared(builder):
+        _count(dataset, builder)
+    elif not _from_debian(builder) and not _placed_by_hand(builder):
+        _check_obtainable(dataset.name, builder)
+
+
 def open_tfds(dataset: DatasetConfig, *, data_dir: Path | None, **_: Any) -> Source:
     """A TFDS data set with an `image` feature and maybe a class `label`, cropped to the central square and resized.
 
     Raises:
-      DataError: no images in it, no such config or split, or neither a prepared copy nor a way to download it.
+      DataError: no such split, or it cannot be prepared or read; what `check` refuses has not come so far.
     """
     builder = _builder(dataset.name, data_dir)
     labelled, class_names = _features(dataset.name, builder)
-    if not builder.is_prepared():
+    if not _is_prepared(builder):
         _download_and_prepare(dataset.name, builder)
     count = _count(dataset, builder)
     prepared = store.prepare(
@@ -60,6 +86,16 @@ def _builder(name: str, data_dir: Path | None) -> Any:
         return tfds.builder(name, data_dir=data_dir)
     except Exception as error:  # ValueError, AssertionError, ImportError: whatever its builder raises
         raise DataError(f"dataset.name: TFDS cannot make '{name}': {_one_line(error)}") from error
+
+
+def _is_prepared(builder: Any) -> bool:
+    absl = logging.getLogger("absl")
+    level = absl.level
+    absl.setLevel(logging.ERROR)  # TFDS warns of a folder that is not there yet
+    try:
+        return builder.is_prepared()
+    finally:
+        absl.setLevel(level)
 
 
 def _features(name: str, builder: Any) -> tuple[bool, tuple[str, ...]]:
@@ -84,25 +120,26 @@ def _download_and_prepare(name: str, builder: Any) -> None:
     """Makes TFDS's own prepared copy, from Debian's files, from archives placed by hand or from the network."""
     import tensorflow_datasets as tfds
 
-    root = Path(builder.data_dir).parents[2 if builder.builder_config else 1]
-    url_infos = builder.url_infos or {}
+    root = _root(builder)
     with tempfile.TemporaryDirectory(prefix="ganzoo-") as originals:
-        manual = root / "downloads" / "manual"
-        if builder.name == "fashion_mnist" and fashion_mnist.FOLDER.is_dir():
+        manual = _manual(builder)
+        if _from_debian(builder):
             manual = Path(originals)
-            fashion_mnist.place_originals(url_infos, manual)
-        elif not any(info.filename and (manual / info.filename).exists() for info in url_infos.values()):
-            _check_obtainable(name, builder, root, manual)
+            fashion_mnist.place_originals(builder.url_infos, manual)
         config = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)
+        tfds.display_progress_bar(_shows_progress)
         try:
-            builder.download_and_prepare(download_config=config)
+            # Its notes go to stdout, which is for results.
+            with contextlib.redirect_stdout(sys.stderr if _shows_progress else io.StringIO()):
+                builder.download_and_prepare(download_config=config)
         except Exception as error:  # TFDS and its parsers raise nearly anything
             raise DataError(f"{name}: TFDS could not prepare it in {root}: {_one_line(error)}") from error
 
 
-def _check_obtainable(name: str, builder: Any, root: Path, manual: Path) -> None:
+def _check_obtainable(name: str, builder: Any) -> None:
     """Refuses at once what TFDS would refuse after minutes of retries."""
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        manual = _manual(builder)
         if manual.is_dir() and any(manual.iterdir()):
             return
         instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
@@ -113,9 +150,28 @@ def _check_obtainable(name: str, builder: Any, root: Path, manual: Path) -> None
         return
     debian = f"apt-get install {fashion_mnist.PACKAGE}, " if builder.name == "fashion_mnist" else ""
     raise DataError(
-        f"{name}: not prepared in {root}, and cannot be downloaded ({reason}): connect, or use {debian}--data_dir DIR"
-        " with a prepared copy, --dataset mnist_5k (embedded) or --dataset folder:PATH"
+        f"{name}: not prepared in {_root(builder)}, and cannot be downloaded ({reason}): connect, or use {debian}"
+        "--data_dir DIR with a prepared copy, --dataset mnist_5k (embedded) or --dataset folder:PATH"
     )
+
+
+def _root(builder: Any) -> Path:
+    """The folder of all data sets."""
+    return Path(builder.data_dir).parents[2 if builder.builder_config else 1]
+
+
+def _manual(builder: Any) -> Path:
+    """Where archives that were placed by hand lie."""
+    return _root(builder) / "downloads" / "manual"
+
+
+def _from_debian(builder: Any) -> bool:
+    return builder.name == "fashion_mnist" and fashion_mnist.FOLDER.is_dir()
+
+
+def _placed_by_hand(builder: Any) -> bool:
+    manual = _manual(builder)
+    return any(info.filename and (manual / info.filename).exists() for info in (builder.url_infos or {}).values())
 
 
 def _count(dataset: DatasetConfig, builder: Any) -> int:
@@ -131,15 +187,22 @@ def _count(dataset: DatasetConfig, builder: Any) -> int:
 
 
 def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[store.Item]:
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     wanted = {"image": True, "label": True} if labelled else {"image": True}
-    examples = builder.as_dataset(
-        split=dataset.split, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
-    ).prefetch(tf.data.AUTOTUNE)
-    for example in tfds.as_numpy(examples):
-        label = int(example["label"]) if labelled else 0
-        yield pixels.fit(example["image"], dataset.size, dataset.channels), label
+    try:
+        examples = builder.as_dataset(
+            split=dataset.split, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
+        ).prefetch(tf.data.AUTOTUNE)
+        for example in tfds.as_numpy(examples):
+            label = int(example["label"]) if labelled else 0
+            yield pixels.fit(example["image"], dataset.size, dataset.channels), label
+    except tf.errors.OpError as error:  # a file of it is cut off, changed or gone
+        raise DataError(
+            f"{dataset.name}: its prepared copy in {builder.data_dir} is damaged ({_one_line(error)}): delete that"
+            " folder to have it prepared anew"
+        ) from error
 
 
 def _one_line(error: Exception) -> str:

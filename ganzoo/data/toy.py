@@ -6,14 +6,15 @@ Point i is a function of (seed, split, i) alone. `train` and `test` are independ
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.data import draws
 from ganzoo.data.source import Source, register
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SPLITS = ("train", "test")
 
@@ -35,12 +36,16 @@ SWISS_ROLL_SD = 0.25 / 7.5
 
 def ring_centres() -> tf.Tensor:
     """The eight modes of `ring`: float32 `[8, 2]`."""
+    import tensorflow as tf
+
     angles = [2 * math.pi * k / RING_MODES for k in range(RING_MODES)]
     return tf.constant([[RING_RADIUS * math.cos(a), RING_RADIUS * math.sin(a)] for a in angles], tf.float32)
 
 
 def grid_centres() -> tf.Tensor:
     """The 25 modes of `grid`: float32 `[25, 2]`."""
+    import tensorflow as tf
+
     steps = [(k - GRID_SIDE // 2) * GRID_SPACING for k in range(GRID_SIDE)]
     return tf.constant([[x, y] for y in steps for x in steps], tf.float32)
 
@@ -60,6 +65,8 @@ def grid(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
 @register("swiss_roll", points=True)
 def swiss_roll(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
     """A spiral in the plane with Gaussian noise, radius 0.6 to 1.9."""
+    import tensorflow as tf
+
     purpose = _purpose(dataset)
 
     def block(number: tf.Tensor) -> tf.Tensor:
@@ -86,6 +93,8 @@ def gaussian(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
 
 def _mixture(dataset: DatasetConfig, seed: int, centres: tf.Tensor, sd: float) -> Source:
     """Equally likely Gaussians about `centres` (float32 `[modes, 2]`)."""
+    import tensorflow as tf
+
     purpose = _purpose(dataset)
     modes = centres.shape[0]
 

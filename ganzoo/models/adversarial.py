@@ -151,22 +151,16 @@ class AdversarialModel(GenerativeModel):
         Returns:
           The scalars of `log_names`, means over the global batch.
         """
-        step_key = randomness.key(self.seed, "train", self.step_counter.value)
         rows = real[0].shape[0] or tf.shape(real[0])[0]
         logs: dict[str, tf.Tensor] = {}
-        with tf.GradientTape() as tape:
-            fake = self._fake(step_key, 0, rows, conditions[0])
         for k in range(self.critic_steps):
-            if k > 0:
-                with tf.GradientTape() as tape:
-                    fake = self._fake(step_key, k, rows, conditions[k])
-            logs = self._update_discriminator(
-                real[k], tf.stop_gradient(fake), conditions[k], randomness.fold(step_key, 2 * k)
-            )
+            with tf.GradientTape() as tape:  # of the last one: for the generator's update
+                fake = self._fake(k, rows, conditions[k])
+            logs = self._update_discriminator(k, real[k], tf.stop_gradient(fake), conditions[k])
         if self.fresh_latents:
             with tf.GradientTape() as tape:
-                fake = self._fake(step_key, self.critic_steps, rows, conditions[-1])
-        with tape, randomness.scope(randomness.fold(step_key, 2 * self.critic_steps)):
+                fake = self._fake(self.critic_steps, rows, conditions[-1])
+        with tape, randomness.scope(self._key("judge")):
             fake_logits = self._logits(fake, conditions[-1])
             loss = self._global_mean(self.adversarial_loss.generator(fake_logits))
         variables = self.generator.trainable_variables
@@ -175,13 +169,17 @@ class AdversarialModel(GenerativeModel):
         self.step_counter.assign_add(1)
         return {"generator_loss": self._log(loss), **logs}
 
-    def _fake(self, step_key: tf.Tensor, draw: int, rows: Any, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        """The generator's examples for one draw of latents within the step."""
+    def _key(self, purpose: str, *counters: int) -> tf.Tensor:
+        """The key of one draw of this step."""
+        return randomness.key(self.seed, purpose, self.step_counter.value, *counters)
+
+    def _fake(self, draw: int, rows: Any, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        """The generator's examples for the step's draw of that number."""
+        draw_key = self._key("latents", draw)
         latents = randomness.rows_of_replica(
-            lambda n: randomness.latents(self.prior, randomness.fold(step_key, 1000 + draw), [n, self.latent_size]),
-            rows,
+            lambda n: randomness.latents(self.prior, draw_key, [n, self.latent_size]), rows
         )
-        with randomness.scope(randomness.fold(step_key, 2000 + draw)):
+        with randomness.scope(self._key("generator", draw)):
             return call(self.generator, latents, conditions, training=True)
 
     def _logits(self, examples: tf.Tensor, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
@@ -189,18 +187,18 @@ class AdversarialModel(GenerativeModel):
         return tf.squeeze(call(self.discriminator, examples, conditions, training=True), axis=-1)
 
     def _update_discriminator(
-        self, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...], draw_key: tf.Tensor
+        self, k: int, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...]
     ) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
-            with randomness.scope(draw_key):
+            with randomness.scope(self._key("real", k)):
                 real_logits = self._logits(real, conditions)
-            with randomness.scope(randomness.fold(draw_key, 1)):
+            with randomness.scope(self._key("fake", k)):
                 fake_logits = self._logits(fake, conditions)
             terms = {
                 "discriminator_loss": self._global_mean(
                     self.adversarial_loss.discriminator(real_logits, fake_logits, self.label_smoothing)
                 ),
-                **self._penalty_terms(real, fake, conditions, randomness.fold(draw_key, 2)),
+                **self._penalty_terms(k, real, fake, conditions),
             }
             total = tf.add_n(list(terms.values()))
         variables = self.discriminator.trainable_variables
@@ -211,13 +209,14 @@ class AdversarialModel(GenerativeModel):
         return logs
 
     def _penalty_terms(
-        self, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...], draw_key: tf.Tensor
+        self, k: int, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...]
     ) -> dict[str, tf.Tensor]:
         """Each penalty, weighted; one that comes every n-th step is n times as strong then and 0 otherwise."""
         terms = {}
         for name, function, weight, every in self.penalties:
 
-            def value(function: Any = function, scale: float = weight * every) -> tf.Tensor:
+            def value(name: str = name, function: Any = function, scale: float = weight * every) -> tf.Tensor:
+                draw_key = self._key(name, k)
                 mix = randomness.rows_of_replica(
                     lambda rows: randomness.uniform(draw_key, [rows, *[1] * (real.shape.rank - 1)]), tf.shape(real)[0]
                 )

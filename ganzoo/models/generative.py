@@ -166,7 +166,7 @@ def _integers(what: str, values: Any, n: int, limit: int) -> np.ndarray:
     if array.ndim != 1 or len(array) != n:
         raise UsageError(f"{what}: {n} wanted, shape {list(array.shape)} given")
     if not np.issubdtype(array.dtype, np.integer):
-        raise UsageError(f"{what}: {array[0].item()!r} given, integers in 0 … {limit - 1} wanted")
+        raise UsageError(f"{what}: {array.tolist()[0]!r} given, integers in 0 … {limit - 1} wanted")
     wrong = array[(array < 0) | (array >= limit)]
     if len(wrong):
         raise UsageError(f"{what}: {wrong[0]} is out of range (0 … {limit - 1})")

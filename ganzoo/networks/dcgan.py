@@ -133,7 +133,7 @@ def dcgan_discriminator(
 def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
     """(the side after all halvings, how many there are): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
     if len(example_shape) != 3:
-        raise ConfigError("generator.network: dcgan makes images, and dataset.size is 0 (use network: mlp)")
+        raise ConfigError("network dcgan: is for images, but dataset.size is 0, which means points (use network: mlp)")
     side, levels = example_shape[0], 0
     while side % 2 == 0 and side > 7:
         side, levels = side // 2, levels + 1

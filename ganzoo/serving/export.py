@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from ganzoo import files
 from ganzoo.errors import UsageError
 
 if TYPE_CHECKING:
     from ganzoo.models.generative import GenerativeModel
 
 
-def export(
-    model: GenerativeModel | str | Path, directory: str | Path, version: int = 1, *, overwrite: bool = False
-) -> Path:
+def export(model: GenerativeModel, directory: str | Path, version: int = 1, *, overwrite: bool = False) -> Path:
     """Writes `directory/VERSION/`, a SavedModel with the signatures `generate` (also `serving_default`) and `decode`.
 
     Args:
-      model: a model, or what `ganzoo.load` takes.
+      model: a model.
       directory: the base directory of the model's versions.
       version: a number of 1 or more.
       overwrite: replace a version that is there.
@@ -33,11 +32,8 @@ def export(
 
     Raises:
       UsageError: the version is no number of 1 or more, or is there already.
+      RunError: it cannot be written; a version that was there stays.
     """
-    if isinstance(model, str | Path):
-        from ganzoo.zoo import load
-
-        model = load(model)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
     final = Path(directory) / str(version)
@@ -49,12 +45,18 @@ def export(
     module.generator_variables = sampler.generator_variables
     module.generate = _named(sampler.generate, output)
     module.decode = _named(sampler.decode, output)
-    temporary = final.with_name(f".{final.name}.{os.getpid()}")
     signatures = {"serving_default": module.generate, "generate": module.generate, "decode": module.decode}
-    tf.saved_model.save(module, str(temporary), signatures=signatures)
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
+    temporary, old = (final.with_name(f".{final.name}.{part}.{os.getpid()}") for part in ("new", "old"))
+    try:
+        tf.saved_model.save(module, str(temporary), signatures=signatures)
+        if final.exists():
+            final.rename(old)
+        temporary.rename(final)
+    except (OSError, tf.errors.OpError) as error:
+        raise files.cannot_write(final, error) from None
+    finally:
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
     return final
 
 

@@ -13,7 +13,9 @@ from typing import Any
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.models.build import build
 from ganzoo.schema import Config
-from ganzoo.training.run import peak_memory_gib, resolve, train
+from ganzoo.training.resolve import resolve
+from ganzoo.training.result import peak_memory_gib
+from ganzoo.training.run import train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,21 +63,21 @@ class Benchmark:
 
 
 def benchmark(
-    model: str | Path | Config, overrides: Mapping[str, Any] | None = None, *, turns: int = 5, steps: int = 500
+    config: Config, settings: Mapping[str, Any] | None = None, *, turns: int = 5, steps: int = 500
 ) -> Benchmark:
     """Measures, alternating between the two so that a noisy machine hits both.
 
     Args:
-      model, overrides: as in `ganzoo.train`.
+      config, settings: as in `training.run.train`.
       turns: how often each is measured.
-      steps: steps of each turn; samples and checkpoints come twice in it.
+      steps: steps of each turn, even; a sample sheet and a checkpoint come halfway and at the end.
 
     Raises:
-      ConfigError, DataError: as in `ganzoo.train`.
+      ConfigError, DataError: as in `training.run.train`.
     """
-    rhythm = max(steps // 2, 1)
+    rhythm = steps // 2
     own = {"training.steps": steps, "training.sample_every": rhythm, "training.checkpoint_every": rhythm}
-    config, source = resolve(model, {**(overrides or {}), **own})
+    config, source = resolve(config, {**(settings or {}), **own})
     bare_model = build(config)
     batch_size = config.training.batch_size
     pipeline = Pipeline(source, batch_size, config.training.seed, config.dataset.augment)
@@ -90,10 +92,6 @@ def benchmark(
         bare.append(batch_size * (bare_model.step - before) / (time.monotonic() - began))
         with tempfile.TemporaryDirectory() as workdir:
             run = train(config, Path(workdir) / str(turn), quiet=turn % 2 == 1)
-            fit.append(_whole_speed([r["images_per_second"] for r in run.losses if "images_per_second" in r]))
+            assert run.images_per_second is not None  # there are at least two executions
+            fit.append(run.images_per_second)
     return Benchmark(config.name, batch_size, steps, bare, fit, peak_memory_gib())
-
-
-def _whole_speed(speeds: list[float]) -> float:
-    """Images/s over intervals of the same number of images: times add up, so it is the harmonic mean."""
-    return statistics.harmonic_mean(speeds)

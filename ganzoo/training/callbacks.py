@@ -1,21 +1,23 @@
 """Keras callbacks of a run. One Keras epoch is one reporting interval; every callback looks at the model's own step.
 
-Order matters: the log is written before a checkpoint, so a checkpoint's step is always in the log.
+Order matters: the reporter comes before the checkpoints, which save the sums of the line that it has begun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import figures, images
+from ganzoo import figures, files, images
 from ganzoo.errors import RunError
 from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
@@ -23,17 +25,55 @@ from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import ProgressBar
 
 
+class Summaries:
+    """TensorBoard's files of a run.
+
+    Args:
+      directory: where they go.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._writer = tf.summary.create_file_writer(str(directory))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds numbers; see `_reported` for errors."""
+        with self._reported(), self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def image(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Adds a picture uint8 `[H, W, C]`."""
+        with self._reported(), self._writer.as_default(step=step):
+            tf.summary.image(name, picture[np.newaxis])
+
+    def flush(self) -> None:
+        """Writes what is held back."""
+        with self._reported():
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turns TensorFlow's error for a full disk into RunError."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            raise files.cannot_write(self.directory, error) from None
+
+
 class Reporter(keras.callbacks.Callback):
     """Bar, `log.jsonl` and TensorBoard; the logged losses are means over the steps since the line before.
 
-    The logged images/s count everything between two lines (samples and checkpoints too), but not the first execution.
+    The logged images/s count everything between two lines (samples and checkpoints too), but not the first execution,
+    which is mostly tracing and compiling.
 
     Args:
       run: where the log is.
       bar: the progress bar.
       every: steps between two log lines.
       batch_size: examples a step, for images/s.
-      on_record: called with every log line.
+      rule: shown every line.
+      notes: from `notes()` at the checkpoint that the run goes on from.
     """
 
     def __init__(
@@ -42,61 +82,67 @@ class Reporter(keras.callbacks.Callback):
         bar: ProgressBar,
         every: int,
         batch_size: int,
-        on_record: Callable[[dict[str, Any]], None],
+        rule: StopWhenFooled | None,
+        notes: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.run = run
         self.bar = bar
         self.every = every
         self.batch_size = batch_size
-        self.on_record = on_record
-        self.sums: dict[str, float] = {}
-        self.count = 0
-        self.mark: tuple[int, float] | None = None  # step and time that the speed is measured from
-        self.writer = tf.summary.create_file_writer(str(run.tensorboard))
+        self.rule = rule
+        self.sums: dict[str, float] = dict(notes.get("sums", {}))
+        self.count: int = notes.get("count", 0)
+        self.first: tuple[int, float] | None = None  # step and time when the first execution was over
+        self.mark: tuple[int, float] | None = None  # the same of the last line
+        self.summaries = Summaries(run.tensorboard)
+
+    def notes(self) -> dict[str, Any]:
+        """The sums of the line that has begun: a resumed run then logs what an uninterrupted one does."""
+        return {"sums": self.sums, "count": self.count}
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Of this session from the end of its first execution until now; None before there is more."""
+        if self.first is None or self.model.step == self.first[0]:
+            return None
+        (step, since), now = self.first, time.monotonic()
+        return round((self.model.step - step) * self.batch_size / (now - since), 1)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        steps = self.model.steps_per_execution
+        step, steps = self.model.step, self.model.steps_per_execution
         values = {name: float(value) for name, value in (logs or {}).items()}
-        if self.mark is None:  # the first execution is mostly tracing and compiling
-            self.mark = (self.model.step, time.monotonic())
+        if self.first is None:
+            self.first = self.mark = (step, time.monotonic())
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + steps * value
         self.count += steps
-        short = {
-            name[0].upper(): value for name, value in values.items() if name in ("generator_loss", "discriminator_loss")
-        }
-        self.bar.update(self.model.step, short)
+        short = {name[0].upper(): values[name] for name in ("discriminator_loss", "generator_loss") if name in values}
+        self.bar.update(step, short)
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         if bad:
             raise RunError(
-                f"{self.run.path}: {bad[0]} is not finite at step {self.model.step}; the last checkpoint is untouched: "
+                f"{self.run.path}: {bad[0]} is not finite at step {step}; the last checkpoint is untouched: "
                 "try a lower learning rate (--set optimizer.discriminator.learning_rate=…) or a penalty, "
                 "in another --workdir"
             )
-        if self.model.step % self.every == 0:
+        if step % self.every == 0:
             self.flush()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self.writer.flush()
 
     def flush(self) -> None:
         """Writes the line of the current step, if there is anything since the last one."""
         if not self.count:
             return
-        step = self.model.step
+        step, now = self.model.step, time.monotonic()
         record = {"step": step, **{name: total / self.count for name, total in self.sums.items()}}
-        since_step, since = self.mark or (step, 0.0)
-        if step > since_step:
-            record["images_per_second"] = round((step - since_step) * self.batch_size / (time.monotonic() - since), 1)
-        self.mark = (step, time.monotonic())
+        if self.mark is not None and step > self.mark[0]:
+            record["images_per_second"] = round((step - self.mark[0]) * self.batch_size / (now - self.mark[1]), 1)
+        self.mark = (step, now)
         self.run.log(record)
-        with self.writer.as_default(step=step):
-            for name, value in record.items():
-                if name != "step":
-                    tf.summary.scalar(name, value)
+        self.summaries.scalars(step, {name: value for name, value in record.items() if name != "step"})
         self.sums, self.count = {}, 0
-        self.on_record(record)
+        if self.rule is not None:
+            self.rule.seen(record)
 
 
 class StopWhenFooled(keras.callbacks.Callback):
@@ -127,13 +173,15 @@ class StopWhenFooled(keras.callbacks.Callback):
 class SampleSheets(keras.callbacks.Callback):
     """Draws the same latents at a steady rhythm, as `samples/step_*.png` and in TensorBoard."""
 
-    def __init__(self, run: RunDirectory, every: int, seed: int, reference: np.ndarray | None, writer: Any) -> None:
+    def __init__(
+        self, run: RunDirectory, every: int, seed: int, reference: np.ndarray | None, summaries: Summaries
+    ) -> None:
         super().__init__()
         self.run = run
         self.every = every
         self.seed = seed
         self.reference = reference
-        self.writer = writer
+        self.summaries = summaries
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.model.step % self.every == 0:
@@ -144,21 +192,25 @@ class SampleSheets(keras.callbacks.Callback):
         step = self.model.step
         picture = sample_sheet(self.model, self.seed, self.reference, f"step {step:,}")
         images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), "seed": str(self.seed)})
-        with self.writer.as_default(step=step):
-            tf.summary.image("samples", picture[np.newaxis])
+        self.summaries.image(step, "samples", picture)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
-    """Writes a checkpoint every so many steps."""
+    """Writes a checkpoint every so many steps, with the reporter's notes."""
 
-    def __init__(self, checkpoints: Checkpoints, every: int) -> None:
+    def __init__(self, checkpoints: Checkpoints, every: int, reporter: Reporter) -> None:
         super().__init__()
         self.checkpoints = checkpoints
         self.every = every
+        self.reporter = reporter
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.model.step % self.every == 0:
-            self.checkpoints.save(self.model)
+            self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint of the current step, if there is none."""
+        self.checkpoints.save(self.model, self.reporter.notes())
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -201,6 +253,6 @@ def sample_sheet(model: Any, seed: int, reference: np.ndarray | None, title: str
       title: of a plot of points.
     """
     if reference is not None:
-        return figures.scatter(model.generate(len(reference), seed=seed), reference, title=title)
+        return figures.points(model.generate(len(reference), seed=seed), reference, title)
     columns = min(model.classes or 10, 20)
     return figures.sheet(model.generate(10 * columns, seed=seed), columns=columns)

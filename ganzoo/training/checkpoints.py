@@ -7,12 +7,16 @@ temporary name, synced and renamed, so that a kill at any instant leaves the pre
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
-import warnings
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ganzoo import weights
 from ganzoo.errors import RunError, WeightsError
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 STATE = "state.safetensors"
 MANIFEST = "manifest.json"
+UNFINISHED = ".step_"
+
+_log = logging.getLogger(__name__)
 
 
 class Checkpoints:
@@ -47,36 +54,38 @@ class Checkpoints:
         """The directory of one checkpoint."""
         return self.directory / f"step_{step:08d}"
 
-    def save(self, model: AdversarialModel) -> Path:
-        """Writes a checkpoint of the model's step and removes those beyond `keep`; one that is there already stays.
+    def save(self, model: AdversarialModel, notes: Mapping[str, Any] | None = None) -> Path:
+        """Writes a checkpoint of the model's step and removes those beyond `keep`; one that is there and whole stays.
+
+        Args:
+          model: what is saved.
+          notes: JSON-able, read back by `notes`.
 
         Raises:
-          RunError: it cannot be written (the disk is full, say); earlier ones are untouched.
+          RunError: a weight is not finite, or it cannot be written (the disk is full, say); earlier ones are untouched.
         """
         step = model.step
         final = self.path(step)
-        if final.is_dir():
+        if final.is_dir() and self._is_whole(step):
             return final
-        temporary = self.directory / f".{final.name}.{os.getpid()}"
+        state = {name: variable.numpy() for name, variable in model.state().items()}
+        for name, array in state.items():
+            if np.issubdtype(array.dtype, np.floating) and not np.all(np.isfinite(array)):
+                raise RunError(f"{final}: not written, {name} is not finite; earlier checkpoints are whole")
         try:
-            temporary.mkdir(parents=True)
-            state = {name: variable.numpy() for name, variable in model.state().items()}
-            weights.write(temporary / STATE, state)
-            manifest = {"step": step, "variables": len(state), "sha256": weights.sha256(temporary / STATE)}
-            (temporary / MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
-            for path in (temporary / STATE, temporary / MANIFEST, temporary):
-                _sync(path)
-            temporary.rename(final)
-            _sync(self.directory)
-        except Exception as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            self._write(final, state, {"step": step, "notes": dict(notes or {})})
+            for old in self.steps()[: -self.keep]:
+                shutil.rmtree(self.path(old))
+        except OSError as error:
             raise RunError(
-                f"{final}: the checkpoint cannot be written ({error}); free some room or choose another --workdir, "
-                "then give the same command again: earlier checkpoints are whole"
+                f"{final}: the checkpoint cannot be written ({error.strerror or error}); make room, then give the same "
+                "command again: earlier checkpoints are whole"
             ) from None
-        for old in self.steps()[: -self.keep]:
-            shutil.rmtree(self.path(old))
         return final
+
+    def notes(self, step: int) -> dict[str, Any]:
+        """What was noted with a checkpoint that has been restored."""
+        return self._manifest(step)["notes"]
 
     def restore(self, model: AdversarialModel, step: str | int = "last") -> int | None:
         """Reads a checkpoint into a model.
@@ -102,7 +111,7 @@ class Checkpoints:
             try:
                 self._read_into(model, candidate)
             except WeightsError as error:
-                warnings.warn(f"checkpoint passed over: {error}", stacklevel=2)
+                _log.warning("checkpoint passed over: %s", error)
                 problems.append(str(error))
             else:
                 return candidate
@@ -112,14 +121,42 @@ class Checkpoints:
             )
         return None
 
+    def _write(self, final: Path, state: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for left_by_a_kill in self.directory.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(left_by_a_kill)
+        temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
+        try:
+            weights.write(temporary / STATE, state)
+            manifest["sha256"] = weights.sha256(temporary / STATE)
+            (temporary / MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+            temporary.chmod(0o755)  # mkdtemp's own is for one user
+            for path in (temporary / STATE, temporary / MANIFEST, temporary):
+                _sync(path)
+            if final.is_dir():  # damaged: a whole one would have stayed
+                shutil.rmtree(final)
+            temporary.rename(final)
+            _sync(self.directory)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
     def _read_into(self, model: AdversarialModel, step: int) -> None:
         path = self.path(step)
+        weights.place(weights.read(path / STATE, self._manifest(step)["sha256"]), model.state(), str(path))
+
+    def _manifest(self, step: int) -> dict[str, Any]:
+        path = self.path(step) / MANIFEST
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            expected = str(manifest["sha256"])
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            return {"sha256": str(manifest["sha256"]), "notes": dict(manifest["notes"])}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{path / MANIFEST}: damaged ({error})") from None
-        weights.place(weights.read(path / STATE, expected), model.state(), str(path))
+            raise WeightsError(f"{path}: damaged ({error})") from None
+
+    def _is_whole(self, step: int) -> bool:
+        try:
+            return weights.sha256(self.path(step) / STATE) == self._manifest(step)["sha256"]
+        except (OSError, WeightsError):
+            return False
 
 
 def _sync(path: Path) -> None:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ganzoo import files
 from ganzoo.errors import ConfigError, RunError
 from ganzoo.schema import Config, read_yaml
 
 CONFIG_FILE = "config.yaml"
-# what may change between two starts of one run: it decides how long and how often, never what is computed at a step
-CHANGEABLE = {
-    "steps",
-    "log_every",
-    "sample_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "steps_per_execution",
-    "stop_when",
-}
+LOCK_FILE = ".lock"
+# what may change between two starts of one run: how long it is and how often it reports, never what a step computes
+CHANGEABLE = frozenset(
+    f"training.{key}"
+    for key in (
+        "steps",
+        "log_every",
+        "sample_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "steps_per_execution",
+        "stop_when",
+    )
+)
 
 
 class RunDirectory:
@@ -41,39 +48,36 @@ class RunDirectory:
         self.animation = self.path / "samples.gif"
         self.curves = self.path / "losses.png"
 
-    def claim(self, config: Config) -> None:
-        """Makes the directory and writes the config, or finds that it holds this very run.
+    @contextlib.contextmanager
+    def claim(self, config: Config) -> Iterator[None]:
+        """Holds the directory for this process: makes it, or finds that it holds this very run and nobody works on it.
 
         Raises:
-          RunError: it cannot be written, holds something else, or belongs to another config; nothing is changed then.
+          RunError: it cannot be written, holds something else, belongs to another config or is in use; nothing is
+            changed then.
         """
-        try:
-            if self.config_file.is_file():
-                self._check_same(config)
-            elif self.path.is_dir() and any(self.path.iterdir()):
-                raise RunError(f"{self.path}: is not empty and holds no run; choose another --workdir")
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.samples.mkdir(exist_ok=True)
-            replace_text(self.config_file, config.to_yaml())
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
+        with contextlib.ExitStack() as held:
+            try:
+                if self.config_file.is_file():
+                    self._check_same(config)
+                elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
+                    raise RunError(f"{self.path}: is not empty and holds no run; choose another --workdir")
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(f"{self.path}: another process is training there; choose another --workdir") from None
+            except OSError as error:
+                raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
+            yield
 
-    def _check_same(self, config: Config) -> None:
-        try:
-            there = read_yaml(self.config_file)
-        except ConfigError as error:
-            raise RunError(f"{error}; choose another --workdir, or remove this one") from None
-        old, new = _flat(there.to_dict()), _flat(config.to_dict())
-        changeable = {f"training.{key}" for key in CHANGEABLE}
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key) and not any(
-                key == name or key.startswith(f"{name}.") for name in changeable
-            ):
-                raise RunError(
-                    f"{self.path}: belongs to a run with another config "
-                    f"({key}: {old.get(key)!r} there, {new.get(key)!r} asked for); "
-                    "choose another --workdir, or give the command that began it"
-                )
+    def write_config(self, config: Config) -> None:
+        """Writes the resolved config, from which the run can be rebuilt.
+
+        Raises:
+          RunError: it cannot be written.
+        """
+        files.write_text(self.config_file, config.to_yaml())
 
     def log(self, record: dict[str, Any]) -> None:
         """Appends one line to `log.jsonl`.
@@ -85,9 +89,7 @@ class RunDirectory:
             with open(self.log_file, "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
-            raise RunError(
-                f"{self.log_file}: cannot be written ({error.strerror}); free some room and give the command again"
-            ) from None
+            raise files.cannot_write(self.log_file, error) from None
 
     def read_log(self) -> list[dict[str, Any]]:
         """The lines of `log.jsonl`; a last line that a kill cut short is left out."""
@@ -106,10 +108,13 @@ class RunDirectory:
         return [record for record in self.read_log() if "event" not in record]
 
     def rewind(self, step: int) -> None:
-        """Takes back what was logged and drawn after a step, so that a resumed run leaves one timeline."""
+        """Takes back what was logged and drawn after a step, so that log and samples have one timeline.
+
+        TensorBoard's files are only ever added to; it shows what came last.
+        """
         if self.log_file.is_file():
             kept = [record for record in self.read_log() if record["step"] <= step]
-            replace_text(self.log_file, "".join(json.dumps(record) + "\n" for record in kept))
+            files.write_text(self.log_file, "".join(json.dumps(record) + "\n" for record in kept))
         for path in self.sample_sheets():
             if int(path.stem.removeprefix("step_")) > step:
                 path.unlink()
@@ -122,22 +127,24 @@ class RunDirectory:
         """The sample sheets, in order."""
         return sorted(self.samples.glob("step_*.png"))
 
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    def _check_same(self, config: Config) -> None:
+        try:
+            there = read_yaml(self.config_file)
+        except ConfigError as error:
+            raise RunError(f"{error}; choose another --workdir, or remove this one") from None
+        old, new = _flat(there.to_dict()), _flat(config.to_dict())
+        for key in sorted(old.keys() | new.keys()):
+            changeable = any(key == name or key.startswith(f"{name}.") for name in CHANGEABLE)
+            if old.get(key) != new.get(key) and not changeable:
+                raise RunError(
+                    f"{self.path}: belongs to a run with another config "
+                    f"({key}: {old.get(key)!r} there, {new.get(key)!r} asked for); "
+                    "choose another --workdir, or give the command that began it"
+                )
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(data, dict):
-        return {
-            k: v
-            for key, value in data.items()
-            for k, v in _flat(value, f"{prefix}.{key}" if prefix else str(key)).items()
-        }
-    return {prefix: data}
+    """Nested mappings as dotted keys."""
+    if not isinstance(data, dict):
+        return {prefix: data}
+    return {k: v for key, value in data.items() for k, v in _flat(value, f"{prefix}.{key}".lstrip(".")).items()}

@@ -1,4 +1,4 @@
-"""What a run would cost: parameters, memory and time, from a few real steps and without writing anything."""
+"""What a run would cost: parameters, memory and time, from a few real steps; no run directory is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ganzoo.data.pipeline import Pipeline
 from ganzoo.models.build import build
 from ganzoo.schema import Config
 from ganzoo.training.progress import clock
-from ganzoo.training.run import peak_memory_gib, resolve
+from ganzoo.training.resolve import resolve
+from ganzoo.training.result import peak_memory_gib
 
 WARM_UP_EXECUTIONS = 2
 MEASURED_SECONDS = 4.0
@@ -59,12 +60,12 @@ class Estimate:
             "memory": f"{self.peak_memory_gib:.2f} GiB at its peak",
         }
         table = "\n".join(f"  {what:<12} {told}" for what, told in rows.items())
-        return f"{self.name}: nothing was written; a run would need about\n{table}"
+        return f"{self.name}: no run was made; one would need about\n{table}"
 
 
 def estimate(
-    model: str | Path | Config,
-    overrides: Mapping[str, Any] | None = None,
+    config: Config,
+    settings: Mapping[str, Any] | None = None,
     *,
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
@@ -72,12 +73,12 @@ def estimate(
     """Makes a few training steps and extrapolates.
 
     Args:
-      model, overrides, data_dir, skip_broken: as in `ganzoo.train`.
+      config, settings, data_dir, skip_broken: as in `training.run.train`.
 
     Raises:
-      ConfigError, DataError: as in `ganzoo.train`.
+      ConfigError, DataError: as in `training.run.train`.
     """
-    config, source = resolve(model, overrides or {}, data_dir=data_dir, skip_broken=skip_broken)
+    config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
     built = build(config)
     training = config.training
     pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)

@@ -36,6 +36,7 @@ class Profile(keras.callbacks.Callback):
         self.run = run
         self.pipeline = pipeline
         self.bar = bar
+        self.running = False
         self.executions = 0
         self.steps = 0
         self.began = 0.0
@@ -44,16 +45,26 @@ class Profile(keras.callbacks.Callback):
         self.executions += 1  # the logs have been read by now, so the execution is over
         if self.executions == SKIPPED_EXECUTIONS:
             tf.profiler.experimental.start(str(self.run.tensorboard))
+            self.running = True
             self.steps, self.began = self.model.step, time.monotonic()
         elif self.executions == SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS:
             step_seconds = (time.monotonic() - self.began) / (self.model.step - self.steps)
-            tf.profiler.experimental.stop()
+            self._stop()
             self._report(step_seconds)
 
-    def on_train_end(self, logs: Any = None) -> None:
-        if SKIPPED_EXECUTIONS <= self.executions < SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS:
+    def close(self) -> None:
+        """Ends a profile that the run was too short for."""
+        self._stop()
+        needed = SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS
+        if self.executions < needed:
+            self.bar.note(
+                f"profile: {self.executions} executions are too few for it, {needed} needed; use more --steps"
+            )
+
+    def _stop(self) -> None:
+        if self.running:
             tf.profiler.experimental.stop()
-            self.bar.note("profile: the run was too short for it; use more --steps")
+            self.running = False
 
     def _report(self, step_seconds: float) -> None:
         share = input_seconds(self.pipeline) * self.model.critic_steps / step_seconds

@@ -1,13 +1,16 @@
-"""The progress bar of a run: steps, images/s, remaining time, the losses."""
+"""The progress bar of a run: steps, remaining time, images/s, the losses."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections import deque
 from typing import TextIO
 
 WIDTH = 20
+NARROWEST = 4
 REDRAW_SECONDS = 0.2
 LINE_SECONDS = 30.0
 SPEED_SECONDS = 20.0
@@ -15,6 +18,8 @@ SPEED_SECONDS = 20.0
 
 class ProgressBar:
     """One line that is redrawn in place on a terminal; elsewhere a new line now and then.
+
+    `close` it before anything else is printed.
 
     Args:
       name: what is trained.
@@ -29,9 +34,10 @@ class ProgressBar:
         self.batch_size = batch_size
         self.stream = stream
         self.in_place = stream is not None and stream.isatty()
+        self.full, self.empty = ("█", "░") if _can_draw_blocks(stream) else ("#", "-")
         self.seen: deque[tuple[int, float]] = deque()  # steps and times of the last SPEED_SECONDS
         self.drawn = 0.0
-        self.length = 0
+        self.length = 0  # of the unfinished line, where the cursor stands
 
     def update(self, step: int, losses: dict[str, float]) -> None:
         """Shows a step; cheap to call after every one."""
@@ -43,7 +49,8 @@ class ProgressBar:
         if self.stream is None or (now - self.drawn < wait and step < self.total):
             return
         self.drawn = now
-        self._write(self.line(step, losses), last=step >= self.total)
+        width = _room(self.stream) if self.in_place else sys.maxsize
+        self._write(self.line(step, losses, width), last=step >= self.total)
 
     @property
     def speed(self) -> float:
@@ -53,26 +60,46 @@ class ProgressBar:
         (first, since), (last, now) = self.seen[0], self.seen[-1]
         return (last - first) / max(now - since, 1e-9)
 
-    def line(self, step: int, losses: dict[str, float]) -> str:
-        """The text of the bar at a step."""
-        done = WIDTH * step // self.total
-        speed = self.speed
-        rate = f"{speed * self.batch_size:,.0f} images/s" if speed else "… images/s"
-        left = f"{clock((self.total - step) / speed)} left" if speed else ""
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        bar = "█" * done + "░" * (WIDTH - done)
-        return f"{self.name} {bar} {step:,}/{self.total:,}  {rate}  {left}  {shown}".rstrip()
+    def line(self, step: int, losses: dict[str, float], width: int = sys.maxsize) -> str:
+        """The text of the bar at a step.
+
+        Args:
+          step: steps made.
+          losses: short name -> value.
+          width: the most characters. Where they are few the bar shrinks and goes, then the losses go, then images/s,
+            then the remaining time; the bar takes what is free in the end.
+        """
+        parts = [f"{step:,}/{self.total:,}"]
+        if speed := self.speed:
+            parts += [f"{clock((self.total - step) / speed)} left", f"{speed * self.batch_size:,.0f} images/s"]
+        if losses:
+            parts.append("  ".join(f"{name} {value:.3f}" for name, value in losses.items()))
+        while len(parts) > 1 and len(self.name) + 1 + len("  ".join(parts)) > width:
+            parts.pop()
+        rest = "  ".join(parts)
+        cells = min(WIDTH, width - len(self.name) - len(rest) - 2)
+        if cells < NARROWEST:
+            return f"{self.name} {rest}"[:width]
+        done = cells * step // self.total
+        return f"{self.name} {self.full * done}{self.empty * (cells - done)} {rest}"
 
     def note(self, text: str) -> None:
         """Prints a line without spoiling the bar."""
         if self.stream is not None:
             self._write(text, last=True)
 
+    def close(self) -> None:
+        """Ends the line that is being redrawn, so that what is printed next has its own; harmless when repeated."""
+        if self.stream is not None and self.length:
+            self.stream.write("\n")
+            self.stream.flush()
+            self.length = 0
+
     def _write(self, text: str, last: bool) -> None:
         assert self.stream is not None
         if self.in_place:
-            padding = " " * max(self.length - len(text), 0)
-            self.stream.write(f"\r{text}{padding}" + ("\n" if last else ""))
+            blank = f"\r{' ' * min(self.length, _room(self.stream))}" if self.length else ""
+            self.stream.write(f"{blank}\r{text}" + ("\n" if last else ""))
             self.length = 0 if last else len(text)
         else:
             self.stream.write(text + "\n")
@@ -82,6 +109,25 @@ class ProgressBar:
 def stderr_unless(quiet: bool) -> TextIO | None:
     """Where a bar is drawn."""
     return None if quiet else sys.stderr
+
+
+def _room(stream: TextIO) -> int:
+    """Characters that fit on a line of a terminal, with two to spare: a wrapped line cannot be redrawn, and Ctrl-C
+    prints `^C` behind it."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        columns = 0
+    return max((columns or shutil.get_terminal_size().columns) - 2, 1)
+
+
+def _can_draw_blocks(stream: TextIO | None) -> bool:
+    """Whether a stream writes a block as one character; others get an escape of six for it."""
+    try:
+        "█░".encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def clock(seconds: float) -> str:

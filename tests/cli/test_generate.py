@@ -90,7 +90,7 @@ def test_points_as_numbers(model):
     assert Path("points.csv").read_text() == "x0,x1\n0,0\n0.333333343,0.333333343\n"
 
 
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("columns", [1, 2, 5])
 def test_points_as_a_plot(model, columns):
     fake = model(classes=0, shape=(columns,))
     assert generate.main([]) == 0

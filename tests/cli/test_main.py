@@ -25,9 +25,10 @@ def test_each_command_is_a_script_too():
 def test_overview(argv, capsys):
     assert main(argv) == 0
     out = capsys.readouterr().out
+    column = max(map(len, commands())) + 2
     for name in commands():
-        assert f"\n  {name.ljust(10)}" in out
-    assert "  models    List the models of the zoo, or show one's config or card.\n" in out
+        assert f"\n  {name.ljust(column)}" in out
+    assert f"\n  {'models'.ljust(column)}List the models of the zoo, or show one's config or card.\n" in out
 
 
 def test_version(capsys):
@@ -39,8 +40,8 @@ def test_version(capsys):
     ("name", "message"),
     [
         ("trian", "ganzoo: trian: unknown command (did you mean 'train'?)\n"),
-        ("xyzzy", "ganzoo: xyzzy: unknown command (known: generate, models, train)\n"),
-        ("base", "ganzoo: base: unknown command (known: generate, models, train)\n"),
+        ("xyzzy", f"ganzoo: xyzzy: unknown command (known: {', '.join(commands())})\n"),
+        ("base", f"ganzoo: base: unknown command (known: {', '.join(commands())})\n"),
     ],
 )
 def test_unknown_command(name, message, capsys):

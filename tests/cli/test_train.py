@@ -1,11 +1,19 @@
 """`ganzoo train`: from flags to one call, and what it says afterwards."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from ganzoo.cli.train import main
+from ganzoo.data import tfds_source
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass
@@ -23,7 +31,7 @@ class Run:
 def calls(monkeypatch):
     """The calls of `train`, which trains nothing."""
     asked = []
-    monkeypatch.setattr("ganzoo.training.run.train", lambda model, **given: asked.append((model, given)) or Run())
+    monkeypatch.setattr("ganzoo.zoo.train", lambda model, **given: asked.append((model, given)) or Run())
     return asked
 
 
@@ -45,7 +53,9 @@ def test_defaults(calls, capsys):
     assert capsys.readouterr().out == "all of it is in runs/fake\n"
 
 
-def test_flags_become_arguments(calls, capsys):
+def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
     argv = "--model cgan --dataset folder:a --data_dir b --workdir c --steps 5 --batch_size 6 --seed 7 --skip_broken"
     argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
     assert main(argv.split()) == 0
@@ -70,7 +80,7 @@ def test_flags_become_arguments(calls, capsys):
 
 
 def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
-    monkeypatch.setattr("ganzoo.training.run.train", lambda model, **given: Run(finished=False))
+    monkeypatch.setattr("ganzoo.zoo.train", lambda model, **given: Run(finished=False))
     assert main(["--model", "cgan"]) == 130
     assert capsys.readouterr() == ("all of it is in runs/fake\n", "")
 
@@ -103,3 +113,39 @@ def test_wrong_use(argv, message, capsys):
     assert err.startswith("ganzoo train: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--dataset mnist", "mnist: not prepared in {folder}, and cannot be downloaded (no connection to "),
+        ("--dataset mnits", "dataset.name: unknown data set 'mnits' (did you mean 'mnist'?)"),
+        ("--dataset folder:absent", "folder:absent: no such folder (check the path)"),
+    ],
+)
+def test_data_that_cannot_be_had_is_told_in_one_line_before_tensorflow_starts(flags, message, tmp_path):
+    script = (
+        "import sys, ganzoo.cli.train as train; code = train.main(); print('tensorflow' in sys.modules); sys.exit(code)"
+    )
+    argv = [sys.executable, "-c", script, "--model", "cgan", "--data_dir", str(tmp_path), *flags.split()]
+    proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://proxy.invalid:3128")
+    started = time.perf_counter()
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=REPOSITORY, env={**os.environ, **proxies})
+    seconds = time.perf_counter() - started
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr.startswith("ganzoo train: " + message.format(folder=tmp_path))
+    assert done.stderr.count("\n") == 1
+    assert seconds < 10  # about 1 on an idle machine; TensorFlow's start alone takes 4
+
+
+def test_help_says_how_to_see_the_messages_of_tensorflow(capsys):
+    assert main(["--help"]) == 0
+    assert "\nTF_CPP_MIN_LOG_LEVEL=0 in the environment " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_quiet_reaches_the_progress_bars_of_tfds(calls, monkeypatch, quiet):
+    shown = []
+    monkeypatch.setattr(tfds_source, "show_progress", shown.append)
+    assert main(["--model", "cgan", *quiet]) == 0
+    assert shown == [not quiet]

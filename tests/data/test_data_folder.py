@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from ganzoo import images
 from ganzoo.data.source import Source, open_source
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
@@ -108,6 +109,33 @@ def test_a_broken_image_is_named_and_left_out_only_on_demand(root, caplog):
             caplog.clear()
             assert opened(root, skip_broken=True).length == 2
             assert f"left out 1 broken image(s): {root / 'b.png'}" in caplog.text
+
+
+def test_a_file_that_can_be_read_again_is_not_left_out(root, monkeypatch, caplog):
+    for i, name in enumerate("abcd"):
+        save(root / f"{name}.png", i)
+    read = images.read
+
+    def refused(path, **kwargs):
+        if path.name in closed:
+            raise DataError(f"{path}: cannot be read (Permission denied)")
+        return read(path, **kwargs)
+
+    monkeypatch.setattr(images, "read", refused)
+    monkeypatch.chdir(root.parent)
+    here = Path(root.name)
+    closed = {"a.png", "b.png"}
+    assert opened(here, skip_broken=True).length == 2
+    closed.remove("a.png")
+    monkeypatch.chdir("/")  # what was left out is found from anywhere
+    with pytest.raises(DataError, match=r"b\.png: cannot be read"):
+        opened(root)
+    closed.clear()
+    caplog.clear()
+    for _ in range(2):
+        assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    assert opened(root, skip_broken=True).length == 4
+    assert caplog.text == ""
 
 
 def test_what_is_wrong_with_a_folder(root):

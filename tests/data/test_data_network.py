@@ -21,7 +21,8 @@ def _no_proxies(monkeypatch):
 def server():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200 if "good" in self.path else 403)
+            self.send_response(200 if "good" in self.path else 302 if "moved" in self.path else 403)
+            self.send_header("Location", "http://elsewhere.invalid/")
             self.end_headers()
 
         def log_message(self, *_):
@@ -38,6 +39,10 @@ def server():
 def test_what_answers_is_reachable(server):
     assert network.unreachable(f"http://{server}/good") is None
     assert network.unreachable(f"http://{server}/bad") == "127.0.0.1 answers with HTTP status 403"
+
+
+def test_a_redirection_is_an_answer(server):
+    assert network.unreachable(f"http://{server}/moved") is None
 
 
 def test_the_proxy_of_the_environment_is_asked(server, monkeypatch):
@@ -58,9 +63,19 @@ def test_a_refused_connection_is_told_in_the_words_of_the_system():
 
 def test_name_servers_that_hang_do_not_hang_us(monkeypatch):
     released = threading.Event()
-    monkeypatch.setattr(socket, "create_connection", lambda *_: released.wait(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: released.wait(30))
     started = time.perf_counter()
     reason = network.unreachable("https://data.invalid/")
     assert time.perf_counter() - started < 1.6
-    assert reason == "no connection to data.invalid:443: no answer"
+    assert reason == "no answer from data.invalid:443 within 1.2 s"
     released.set()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_host_that_takes_the_connection_and_stays_silent_does_not_hang_us(scheme):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        started = time.perf_counter()
+        reason = network.unreachable(f"{scheme}://127.0.0.1:{port}/")
+        assert time.perf_counter() - started < 1.6
+    assert reason == f"no answer from 127.0.0.1:{port} within 1.2 s"

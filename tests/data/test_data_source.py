@@ -1,11 +1,14 @@
 """From a data set's name to a source, and every way in which that fails."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ganzoo.data import source as source_module
-from ganzoo.data.source import from_arrays, open_source
+from ganzoo.data.source import check_available, from_arrays, open_source
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
@@ -63,3 +66,36 @@ def test_what_does_not_fit_is_one_clear_line(dataset, message):
         open_source(dataset)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
+    entry = source_module._resolve("mnist_5k")
+    monkeypatch.setitem(source_module._registry, "mnist_5k", source_module._Entry(pytest.fail, False, None))
+    check_available(config("mnist_5k", classes=7))
+    monkeypatch.setitem(source_module._registry, "mnist_5k", entry)
+    for dataset, message in {
+        "minst_5k": "unknown data set 'minst_5k'",
+        "ring": "ring makes points",
+        "folder:/absent": "folder:/absent: no such folder",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            check_available(config(dataset))
+
+
+def test_names_are_known_and_checked_without_tensorflow():
+    script = (
+        "import sys\n"
+        "from ganzoo.data import source\n"
+        "from ganzoo.errors import DataError\n"
+        "from ganzoo.schema import DatasetConfig\n"
+        "for name in ('mnist_5k', 'minst', 'mnist/no_such_config'):\n"
+        "    try:\n"
+        "        source.check_available(DatasetConfig(name=name, size=28, channels=1))\n"
+        "    except DataError as error:\n"
+        "        print(error)\n"
+        "print(sorted({'tensorflow', 'keras'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *errors, imported = done.stdout.splitlines()
+    assert [line[:25] for line in errors] == ["dataset.name: unknown dat", "dataset.name: TFDS cannot"]
+    assert imported == "[]"

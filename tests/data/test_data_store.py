@@ -79,6 +79,76 @@ def test_a_damaged_entry_is_made_anew(cache, file):
     assert maker.calls == 3
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("images.npy", b""),
+        ("labels.npy", b""),
+        ("labels.npy", bytes(200)),
+        ("about.json", b""),
+        ("about.json", b"\0\0\0"),
+        ("about.json", b"{}"),
+        ("about.json", b"[]"),
+        ("about.json", b'{"left_out": 1}'),
+        ("about.json", b'{"left_out": "abc"}'),
+    ],
+)
+def test_an_entry_that_a_power_cut_left_empty_is_made_anew(cache, file, content):
+    maker = Maker(3)
+    maker.prepare()
+    (path,) = (cache / "prepared").glob(f"*/{file}")
+    path.write_bytes(content)
+    check(maker.prepare(), [0, 1, 2])
+    check(maker.prepare(), [0, 1, 2])
+    assert maker.calls == 2
+
+
+def test_labels_of_another_entry_are_damage(cache):
+    maker = Maker(3)
+    maker.prepare()
+    (path,) = (cache / "prepared").glob("*/labels.npy")
+    np.save(path, np.zeros(2, np.int32))
+    check(maker.prepare(), [0, 1, 2])
+    assert maker.calls == 2
+
+
+def test_all_of_an_entry_is_on_the_disk_before_it_has_its_name(cache, monkeypatch):
+    events = []
+    fsync, rename = os.fsync, Path.rename
+    monkeypatch.setattr(
+        os, "fsync", lambda number: events.append(Path(os.readlink(f"/proc/self/fd/{number}"))) or fsync(number)
+    )
+    monkeypatch.setattr(Path, "rename", lambda self, target: events.append("rename") or rename(self, target))
+    check(Maker(3).prepare(), [0, 1, 2])
+    *before, last = events
+    assert last == "rename"
+    assert sorted(path.name for path in before[:-1]) == ["about.json", "images.npy", "labels.npy"]
+    assert before[-1] == before[0].parent
+
+
+def test_what_is_kept_can_be_made_anew():
+    maker = Maker(3, broken=(1,))
+    check(maker.prepare(), [0, 2])
+    maker.broken = ()
+    check(store.prepare("k", 3, (2, 3, 1), maker, anew=True), [0, 1, 2])
+    check(maker.prepare(), [0, 1, 2])
+    assert maker.calls == 2
+
+
+def test_a_damaged_entry_that_cannot_be_removed_is_not_read(cache, monkeypatch, caplog):
+    maker = Maker(3)
+    maker.prepare()
+    (path,) = (cache / "prepared").glob("*/labels.npy")
+    path.write_bytes(b"")
+
+    def refuses(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.rmtree", refuses)
+    check(maker.prepare(), [0, 1, 2])
+    assert "cannot be written (Permission denied)" in caplog.text
+
+
 def test_a_cache_that_cannot_be_written_falls_back_to_memory(cache, caplog):
     cache.write_text("a file where the folder should be")
     maker = Maker(3, broken=(1,))

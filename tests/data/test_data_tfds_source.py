@@ -92,6 +92,37 @@ def test_without_network_and_copy_the_ways_out_are_named_within_two_seconds(name
     assert not (tmp_path / "tfds").exists()
 
 
+def test_nothing_is_warned_of_on_the_way_to_that_error(tmp_path, offline, caplog):
+    with pytest.raises(DataError):
+        opened("mnist", tmp_path)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_what_is_prepared_is_told_on_stderr_unless_it_shall_not(tmp_path, capfd, monkeypatch, show):
+    monkeypatch.setattr(tfds_source, "_shows_progress", True)
+    tfds_source.show_progress(show)
+    assert opened("tiny_pictures", tmp_path).length == 6
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert ("Generating" in err, "downloaded and prepared" in err) == (show, show)
+    assert show or err == ""
+
+
+@pytest.mark.parametrize("damage", ["cut off", "gone"])
+def test_a_damaged_prepared_copy_is_named(tmp_path, monkeypatch, damage):
+    opened("tiny_pictures", tmp_path)
+    (file,) = (tmp_path / "tfds").glob("tiny_pictures/1.0.0/*train*")
+    file.write_bytes(file.read_bytes()[:-3]) if damage == "cut off" else file.unlink()
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(DataError) as caught:
+        opened("tiny_pictures", tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"tiny_pictures: its prepared copy in {file.parent} is damaged (")
+    assert message.endswith("): delete that folder to have it prepared anew")
+    assert "\n" not in message
+
+
 def test_without_network_fashion_mnist_names_debians_package(tmp_path, offline):
     with pytest.raises(DataError, match="apt-get install dataset-fashion-mnist"):
         opened("fashion_mnist", tmp_path)

@@ -34,7 +34,14 @@ def test_a_card_survives_its_yaml_and_prints_everything(tmp_path):
     assert card == Card.model_validate(DATA)
     assert card.metric("accuracy").value == 0.98
     text = str(card)
-    for part in ("# x", "| accuracy | 0.98 | ± 0.01 | by hand |", "train it", "4,000 steps", "1,234 parameters", "0" * 64):
+    for part in (
+        "# x",
+        "| accuracy | 0.98 | ± 0.01 | by hand |",
+        "train it",
+        "4,000 steps",
+        "1,234 parameters",
+        "0" * 64,
+    ):
         assert part in text
 
 

@@ -30,7 +30,7 @@ def sigmoid(x):
 
 
 def latents_of(step, draw, rows):
-    key = randomness.fold(randomness.key(3, "train", step), 1000 + draw)
+    key = randomness.key(3, "latents", step, draw)
     return randomness.latents("normal", key, [rows, 1]).numpy().astype(np.float64)
 
 
@@ -226,6 +226,7 @@ def test_points(points):
         ({"labels": [10]}, r"labels: 10 is out of range \(0 … 9\)"),
         ({"labels": [-1]}, "labels: -1 is out of range"),
         ({"labels": [0.5]}, "labels: 0.5 given, integers"),
+        ({"labels": [10**30]}, "labels: 1000000000000000000000000000000 given, integers"),
         ({"n": 3, "labels": [1, 2]}, r"labels: 3 wanted, shape \[2\] given"),
         ({"labels": []}, "n: 0 given"),
         ({"seed": -1}, "seed: -1 is out of range"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo.errors import UsageError
+from ganzoo.errors import RunError, UsageError
 from ganzoo.models.build import build
 
 PLAIN = """
@@ -55,3 +55,9 @@ def test_versions_are_not_overwritten_unasked(model, tmp_path):
     for version in (0, -1, True, "two", 1.5):
         with pytest.raises(UsageError, match=r"version: .* an integer of 1 or more wanted"):
             ganzoo.export(model, tmp_path, version=version)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(model, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match="cannot be written"):
+        ganzoo.export(model, tmp_path / "file")

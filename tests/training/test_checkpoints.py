@@ -56,7 +56,7 @@ def test_none_is_none(model, tmp_path):
 
 @pytest.mark.parametrize("name", [STATE, MANIFEST])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
-def test_a_damaged_one_is_passed_over_with_a_warning(model, tmp_path, name, damage):
+def test_a_damaged_one_is_passed_over_with_a_warning_and_written_anew(model, tmp_path, caplog, name, damage):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(at(model, 1))
     path = checkpoints.save(at(model, 2)) / name
@@ -66,11 +66,34 @@ def test_a_damaged_one_is_passed_over_with_a_warning(model, tmp_path, name, dama
         path.unlink()
     else:
         path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
-    with pytest.warns(UserWarning, match="checkpoint passed over.*step_00000002"):
-        assert checkpoints.restore(model) == 1
+    assert checkpoints.restore(model) == 1
+    assert "checkpoint passed over" in caplog.text
+    assert "step_00000002" in caplog.text
     assert model.step == 1
     with pytest.raises(WeightsError):
         checkpoints.restore(model, 2)
+    checkpoints.save(at(model, 2))
+    assert checkpoints.restore(model) == 2
+
+
+def test_what_a_kill_left_is_cleared_and_notes_come_back(model, tmp_path):
+    (tmp_path / ".step_00000001.4711").mkdir()
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(at(model, 1), {"sum": 0.1})
+    assert os.listdir(tmp_path) == ["step_00000001"]
+    assert checkpoints.notes(1) == {"sum": 0.1}
+
+
+def test_weights_that_are_not_finite_are_not_saved(model, tmp_path):
+    with pytest.raises(RunError, match=r"not written, generator/.* is not finite; earlier checkpoints are whole"):
+        Checkpoints(tmp_path / "c").save(at(model, 1) and broken(model))
+    assert not (tmp_path / "c").exists()
+
+
+def broken(model):
+    kernel = model.generator.trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+    return model
 
 
 def test_a_failed_write_leaves_the_earlier_ones_whole(model, tmp_path, monkeypatch):

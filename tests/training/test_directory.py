@@ -9,53 +9,78 @@ from ganzoo.training.directory import RunDirectory
 CONFIG = zoo.config("gan_ring")
 
 
-def test_claim_writes_the_config_and_may_be_repeated(tmp_path):
-    run = RunDirectory(tmp_path / "deep" / "run")
-    run.claim(CONFIG)
-    run.claim(
-        CONFIG.override({"training.steps": 9999, "training.log_every": 7, "training.stop_when": "discriminator_fooled"})
+def claimed(path, config=CONFIG):
+    run = RunDirectory(path)
+    with run.claim(config):
+        run.write_config(config)
+    return run
+
+
+def claim(path, config=CONFIG):
+    with RunDirectory(path).claim(config):
+        pass
+
+
+def test_claim_may_be_repeated_with_what_may_change(tmp_path):
+    claimed(tmp_path / "deep" / "run")
+    run = claimed(
+        tmp_path / "deep" / "run",
+        CONFIG.override(
+            {"training.steps": 9999, "training.log_every": 7, "training.stop_when": "discriminator_fooled"}
+        ),
     )
     assert zoo.config(run.path).training.steps == 9999
 
 
 def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
-    run = RunDirectory(tmp_path)
-    run.claim(CONFIG)
+    run = claimed(tmp_path)
     before = run.config_file.read_text()
     with pytest.raises(
         RunError, match=r"another config \(training\.batch_size: 256 there, 128 asked for\); choose another --workdir"
     ):
-        run.claim(CONFIG.override({"training.batch_size": 128}))
+        claim(tmp_path, CONFIG.override({"training.batch_size": 128}))
     assert run.config_file.read_text() == before
 
 
 def test_a_directory_with_something_else_in_it_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(RunError, match="is not empty and holds no run"):
-        RunDirectory(tmp_path).claim(CONFIG)
+        claim(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match=r"cannot be written .*choose another --workdir"):
-        RunDirectory(tmp_path / "file" / "run").claim(CONFIG)
+        claim(tmp_path / "file" / "run")
 
 
 def test_a_damaged_config_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("schema: 7")
     with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another --workdir"):
-        RunDirectory(tmp_path).claim(CONFIG)
+        claim(tmp_path)
 
 
 def test_rewinding_takes_back_later_lines_and_sheets_and_a_line_cut_short(tmp_path):
-    run = RunDirectory(tmp_path / "run")
-    run.claim(CONFIG)
+    run = claimed(tmp_path / "run")
     for step in (10, 20, 30):
         run.log({"step": step, "generator_loss": 0.5})
+        run.samples.mkdir(exist_ok=True)
         run.sample_sheet(step).write_bytes(b"png")
     with open(run.log_file, "a") as file:
         file.write('{"step": 40, "gener')
     run.rewind(20)
     assert [record["step"] for record in run.read_log()] == [10, 20]
     assert [path.name for path in run.sample_sheets()] == ["step_00000010.png", "step_00000020.png"]
+
+
+def test_a_directory_is_one_process_at_a_time(tmp_path):
+    with RunDirectory(tmp_path).claim(CONFIG), pytest.raises(RunError, match="another process is training there"):
+        claim(tmp_path)
+    claim(tmp_path)
+
+
+def test_a_directory_that_was_only_locked_is_empty(tmp_path):
+    claim(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    claim(tmp_path, zoo.config("gan_mnist"))

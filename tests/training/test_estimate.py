@@ -2,14 +2,17 @@
 
 import os
 
+import ganzoo
 from ganzoo.training import estimate as estimates
 
 
 def test_parameters_and_times(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(estimates, "MEASURED_SECONDS", 0.2)
-    made = estimates.estimate("gan_ring", {"generator.widths": [8], "discriminator.widths": [8], "steps": 1000})
-    assert made.generator_parameters == 16 * 8 + 8 + 8 * 2 + 2
+    made = estimates.estimate(
+        ganzoo.config("gan_ring"), {"generator.widths": [8], "discriminator.widths": [8], "steps": 1000}
+    )
+    assert made.generator_parameters == 2 * 8 + 8 + 8 * 2 + 2
     assert made.discriminator_parameters == 2 * 8 + 8 + 8 + 1
     assert made.examples is None
     assert made.steps == 1000

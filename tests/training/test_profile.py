@@ -27,6 +27,14 @@ def test_a_profile_is_written_with_its_verdict(tmp_path):
     assert verdicts[0]["input_share"] > 0
 
 
+def test_a_resumed_run_and_a_short_one_can_be_profiled(tmp_path, capsys):
+    ganzoo.train("gan_ring", tmp_path / "run", {**RING, "training.steps": 13}, quiet=True)
+    run = ganzoo.train("gan_ring", tmp_path / "run", RING, quiet=True, profile=True)
+    assert [record["event"] for record in run.log if "event" in record][-1] == "finished"
+    ganzoo.train("gan_ring", tmp_path / "short", {**RING, "training.steps": 5}, profile=True)
+    assert "too few for it" in capsys.readouterr().err
+
+
 def test_the_input_is_timed():
     def slow(indices):
         return {

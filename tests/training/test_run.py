@@ -14,8 +14,9 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.errors import ConfigError, DataError, RunError
+from ganzoo.training import fit, resolve
 from ganzoo.training import run as runs
-from ganzoo.training.callbacks import StopWhenFooled
+from ganzoo.training.callbacks import Interrupt, StopWhenFooled
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import ProgressBar
 
@@ -67,7 +68,7 @@ def test_a_run_leaves_everything_it_promises(digits_run):
         "tensorboard",
         "checkpoints",
         "export",
-        "generate.py",
+        "ganzoo generate",
     ):
         assert part in digits_run.summary()
     json.dumps(digits_run.to_dict())
@@ -92,9 +93,41 @@ def test_a_finished_run_says_so_and_does_nothing(digits_run):
     log = digits_run.log
     again = train("cgan", digits_run.directory, DIGITS)
     assert again.finished
-    assert not again.trained
+    assert again.seconds == 0
     assert "finished already at step 60" in again.summary()
     assert again.log == log
+    fewer = train("cgan", digits_run.directory, {**DIGITS, "training.steps": 30})
+    assert fewer.seconds == 0
+    assert ganzoo.config(digits_run.directory).training.steps == 60
+
+
+def test_a_run_that_was_killed_before_its_export_gets_it(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "_finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train("gan_ring", tmp_path / "run", RING)
+    assert not (tmp_path / "run" / "export").exists()
+    again = train("gan_ring", tmp_path / "run", RING)
+    assert again.finished
+    assert (tmp_path / "run" / "export" / "1" / "saved_model.pb").is_file()
+    assert (tmp_path / "run" / "samples.gif").is_file()
+    assert again.model.step == 60
+    assert len(again.losses) == 6
+
+
+def test_a_run_killed_before_its_first_checkpoint_leaves_no_second_timeline(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    with run.claim(ganzoo.config("gan_ring").override(RING)):
+        run.write_config(ganzoo.config("gan_ring").override(RING))
+        run.log({"step": 10, "generator_loss": 9.0})
+        with open(run.log_file, "a") as file:
+            file.write('{"step": 20, "gener')
+    made = train("gan_ring", run.path, RING)
+    assert [record["step"] for record in made.losses] == [10, 20, 30, 40, 50, 60]
+    assert made.losses[0]["generator_loss"] != 9.0
 
 
 def test_same_seed_same_losses_another_seed_others(tmp_path):
@@ -106,14 +139,46 @@ def test_same_seed_same_losses_another_seed_others(tmp_path):
     assert len(losses(first)) == 6
 
 
-def test_a_run_in_two_parts_equals_one_in_a_piece(tmp_path):
+def test_a_run_in_two_parts_equals_one_in_a_piece(tmp_path, monkeypatch):
+    """Stopped as by Ctrl-C at step 35, between two log lines and two checkpoints: weights, log and sheets agree."""
     whole = train("cgan", tmp_path / "whole", DIGITS)
-    train("cgan", tmp_path / "parts", {**DIGITS, "training.steps": 37})  # not a multiple of anything
+
+    def at_35(self, batch, logs=None):
+        self.model.stop_training = self.model.step == 35
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Interrupt, "on_train_batch_end", at_35)
+        stopped = train("cgan", tmp_path / "parts", DIGITS)
+    assert not stopped.finished
+    assert stopped.model.step == 35
     parts = train("cgan", tmp_path / "parts", DIGITS)
     for name, variable in whole.model.state().items():
         np.testing.assert_array_equal(parts.model.state()[name].numpy(), variable.numpy(), err_msg=name)
-    assert {"step": 37, "event": "resumed", "resumed_at_step": 37} in parts.log
-    assert losses(whole)[-1] == losses(parts)[-1]
+    assert {"step": 35, "event": "resumed", "resumed_at_step": 35} in parts.log
+    assert losses(whole) == losses(parts)
+    sheets = [[path.name for path in RunDirectory(run.directory).sample_sheets()] for run in (whole, parts)]
+    assert sheets[0] == sheets[1]
+
+
+def test_more_steps_go_on_from_any_end(tmp_path):
+    train("gan_ring", tmp_path / "run", {**RING, "training.steps": 37})  # not a multiple of anything
+    longer = train("gan_ring", tmp_path / "run", RING)
+    whole = train("gan_ring", tmp_path / "whole", RING)
+    for name, variable in whole.model.state().items():
+        np.testing.assert_array_equal(longer.model.state()[name].numpy(), variable.numpy(), err_msg=name)
+
+
+def test_a_damaged_last_checkpoint_costs_its_steps_and_nothing_else(tmp_path):
+    whole = train("gan_ring", tmp_path / "run", RING)
+    state = tmp_path / "run" / "checkpoints" / "step_00000060" / "state.safetensors"
+    content = bytearray(state.read_bytes())
+    content[-1] ^= 1
+    state.write_bytes(content)
+    again = train("gan_ring", tmp_path / "run", RING)
+    for name, variable in whole.model.state().items():
+        np.testing.assert_array_equal(again.model.state()[name].numpy(), variable.numpy(), err_msg=name)
+    assert losses(whole) == losses(again)
+    ganzoo.load(tmp_path / "run", step=60)
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
@@ -122,7 +187,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number, name):
     command = [
         sys.executable,
         "-m",
-        "ganzoo.cli.main",
+        "ganzoo",
         "train",
         "--model",
         "gan_ring",
@@ -146,18 +211,19 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number, name):
 
 
 def test_segments_cross_no_interval():
-    assert runs._segments(0, 100, 25) == [(25, 4)]
-    assert runs._segments(37, 110, 25) == [(13, 1), (25, 2), (10, 1)]
-    assert runs._segments(40, 45, 25) == [(5, 1)]
-    assert runs._segments(50, 50, 25) == []
-    assert runs._largest_divisor(50, 20) == 10
-    assert runs._largest_divisor(13, 10) == 1
+    assert fit.segments(0, 100, 25) == [(25, 4)]
+    assert fit.segments(37, 110, 25) == [(13, 1), (25, 2), (10, 1)]
+    assert fit.segments(40, 45, 25) == [(5, 1)]
+    assert fit.segments(50, 50, 25) == []
+    assert fit.largest_divisor(50, 20) == 10
+    assert fit.largest_divisor(13, 10) == 1
 
 
 def test_a_data_set_that_is_asked_for_brings_its_own_classes():
-    config, source = runs.resolve("cgan", {"dataset": "digits"})
+    config, source = resolve.resolve(ganzoo.config("cgan"), {"dataset": "digits"})
     assert config.dataset.name == "digits"
     assert config.dataset.classes == len(source.class_names) == 10
+    assert config.licence.data == "that of digits"
 
 
 def test_the_discriminator_is_fooled_once_its_accuracy_stays_in_the_band():
@@ -172,20 +238,48 @@ def test_the_discriminator_is_fooled_once_its_accuracy_stays_in_the_band():
     assert seen == [False, False, False, False, True, True]  # outside last at 300: 200 steps inside at 500
 
 
-def test_a_fooled_discriminator_ends_the_run_for_good(tmp_path):
+def test_a_fooled_discriminator_ends_the_run_for_good(tmp_path, monkeypatch):
     rule = {"name": "discriminator_fooled", "band": 0.49, "steps": 20}
     run = train("gan_ring", tmp_path / "run", {**RING, "training.stop_when": rule})
     assert run.finished
     assert run.model.step == 30
-    assert {"step": 30, "event": "stopped", "rule": "discriminator_fooled"} in run.log
-    again = train("gan_ring", tmp_path / "run", {**RING, "training.stop_when": rule})
-    assert not again.trained
+    assert train("gan_ring", tmp_path / "run", {**RING, "training.stop_when": rule}).seconds == 0
+
+    def at_25(self, batch, logs=None):
+        self.model.stop_training = self.model.step == 25
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Interrupt, "on_train_batch_end", at_25)
+        train("gan_ring", tmp_path / "parts", {**RING, "training.stop_when": rule})
+    parts = train("gan_ring", tmp_path / "parts", {**RING, "training.stop_when": rule})
+    assert parts.model.step == 30  # what the rule had seen before the stop counts
+    without = train("gan_ring", tmp_path / "run", RING)
+    assert without.model.step == 60
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoints(tmp_path):
     wild = {**RING, "optimizer.discriminator": {"name": "sgd", "learning_rate": 1e30}}
     with pytest.raises(RunError, match=r"_loss is not finite at step \d+.*lower learning rate"):
         train("gan_ring", tmp_path / "run", wild)
+    assert not list((tmp_path / "run").glob("checkpoints/step_*"))
+
+
+@pytest.mark.parametrize("kibibytes", [1, 2, 6, 24])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, kibibytes):
+    """No file may grow beyond the limit: config, log, summaries, sheet or checkpoint is the first that cannot."""
+    flags = [part for key, value in DIGITS.items() for part in ("--set", f"{key}={value}")]
+    command = ["train", "--model", "cgan", "--quiet", "--workdir", str(tmp_path / "run")]
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({kibibytes * 1024}, {kibibytes * 1024}))\n"
+        "from ganzoo.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *command, *flags], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    again = train("cgan", tmp_path / "run", DIGITS)
+    assert again.finished
 
 
 @pytest.mark.parametrize(
@@ -195,9 +289,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoints(tmp_p
         ("cgan", {"dataset.name": "mnits_5k"}, DataError, "unknown data set 'mnits_5k' .did you mean 'mnist_5k'"),
         ("cgan", {"dataset.classes": 7}, DataError, "dataset.classes: 7"),
         ("cgan", {"training.stpes": 7}, ConfigError, "did you mean 'training.steps'"),
+        ("cgan", {"dataset.augment": ["flop"]}, ConfigError, "dataset.augment"),
     ],
 )
 def test_a_mistake_leaves_no_directory_behind(tmp_path, model, overrides, error, message):
     with pytest.raises(error, match=message):
         train(model, tmp_path / "run", overrides)
     assert not os.path.exists(tmp_path / "run")
+
+
+def test_a_rhythm_that_is_slow_is_told(tmp_path, capsys):
+    ganzoo.train("gan_ring", tmp_path / "run", {**RING, "training.log_every": 7, "training.steps": 14})
+    assert "have few steps in common: 1 are made at a time" in capsys.readouterr().err

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo import zoo
+from ganzoo import publishing, zoo
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.card import Metric
-from ganzoo.training import publish as publishing
 
-SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 10}
+SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
 WORDS = {"command": "train", "intended_use": "tests", "limits": "small", "hardware": "any"}
 
 
@@ -33,7 +32,7 @@ def small_zoo(tmp_path, monkeypatch):
 def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
     run = ganzoo.train("cgan", tmp_path / "run", quiet=True)
     card = publishing.publish(run.directory, **WORDS)
-    assert card.training.steps == 10
+    assert card.training.steps == 100
     assert card.training.wall_time > 0
     assert ganzoo.card("cgan") == card
     loaded, trained = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
@@ -48,4 +47,21 @@ def test_a_run_with_another_config_is_refused(small_zoo, tmp_path):
     run = ganzoo.train("cgan", tmp_path / "run", {"training.steps": 5}, quiet=True)
     with pytest.raises(UsageError, match="was trained with another config"):
         publishing.publish(run.directory, **WORDS)
-    assert not (small_zoo / "weights").exists() or not list((small_zoo / "weights").iterdir())
+    assert not list((small_zoo / "weights").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("model", "overrides", "message"),
+    [("cgan", {"training.steps": 5}, "is not finished"), ("gan_ring", {}, "gan_ring: there is no metric for it yet")],
+)
+def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, tmp_path, monkeypatch, model, overrides, message):
+    config = ganzoo.config(model).override({**overrides, "training.steps": 5})
+    (small_zoo / f"{config.name}.yaml").write_text(config.to_yaml())
+    zoo._configs.cache_clear()
+    run = ganzoo.train(model, tmp_path / "run", quiet=True)
+    if "finished" in message:
+        run_log = (run.directory / "log.jsonl").read_text()
+        (run.directory / "log.jsonl").write_text(run_log.replace('"finished"', '"interrupted"'))
+    with pytest.raises(UsageError, match=message):
+        publishing.publish(run.directory, **WORDS)
+    assert not list((small_zoo / "weights").glob("*"))

@@ -1,0 +1,43 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from ganzoo.errors import RunError
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file under a temporary name beside its place and renames it: a kill leaves no half file.
+
+    Args:
+      path: the file; its folder is made, an older file of that name is replaced.
+      data: the content.
+
+    Raises:
+      RunError: it cannot be written (no permission, disk full, …); an older file is left as it was.
+    """
+    path = Path(path)
+    temporary = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a UTF-8 file; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:
+    """The error for a place that cannot be written, in one line."""
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    return RunError(f"{path}: cannot be written ({reason}): make room or choose another place")

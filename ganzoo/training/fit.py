@@ -1,0 +1,124 @@
+"""The middle of a run: Keras's `fit` from the model's step to the end, with callbacks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.source import Source
+from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.schema import Config
+from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, StopWhenFooled
+from ganzoo.training.checkpoints import Checkpoints
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.profile import Profile
+from ganzoo.training.progress import ProgressBar
+
+REFERENCE_POINTS = 1000
+
+
+class Fit:
+    """Trains a model to the config's last step, or until a signal or the stop rule ends it.
+
+    Args:
+      model: restored to where it goes on.
+      config: of the run.
+      pipeline: its data.
+      run: its directory.
+      checkpoints: where it saves.
+      bar: what people see.
+      notes: what the restored checkpoint noted of the reporter.
+      profile: profile some steps.
+    """
+
+    def __init__(
+        self,
+        model: AdversarialModel,
+        config: Config,
+        pipeline: Pipeline,
+        run: RunDirectory,
+        checkpoints: Checkpoints,
+        bar: ProgressBar,
+        notes: Mapping[str, Any],
+        profile: bool,
+    ) -> None:
+        training = config.training
+        self.model = model
+        self.training = training
+        self.pipeline = pipeline
+        self.run_directory = run
+        self.bar = bar
+        self.rule = StopWhenFooled(training.stop_when, bar) if training.stop_when else None
+        if self.rule:
+            for record in run.read_losses():
+                self.rule.seen(record)
+        self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
+        reference = _reference_points(pipeline.source)
+        self.sheets = SampleSheets(run, training.sample_every, training.seed, reference, self.reporter.summaries)
+        self.checkpoints = SaveCheckpoints(checkpoints, training.checkpoint_every, self.reporter)
+        self.profile = Profile(run, pipeline, bar) if profile else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to train: all steps are made, or the stop rule has spoken."""
+        return self.model.step >= self.training.steps or (self.rule is not None and self.rule.fooled)
+
+    def __call__(self, interrupt: Interrupt) -> None:
+        """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case.
+
+        Raises:
+          RunError: something cannot be written, or a loss is not finite.
+        """
+        parts = (self.reporter, self.sheets, self.checkpoints, interrupt, self.rule, self.profile)
+        callbacks = [part for part in parts if part is not None]
+        for callback in callbacks:
+            callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
+        for steps, epochs in segments(self.model.step, self.training.steps, self._interval()):
+            self.model.steps_per_execution = largest_divisor(steps, self.training.steps_per_execution)
+            batches = self.pipeline.dataset(self.model.step * self.training.critic_steps)
+            self.model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0)
+            if self.model.stop_training:
+                break
+        if self.profile:
+            self.profile.close()
+        if self.ended:
+            self.reporter.flush()
+            self.sheets.draw()
+        self.checkpoints.save()
+        self.reporter.summaries.flush()
+
+    def _interval(self) -> int:
+        """Steps a Keras epoch: the longest stretch that crosses no log line, sample sheet or checkpoint."""
+        training = self.training
+        rhythms = (training.log_every, training.sample_every, training.checkpoint_every)
+        interval = math.gcd(*rhythms)
+        if interval < min(training.steps_per_execution, *rhythms):
+            self.bar.note(
+                f"log_every, sample_every and checkpoint_every {rhythms} have few steps in common: {interval} are made "
+                "at a time, which is slow for small networks (choose multiples of one number)"
+            )
+        return interval
+
+
+def segments(start: int, end: int, interval: int) -> list[tuple[int, int]]:
+    """(steps an epoch, epochs) from start to end: to the next multiple of the interval, whole intervals, the rest."""
+    first = min(-start % interval, end - start)
+    whole, rest = divmod(end - start - first, interval)
+    return [(steps, epochs) for steps, epochs in ((first, 1), (interval, whole), (rest, 1)) if steps and epochs]
+
+
+def largest_divisor(number: int, limit: int) -> int:
+    """The largest divisor of a number that is not above the limit."""
+    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+
+
+def _reference_points(source: Source) -> np.ndarray | None:
+    """Real points to draw generated ones over; None for images."""
+    if len(source.example_shape) == 3:
+        return None
+    return source.fetch(tf.range(REFERENCE_POINTS, dtype=tf.int64))["images"].numpy()

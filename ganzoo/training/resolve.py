@@ -1,0 +1,44 @@
+"""From a config and what was asked for to the config of a run and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.data.source import Source, open_source
+from ganzoo.schema import SHORT_NAMES, Config
+
+
+def resolve(
+    config: Config,
+    settings: Mapping[str, Any],
+    *,
+    data_dir: str | Path | None = None,
+    skip_broken: bool = False,
+) -> tuple[Config, Source]:
+    """The config of a run with everything decided, and its data.
+
+    A data set that was asked for brings its own number of classes, if the model is conditional, and its own licence.
+
+    Args:
+      config: of the model.
+      settings: dotted keys, or their short names, and values; None means not given.
+      data_dir, skip_broken: as in `train`.
+
+    Raises:
+      ConfigError, DataError: as `train`.
+    """
+    values = {SHORT_NAMES.get(key, key): value for key, value in settings.items() if value is not None}
+    config = config.override(values) if values else config
+    other_data = "dataset.name" in values
+    dataset = config.dataset
+    if not config.conditional or (other_data and "dataset.classes" not in values):
+        dataset = dataset.model_copy(update={"classes": 0})  # not to be checked
+    source = open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=config.training.seed)
+    if other_data:
+        found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
+        if config.conditional and "dataset.classes" not in values:
+            found["dataset.classes"] = str(len(source.class_names))
+        config = config.override(found)
+    return config, source

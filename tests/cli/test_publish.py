@@ -1,0 +1,82 @@
+"""`ganzoo publish`: from flags to one call, and what it says afterwards."""
+
+import json
+
+import pytest
+
+from ganzoo.cli import _tensorflow
+from ganzoo.cli.publish import main
+
+GIVEN = {
+    "run": "runs/cgan",
+    "command": "python tools/train.py --model cgan",
+    "intended_use": "learning",
+    "limits": "digits alone",
+    "hardware": "2 cores",
+}
+
+
+class Card:
+    name = "cgan_mnist"
+
+    def __str__(self):
+        return "cgan_mnist: a card"
+
+    def model_dump(self):
+        return {"name": self.name}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The calls of `publish`, which writes nothing."""
+    asked = []
+
+    def publish(run_directory, **given):
+        asked.append({"run": run_directory, **given})
+        return Card()
+
+    monkeypatch.setattr("ganzoo.publishing.publish", publish)
+    return asked
+
+
+def flags(given):
+    return [word for name, value in given.items() for word in (f"--{name}", value)]
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [([], "cgan_mnist: a card\n"), (["--quiet"], "cgan_mnist\n"), (["--json"], {"name": Card.name})]
+)
+def test_flags_become_arguments(calls, output, said, capsys):
+    assert main([*flags(GIVEN), *output]) == 0
+    assert calls == [GIVEN]
+    out = capsys.readouterr().out
+    assert said == (json.loads(out) if "--json" in output else out)
+
+
+def wrong(argv, message, monkeypatch, capsys):
+    monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"ganzoo publish: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("missing", GIVEN)
+def test_each_flag_is_needed(missing, monkeypatch, capsys):
+    given = {name: value for name, value in GIVEN.items() if name != missing}
+    wrong(flags(given), f"--{missing} is missing: ", monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--model", "cgan"], "--model: unknown flag (known: --command, "),
+        (["--limit", "none"], "--limit: unknown flag (did you mean '--limits'?)"),
+        (["--limits", ""], "--limits=: not a text that is not empty"),
+        (["--run"], "--run: its value is missing"),
+        (["runs/cgan"], "'runs/cgan': unexpected argument"),
+    ],
+)
+def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, capsys):
+    wrong(argv, message, monkeypatch, capsys)
