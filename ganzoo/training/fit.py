@@ -88,7 +88,8 @@ class Fit:
             self.profile.close()
         if self.ended:
             self.reporter.flush()
-            self.sheets.draw()
+            if not self.run_directory.sample_sheet(self.model.step).is_file():
+                self.sheets.draw()
         self.checkpoints.save()
         self.reporter.summaries.flush()
 

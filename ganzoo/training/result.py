@@ -24,7 +24,8 @@ class Run:
       model: the trained model.
       finished: False where it was interrupted (the same command goes on).
       seconds: of this session, start-up included; 0 where there was nothing left to do.
-      images_per_second: of this session, all its work included but the first execution; None if there was no other.
+      images_per_second: of this session's training, samples, log and checkpoints included, without the first execution
+        and what comes at the end (animation, export); None if there was no other.
     """
 
     directory: Path

@@ -80,13 +80,14 @@ def train(
                 bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
             bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
             fit(interrupt)
+            images_per_second = fit.reporter.images_per_second
             if fit.ended:
                 _finish(model, run, export)
             seconds = time.monotonic() - began
             event = "finished" if fit.ended else "interrupted"
             measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
             run.log({"step": model.step, "event": event, **measured})
-            return Run(run.path, config, model, fit.ended, seconds, fit.reporter.images_per_second)
+            return Run(run.path, config, model, fit.ended, seconds, images_per_second)
     finally:
         bar.close()
 
