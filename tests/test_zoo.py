@@ -67,6 +67,14 @@ def test_pretrained_models_load_and_draw(name):
     assert not np.array_equal(model.generate(4, seed=1), random)
 
 
+@pytest.mark.parametrize("name", ganzoo.list_models(pretrained=True))
+def test_image_37_of_a_pretrained_model_is_the_same_alone_and_in_five(name):
+    model = ganzoo.load(name)
+    fifty = model.generate(50, seed=1)
+    np.testing.assert_array_equal(model.generate(1, seed=1, positions=[37])[0], fifty[37])
+    np.testing.assert_array_equal(model.generate(5, seed=1, positions=range(35, 40)), fifty[35:40])
+
+
 def test_a_model_without_weights_names_the_ways_out():
     with pytest.raises(
         WeightsError, match=r"gan_ring: has no trained weights; train it .*weights='random'.*cgan_mnist"

@@ -115,6 +115,26 @@ def test_steps_per_execution_changes_nothing(steps_per_execution):
     assert model.step == 8
 
 
+def test_two_replicas_take_the_step_of_one_device():
+    """Losses are means over the global batch and draws are made for it: the same three steps as worked out by hand."""
+    batches = np.random.default_rng(0).normal(2.0, 0.5, (3, 16, 1)).astype(np.float32)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        model = linear_gan(loss="minimax", penalties=[("r1", 0.3, 1)], label_smoothing=0.1)
+    dataset = tf.data.Dataset.from_tensor_slices(batches.reshape(-1, 1)).batch(16, drop_remainder=True)
+    history = model.fit(dataset, epochs=1, steps_per_epoch=3, shuffle=False, verbose=0).history
+    expected = by_hand(batches, 3, critic_steps=1, fresh_latents=False, saturating=True, r1=0.3, smoothing=0.1)
+    parts = (model.generator, model.discriminator, model.generator_ema)
+    actual = np.concatenate([np.ravel(w) for network in parts for w in network.get_weights()])
+    np.testing.assert_allclose(actual, expected, rtol=2e-5)
+    alone = linear_gan(loss="minimax", penalties=[("r1", 0.3, 1)], label_smoothing=0.1)
+    one = alone.fit(
+        tf.data.Dataset.from_tensor_slices(batches), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0
+    ).history
+    for name, values in one.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
+
+
 def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
     images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
     labels = np.arange(8) % 10
