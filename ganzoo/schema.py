@@ -62,6 +62,7 @@ class DatasetConfig(Section):
     size: int = Field(ge=0, le=1024)
     channels: int = Field(ge=1, le=256)
     classes: int = Field(default=0, ge=0)
+    class_names: list[str] = Field(default_factory=list)
     augment: list[str] = Field(default_factory=list)
 
     @property
@@ -148,7 +149,7 @@ class TrainingConfig(Section):
     """A step is one generator update with its `critic_steps` discriminator updates; `batch_size` is global."""
 
     steps: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=65536)
     critic_steps: int = Field(default=1, ge=1)
     fresh_latents: bool = False
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -354,7 +355,8 @@ def _check_path(section: type[BaseModel], dotted: str, where: str) -> None:
             if section.model_config.get("extra") == "allow":
                 return
             prefix = "".join(f"{k}." for k in keys[:i])
-            raise ConfigError(f"{where}: unknown key{did_you_mean(prefix + key, [prefix + n for n in names])}")
+            rest = "".join(f".{k}" for k in keys[i + 1 :])
+            raise ConfigError(f"{where}: unknown key{did_you_mean(dotted, [prefix + n + rest for n in names])}")
         inner = _section_of(names[key].annotation)
         if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
             return

@@ -59,7 +59,8 @@ class RunDirectory:
         with contextlib.ExitStack() as held:
             try:
                 if self.config_file.is_file():
-                    self._check_same(config)
+                    if self.checkpoints.is_dir() or self.read_losses():  # else the run came to nothing
+                        self._check_same(config)
                 elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
                     raise RunError(f"{self.path}: is not empty and holds no run; choose another --workdir")
                 self.path.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.errors import RunError
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, StopWhenFooled
@@ -72,7 +73,7 @@ class Fit:
         """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case.
 
         Raises:
-          RunError: something cannot be written, or a loss is not finite.
+          RunError: something cannot be written, a loss is not finite, or memory does not suffice.
         """
         parts = (self.reporter, self.sheets, self.checkpoints, interrupt, self.rule, self.profile)
         callbacks = [part for part in parts if part is not None]
@@ -81,7 +82,15 @@ class Fit:
         for steps, epochs in segments(self.model.step, self.training.steps, self._interval()):
             self.model.steps_per_execution = largest_divisor(steps, self.training.steps_per_execution)
             batches = self.pipeline.dataset(self.model.step * self.training.critic_steps)
-            self.model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0)
+            try:
+                self.model.fit(
+                    batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0
+                )
+            except tf.errors.ResourceExhaustedError:
+                raise RunError(
+                    f"{self.run_directory.path}: a step with batches of {self.training.batch_size} does not fit into "
+                    "memory (give a smaller --batch_size, or smaller networks)"
+                ) from None
             if self.model.stop_training:
                 break
         if self.profile:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.source import Source, open_source
+from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -19,7 +20,7 @@ def resolve(
 ) -> tuple[Config, Source]:
     """The config of a run with everything decided, and its data.
 
-    A data set that was asked for brings its own number of classes, if the model is conditional, and its own licence.
+    A data set that was asked for brings its own classes, if the model is conditional, and its own licence.
 
     Args:
       config: of the model.
@@ -38,7 +39,22 @@ def resolve(
     source = open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=config.training.seed)
     if other_data:
         found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
-        if config.conditional and "dataset.classes" not in values:
-            found["dataset.classes"] = str(len(source.class_names))
+        if config.conditional:
+            found |= _classes(config, source, "dataset.classes" in values)
         config = config.override(found)
     return config, source
+
+
+def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:
+    """The classes of the data set that was asked for, as overrides.
+
+    Raises:
+      DataError: it has fewer than two, and the model is conditional.
+    """
+    names = source.class_names
+    if len(names) < 2:
+        raise DataError(
+            f"{source.name}: {len(names) or 'no'} classes, and {config.name} needs two or more "
+            "(a folder has one for each subfolder with images; or train a model without labels: --model dcgan)"
+        )
+    return {"dataset.class_names": list(names)} | ({} if given else {"dataset.classes": len(names)})

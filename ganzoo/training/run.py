@@ -78,6 +78,9 @@ def train(
             if resumed_at is not None:
                 run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
                 bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
+            if config.dataset.class_names:
+                named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))
+                bar.note(f"{config.name}: the labels are {named}")
             bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
             fit(interrupt)
             images_per_second = fit.reporter.images_per_second

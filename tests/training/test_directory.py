@@ -34,6 +34,7 @@ def test_claim_may_be_repeated_with_what_may_change(tmp_path):
 
 def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
     run = claimed(tmp_path)
+    run.log({"step": 10, "generator_loss": 0.5})
     before = run.config_file.read_text()
     with pytest.raises(
         RunError, match=r"another config \(training\.batch_size: 256 there, 128 asked for\); choose another --workdir"
@@ -57,6 +58,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 def test_a_damaged_config_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("schema: 7")
+    (tmp_path / "checkpoints").mkdir()
     with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another --workdir"):
         claim(tmp_path)
 
@@ -84,3 +86,9 @@ def test_a_directory_that_was_only_locked_is_empty(tmp_path):
     claim(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     claim(tmp_path, zoo.config("gan_mnist"))
+
+
+def test_a_run_that_came_to_nothing_does_not_hold_its_directory(tmp_path):
+    claimed(tmp_path)
+    claimed(tmp_path, zoo.config("gan_mnist"))
+    assert zoo.config(tmp_path).name == "gan_mnist"

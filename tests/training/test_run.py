@@ -224,6 +224,14 @@ def test_a_data_set_that_is_asked_for_brings_its_own_classes():
     assert config.dataset.name == "digits"
     assert config.dataset.classes == len(source.class_names) == 10
     assert config.licence.data == "that of digits"
+    assert config.dataset.class_names == list("0123456789")
+
+
+def test_a_conditional_model_wants_classes(tmp_path):
+    for shade in (0, 255):
+        Image.new("L", (28, 28), shade).save(tmp_path / f"{shade}.png")
+    with pytest.raises(DataError, match=r"no classes, and cgan_mnist needs two or more .*subfolder.*--model dcgan"):
+        train("cgan", tmp_path / "run", {"dataset.name": f"folder:{tmp_path}"})
 
 
 def test_the_discriminator_is_fooled_once_its_accuracy_stays_in_the_band():
@@ -289,6 +297,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, kibib
         ("cgan", {"dataset.name": "mnits_5k"}, DataError, "unknown data set 'mnits_5k' .did you mean 'mnist_5k'"),
         ("cgan", {"dataset.classes": 7}, DataError, "dataset.classes: 7"),
         ("cgan", {"training.stpes": 7}, ConfigError, "did you mean 'training.steps'"),
+        ("cgan", {"traning.steps": 7}, ConfigError, "did you mean 'training.steps'"),
+        ("cgan", {"training.batch_size": 9999999}, ConfigError, "less than or equal to 65536"),
         ("cgan", {"dataset.augment": ["flop"]}, ConfigError, "dataset.augment"),
     ],
 )
@@ -301,3 +311,14 @@ def test_a_mistake_leaves_no_directory_behind(tmp_path, model, overrides, error,
 def test_a_rhythm_that_is_slow_is_told(tmp_path, capsys):
     ganzoo.train("gan_ring", tmp_path / "run", {**RING, "training.log_every": 7, "training.steps": 14})
     assert "have few steps in common: 1 are made at a time" in capsys.readouterr().err
+
+
+def test_a_step_that_does_not_fit_into_memory_is_one_line(tmp_path, monkeypatch):
+    from ganzoo.models.vanilla import VanillaGAN
+
+    def exhausted(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(VanillaGAN, "fit", exhausted)
+    with pytest.raises(RunError, match=r"batches of 16 does not fit into memory .*smaller --batch_size"):
+        train("gan_ring", tmp_path / "run", RING)
