@@ -41,3 +41,12 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:
     """The error for a place that cannot be written, in one line."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     return RunError(f"{path}: cannot be written ({reason}): make room or choose another place")
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """Waits until the disk has a file's content, or a folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,17 +2,16 @@
 
 A loss is a class with `discriminator(real_logits, fake_logits, label_smoothing)` and `generator(fake_logits)`, each
 giving `[N]`, to be *minimised*; averaging over the global batch is the model's business. Register one with
-`@loss("name")`: nothing else is to be edited.
+`@LOSSES.register("name")`: nothing else is to be edited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import tensorflow as tf
 
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.registry import Registry
 
 
 class AdversarialLoss(Protocol):
@@ -23,28 +22,7 @@ class AdversarialLoss(Protocol):
     def generator(self, fake_logits: tf.Tensor) -> tf.Tensor: ...
 
 
-LOSSES: dict[str, type[AdversarialLoss]] = {}
-
-
-def loss(name: str) -> Callable[[type], type]:
-    """Registers a loss class under the name that configs use."""
-
-    def register(cls: type) -> type:
-        LOSSES[name] = cls
-        return cls
-
-    return register
-
-
-def get(name: str) -> AdversarialLoss:
-    """The loss of that name.
-
-    Raises:
-      ConfigError: no loss has it.
-    """
-    if name not in LOSSES:
-        raise ConfigError(f"loss.name: unknown loss '{name}'{did_you_mean(name, LOSSES)}")
-    return LOSSES[name]()
+LOSSES: Registry[type[AdversarialLoss]] = Registry("loss", "loss.name")
 
 
 def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
@@ -55,7 +33,7 @@ def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
     return tf.nn.softplus(logits) - target * logits
 
 
-@loss("minimax")
+@LOSSES.register("minimax")
 class Minimax:
     """The 2014 objective: the generator minimises `log(1 - D(G(z)))`, which saturates while the discriminator wins.
 
@@ -71,7 +49,7 @@ class Minimax:
         return -tf.nn.softplus(fake_logits)
 
 
-@loss("non_saturating")
+@LOSSES.register("non_saturating")
 class NonSaturating(Minimax):
     """Minimax's discriminator; the generator maximises `log D(G(z))`: the same fixed point, stronger gradients early
     on.

@@ -1,6 +1,6 @@
 """Penalties on a discriminator: one number an example, added to its loss. Mathematics only.
 
-A penalty is a function `(discriminator, real, fake, mix) -> [N]` registered with `@penalty("name")`.
+A penalty is a function `(discriminator, real, fake, mix) -> [N]` registered with `@PENALTIES.register("name")`.
 """
 
 from __future__ import annotations
@@ -9,36 +9,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.registry import Registry
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
 Penalty = Callable[[Discriminator, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
-PENALTIES: dict[str, Penalty] = {}
+PENALTIES: Registry[Penalty] = Registry("penalty", "penalties")
 
 
-def penalty(name: str) -> Callable[[Penalty], Penalty]:
-    """Registers a penalty under the name that configs use."""
-
-    def register(function: Penalty) -> Penalty:
-        PENALTIES[name] = function
-        return function
-
-    return register
-
-
-def get(name: str) -> Penalty:
-    """The penalty of that name.
-
-    Raises:
-      ConfigError: no penalty has it.
-    """
-    if name not in PENALTIES:
-        raise ConfigError(f"penalties: unknown penalty '{name}'{did_you_mean(name, PENALTIES)}")
-    return PENALTIES[name]
-
-
-@penalty("r1")
+@PENALTIES.register("r1")
 def r1(discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, mix: tf.Tensor) -> tf.Tensor:
     """Half the squared norm of the discriminator's gradient on real examples.
 

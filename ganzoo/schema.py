@@ -8,7 +8,6 @@ never edits this file.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
@@ -16,7 +15,8 @@ from typing import Any, ClassVar, Literal, get_type_hints
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.errors import ConfigError
+from ganzoo.parsing import assign, check_path, describe, load_yaml, read_scalar
 
 # what flags and keyword arguments call a config's key
 SHORT_NAMES = {
@@ -54,7 +54,7 @@ class DatasetConfig(Section):
 
     `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `size` is the side of the square
     images in pixels; point data has `size: 0` and as many `channels` as columns. `classes` is 0 for data without
-    labels.
+    labels. `class_names`, in the order of the labels, is filled in for a data set that is asked for by `--dataset`.
     """
 
     name: str
@@ -226,9 +226,9 @@ class Config(Section):
         data = self.to_dict()
         for key, value in values.items():
             where = f"--set {key}={value}"
-            _check_path(Config, key, where)
+            check_path(Config, key, where)
             parsed = read_scalar(value, where) if isinstance(value, str) else value
-            _assign(data, key.split("."), parsed, where)
+            assign(data, key.split("."), parsed, where)
         given = ", ".join(f"--set {key}={value}" for key, value in values.items())
         return parse(data, origin=given or self.name)
 
@@ -248,7 +248,7 @@ def parse(data: Any, origin: str) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_describe(error, Config)}") from None
+        raise ConfigError(f"{origin}: {describe(error, Config)}") from None
 
 
 def check_arguments(function: Callable[..., Any], arguments: dict[str, Any], key: str) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def check_arguments(function: Callable[..., Any], arguments: dict[str, Any], key
     try:
         checked = section.model_validate(arguments)
     except ValidationError as error:
-        raise ConfigError(f"{key}.{_describe(error, section)}") from None
+        raise ConfigError(f"{key}.{describe(error, section)}") from None
     return checked.model_dump(exclude_unset=True)
 
 
@@ -289,117 +289,3 @@ def read_yaml(path: str | Path) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a config ({error})") from None
     return parse(load_yaml(text, str(path)), origin=str(path))
-
-
-def load_yaml(text: str, origin: str) -> Any:
-    """YAML to plain data, with `1e-4` read as a number and repeated keys refused."""
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 is a ValueError
-        raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
-
-
-def read_scalar(text: str, origin: str) -> Any:
-    """The value of an override: `1e-4` -> float, `true` -> bool, `[flip]` -> list, anything else as text."""
-    if text.startswith(("folder:", "csv:")):
-        return text
-    return load_yaml(text, origin)
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's floats (PyYAML reads `1e-4` as text) and without repeated keys."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-def _assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
-    """Sets a dotted key, making the mappings on its way (lists are addressed by position: `penalties.0.weight`)."""
-    node: Any = data
-    for i, key in enumerate(keys):
-        last = i == len(keys) - 1
-        if isinstance(node, list):
-            if not key.isdigit() or int(key) >= len(node):
-                valid = f"0 to {len(node) - 1}" if node else "give the whole list instead"
-                raise ConfigError(f"{where}: {'.'.join(keys[:i])} has {len(node)} entries ({valid})")
-            index: Any = int(key)
-        else:
-            index = key
-        if last:
-            node[index] = value
-        else:
-            if isinstance(node, dict) and not isinstance(node.get(index), dict | list):
-                node[index] = {}
-            node = node[index]
-
-
-def _check_path(section: type[BaseModel], dotted: str, where: str) -> None:
-    """Refuses a dotted key that the schema does not have, naming the nearest one."""
-    keys = dotted.split(".")
-    for i, key in enumerate(keys):
-        names = _keys_of(section)
-        if key not in names:
-            if section.model_config.get("extra") == "allow":
-                return
-            prefix = "".join(f"{k}." for k in keys[:i])
-            rest = "".join(f".{k}" for k in keys[i + 1 :])
-            raise ConfigError(f"{where}: unknown key{did_you_mean(dotted, [prefix + n + rest for n in names])}")
-        inner = _section_of(names[key].annotation)
-        if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
-            return
-        section = inner
-
-
-def _keys_of(section: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field for name, field in section.model_fields.items()}
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The schema class inside an annotation (`StopRule | None`, `list[PenaltyConfig]`), if there is one."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _section_of(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _describe(error: ValidationError, root: type[BaseModel]) -> str:
-    """The first mistake of a validation, as `key: what is wrong`, and how many more there are."""
-    problems = error.errors()
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        section = _section_at(root, first["loc"][:-1])
-        text = f"{key}: unknown key{did_you_mean(str(first['loc'][-1]), _keys_of(section))}"
-    elif first["type"] == "missing":
-        text = f"{key}: missing"
-    elif first["type"] == "value_error":
-        text = ": ".join(part for part in (key, str(first["ctx"]["error"])) if part)
-    else:
-        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"
-    more = len(problems) - 1
-    return f"{text} (and {more} more)" if more else text
-
-
-def _section_at(section: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    for part in location:
-        if isinstance(part, str):
-            found = _section_of(_keys_of(section)[part].annotation)
-            assert found is not None, location
-            section = found
-    return section

@@ -26,7 +26,8 @@ FLOORS = [
     ("images",),
     ("randomness",),
     ("schema",),
-    ("files", "errors", "version"),
+    ("parsing",),
+    ("files", "registry", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -129,12 +129,6 @@ def test_wrong_overrides(key, value, message):
     assert "\n" not in str(caught.value)
 
 
-def test_yaml_floats_without_a_dot_are_numbers_and_repeated_keys_are_refused():
-    assert schema.load_yaml("a: 1e-4\nb: 5E3\nc: 1e", "x") == {"a": 1e-4, "b": 5000.0, "c": "1e"}
-    with pytest.raises(ConfigError, match=r"f\.yaml: 'a' is given twice"):
-        schema.load_yaml("a: 1\na: 2", "f.yaml")
-
-
 def test_files_that_are_no_configs(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         schema.read_yaml(tmp_path / "absent.yaml")

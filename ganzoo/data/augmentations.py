@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ganzoo.data import draws
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -14,31 +14,10 @@ if TYPE_CHECKING:
 # (images uint8 `[n, H, W, C]`, counters int64 `[n]`, seed) -> images of the same shape and dtype.
 Augmentation = Callable[["tf.Tensor", "tf.Tensor", int], "tf.Tensor"]
 
-_registry: dict[str, Augmentation] = {}
+AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", "dataset.augment")
 
 
-def register(name: str) -> Callable[[Augmentation], Augmentation]:
-    """Decorator that makes an augmentation known by the name that `dataset.augment` lists."""
-
-    def keep(augmentation: Augmentation) -> Augmentation:
-        _registry[name] = augmentation
-        return augmentation
-
-    return keep
-
-
-def lookup(name: str) -> Augmentation:
-    """The augmentation of that name.
-
-    Raises:
-      ConfigError: there is none.
-    """
-    if name not in _registry:
-        raise ConfigError(f"dataset.augment: unknown '{name}'{did_you_mean(name, _registry)}")
-    return _registry[name]
-
-
-@register("flip")
+@AUGMENTATIONS.register("flip")
 def flip(images: tf.Tensor, counters: tf.Tensor, seed: int) -> tf.Tensor:
     """Mirrors every other image, by the toss of a keyed coin, left to right."""
     import tensorflow as tf

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganzoo import images as pixels
-from ganzoo.data import augmentations
+from ganzoo.data.augmentations import AUGMENTATIONS
 from ganzoo.data.source import Source
 from ganzoo.errors import ConfigError, UsageError
 
@@ -47,7 +47,7 @@ class Pipeline:
         self.batch_size = batch_size
         self.seed = seed
         self._is_image = len(source.example_shape) == 3
-        self._augmentations = [augmentations.lookup(name) for name in augment]
+        self._augmentations = [AUGMENTATIONS.get(name) for name in augment]
         if augment and not self._is_image:
             raise ConfigError(f"dataset.augment: {augment[0]} is for images, {source.name} has points (use [])")
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import PIL
 
+from ganzoo import files
+
 # Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
 FORMAT = 2
 
@@ -126,7 +128,7 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
         np.save(temporary / "labels.npy", np.array(labels, np.int32))
         (temporary / "about.json").write_text(json.dumps({"left_out": left_out}), encoding="utf-8")
         for path in (*temporary.iterdir(), temporary):
-            _to_disk(path)
+            files.sync(path)
         try:
             temporary.rename(entry)
         except OSError:
@@ -134,15 +136,6 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _to_disk(path: Path) -> None:
-    """Waits until the disk has a file's content, or a folder's list of names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_header(file: Any, count: int, example_shape: tuple[int, int, int]) -> None:

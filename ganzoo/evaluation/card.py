@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from ganzoo.errors import ConfigError
-from ganzoo.schema import Licence, Section, load_yaml
+from ganzoo.parsing import load_yaml
+from ganzoo.schema import Licence, Section
 
 
 class TrainingRecord(Section):

@@ -14,11 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import images, losses, randomness
+from ganzoo import images, randomness
 from ganzoo.errors import UsageError
+from ganzoo.losses import LOSSES
 from ganzoo.models.generative import GenerativeModel
 from ganzoo.models.sampling import call
-from ganzoo.penalties import get as get_penalty
+from ganzoo.penalties import PENALTIES
 
 EMA_WARM_UP = 10
 
@@ -92,8 +93,8 @@ class AdversarialModel(GenerativeModel):
         self.discriminator_optimizer = discriminator_optimizer
         generator_optimizer.build(self.generator.trainable_variables)
         discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self.adversarial_loss = losses.get(loss)
-        self.penalties = [(name, get_penalty(name), weight, every) for name, weight, every in penalties]
+        self.adversarial_loss = LOSSES.get(loss)()
+        self.penalties = [(name, PENALTIES.get(name), weight, every) for name, weight, every in penalties]
         self.label_smoothing = label_smoothing
         self.critic_steps = critic_steps
         self.fresh_latents = fresh_latents

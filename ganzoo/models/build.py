@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 
-from ganzoo import losses, penalties
 from ganzoo.errors import ConfigError
+from ganzoo.losses import LOSSES
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.conditional import ConditionalGAN
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks import registry
+from ganzoo.penalties import PENALTIES
 from ganzoo.randomness import reproducible_initialisation
 from ganzoo.schema import Config, NetworkConfig, OptimizerConfig, check_arguments
 
@@ -32,9 +33,9 @@ def build(config: Config) -> AdversarialModel:
 
 
 def _build(config: Config) -> AdversarialModel:
-    losses.get(config.loss.name)
+    LOSSES.get(config.loss.name)
     for penalty in config.penalties:
-        penalties.get(penalty.name)
+        PENALTIES.get(penalty.name)
     classes = config.dataset.classes if config.conditional else 0
     shape = config.dataset.example_shape
     latent = config.model.latent

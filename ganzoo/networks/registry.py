@@ -15,11 +15,13 @@ from typing import Any
 import keras
 
 import ganzoo.networks
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.registry import Registry
 
 Builder = Callable[..., keras.Model]
 
-_builders: dict[str, dict[str, Builder]] = {"generator": {}, "discriminator": {}}
+_builders: dict[str, Registry[Builder]] = {
+    role: Registry("network", f"{role}.network") for role in ("generator", "discriminator")
+}
 
 
 def generator(name: str) -> Callable[[Builder], Builder]:
@@ -28,7 +30,7 @@ def generator(name: str) -> Callable[[Builder], Builder]:
     The model maps `[latents [N, latent_size]]`, with `labels int32 [N]` as second input where `classes > 0`, to `[N,
     *example_shape]`.
     """
-    return _register("generator", name)
+    return _builders["generator"].register(name)
 
 
 def discriminator(name: str) -> Callable[[Builder], Builder]:
@@ -37,7 +39,7 @@ def discriminator(name: str) -> Callable[[Builder], Builder]:
     The model maps `[examples [N, *example_shape]]`, with `labels int32 [N]` as second input where `classes > 0`, to
     logits `[N, 1]`.
     """
-    return _register("discriminator", name)
+    return _builders["discriminator"].register(name)
 
 
 def get(role: str, name: str) -> Builder:
@@ -52,18 +54,7 @@ def get(role: str, name: str) -> Builder:
     """
     for module in pkgutil.iter_modules(ganzoo.networks.__path__):
         importlib.import_module(f"ganzoo.networks.{module.name}")
-    known = _builders[role]
-    if name not in known:
-        raise ConfigError(f"{role}.network: unknown network '{name}'{did_you_mean(name, known)}")
-    return known[name]
-
-
-def _register(role: str, name: str) -> Callable[[Builder], Builder]:
-    def register(builder: Builder) -> Builder:
-        _builders[role][name] = builder
-        return builder
-
-    return register
+    return _builders[role].get(name)
 
 
 def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo import weights
+from ganzoo import files, weights
 from ganzoo.errors import RunError, WeightsError
 
 if TYPE_CHECKING:
@@ -132,11 +131,11 @@ class Checkpoints:
             (temporary / MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
             temporary.chmod(0o755)  # mkdtemp's own is for one user
             for path in (temporary / STATE, temporary / MANIFEST, temporary):
-                _sync(path)
+                files.sync(path)
             if final.is_dir():  # damaged: a whole one would have stayed
                 shutil.rmtree(final)
             temporary.rename(final)
-            _sync(self.directory)
+            files.sync(self.directory)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -157,11 +156,3 @@ class Checkpoints:
             return weights.sha256(self.path(step) / STATE) == self._manifest(step)["sha256"]
         except (OSError, WeightsError):
             return False
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -95,7 +95,7 @@ def test_points_pass_as_they_are():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match=r"^dataset\.augment: unknown 'flop' \(did you mean 'flip'\?\)$"):
+    with pytest.raises(ConfigError, match=r"^dataset\.augment: unknown augmentation 'flop' \(did you mean 'flip'\?\)$"):
         Pipeline(numbered(3), 2, seed=0, augment=["flop"])
     with pytest.raises(ConfigError, match="flip is for images"):
         Pipeline(from_arrays("points", np.zeros((3, 2), np.float32)), 2, seed=0, augment=["flip"])

@@ -1,0 +1,125 @@
+"""Reading configs: YAML, dotted overrides, and one clear line for what does not fit a schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ganzoo.errors import ConfigError, did_you_mean
+
+
+def load_yaml(text: str, origin: str) -> Any:
+    """YAML to plain data, with `1e-4` read as a number and repeated keys refused."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 is a ValueError
+        raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
+
+
+def read_scalar(text: str, origin: str) -> Any:
+    """The value of an override: `1e-4` -> float, `true` -> bool, `[flip]` -> list, anything else as text."""
+    if text.startswith(("folder:", "csv:")):
+        return text
+    return load_yaml(text, origin)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's floats (PyYAML reads `1e-4` as text) and without repeated keys."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
+    """Sets a dotted key, making the mappings on its way (lists are addressed by position: `penalties.0.weight`)."""
+    node: Any = data
+    for i, key in enumerate(keys):
+        last = i == len(keys) - 1
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                valid = f"0 to {len(node) - 1}" if node else "give the whole list instead"
+                raise ConfigError(f"{where}: {'.'.join(keys[:i])} has {len(node)} entries ({valid})")
+            index: Any = int(key)
+        else:
+            index = key
+        if last:
+            node[index] = value
+        else:
+            if isinstance(node, dict) and not isinstance(node.get(index), dict | list):
+                node[index] = {}
+            node = node[index]
+
+
+def check_path(section: type[BaseModel], dotted: str, where: str) -> None:
+    """Refuses a dotted key that the schema does not have, naming the nearest one."""
+    keys = dotted.split(".")
+    for i, key in enumerate(keys):
+        names = _keys_of(section)
+        if key not in names:
+            if section.model_config.get("extra") == "allow":
+                return
+            prefix = "".join(f"{k}." for k in keys[:i])
+            rest = "".join(f".{k}" for k in keys[i + 1 :])
+            raise ConfigError(f"{where}: unknown key{did_you_mean(dotted, [prefix + n + rest for n in names])}")
+        inner = _section_of(names[key].annotation)
+        if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
+            return
+        section = inner
+
+
+def _keys_of(section: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The schema class inside an annotation (`StopRule | None`, `list[PenaltyConfig]`), if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_of(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def describe(error: ValidationError, root: type[BaseModel]) -> str:
+    """The first mistake of a validation, as `key: what is wrong`, and how many more there are."""
+    problems = error.errors()
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section = _section_at(root, first["loc"][:-1])
+        text = f"{key}: unknown key{did_you_mean(str(first['loc'][-1]), _keys_of(section))}"
+    elif first["type"] == "missing":
+        text = f"{key}: missing"
+    elif first["type"] == "value_error":
+        text = ": ".join(part for part in (key, str(first["ctx"]["error"])) if part)
+    else:
+        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"
+    more = len(problems) - 1
+    return f"{text} (and {more} more)" if more else text
+
+
+def _section_at(section: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in location:
+        if isinstance(part, str):
+            found = _section_of(_keys_of(section)[part].annotation)
+            assert found is not None, location
+            section = found
+    return section
