@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
 from ganzoo.schema import Config, read_yaml
+from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.card import Card
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.generative import GenerativeModel
     from ganzoo.training.run import Run
-
-RUN_CONFIG = "config.yaml"
 
 
 def directory() -> Path:
@@ -55,9 +54,9 @@ def config(name: str | Path) -> Config:
         return _configs()[known[text]]
     path = Path(text)
     if _is_dir(path):
-        if not (path / RUN_CONFIG).is_file():
-            raise ConfigError(f"{text}: no run directory ({RUN_CONFIG} is missing)")
-        return read_yaml(path / RUN_CONFIG)
+        if not (path / CONFIG_FILE).is_file():
+            raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
+        return read_yaml(path / CONFIG_FILE)
     if path.suffix in (".yaml", ".yml"):
         return read_yaml(path)
     raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")

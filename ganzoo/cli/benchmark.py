@@ -10,8 +10,7 @@ from types import SimpleNamespace
 from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
-from ganzoo.cli.train import overrides
-from ganzoo.errors import UsageError
+from ganzoo.cli.train import asked_for
 
 FLAGS = {
     "What": (
@@ -35,16 +34,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def work(given: SimpleNamespace) -> Answer:
     """Measures and tells."""
-    if given.model is None:
-        raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
-    changes = overrides(given)
+    changes = asked_for(given)
     steps = changes.pop("training.steps")
-    config = zoo.config(given.model)
-    config.override(changes)  # a slip of the pen is told at once, not after TensorFlow's start
     _tensorflow.import_quietly()
     from ganzoo.training.benchmark import benchmark
 
-    measured = benchmark(config, changes, turns=given.turns, steps=steps)
+    measured = benchmark(zoo.config(given.model), changes, turns=given.turns, steps=steps)
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 

@@ -43,15 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def work(given: SimpleNamespace) -> Answer:
     """Trains, or estimates what training would take."""
-    if given.model is None:
-        raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
-    from ganzoo.data import source, tfds_source
-
-    changes = overrides(given)
-    # A slip of the pen, or data that cannot be had, is told at once and not after TensorFlow's start.
-    config = zoo.config(given.model).override(changes)
-    source.check_available(config.dataset, data_dir=given.data_dir)
-    tfds_source.show_progress(not given.quiet)
+    changes = asked_for(given, given.data_dir)
     _tensorflow.import_quietly()
     if given.dry_run:
         return _estimate(given, changes)
@@ -72,6 +64,22 @@ def _estimate(given: SimpleNamespace, changes: dict[str, Any]) -> Answer:
 
     costs = estimate(zoo.config(given.model), changes, data_dir=given.data_dir, skip_broken=given.skip_broken)
     return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
+
+
+def asked_for(given: SimpleNamespace, data_dir: str | None = None) -> dict[str, Any]:
+    """The overrides of a command that trains, checked with the model and its data before TensorFlow's start.
+
+    Raises:
+      UsageError, ConfigError, DataError: a slip of the pen, or data that cannot be had.
+    """
+    if given.model is None:
+        raise UsageError("--model is missing: for example --model cgan (`ganzoo models` lists what there is)")
+    from ganzoo.data import source, tfds_source
+
+    changes = overrides(given)
+    source.check_available(zoo.config(given.model).override(changes).dataset, data_dir=data_dir)
+    tfds_source.show_progress(not given.quiet)
+    return changes
 
 
 def overrides(given: SimpleNamespace) -> dict[str, Any]:
