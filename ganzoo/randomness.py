@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import dataclasses
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -42,13 +43,19 @@ def fold(parent: tf.Tensor, counter: Any) -> tf.Tensor:
 
 
 def normal(draw_key: tf.Tensor, shape: Any) -> tf.Tensor:
-    """Standard normal numbers of Keras's float type."""
-    return tf.random.stateless_normal(shape, draw_key, dtype=keras.config.floatx(), alg="philox")
+    """Standard normal numbers of Keras's float type; to be drawn outside of XLA, which makes others of the same key."""
+    return tf.cast(tf.random.stateless_normal(shape, draw_key, alg="philox"), keras.config.floatx())
 
 
 def uniform(draw_key: tf.Tensor, shape: Any, low: float = 0.0, high: float = 1.0) -> tf.Tensor:
-    """Uniform numbers in `[low, high)` of Keras's float type."""
-    return tf.random.stateless_uniform(shape, draw_key, low, high, dtype=keras.config.floatx(), alg="philox")
+    """Uniform numbers in `[low, high)` of Keras's float type; the same inside and outside of XLA.
+
+    TensorFlow makes a float of the low 23 bits of a draw, XLA of the high ones; here it is the low ones everywhere.
+    """
+    bits = tf.random.stateless_uniform(shape, draw_key, None, None, dtype=tf.int32, alg="philox")
+    in_one_to_two = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(bits, 0x7FFFFF), 0x3F800000)
+    unit = tf.bitcast(in_one_to_two, tf.float32) - 1.0
+    return tf.cast(unit * (high - low) + low, keras.config.floatx())
 
 
 def latents(prior: str, draw_key: tf.Tensor, shape: Any) -> tf.Tensor:
@@ -74,42 +81,66 @@ def latents_by_row(prior: str, seeds: tf.Tensor, size: int) -> tf.Tensor:
     )
 
 
-def rows_of_replica(draw: Callable[[Any], tf.Tensor], local_rows: Any) -> tf.Tensor:
-    """This replica's rows of a draw made for the global batch.
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the rows of a replica (or of a part of its batch) stand in the global batch.
 
-    Args:
-      draw: rows -> tensor `[rows, …]`.
-      local_rows: how many rows this replica holds; every replica holds as many.
+    Attributes:
+      first: int32 scalar, the number of the first row.
+      total: rows of the global batch.
     """
+
+    first: Any
+    total: Any
+
+    def rows(self, draw: Callable[[Any], tf.Tensor], count: Any) -> tf.Tensor:
+        """`count` rows from here on, of a draw that is made for the whole global batch.
+
+        Args:
+          draw: rows -> tensor `[rows, …]`.
+          count: how many rows are wanted.
+        """
+        if isinstance(count, int) and count == self.total:
+            return draw(count)
+        whole = draw(self.total)
+        rest = whole.shape[1:]
+        return tf.slice(whole, [self.first, *[0] * rest.rank], [count, *rest])
+
+
+def place_of_replica(local_rows: Any) -> Place:
+    """The place of this replica's rows; every replica holds as many. To be called inside `strategy.run`."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas == 1:
-        return draw(local_rows)
     context = tf.distribute.get_replica_context()
-    assert context is not None, "draw inside strategy.run"
-    start = tf.cast(context.replica_id_in_sync_group, tf.int32) * local_rows
-    return draw(local_rows * replicas)[start : start + local_rows]
+    assert context is not None, "inside strategy.run"
+    return Place(tf.cast(context.replica_id_in_sync_group, tf.int32) * local_rows, local_rows * replicas)
 
 
 @contextlib.contextmanager
-def scope(draw_key: tf.Tensor) -> Iterator[None]:
-    """Gives stochastic layers (`layers.Dropout`) called inside their key: one scope a network call."""
-    token = _scope.set(draw_key)
+def scope(draw_key: tf.Tensor, place: Place) -> Iterator[None]:
+    """Gives stochastic layers (`layers.Dropout`) called inside their key and place: one scope a network call."""
+    token = _scope.set((draw_key, place))
     try:
         yield
     finally:
         _scope.reset(token)
 
 
-def layer_key(name: str) -> tf.Tensor:
-    """The key of the layer of that name in the current scope.
+def current_scope() -> tuple[tf.Tensor, Place] | None:
+    """The key and place given by the innermost `scope`, or None outside of all."""
+    return _scope.get()
+
+
+def layer_key(name: str) -> tuple[tf.Tensor, Place]:
+    """The key of the layer of that name in the current scope, and the place of the rows it sees.
 
     Raises:
       RuntimeError: there is no scope: a stochastic layer was called for training outside of one.
     """
     current = _scope.get()
     if current is None:
-        raise RuntimeError(f"layer '{name}' draws random numbers: call it inside `with randomness.scope(key):`")
-    return fold(current, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+        raise RuntimeError(f"layer '{name}' draws random numbers: call it inside `with randomness.scope(key, place):`")
+    draw_key, place = current
+    return fold(draw_key, zlib.crc32(name.encode()) & 0x7FFFFFFF), place
 
 
 @contextlib.contextmanager

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from ganzoo.errors import ConfigError
 from ganzoo.parsing import assign, check_path, describe, load_yaml, read_scalar
@@ -24,6 +33,9 @@ SHORT_NAMES = {
     "steps": "training.steps",
     "batch_size": "training.batch_size",
     "seed": "training.seed",
+    "precision": "training.precision",
+    "xla": "training.xla",
+    "on_nan": "training.on_nan",
 }
 
 
@@ -99,6 +111,25 @@ class PenaltyConfig(Section):
     every: int = Field(default=1, ge=1)
 
 
+class ScheduleConfig(Section):
+    """How a learning rate falls: whole until step `start`, `final` times itself from step `end` on.
+
+    `name` is the shape in between (see `ganzoo.schedules`); `end` is the run's last step where it is not given.
+    """
+
+    name: str
+    start: int = Field(default=0, ge=0)
+    end: int | None = Field(default=None, ge=1)
+    final: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @field_validator("end")
+    @classmethod
+    def _after_the_start(cls, end: int | None, info: ValidationInfo) -> int | None:
+        if end is not None and end <= info.data.get("start", 0):
+            raise ValueError(f"end: {end} is not after start, {info.data['start']}")
+        return end
+
+
 class OptimizerConfig(Section):
     """One optimizer; only the fields of the named one may be given, the others stay null."""
 
@@ -110,6 +141,7 @@ class OptimizerConfig(Section):
     nesterov: bool | None = None
     rho: float | None = Field(default=None, ge=0.0, lt=1.0)
     epsilon: float | None = Field(default=None, gt=0.0)
+    schedule: ScheduleConfig | None = None
 
     accepted: ClassVar[dict[str, frozenset[str]]] = {
         "adam": frozenset({"beta_1", "beta_2", "epsilon"}),
@@ -128,13 +160,17 @@ class OptimizerConfig(Section):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The fields that were given, beyond name and learning rate."""
-        return {k: v for k, v in self.model_dump(exclude={"name", "learning_rate"}).items() if v is not None}
+        """The fields that were given, beyond name, learning rate and schedule."""
+        general = {"name", "learning_rate", "schedule"}
+        return {k: v for k, v in self.model_dump(exclude=general).items() if v is not None}
 
 
 class OptimizersConfig(Section):
+    """`clip_norm` bounds the global norm of each network's gradient, after it has been summed over all replicas."""
+
     generator: OptimizerConfig
     discriminator: OptimizerConfig
+    clip_norm: float | None = Field(default=None, gt=0.0)
 
 
 class StopRule(Section):
@@ -146,20 +182,34 @@ class StopRule(Section):
 
 
 class TrainingConfig(Section):
-    """A step is one generator update with its `critic_steps` discriminator updates; `batch_size` is global."""
+    """A step is one generator update with its `critic_steps` discriminator updates; `batch_size` is global.
+
+    `accumulate` computes each update's gradient in that many parts of the batch, one after another, for less memory;
+    batch normalisation then sees a part at a time. `checkpoint_minutes` adds checkpoints by the clock.
+    """
 
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1, le=65536)
+    accumulate: int = Field(default=1, ge=1, le=64)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    xla: Literal["auto", "on", "off"] = "auto"
     critic_steps: int = Field(default=1, ge=1)
     fresh_latents: bool = False
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
     log_every: int = Field(default=50, ge=1)
     sample_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
+    checkpoint_minutes: float | None = Field(default=None, gt=0.0)
     keep_checkpoints: int = Field(default=2, ge=1)
     steps_per_execution: int = Field(default=10, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     stop_when: StopRule | None = None
+    on_nan: Literal["stop", "rollback"] = "stop"
+
+    @field_validator("xla", mode="before")
+    @classmethod
+    def _yaml_reads_on_as_true(cls, value: Any) -> Any:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
     @field_validator("stop_when", mode="before")
     @classmethod

@@ -123,6 +123,7 @@ def train(
     skip_broken: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    deterministic: bool = False,
     **settings: Any,
 ) -> Run:
     """Trains a model, or goes on with a run that was stopped.
@@ -135,7 +136,9 @@ def train(
       skip_broken: leave broken images of a folder out, with a warning.
       quiet: no bar and no notes.
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
-      settings: `dataset`, `steps`, `batch_size`, `seed`: short for the overrides of those names.
+      deterministic: make every operation give the same bits each time, without XLA, until this process ends.
+      settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short for the overrides of those
+        names.
 
     Returns:
       The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
@@ -154,6 +157,7 @@ def train(
         skip_broken=skip_broken,
         quiet=quiet,
         profile=profile,
+        deterministic=deterministic,
         export=lambda trained, place: export_model(trained, place, overwrite=True),
     )
 

@@ -64,7 +64,7 @@ def test_replicas_take_their_rows_of_one_global_draw():
 
     @tf.function
     def draw():
-        return strategy.run(lambda: randomness.rows_of_replica(lambda n: randomness.normal(key, [n, 3]), 4))
+        return strategy.run(lambda: randomness.place_of_replica(4).rows(lambda n: randomness.normal(key, [n, 3]), 4))
 
     parts = strategy.experimental_local_results(draw())
     np.testing.assert_array_equal(np.concatenate([p.numpy() for p in parts]), randomness.normal(key, [8, 3]).numpy())
@@ -77,11 +77,17 @@ def test_a_layer_outside_of_a_scope_says_what_to_do():
 
 def test_scopes_nest_and_end():
     outer, inner = randomness.key(0, "outer"), randomness.key(0, "inner")
-    with randomness.scope(outer):
-        first = randomness.layer_key("a").numpy()
-        with randomness.scope(inner):
-            assert not np.array_equal(randomness.layer_key("a").numpy(), first)
-        np.testing.assert_array_equal(randomness.layer_key("a").numpy(), first)
+    place = randomness.Place(0, 4)
+
+    def layer_key():
+        return randomness.layer_key("a")[0].numpy()
+
+    with randomness.scope(outer, place):
+        first = layer_key()
+        with randomness.scope(inner, place):
+            assert not np.array_equal(layer_key(), first)
+        np.testing.assert_array_equal(layer_key(), first)
+    assert randomness.current_scope() is None
 
 
 def test_initialisation_is_reproducible_and_leaves_pythons_generator_alone():

@@ -19,7 +19,7 @@ FLOORS = [
     ("models",),
     ("networks",),
     ("data",),
-    ("losses", "penalties"),
+    ("losses", "penalties", "schedules"),
     ("layers",),
     ("weights",),
     ("figures",),

@@ -13,6 +13,7 @@ from absl import flags as absl_flags
 from ganzoo.errors import UsageError, did_you_mean
 
 _WIDTH = 100
+_WIDEST = 32  # a flag that takes more characters has its sentence on the next line
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ def text(name: str, value: str, help: str, default: str | None = None) -> Flag:
 def texts(name: str, value: str, help: str) -> Flag:
     """A flag that may be repeated, and gives a list of texts."""
     return Flag(name, value, help, _not_empty, "a text that is not empty", [], repeatable=True)
+
+
+def choice(name: str, values: Sequence[str], help: str) -> Flag:
+    """A flag that takes one of these values, and no other text."""
+    return Flag(name, "|".join(values), help, _one_of(values), f"one of {', '.join(values)}")
 
 
 def whole(name: str, help: str, *, at_least: int, default: int | None = None) -> Flag:
@@ -95,16 +101,18 @@ def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> Simple
 
 def describe(groups: Groups) -> str:
     """The flags as `--help` shows them, group by group."""
-    column = max(len(_left(flag)) for flag in _all(groups)) + 2
+    column = max(len(_left(flag)) for flag in _all(groups) if len(_left(flag)) <= _WIDEST) + 2
     lines = []
     for title, members in groups.items():
         lines += ["", f"{title}:"]
         for flag in members:
             told = flag.value and flag.default is not None and not flag.repeatable
             sentence = f"{flag.help} (default: {flag.default})" if told else flag.help
-            lines += textwrap.wrap(
-                sentence, _WIDTH, initial_indent=_left(flag).ljust(column), subsequent_indent=" " * column
-            )
+            left, indent = _left(flag), " " * column
+            if len(left) > _WIDEST:
+                lines.append(left)
+                left = ""
+            lines += textwrap.wrap(sentence, _WIDTH, initial_indent=left.ljust(column), subsequent_indent=indent)
     return "\n".join(lines[1:])
 
 
@@ -155,6 +163,15 @@ def _not_empty(text: str) -> str:
     if not text:
         raise ValueError
     return text
+
+
+def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in values:
+            raise ValueError
+        return text
+
+    return read
 
 
 def _at_least(bound: int) -> Callable[[str], int]:

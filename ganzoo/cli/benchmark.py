@@ -1,6 +1,6 @@
-"""Measure how fast a model trains: the bare compiled step against a whole run, interleaved, medians.
+"""Measure how fast a model trains: a whole run against the bare compiled step and reference loops, in turn, medians.
 
-Nothing else should run beside it; look at the ratio rather than at the speeds, which differ between machines.
+Nothing else should run beside it; look at the ratios rather than at the speeds, which differ between machines.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from ganzoo import zoo
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags
 from ganzoo.cli.base import Answer, Command
 from ganzoo.cli.train import asked_for
 
@@ -18,7 +18,17 @@ FLAGS = {
         _flags.text("dataset", "NAME|folder:PATH", "measure on this data set instead of the config's"),
         _flags.whole("batch_size", "images in a step", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
+        _flags.choice("precision", ("auto", "float32", "bfloat16", "float16"), "what the networks compute in"),
+        _flags.choice("xla", ("auto", "on", "off"), "whether XLA compiles the training step"),
         _flags.texts("set", "KEY=VALUE", "replace one value of the config"),
+    ),
+    "Against what": (
+        _flags.text(
+            "against",
+            "NAME,NAME",
+            "reference loops of dcgan_benchmark that take part, from a checkout's tools/references: keras_tutorial, "
+            "torch, torch_channels_last, torch_bfloat16; a run in float32 does too then",
+        ),
     ),
     "How long": (
         _flags.whole("turns", "how often each is measured", at_least=1, default=5),
@@ -33,13 +43,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def work(given: SimpleNamespace) -> Answer:
-    """Measures and tells."""
+    """Measures and tells; TensorFlow starts in the processes that are measured, not in this one."""
     changes = asked_for(given)
     steps = changes.pop("training.steps")
-    _tensorflow.import_quietly()
+    against = given.against.split(",") if given.against else []
     from ganzoo.training.benchmark import benchmark
 
-    measured = benchmark(zoo.config(given.model), changes, turns=given.turns, steps=steps)
+    measured = benchmark(
+        zoo.config(given.model), changes, turns=given.turns, steps=steps, against=against, quiet=given.quiet
+    )
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 

@@ -27,6 +27,14 @@ FLAGS = {
         _flags.whole("steps", "steps to train: updates of the generator", at_least=1),
         _flags.whole("batch_size", "images in a step, over all devices", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
+        _flags.choice("precision", ("auto", "float32", "bfloat16", "float16"), "what the networks compute in"),
+        _flags.choice("xla", ("auto", "on", "off"), "whether XLA compiles the training step"),
+        _flags.choice(
+            "on_nan",
+            ("stop", "rollback"),
+            "where something is not finite, stop, or go on from the last checkpoint at half the learning rates",
+        ),
+        _flags.switch("deterministic", "the same bits each time, on any device; without XLA, and slower"),
         _flags.texts("set", "KEY=VALUE", "replace one value of the config, as in --set training.log_every=20"),
     ),
     "Looking closer": (
@@ -55,6 +63,7 @@ def work(given: SimpleNamespace) -> Answer:
         skip_broken=given.skip_broken,
         quiet=given.quiet,
         profile=given.profile,
+        deterministic=given.deterministic,
     )
     return Answer(run.summary(), run.to_dict(), code=0 if run.finished else INTERRUPTED)
 
@@ -88,7 +97,8 @@ def overrides(given: SimpleNamespace) -> dict[str, Any]:
     Raises:
       UsageError: a --set without '=', or a value that is given twice.
     """
-    asked = [(key, f"--{short}", getattr(given, short)) for short, key in SHORT_NAMES.items()]
+    flags = vars(given)  # not every command has all of them
+    asked = [(key, f"--{short}", flags.get(short)) for short, key in SHORT_NAMES.items()]
     asked = [flag for flag in asked if flag[-1] is not None]
     for setting in given.set:
         key, equals, value = setting.partition("=")

@@ -51,7 +51,11 @@ def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.T
     import tensorflow as tf
 
     blocks, which = tf.unique(counters // BLOCK)
-    table = tf.map_fn(make, blocks, fn_output_signature=tf.TensorSpec([BLOCK, columns], tf.float32))
+    table = tf.map_fn(
+        lambda block: tf.cast(make(block), tf.float32),  # data are float32, whatever Keras's float type
+        blocks,
+        fn_output_signature=tf.TensorSpec([BLOCK, columns], tf.float32),
+    )
     rows = tf.gather_nd(table, tf.stack([tf.cast(which, tf.int64), counters % BLOCK], axis=1))
     return tf.ensure_shape(rows, [counters.shape[0], columns])
 

@@ -1,6 +1,7 @@
 """Layers that Keras lacks, and nothing else."""
 
+from ganzoo.layers.batch_normalization import BatchNormalization
 from ganzoo.layers.dropout import Dropout
 from ganzoo.layers.maxout import Maxout
 
-__all__ = ["Dropout", "Maxout"]
+__all__ = ["BatchNormalization", "Dropout", "Maxout"]

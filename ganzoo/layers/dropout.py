@@ -28,11 +28,9 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.rate == 0.0:
             return inputs
-        draw_key = randomness.layer_key(self.name)
-        shape = tf.shape(inputs)
-        mask = randomness.rows_of_replica(
-            lambda rows: randomness.uniform(draw_key, tf.concat([[rows], shape[1:]], 0)) >= self.rate, shape[0]
-        )
+        draw_key, place = randomness.layer_key(self.name)
+        rows, *rest = [known or tf.shape(inputs)[i] for i, known in enumerate(inputs.shape)]
+        mask = place.rows(lambda total: randomness.uniform(draw_key, [total, *rest]), rows) >= self.rate
         return tf.where(mask, inputs / tf.cast(1.0 - self.rate, inputs.dtype), tf.zeros_like(inputs))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -1,13 +1,14 @@
 """The adversarial model: two networks, two optimizers, an EMA of the generator, and a train step that is a pure
 function.
 
-Keras's own `fit` runs it. Keras's train function is replaced, because the stock one fails or goes silently wrong with
-two optimizers under a strategy (see the README's design section).
+Keras's own `fit` runs it, under any strategy; what it calls is in `models.loop`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -17,8 +18,12 @@ import tensorflow as tf
 from ganzoo import images, randomness
 from ganzoo.errors import UsageError
 from ganzoo.losses import LOSSES
+from ganzoo.models.compiled import compiled, compiled_network
 from ganzoo.models.generative import GenerativeModel
+from ganzoo.models.guard import checked
+from ganzoo.models.loop import train_function
 from ganzoo.models.sampling import call
+from ganzoo.models.update import Update
 from ganzoo.penalties import PENALTIES
 
 EMA_WARM_UP = 10
@@ -61,6 +66,7 @@ class AdversarialModel(GenerativeModel):
         self.seed = seed
         self.train_function: Any = None
         self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
+        self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
 
     def compile(
@@ -73,12 +79,16 @@ class AdversarialModel(GenerativeModel):
         label_smoothing: float = 0.0,
         critic_steps: int = 1,
         fresh_latents: bool = False,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        xla: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
         """Sets how the model is trained.
 
         Args:
-          generator_optimizer, discriminator_optimizer: one Keras optimizer each; they are built here.
+          generator_optimizer, discriminator_optimizer: one Keras optimizer each; they are built here. A learning rate
+            that is a schedule is called with the model's step.
           loss: name in `ganzoo.losses`.
           penalties: (name in `ganzoo.penalties`, weight, every) added to the discriminator's loss; one that comes
             every n-th step counts n times.
@@ -86,18 +96,41 @@ class AdversarialModel(GenerativeModel):
           critic_steps: discriminator updates a step, each on a batch of its own.
           fresh_latents: draw again for the generator's update (as the 2014 algorithm does) instead of using the last
             fakes twice.
+          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
+          clip_norm: the largest global norm of each network's gradient.
+          xla: compile what a replica computes between two exchanges with the others.
           steps_per_execution: steps between two returns to Python.
+
+        Raises:
+          UsageError: the networks were built under another strategy than the model.
         """
         super().compile(optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        generator_optimizer.build(self.generator.trainable_variables)
-        discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self._check_scope()
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
+        self.updates = {
+            name: Update(
+                name,
+                optimizers[name],
+                network.trainable_variables,
+                step=self.step_counter,
+                rate_scale=self.rate_scale,
+                clip_norm=clip_norm,
+                scale_loss=any(layer.compute_dtype == "float16" for layer in network.layers),
+            )
+            for name, network in networks.items()
+        }
         self.adversarial_loss = LOSSES.get(loss)()
         self.penalties = [(name, PENALTIES.get(name), weight, every) for name, weight, every in penalties]
         self.label_smoothing = label_smoothing
         self.critic_steps = critic_steps
         self.fresh_latents = fresh_latents
+        self.accumulate = accumulate
+        self._callable = {name: compiled_network(network, xla) for name, network in networks.items()}
+        self._run_generator = compiled(self._fake_of, [self.generator], xla)
+        self._run_discriminator = compiled(self._discriminator_gradients, [self.discriminator], xla)
+        self._run_judge = compiled(self._judged, [self.discriminator], xla)
+        self.train_function = None
 
     @property
     def step(self) -> int:
@@ -110,10 +143,9 @@ class AdversarialModel(GenerativeModel):
         if self.generator_ema is not self.generator:
             parts["generator_ema"] = self.generator_ema.variables
         named = {f"{part}/{v.path}": v for part, variables in parts.items() for v in variables}
-        for part in ("generator_optimizer", "discriminator_optimizer"):
-            for i, variable in enumerate(getattr(self, part).variables):
-                named[f"{part}/{i:03d}_{variable.name}"] = variable
-        return {**named, "step": self.step_counter}
+        for update in self.updates.values():
+            named |= update.variables
+        return {**named, "step": self.step_counter, "rate_scale": self.rate_scale}
 
     def weights_to_ship(self) -> dict[str, keras.Variable]:
         """What a weights file holds, by name: the generator's moving average, which is sampled; the discriminator."""
@@ -142,106 +174,156 @@ class AdversarialModel(GenerativeModel):
     def adversarial_step(
         self, real: Sequence[tf.Tensor], conditions: Sequence[tuple[tf.Tensor, ...]]
     ) -> dict[str, tf.Tensor]:
-        """`critic_steps` discriminator updates, one generator update, the moving average.
+        """`critic_steps` discriminator updates, one generator update, the moving average; in replica context.
 
         Args:
-          real: one batch of examples for each discriminator update.
+          real: this replica's rows of one batch of examples for each discriminator update.
           conditions: the further inputs of both networks (the labels) for each of them; fakes take those of the real
             batch.
 
         Returns:
-          The scalars of `log_names`, means over the global batch.
+          The scalars of `log_names`, means over this replica's rows.
         """
-        rows = real[0].shape[0] or tf.shape(real[0])[0]
+        real = [tf.cast(examples, keras.config.floatx()) for examples in real]
+        parts = _parts(real[0].shape[0] or tf.shape(real[0])[0], self.accumulate)
         logs: dict[str, tf.Tensor] = {}
+        weights: list[tf.Tensor] = []
         for k in range(self.critic_steps):
-            with tf.GradientTape() as tape:  # of the last one: for the generator's update
-                fake = self._fake(k, rows, conditions[k])
-            logs = self._update_discriminator(k, real[k], tf.stop_gradient(fake), conditions[k])
-        if self.fresh_latents:
-            with tf.GradientTape() as tape:
-                fake = self._fake(self.critic_steps, rows, conditions[-1])
-        with tape, randomness.scope(self._key("judge")):
-            fake_logits = self._logits(fake, conditions[-1])
-            loss = self._global_mean(self.adversarial_loss.generator(fake_logits))
-        variables = self.generator.trainable_variables
-        self.generator_optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+            sums = _Sums(len(parts))
+            for part in parts:
+                with sums.one_after_another():
+                    given = part.of(conditions[k])
+                    with tf.GradientTape() as tape:  # of the last one: for the generator's update
+                        fake = self._fake(k, part, given)
+                    draws = self._discriminator_draws(k, part, real[k].shape.rank)
+                    sums.add(
+                        *self._run_discriminator(
+                            part.of(real[k]), tf.stop_gradient(fake), given, draws, part.place.first, part.place.total
+                        )
+                    )
+            weights += self.updates["discriminator"].apply(sums.gradients)
+            logs = sums.logs
+        again = self.fresh_latents or len(parts) > 1  # what was kept of more than one part would be no saving
+        sums = _Sums(len(parts))
+        for part in parts:
+            with sums.one_after_another():
+                given = part.of(conditions[-1])
+                if again:
+                    with tf.GradientTape() as tape:
+                        fake = self._fake(self.critic_steps - (not self.fresh_latents), part, given)
+                with tape:
+                    loss = self._run_judge(fake, given, self._key("judge"), part.place.first, part.place.total)
+                    scaled = self.updates["generator"].scaled(loss / self._replicas)
+                variables = self.generator.trainable_variables
+                sums.add(tape.gradient(scaled, [v.value for v in variables]), {"generator_loss": loss})
+        logs |= sums.logs
+        if self._replicas == 1:  # else they are checked once they are the same everywhere, and all stop together
+            logs = {name: checked(value, f"loss {name}") for name, value in logs.items()}
+        weights += self.updates["generator"].apply(sums.gradients)
         self._update_ema()
-        self.step_counter.assign_add(1)
-        return {"generator_loss": self._log(loss), **logs}
+        with tf.control_dependencies([*logs.values(), *weights]):  # a step that is not finite does not count
+            self.step_counter.assign_add(1)
+        return logs
+
+    @property
+    def _replicas(self) -> int:
+        """Applying gradients sums them over the replicas, so each counts as its share of the global batch's mean."""
+        return self.distribute_strategy.num_replicas_in_sync
 
     def _key(self, purpose: str, *counters: int) -> tf.Tensor:
         """The key of one draw of this step."""
         return randomness.key(self.seed, purpose, self.step_counter.value, *counters)
 
-    def _fake(self, draw: int, rows: Any, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    def _fake(self, draw: int, part: _Part, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
         """The generator's examples for the step's draw of that number."""
         draw_key = self._key("latents", draw)
-        latents = randomness.rows_of_replica(
-            lambda n: randomness.latents(self.prior, draw_key, [n, self.latent_size]), rows
+        latents = part.place.rows(
+            lambda total: randomness.latents(self.prior, draw_key, [total, self.latent_size]), part.count
         )
-        with randomness.scope(self._key("generator", draw)):
-            return call(self.generator, latents, conditions, training=True)
+        return self._run_generator(
+            latents, conditions, self._key("generator", draw), part.place.first, part.place.total
+        )
+
+    def _fake_of(
+        self, latents: tf.Tensor, conditions: tuple[tf.Tensor, ...], key: tf.Tensor, first: Any, total: Any
+    ) -> tf.Tensor:
+        with randomness.scope(key, randomness.Place(first, total)):
+            return call(self._callable["generator"], latents, conditions, training=True)
+
+    def _judged(
+        self, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...], key: tf.Tensor, first: Any, total: Any
+    ) -> tf.Tensor:
+        """The generator's loss, a mean over the rows given."""
+        with randomness.scope(key, randomness.Place(first, total)):
+            return tf.reduce_mean(self.adversarial_loss.generator(self._logits(fake, conditions)))
 
     def _logits(self, examples: tf.Tensor, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
         """The discriminator's logits `[N]`, in training mode."""
-        return tf.squeeze(call(self.discriminator, examples, conditions, training=True), axis=-1)
+        return tf.squeeze(call(self._callable["discriminator"], examples, conditions, training=True), axis=-1)
 
-    def _update_discriminator(
-        self, k: int, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...]
-    ) -> dict[str, tf.Tensor]:
+    def _discriminator_draws(self, k: int, part: _Part, rank: int) -> dict[str, tf.Tensor]:
+        """All random numbers (or their keys) of the discriminator's update number k, and which penalties are due."""
+        draws = {"real": self._key("real", k), "fake": self._key("fake", k)}
+        for name, _, _, every in self.penalties:
+            draws[name] = self._key(name, k)
+            draws[f"{name}_mix"] = part.place.rows(
+                lambda total, key=draws[name]: randomness.uniform(key, [total, *[1] * (rank - 1)]), part.count
+            )
+            draws[f"{name}_due"] = tf.equal(self.step_counter.value % every, 0)
+        return draws
+
+    def _discriminator_gradients(
+        self,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        conditions: tuple[tf.Tensor, ...],
+        draws: dict[str, tf.Tensor],
+        first: Any,
+        total: Any,
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """This replica's part of the gradient of the discriminator's scaled loss, and the terms of the loss."""
+        place = randomness.Place(first, total)
         with tf.GradientTape() as tape:
-            with randomness.scope(self._key("real", k)):
+            with randomness.scope(draws["real"], place):
                 real_logits = self._logits(real, conditions)
-            with randomness.scope(self._key("fake", k)):
+            with randomness.scope(draws["fake"], place):
                 fake_logits = self._logits(fake, conditions)
+            loss = self.adversarial_loss.discriminator(real_logits, fake_logits, self.label_smoothing)
             terms = {
-                "discriminator_loss": self._global_mean(
-                    self.adversarial_loss.discriminator(real_logits, fake_logits, self.label_smoothing)
-                ),
-                **self._penalty_terms(k, real, fake, conditions),
+                "discriminator_loss": tf.reduce_mean(loss),
+                **self._penalty_terms(real, fake, conditions, draws, place),
             }
-            total = tf.add_n(list(terms.values()))
-        variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(total, [v.value for v in variables]), variables)
-        correct = 0.5 * (tf.cast(real_logits > 0, total.dtype) + tf.cast(fake_logits < 0, total.dtype))
-        logs = {name: self._log(term) for name, term in terms.items()}
-        logs["discriminator_accuracy"] = tf.reduce_mean(correct)
-        return logs
+            scaled = self.updates["discriminator"].scaled(tf.add_n(list(terms.values())) / self._replicas)
+        correct = 0.5 * (tf.cast(real_logits > 0, scaled.dtype) + tf.cast(fake_logits < 0, scaled.dtype))
+        gradients = tape.gradient(scaled, [v.value for v in self.discriminator.trainable_variables])
+        return gradients, {**terms, "discriminator_accuracy": tf.reduce_mean(correct)}
 
     def _penalty_terms(
-        self, k: int, real: tf.Tensor, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...]
+        self,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        conditions: tuple[tf.Tensor, ...],
+        draws: dict[str, tf.Tensor],
+        place: randomness.Place,
     ) -> dict[str, tf.Tensor]:
         """Each penalty, weighted; one that comes every n-th step is n times as strong then and 0 otherwise."""
         terms = {}
         for name, function, weight, every in self.penalties:
 
             def value(name: str = name, function: Any = function, scale: float = weight * every) -> tf.Tensor:
-                draw_key = self._key(name, k)
-                mix = randomness.rows_of_replica(
-                    lambda rows: randomness.uniform(draw_key, [rows, *[1] * (real.shape.rank - 1)]), tf.shape(real)[0]
-                )
-                with randomness.scope(draw_key):
-                    per_example = function(lambda x: self._logits(x, conditions), real, fake, mix)
-                return scale * self._global_mean(per_example)
+                with randomness.scope(draws[name], place):
+                    per_example = function(lambda x: self._logits(x, conditions), real, fake, draws[f"{name}_mix"])
+                return scale * tf.reduce_mean(per_example)
 
             if every == 1:
                 terms[name] = value()
             else:
-                due = tf.equal(self.step_counter.value % every, 0)
-                terms[name] = tf.cond(due, value, lambda: tf.zeros((), keras.config.floatx()))
+                terms[name] = tf.cond(draws[f"{name}_due"], value, lambda: tf.zeros((), keras.config.floatx()))
         return terms
 
-    def _global_mean(self, per_example: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the global batch; applying gradients sums them over the replicas."""
-        return tf.reduce_mean(per_example) / self.distribute_strategy.num_replicas_in_sync
-
-    def _log(self, part_of_mean: tf.Tensor) -> tf.Tensor:
-        """A replica's own mean from `_global_mean`; logs are averaged over replicas."""
-        return tf.stop_gradient(part_of_mean) * self.distribute_strategy.num_replicas_in_sync
-
     def _update_ema(self) -> None:
-        if not self.ema_decay:
+        """Every replica has the same weights, and makes the same average of them."""
+        if self.generator_ema is self.generator:
             return
         step = tf.cast(self.step_counter.value, keras.config.floatx())
         decay = tf.minimum(tf.cast(self.ema_decay, step.dtype), (1.0 + step) / (EMA_WARM_UP + step))
@@ -250,27 +332,22 @@ class AdversarialModel(GenerativeModel):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes what `fit` calls: `steps_per_execution` steps on an iterator of batches; the means of their logs."""
-        if self.train_function is not None and not force:
-            return self.train_function
-        strategy = self.distribute_strategy
-
-        def one_step(iterator: Any) -> dict[str, tf.Tensor]:
-            batches = tuple(next(iterator) for _ in range(self.critic_steps))
-            logs = strategy.run(self.train_step, args=(batches,))
-            return {name: strategy.reduce("MEAN", logs[name], axis=None) for name in self.log_names}
-
-        @tf.function(reduce_retracing=True)
-        def execute(iterator: Any, steps: tf.Tensor) -> dict[str, tf.Tensor]:
-            def body(i: tf.Tensor, sums: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-                logs = one_step(iterator)
-                return i + 1, {name: sums[name] + logs[name] for name in sums}
-
-            zeros = {name: tf.zeros((), keras.config.floatx()) for name in self.log_names}
-            _, sums = tf.while_loop(lambda i, _: i < steps, body, (tf.constant(0), zeros), parallel_iterations=1)
-            return {name: value / tf.cast(steps, value.dtype) for name, value in sums.items()}
-
-        self.train_function = lambda iterator: execute(iterator, tf.constant(self.steps_per_execution))
+        if self.train_function is None or force:
+            execute = train_function(self.distribute_strategy, self.train_step, self.critic_steps, self.log_names)
+            self.train_function = lambda iterator: execute(iterator, tf.constant(self.steps_per_execution))
         return self.train_function
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Nothing is left to build, and Keras would average a batch over the replicas, which fails for workers."""
+
+    def _check_scope(self) -> None:
+        extended = self.distribute_strategy.extended
+        for variable in (*self.generator.variables, *self.discriminator.variables):
+            if not extended.variable_created_in_scope(variable.value):
+                raise UsageError(
+                    f"{self.name}: {variable.path} was made outside of the model's strategy "
+                    "(build networks, optimizers and model inside one `with strategy.scope():`)"
+                )
 
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
         """The discriminator's logits float32 `[n]`; positive means real.
@@ -292,3 +369,57 @@ class AdversarialModel(GenerativeModel):
         conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
         logits = call(self.discriminator, tf.cast(floats, keras.config.floatx()), conditions, training=False)
         return logits.numpy()[:, 0].astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some rows of a replica's batch: all of them, or what one step of gradient accumulation takes."""
+
+    start: Any
+    count: Any
+    place: randomness.Place
+    whole: bool
+
+    def of(self, tensors: Any) -> Any:
+        """These rows of a tensor, or of each one in a structure."""
+        if self.whole:
+            return tensors
+        return tf.nest.map_structure(lambda tensor: tensor[self.start : self.start + self.count], tensors)
+
+
+def _parts(rows: Any, number: int) -> list[_Part]:
+    if isinstance(rows, int) and rows % number:
+        raise UsageError(f"accumulate={number}: a replica's batch of {rows} does not divide by it")
+    place, count = randomness.place_of_replica(rows), rows // number
+    return [
+        _Part(i * count, count, randomness.Place(place.first + i * count, place.total), number == 1)
+        for i in range(number)
+    ]
+
+
+class _Sums:
+    """Gradients and logs of the parts of a batch, averaged; a part is computed once the one before it is done."""
+
+    def __init__(self, parts: int) -> None:
+        self._share = 1.0 / parts
+        self.gradients: list[tf.Tensor] = []
+        self.logs: dict[str, tf.Tensor] = {}
+
+    @contextlib.contextmanager
+    def one_after_another(self) -> Iterator[None]:
+        """Else TensorFlow would compute the parts side by side, and all of them would be in memory."""
+        with tf.control_dependencies(self.gradients):
+            yield
+
+    def add(self, gradients: Sequence[Any], logs: dict[str, tf.Tensor]) -> None:
+        """Takes in one part."""
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        if self._share == 1.0:
+            self.gradients, self.logs = gradients, dict(logs)
+            return
+        gradients = [self._share * gradient for gradient in gradients]
+        logs = {name: self._share * value for name, value in logs.items()}
+        if self.gradients:
+            gradients = [old + new for old, new in zip(self.gradients, gradients, strict=True)]
+            logs = {name: self.logs[name] + value for name, value in logs.items()}
+        self.gradients, self.logs = gradients, logs

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ganzoo.errors import UsageError
+from ganzoo.models.precision import computes_in_full_precision, twin
 from ganzoo.models.sampling import Sampler
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
@@ -23,7 +24,8 @@ class GenerativeModel(keras.Model):
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       classes: number of labels; 0 for an unconditional model.
-      ema: keep a second generator, `generator_ema`, for a moving average; samples are drawn from it.
+      ema: keep a second generator, `generator_ema`, for a moving average; samples are drawn from it, always in full
+        precision. A generator that computes in bfloat16 or float16 has one in any case.
     """
 
     def __init__(
@@ -42,9 +44,8 @@ class GenerativeModel(keras.Model):
         self.prior = prior
         self.classes = classes
         self.generator_ema = generator
-        if ema:
-            self.generator_ema = keras.models.clone_model(generator)
-            self.generator_ema.set_weights(generator.get_weights())
+        if ema or not computes_in_full_precision(generator):
+            self.generator_ema = twin(generator)
         self._sampler: Sampler | None = None
 
     @property

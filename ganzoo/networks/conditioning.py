@@ -62,9 +62,10 @@ def projected_logits(features: Any, logits: Any, labels: Any, classes: int, cond
         features.shape[-1],
         embeddings_initializer=keras.initializers.RandomNormal(0.0, 0.02),
         name="label_embedding",
+        dtype=keras.config.floatx(),
     )(labels)
-    product = keras.layers.Dot(axes=-1, name="label_projection")([embedding, features])
-    return keras.layers.Add(name="conditioned_logits")([logits, product])
+    product = keras.layers.Dot(axes=-1, name="label_projection", dtype=keras.config.floatx())([embedding, features])
+    return keras.layers.Add(name="conditioned_logits", dtype=keras.config.floatx())([logits, product])
 
 
 def _one_hot(labels: Any, classes: int) -> Any:

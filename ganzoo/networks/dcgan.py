@@ -13,14 +13,14 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Dropout
+from ganzoo.layers import BatchNormalization, Dropout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.registry import discriminator, generator, inputs
 
 Width = Annotated[int, Field(ge=1, le=4096)]
 Kernel = Annotated[int, Field(ge=1, le=15)]
 Normalization = Literal["batch", "none"]
-LEAK = 0.2
+Leak = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 @generator("dcgan")
@@ -33,6 +33,8 @@ def dcgan_generator(
     width: Width = 64,
     kernel: Kernel = 4,
     normalization: Normalization = "batch",
+    leak: Leak = 0.0,
+    refine: Annotated[int, Field(ge=0, le=8)] = 0,
 ) -> keras.Model:
     """Dense to the smallest size, then transposed convolutions of stride 2 to the image.
 
@@ -44,6 +46,8 @@ def dcgan_generator(
       width: channels before the last layer; each smaller size has twice as many.
       kernel: side of the transposed convolutions.
       normalization: after each layer but the last.
+      leak: slope of the rectifiers below zero.
+      refine: transposed convolutions of stride 1 at the smallest size; each but the last layer halves the channels.
 
     Returns:
       latents `[N, latent_size]` (and labels int32 `[N]`) -> images `[N, side, side, channels]` in [-1, 1].
@@ -53,26 +57,27 @@ def dcgan_generator(
     x = tensors[0]
     if classes:
         x = condition_latents(x, tensors[1], classes, conditioning or "concatenation")
-    channels = width * 2 ** (levels - 1)
+    strides = [1] * refine + [2] * levels
+    channels = width * 2 ** (len(strides) - 1)
     normalised = normalization == "batch"
     x = keras.layers.Dense(
         side * side * channels, use_bias=not normalised, kernel_initializer=_initial(), name="start"
     )(x)
     x = keras.layers.Reshape((side, side, channels), name="start_image")(x)
-    x = keras.layers.ReLU(name="start_relu")(_normalise(x, normalization, "start_norm"))
-    for level in range(1, levels):
+    x = _rectify(_normalise(x, normalization, "start_norm"), leak, "start_relu")
+    for level, stride in enumerate(strides[:-1], start=1):
         x = keras.layers.Conv2DTranspose(
             channels // 2**level,
             kernel,
-            2,
+            stride,
             "same",
             use_bias=not normalised,
             kernel_initializer=_initial(),
             name=f"up{level}",
         )(x)
-        x = keras.layers.ReLU(name=f"up{level}_relu")(_normalise(x, normalization, f"up{level}_norm"))
+        x = _rectify(_normalise(x, normalization, f"up{level}_norm"), leak, f"up{level}_relu")
     x = keras.layers.Conv2DTranspose(
-        example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{levels}"
+        example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{len(strides)}"
     )(x)
     x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")
@@ -88,6 +93,7 @@ def dcgan_discriminator(
     kernel: Kernel = 4,
     normalization: Normalization = "none",
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
+    leak: Leak = 0.2,
 ) -> keras.Model:
     """Convolutions of stride 2 down to the smallest size, then one logit.
 
@@ -98,6 +104,7 @@ def dcgan_discriminator(
       kernel: side of the convolutions.
       normalization: after each convolution but the first.
       dropout: share of activations dropped after each convolution.
+      leak: slope of the rectifiers below zero.
 
     Returns:
       images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
@@ -120,7 +127,7 @@ def dcgan_discriminator(
         )(x)
         if normalised:
             x = _normalise(x, normalization, f"down{level}_norm")
-        x = keras.layers.LeakyReLU(LEAK, name=f"down{level}_relu")(x)
+        x = _rectify(x, leak, f"down{level}_relu")
         if dropout:
             x = Dropout(dropout, name=f"down{level}_dropout")(x)
     x = keras.layers.Flatten(name="features")(x)
@@ -148,7 +155,11 @@ def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
 def _normalise(x: Any, normalization: str, name: str) -> Any:
     if normalization == "none":
         return x
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return BatchNormalization(name=name)(x)
+
+
+def _rectify(x: Any, leak: float, name: str) -> Any:
+    return keras.layers.LeakyReLU(leak, name=name)(x) if leak else keras.layers.ReLU(name=name)(x)
 
 
 def _initial() -> keras.initializers.Initializer:

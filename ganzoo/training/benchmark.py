@@ -1,21 +1,31 @@
-"""How fast a model trains: the bare compiled step against a whole run, in turn, medians."""
+"""How fast a model trains: a whole run, the bare compiled step and reference loops, in turn; medians and ratios."""
 
 from __future__ import annotations
 
 import dataclasses
-import statistics
-import tempfile
-import time
-from collections.abc import Mapping
-from pathlib import Path
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ganzoo.data.pipeline import Pipeline
-from ganzoo.models.build import build
-from ganzoo.schema import Config
-from ganzoo.training.resolve import resolve
-from ganzoo.training.result import peak_memory_gib
-from ganzoo.training.run import train
+from ganzoo.schema import SHORT_NAMES, Config
+from ganzoo.training import contestant, machine, references
+from ganzoo.training.contest import Measured, compete
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    """How many times as fast one contestant is as another.
+
+    Attributes:
+      over, under: their names.
+      median: of the medians over the turns.
+      turns: of each turn by itself: how far the median is to be trusted.
+    """
+
+    over: str
+    under: str
+    median: float
+    turns: list[float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,73 +35,152 @@ class Benchmark:
     Attributes:
       name: of the model.
       batch_size: examples a step.
-      steps: steps of each turn.
-      bare_images_per_second: one for each turn: compiled steps on one batch again and again.
-      fit_images_per_second: one for each turn: `fit` with pipeline, log, TensorBoard, samples and checkpoints.
-      peak_memory_gib: of the process.
+      turns, steps: how many turns each contestant made, and how many steps a turn.
+      settings: what was replaced in the config, and where it computed.
+      cpu, cores: where; the cores are logical CPUs that may be used.
+      made_with: library -> version, `GPU` -> its name.
+      contestants: the whole run (`fit`) first, then the bare step.
+      ratios: what there is to compare.
     """
 
     name: str
     batch_size: int
+    turns: int
     steps: int
-    bare_images_per_second: list[float]
-    fit_images_per_second: list[float]
-    peak_memory_gib: float
-
-    @property
-    def ratio(self) -> float:
-        """The median speed of a whole run over that of the bare step."""
-        return statistics.median(self.fit_images_per_second) / statistics.median(self.bare_images_per_second)
+    settings: dict[str, Any]
+    cpu: str
+    cores: int
+    made_with: dict[str, str]
+    contestants: list[Measured]
+    ratios: list[Ratio]
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
-        bare, fit = self.bare_images_per_second, self.fit_images_per_second
-        medians = {"bare_median": statistics.median(bare), "fit_median": statistics.median(fit), "ratio": self.ratio}
-        return {**dataclasses.asdict(self), **medians}
+        """For machines: the figures of the whole run, and everything that was measured."""
+        fit, bare = self.contestants[:2]
+        return {
+            **dataclasses.asdict(self),
+            "contestants": [measured.to_dict() for measured in self.contestants],
+            "images_per_second": fit.median,
+            "ratio": self.ratios[0].median,
+            "step_median": fit.step_median,
+            "step_p95": fit.step_p95,
+            "first_step_seconds": bare.first_step_seconds,
+            "peak_memory_gib": fit.peak_memory_gib,
+        }
 
     def describe(self) -> str:
-        """For people."""
-        lines = [
-            f"{self.name}: batches of {self.batch_size}, {len(self.fit_images_per_second)} turns of {self.steps} steps"
-        ]
-        for what, speeds in (("bare step", self.bare_images_per_second), ("whole run", self.fit_images_per_second)):
-            spread = f"{min(speeds):,.0f} to {max(speeds):,.0f}"
-            lines.append(f"  {what}  {statistics.median(speeds):8,.0f} images/s (median; {spread})")
-        lines.append(f"  ratio      {self.ratio:8.3f}")
-        lines.append(f"  memory     {self.peak_memory_gib:8.2f} GiB at its peak")
-        return "\n".join(lines)
+        """For people, in Markdown."""
+        turns = f"{self.turns} turn{'s' if self.turns > 1 else ''} of {self.steps} steps"
+        replaced = [f"{key}={value}" for key, value in self.settings.items()]
+        what = "; ".join([f"{self.name}: batches of {self.batch_size}, {turns}", *replaced])
+        engine = ", ".join(f"{key} {value}" for key, value in self.contestants[1].engine.items())
+        versions = [f"{library} {version}" for library, version in self.made_with.items()]
+        where = ", ".join([f"{self.cpu} ({self.cores} cores)", *versions])
+        speeds = _table(
+            ("", "images/s", "lowest to highest", "ms a step", "p95", "first step, s", "memory, GiB"),
+            [_row(measured) for measured in self.contestants],
+        )
+        ratios = _table(
+            ("ratio of images/s", "median", "turn by turn"),
+            [(f"{r.over} / {r.under}", f"{r.median:.3f}", _spread(r.turns, ".3f")) for r in self.ratios],
+        )
+        return "\n\n".join([what, engine, where, speeds, ratios])
 
 
 def benchmark(
-    config: Config, settings: Mapping[str, Any] | None = None, *, turns: int = 5, steps: int = 500
+    config: Config,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    turns: int = 5,
+    steps: int = 500,
+    against: Iterable[str] = (),
+    engine: Mapping[str, Any] | None = None,
+    quiet: bool = False,
 ) -> Benchmark:
-    """Measures, alternating between the two so that a noisy machine hits both.
+    """Measures a whole run and the bare step, each in a process of its own, turn by turn.
 
     Args:
       config, settings: as in `training.run.train`.
       turns: how often each is measured.
-      steps: steps of each turn, even; a sample sheet and a checkpoint come halfway and at the end.
+      steps: steps of each turn, at least two; a whole run's sample sheets and checkpoints come halfway and at the end.
+      against: names of reference loops that take part (`references.REFERENCES`). A whole run in float32 does too then.
+      engine: keyword arguments of `training.run.train` that say where to compute (`strategy`, `logical_devices`).
+      quiet: tell nothing on the way.
 
     Raises:
-      ConfigError, DataError: as in `training.run.train`.
+      ConfigError: as in `training.run.train`.
+      UsageError: a reference that cannot take part.
+      GanzooError: a contestant failed; one line.
     """
-    rhythm = steps // 2
-    own = {"training.steps": steps, "training.sample_every": rhythm, "training.checkpoint_every": rhythm}
-    config, source = resolve(config, {**(settings or {}), **own})
-    bare_model = build(config)
-    batch_size = config.training.batch_size
-    pipeline = Pipeline(source, batch_size, config.training.seed, config.dataset.augment)
-    one_batch = iter(pipeline.dataset().take(1).cache().repeat())
-    execute = bare_model.make_train_function()
-    execute(one_batch)
-    bare, fit = [], []
-    for turn in range(turns):
-        began, before = time.monotonic(), bare_model.step
-        while bare_model.step < before + steps:
-            float(execute(one_batch)["generator_loss"])
-        bare.append(batch_size * (bare_model.step - before) / (time.monotonic() - began))
-        with tempfile.TemporaryDirectory() as workdir:
-            run = train(config, Path(workdir) / str(turn), quiet=turn % 2 == 1)
-            assert run.images_per_second is not None  # there are at least two executions
-            fit.append(run.images_per_second)
-    return Benchmark(config.name, batch_size, steps, bare, fit, peak_memory_gib())
+    values = {SHORT_NAMES.get(key, key): value for key, value in (settings or {}).items() if value is not None}
+    asked = config.override(values) if values else config
+    engine = {name: value for name, value in (engine or {}).items() if value is not None}
+    opponents = references.references(against, asked)
+    precision = asked.training.precision
+    own = [contestant.entry(kind, precision, config, values, engine) for kind in ("fit", "bare")]
+    if opponents and precision != "float32":
+        own.append(contestant.entry("fit", "float32", config, {**values, "training.precision": "float32"}, engine))
+
+    def note(line: str) -> None:
+        if not quiet:
+            print(f"{config.name}: {line}", file=sys.stderr, flush=True)
+
+    measured = compete([*own, *opponents], turns=turns, steps=steps, note=note)
+    return Benchmark(
+        name=config.name,
+        batch_size=asked.training.batch_size,
+        turns=turns,
+        steps=steps,
+        settings={**values, **engine},
+        cpu=machine.cpu_name(),
+        cores=machine.cores(),
+        made_with={library: version for each in measured for library, version in each.made_with.items()},
+        contestants=measured,
+        ratios=_ratios(measured),
+    )
+
+
+def _ratios(measured: Sequence[Measured]) -> list[Ratio]:
+    """The whole run over the bare step; each whole run over each reference, one in float32 over those in float32."""
+    fit, bare, *rest = measured
+    opponents = [other for other in rest if other.name in references.REFERENCES]
+    pairs = [(fit, bare), *((fit, other) for other in opponents)]
+    for float32 in rest:
+        if float32 not in opponents:
+            pairs += [(float32, other) for other in opponents if other.name not in references.OTHER_THAN_FLOAT32]
+    return [_ratio(over, under) for over, under in pairs]
+
+
+def _ratio(over: Measured, under: Measured) -> Ratio:
+    turns = [a / b for a, b in zip(over.images_per_second, under.images_per_second, strict=True)]
+    return Ratio(over.name, under.name, over.median / under.median, turns)
+
+
+def _row(measured: Measured) -> tuple[str, ...]:
+    first = measured.first_step_seconds
+    return (
+        measured.name,
+        f"{measured.median:,.0f}",
+        _spread(measured.images_per_second, ",.0f"),
+        f"{1000 * measured.step_median:.2f}",
+        f"{1000 * measured.step_p95:.2f}",
+        "–" if first is None else f"{first:.1f}",
+        f"{measured.peak_memory_gib:.2f}",
+    )
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    return f"{min(values):{form}} to {max(values):{form}}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns, numbers to the right."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    rule = ["-" * width + ":" if column else "-" * (width + 1) for column, width in enumerate(widths)]
+
+    def line(cells: Sequence[str]) -> str:
+        name, *numbers = cells
+        right = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        return f"| {' | '.join([name.ljust(widths[0]), *right])} |"
+
+    return "\n".join([line(head), f"|-{'|-'.join(rule)}|", *(line(row) for row in rows)])

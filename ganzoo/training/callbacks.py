@@ -6,10 +6,9 @@ Order matters: the reporter comes before the checkpoints, which save the sums of
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import figures, files, images
-from ganzoo.errors import RunError
 from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
@@ -97,13 +95,19 @@ class Reporter(keras.callbacks.Callback):
         self.mark: tuple[int, float] | None = None  # the same of the last line
         self.summaries = Summaries(run.tensorboard)
 
+    def rewind(self, notes: Mapping[str, Any]) -> None:
+        """Goes back to a checkpoint with these notes; speeds are measured anew from there on."""
+        self.sums, self.count = dict(notes["sums"]), notes["count"]
+        self.first = self.mark = None
+        self.bar.seen.clear()
+
     def notes(self) -> dict[str, Any]:
         """The sums of the line that has begun: a resumed run then logs what an uninterrupted one does."""
-        return {"sums": self.sums, "count": self.count}
+        return {"sums": dict(self.sums), "count": self.count}
 
     @property
     def images_per_second(self) -> float | None:
-        """Of this session from the end of its first execution until now; None before there is more."""
+        """Of this session (since the last rollback) from the end of the first execution until now; None before more."""
         if self.first is None or self.model.step == self.first[0]:
             return None
         (step, since), now = self.first, time.monotonic()
@@ -119,13 +123,6 @@ class Reporter(keras.callbacks.Callback):
         self.count += steps
         short = {name[0].upper(): values[name] for name in ("discriminator_loss", "generator_loss") if name in values}
         self.bar.update(step, short)
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            raise RunError(
-                f"{self.run.path}: {bad[0]} is not finite at step {step}; the last checkpoint is untouched: "
-                "try a lower learning rate (--set optimizer.discriminator.learning_rate=…) or a penalty, "
-                "in another --workdir"
-            )
         if step % self.every == 0:
             self.flush()
 
@@ -152,8 +149,14 @@ class StopWhenFooled(keras.callbacks.Callback):
         super().__init__()
         self.rule = rule
         self.bar = bar
+        self.rewind(())
+
+    def rewind(self, records: Iterable[dict[str, Any]]) -> None:
+        """Knows these lines of the log and no others."""
         self.since: int | None = None  # the last step at which the accuracy was outside the band
         self.fooled = False
+        for record in records:
+            self.seen(record)
 
     def seen(self, record: dict[str, Any]) -> None:
         """Looks at one line of the log."""
@@ -196,21 +199,41 @@ class SampleSheets(keras.callbacks.Callback):
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
-    """Writes a checkpoint every so many steps, with the reporter's notes."""
+    """Writes a checkpoint every so many steps, and by the clock, with the reporter's notes.
 
-    def __init__(self, checkpoints: Checkpoints, every: int, reporter: Reporter) -> None:
+    Args:
+      checkpoints: where they go.
+      every: steps between two of them.
+      minutes: the longest time without one, looked at after every execution; None for any.
+      reporter: has the notes.
+      clock: seconds from any start.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        every: int,
+        minutes: float | None,
+        reporter: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self.checkpoints = checkpoints
         self.every = every
+        self.minutes = minutes
         self.reporter = reporter
+        self.clock = clock
+        self.last = clock()  # when one was written, or the session began
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.model.step % self.every == 0:
+        late = self.minutes is not None and self.clock() - self.last >= 60.0 * self.minutes
+        if late or self.model.step % self.every == 0:
             self.save()
 
-    def save(self) -> None:
-        """Writes a checkpoint of the current step, if there is none."""
-        self.checkpoints.save(self.model, self.reporter.notes())
+    def save(self, *, anew: bool = False) -> None:
+        """Writes a checkpoint of the current step, if there is none or it is to be replaced."""
+        self.checkpoints.save(self.model, self.reporter.notes(), anew=anew)
+        self.last = self.clock()
 
 
 class Interrupt(keras.callbacks.Callback):

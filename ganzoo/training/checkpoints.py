@@ -1,11 +1,13 @@
-"""Checkpoints: whole or not there, proved by a hash, and holding every variable that training reads.
+"""Checkpoints: whole or not there, proved by hashes, and holding every variable that training reads.
 
-`checkpoints/step_00000500/` has `state.safetensors` and `manifest.json` with its SHA-256. It is written under a
-temporary name, synced and renamed, so that a kill at any instant leaves the previous one whole.
+`checkpoints/step_00000500/` has `state.safetensors` and `manifest.json` with the SHA-256 of both. It is written under a
+temporary name, synced and renamed, so that a kill at any instant leaves the previous one whole. One that is written
+anew gets a name of its own (`step_00000500_1`) before the old one goes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -30,12 +32,24 @@ UNFINISHED = ".step_"
 _log = logging.getLogger(__name__)
 
 
+class NotFiniteError(RunError):
+    """A variable that was to be saved holds NaN or infinity.
+
+    Attributes:
+      what: the variable, for messages: `variable generator/…`.
+    """
+
+    def __init__(self, message: str, what: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
     Args:
       directory: `RUN/checkpoints`; made on the first save.
-      keep: how many of the newest are kept.
+      keep: how many of the newest are kept, whatever made them.
     """
 
     def __init__(self, directory: str | Path, keep: int = 2) -> None:
@@ -44,37 +58,48 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
-        if not self.directory.is_dir():
-            return []
-        found = (re.fullmatch(r"step_(\d+)", path.name) for path in self.directory.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        return sorted({step for step, _ in self._directories()})
 
     def path(self, step: int) -> Path:
-        """The directory of one checkpoint."""
-        return self.directory / f"step_{step:08d}"
+        """The directory of one checkpoint: the newest of that step."""
+        revisions = [path for of_step, path in self._directories() if of_step == step]
+        return max(revisions, key=_revision, default=self.directory / f"step_{step:08d}")
 
-    def save(self, model: AdversarialModel, notes: Mapping[str, Any] | None = None) -> Path:
-        """Writes a checkpoint of the model's step and removes those beyond `keep`; one that is there and whole stays.
+    def newest_whole(self) -> int | None:
+        """The step that `restore` would go back to, or None."""
+        return next((step for step in reversed(self.steps()) if self._is_whole(step)), None)
+
+    def save(self, model: AdversarialModel, notes: Mapping[str, Any] | None = None, *, anew: bool = False) -> Path:
+        """Writes a checkpoint of the model's step and removes those beyond `keep`, and any of a later step.
+
+        What `restore` passed over for this run to be here was damaged.
 
         Args:
           model: what is saved.
           notes: JSON-able, read back by `notes`.
+          anew: replace a whole one of the same step, which would stay otherwise.
 
         Raises:
-          RunError: a weight is not finite, or it cannot be written (the disk is full, say); earlier ones are untouched.
+          NotFiniteError: a variable is not finite; nothing is written.
+          RunError: it cannot be written (the disk is full, say); earlier ones are untouched.
         """
         step = model.step
         final = self.path(step)
         if final.is_dir() and self._is_whole(step):
-            return final
+            if not anew:
+                return final
+            final = self.directory / f"step_{step:08d}_{_revision(final) + 1}"
         state = {name: variable.numpy() for name, variable in model.state().items()}
         for name, array in state.items():
             if np.issubdtype(array.dtype, np.floating) and not np.all(np.isfinite(array)):
-                raise RunError(f"{final}: not written, {name} is not finite; earlier checkpoints are whole")
+                message = f"{final}: not written, {name} is not finite; earlier checkpoints are whole"
+                raise NotFiniteError(message, f"variable {name}")
         try:
             self._write(final, state, {"step": step, "notes": dict(notes or {})})
-            for old in self.steps()[: -self.keep]:
-                shutil.rmtree(self.path(old))
+            kept = {self.path(known) for known in [known for known in self.steps() if known <= step][-self.keep :]}
+            for _, path in self._directories():
+                if path not in kept:
+                    shutil.rmtree(path)
         except OSError as error:
             raise RunError(
                 f"{final}: the checkpoint cannot be written ({error.strerror or error}); make room, then give the same "
@@ -128,7 +153,7 @@ class Checkpoints:
         try:
             weights.write(temporary / STATE, state)
             manifest["sha256"] = weights.sha256(temporary / STATE)
-            (temporary / MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+            (temporary / MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
             temporary.chmod(0o755)  # mkdtemp's own is for one user
             for path in (temporary / STATE, temporary / MANIFEST, temporary):
                 files.sync(path)
@@ -140,19 +165,60 @@ class Checkpoints:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _read_into(self, model: AdversarialModel, step: int) -> None:
+        self._check(step)
         path = self.path(step)
-        weights.place(weights.read(path / STATE, self._manifest(step)["sha256"]), model.state(), str(path))
+        weights.place(weights.read(path / STATE), model.state(), str(path))
+
+    def _is_whole(self, step: int) -> bool:
+        try:
+            self._check(step)
+        except WeightsError:
+            return False
+        return True
+
+    def _check(self, step: int) -> None:
+        """Makes sure that every byte of a checkpoint is as it was written.
+
+        Raises:
+          WeightsError: a file is absent or damaged; the message names it.
+        """
+        state = self.path(step) / STATE
+        expected = self._manifest(step)["sha256"]
+        try:
+            found = weights.sha256(state)
+        except OSError as error:
+            raise WeightsError(f"{state}: damaged ({error.strerror})") from None
+        if found != expected:
+            raise WeightsError(f"{state}: damaged (its SHA-256 is not the one in {MANIFEST})")
 
     def _manifest(self, step: int) -> dict[str, Any]:
         path = self.path(step) / MANIFEST
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            return {"sha256": str(manifest["sha256"]), "notes": dict(manifest["notes"])}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(f"{path}: damaged ({error})") from None
+            text = path.read_bytes()
+            manifest = json.loads(text)
+            manifest.pop("seal")
+            if _sealed(manifest).encode() != text:
+                raise ValueError("its seal is broken")
+            if manifest["step"] != step:
+                raise ValueError(f"it is of step {manifest['step']}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{path}: damaged ({getattr(error, 'strerror', None) or error})") from None
+        return manifest
 
-    def _is_whole(self, step: int) -> bool:
-        try:
-            return weights.sha256(self.path(step) / STATE) == self._manifest(step)["sha256"]
-        except (OSError, WeightsError):
-            return False
+    def _directories(self) -> list[tuple[int, Path]]:
+        """The step and the directory of every checkpoint, older revisions that a kill has left among them."""
+        if not self.directory.is_dir():
+            return []
+        found = ((re.fullmatch(r"step_(\d+)(_\d+)?", path.name), path) for path in self.directory.iterdir())
+        return [(int(match[1]), path) for match, path in found if match]
+
+
+def _revision(path: Path) -> int:
+    """How often the checkpoint in that directory has been written anew."""
+    return int((path.name.split("_")[2:] or ["0"])[0])
+
+
+def _sealed(manifest: Mapping[str, Any]) -> str:
+    """A manifest's text, with the SHA-256 of all the rest in it: no byte of it can change unnoticed."""
+    seal = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+    return json.dumps({**manifest, "seal": seal}) + "\n"

@@ -15,7 +15,9 @@ from ganzoo.schema import Config, read_yaml
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
-# what may change between two starts of one run: how long it is and how often it reports, never what a step computes
+LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # of files.write_bytes
+# what may change between two starts of one run: how long it is, how often it reports, what happens where it breaks
+# down; never what a step computes
 CHANGEABLE = frozenset(
     f"training.{key}"
     for key in (
@@ -23,9 +25,11 @@ CHANGEABLE = frozenset(
         "log_every",
         "sample_every",
         "checkpoint_every",
+        "checkpoint_minutes",
         "keep_checkpoints",
         "steps_per_execution",
         "stop_when",
+        "on_nan",
     )
 )
 
@@ -52,6 +56,8 @@ class RunDirectory:
     def claim(self, config: Config) -> Iterator[None]:
         """Holds the directory for this process: makes it, or finds that it holds this very run and nobody works on it.
 
+        Half files of a process that was killed there are removed.
+
         Raises:
           RunError: it cannot be written, holds something else, belongs to another config or is in use; nothing is
             changed then.
@@ -66,6 +72,8 @@ class RunDirectory:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for half in self.path.rglob(LEFT_BY_A_KILL):
+                    half.unlink()
             except BlockingIOError:
                 raise RunError(f"{self.path}: another process is training there; choose another --workdir") from None
             except OSError as error:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,10 +16,11 @@ from ganzoo.errors import RunError
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, StopWhenFooled
-from ganzoo.training.checkpoints import Checkpoints
+from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.profile import Profile
 from ganzoo.training.progress import ProgressBar
+from ganzoo.training.rollback import Rollback
 
 REFERENCE_POINTS = 1000
 
@@ -56,12 +58,14 @@ class Fit:
         self.bar = bar
         self.rule = StopWhenFooled(training.stop_when, bar) if training.stop_when else None
         if self.rule:
-            for record in run.read_losses():
-                self.rule.seen(record)
+            self.rule.rewind(run.read_losses())
         self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
         reference = _reference_points(pipeline.source)
         self.sheets = SampleSheets(run, training.sample_every, training.seed, reference, self.reporter.summaries)
-        self.checkpoints = SaveCheckpoints(checkpoints, training.checkpoint_every, self.reporter)
+        self.checkpoints = SaveCheckpoints(
+            checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter
+        )
+        self.rollback = Rollback(model, config, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None
 
     @property
@@ -70,17 +74,34 @@ class Fit:
         return self.model.step >= self.training.steps or (self.rule is not None and self.rule.fooled)
 
     def __call__(self, interrupt: Interrupt) -> None:
-        """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case.
+        """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case but an error.
 
         Raises:
-          RunError: something cannot be written, a loss is not finite, or memory does not suffice.
+          RunError: something cannot be written, something is not finite, or memory does not suffice.
         """
         parts = (self.reporter, self.sheets, self.checkpoints, interrupt, self.rule, self.profile)
         callbacks = [part for part in parts if part is not None]
         for callback in callbacks:
             callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
-        for steps, epochs in segments(self.model.step, self.training.steps, self._interval()):
-            self.model.steps_per_execution = largest_divisor(steps, self.training.steps_per_execution)
+        self.rollback.begin()
+        while True:
+            try:
+                if not self.ended:
+                    self._train(callbacks)
+                self._end()
+                return
+            except (tf.errors.InvalidArgumentError, NotFiniteError) as error:
+                self.rollback(error)
+                if self.profile:  # it measures steps in a row
+                    callbacks.remove(self.profile)
+                    self.profile.close()
+                    self.profile = None
+
+    def _train(self, callbacks: list[keras.callbacks.Callback]) -> None:
+        """Makes the steps that are left, or those until a callback stops them."""
+        interval = self._interval()
+        for steps, epochs in segments(self.model.step, self.training.steps, interval):
+            self.model.steps_per_execution = execution(steps, interval, self.training.steps_per_execution)
             batches = self.pipeline.dataset(self.model.step * self.training.critic_steps)
             try:
                 self.model.fit(
@@ -93,6 +114,8 @@ class Fit:
                 ) from None
             if self.model.stop_training:
                 break
+
+    def _end(self) -> None:
         if self.profile:
             self.profile.close()
         if self.ended:
@@ -120,6 +143,15 @@ def segments(start: int, end: int, interval: int) -> list[tuple[int, int]]:
     first = min(-start % interval, end - start)
     whole, rest = divmod(end - start - first, interval)
     return [(steps, epochs) for steps, epochs in ((first, 1), (interval, whole), (rest, 1)) if steps and epochs]
+
+
+def execution(steps: int, interval: int, limit: int) -> int:
+    """How many of a segment's steps are made at a time: as many as in a whole interval, where they divide into such.
+
+    A run that goes on in the middle of an interval then adds up its log's means in the same parts.
+    """
+    usual = largest_divisor(interval, limit)
+    return usual if steps % usual == 0 else largest_divisor(steps, limit)
 
 
 def largest_divisor(number: int, limit: int) -> int:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ganzoo import figures, files, images
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.errors import ConfigError
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.build import build
 from ganzoo.schema import Config
@@ -36,6 +37,7 @@ def train(
     skip_broken: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    deterministic: bool = False,
     export: Exporter | None = None,
 ) -> Run:
     """Trains a model, or goes on with a run that was stopped.
@@ -48,6 +50,7 @@ def train(
       skip_broken: leave broken images of a folder out, with a warning.
       quiet: no bar and no notes.
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
+      deterministic: make every operation give the same bits each time, without XLA, until this process ends.
       export: called at the end with the model and `RUN/export`.
 
     Returns:
@@ -58,6 +61,8 @@ def train(
     """
     began = time.monotonic()
     config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
+    if deterministic:
+        config = _deterministic(config)
     training = config.training
     pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
     model = build(config)
@@ -93,6 +98,20 @@ def train(
             return Run(run.path, config, model, fit.ended, seconds, images_per_second)
     finally:
         bar.close()
+
+
+def _deterministic(config: Config) -> Config:
+    """Makes TensorFlow's operations deterministic; the config without XLA, which TensorFlow then leaves out silently.
+
+    Raises:
+      ConfigError: XLA was asked for.
+    """
+    if config.training.xla == "on":
+        raise ConfigError(
+            f"{config.name}: training.xla: on, and --deterministic works without XLA only (leave one of them out)"
+        )
+    tf.config.experimental.enable_op_determinism()
+    return config.override({"training.xla": "off"})
 
 
 def _finish(model: AdversarialModel, run: RunDirectory, export: Exporter | None) -> None:

@@ -1,12 +1,13 @@
 """`ganzoo benchmark`: from flags to one call, and what it says afterwards."""
 
 import json
+import subprocess
 
 import pytest
 
 import ganzoo
-from ganzoo.cli import _tensorflow
-from ganzoo.cli.benchmark import main
+from ganzoo.cli.benchmark import FLAGS, main
+from ganzoo.training.references import REFERENCES
 
 
 class Measured:
@@ -33,15 +34,26 @@ def calls(monkeypatch):
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
 def test_defaults(calls, quiet, capsys):
     assert main(["--model", "cgan", *quiet]) == 0
-    assert calls == [(ganzoo.config("cgan"), {}, {"turns": 5, "steps": 500})]
+    assert calls == [(ganzoo.config("cgan"), {}, {"turns": 5, "steps": 500, "against": [], "quiet": bool(quiet)})]
     assert capsys.readouterr().out == "ratio 0.98\n"
 
 
 def test_flags_become_arguments(calls, capsys):
-    argv = "--model cgan --dataset digits --batch_size 6 --seed 7 --turns 2 --steps 30 --set loss.name=minimax --json"
-    assert main(argv.split()) == 0
-    changes = {"dataset.name": "digits", "training.batch_size": 6, "training.seed": 7, "loss.name": "minimax"}
-    assert calls == [(ganzoo.config("cgan"), changes, {"turns": 2, "steps": 30})]
+    what = (
+        "--model cgan --dataset digits --batch_size 6 --seed 7 --precision bfloat16 --xla off --set loss.name=minimax"
+    )
+    how = "--turns 2 --steps 30 --against keras_tutorial,torch --json"
+    assert main([*what.split(), *how.split()]) == 0
+    changes = {
+        "dataset.name": "digits",
+        "training.batch_size": 6,
+        "training.seed": 7,
+        "training.precision": "bfloat16",
+        "training.xla": "off",
+        "loss.name": "minimax",
+    }
+    given = {"turns": 2, "steps": 30, "against": ["keras_tutorial", "torch"], "quiet": False}
+    assert calls == [(ganzoo.config("cgan"), changes, given)]
     assert json.loads(capsys.readouterr().out) == {"ratio": 0.98}
 
 
@@ -57,16 +69,24 @@ def test_flags_become_arguments(calls, capsys):
         ("--model cgan --turns 0", "--turns=0: not a whole number of 1 or more"),
         ("--model cgan --steps 1", "--steps=1: not a whole number of 2 or more"),
         ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
+        ("--model cgan --precision half", "--precision=half: not one of auto, float32, bfloat16, float16"),
+        ("--model cgan --against torch", "against: the references are written for dcgan_benchmark, not for cgan_mnist"),
+        ("--model dcgan_benchmark --against torh", "against: unknown reference 'torh' (did you mean 'torch'?)"),
         ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
         ("--model cgan --set training.steps=6", "--set training.steps=6: training.steps is given twice (give it once)"),
         ("--model cgan --set loss.nmae=minimax", "unknown key (did you mean 'loss.name'?)"),
     ],
 )
-def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, capsys):
-    monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
+def test_wrong_use_is_told_before_anything_starts(argv, message, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process has been started"))
     assert main(argv.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("ganzoo benchmark: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_the_help_names_all_references():
+    (against,) = FLAGS["Against what"]
+    assert all(name in against.help for name in REFERENCES)

@@ -16,6 +16,7 @@ GROUPS = {
         _flags.texts("set", "KEY=VALUE", "a change"),
         _flags.switch("quiet", "say less"),
         _flags.switch("pretrained", "with weights", default=None),
+        _flags.choice("xla", ("auto", "on", "off"), "compile or not"),
     ),
 }
 
@@ -30,15 +31,19 @@ def test_defaults():
         "set": [],
         "quiet": False,
         "pretrained": None,
+        "xla": None,
         "arguments": [],
     }
 
 
 def test_values():
-    argv = "--model=gan --steps 5 --labels 3,-1 --truncation 5e-1 --set a=1 --set b=x=y --quiet --nopretrained"
+    argv = (
+        "--model=gan --steps 5 --labels 3,-1 --truncation 5e-1 --set a=1 --set b=x=y --quiet --nopretrained --xla off"
+    )
     given = _flags.parse(GROUPS, argv.split())
     assert (given.model, given.steps, given.labels, given.truncation) == ("gan", 5, [3, -1], 0.5)
     assert (given.set, given.quiet, given.pretrained) == (["a=1", "b=x=y"], True, False)
+    assert given.xla == "off"
 
 
 def test_two_commands_with_the_same_flags_do_not_share_values():
@@ -58,7 +63,8 @@ def test_arguments_stand_anywhere():
         ("--stepz 3", "--stepz: unknown flag (did you mean '--steps'?)"),
         (
             "--xyzzy",
-            "--xyzzy: unknown flag (known: --labels, --model, --pretrained, --quiet, --set, --steps, --truncation)",
+            "--xyzzy: unknown flag "
+            "(known: --labels, --model, --pretrained, --quiet, --set, --steps, --truncation, --xla)",
         ),
         ("--steps three", "--steps=three: not a whole number of 1 or more"),
         ("--steps 1.5", "--steps=1.5: not a whole number of 1 or more"),
@@ -70,6 +76,8 @@ def test_arguments_stand_anywhere():
         ("--truncation 0", "--truncation=0: not a number above 0"),
         ("--truncation nan", "--truncation=nan: not a number above 0"),
         ("--truncation inf", "--truncation=inf: not a number above 0"),
+        ("--xla of", "--xla=of: not one of auto, on, off"),
+        ("--xla=", "--xla=: not one of auto, on, off"),
         ("--quiet=maybe", "--quiet=maybe: not true or false"),
         ("--noquiet=true", "--noquiet=true does not take an argument"),
         ("cgan", "'cgan': unexpected argument (a value follows its flag: --flag value)"),
@@ -93,6 +101,18 @@ def test_description():
         "  --set KEY=VALUE …  a change",
         "  --[no]quiet        say less",
         "  --[no]pretrained   with weights",
+        "  --xla auto|on|off  compile or not",
+    ]
+
+
+def test_a_flag_with_many_choices_has_its_help_below():
+    precisions = _flags.choice("precision", ("auto", "float32", "bfloat16"), "of numbers")
+    lines = _flags.describe({"Group": (_flags.switch("quiet", "say less"), precisions)}).splitlines()
+    assert lines == [
+        "Group:",
+        "  --[no]quiet  say less",
+        "  --precision auto|float32|bfloat16",
+        "               of numbers",
     ]
 
 

@@ -47,6 +47,7 @@ def test_defaults(calls, capsys):
                 "skip_broken": False,
                 "quiet": False,
                 "profile": False,
+                "deterministic": False,
             },
         )
     ]
@@ -58,6 +59,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     argv = "--model cgan --dataset folder:a --data_dir b --workdir c --steps 5 --batch_size 6 --seed 7 --skip_broken"
     argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
+    argv += " --precision bfloat16 --xla off --on_nan rollback --deterministic"
     assert main(argv.split()) == 0
     ((model, given),) = calls
     assert model == "cgan"
@@ -68,6 +70,9 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
             "training.steps": 5,
             "training.batch_size": 6,
             "training.seed": 7,
+            "training.precision": "bfloat16",
+            "training.xla": "off",
+            "training.on_nan": "rollback",
             "optimizer.generator.learning_rate": "1e-4",
             "dataset.augment": "[flip]",
         },
@@ -75,6 +80,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
         "skip_broken": True,
         "quiet": True,
         "profile": True,
+        "deterministic": True,
     }
     assert json.loads(capsys.readouterr().out) == {"workdir": "runs/fake"}
 
@@ -97,6 +103,10 @@ def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
         ("--model cgan --steps 1e3", "--steps=1e3: not a whole number of 1 or more"),
         ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
         ("--model cgan --seed -1", "--seed=-1: not a whole number of 0 or more"),
+        ("--model cgan --precision half", "--precision=half: not one of auto, float32, bfloat16, float16"),
+        ("--model cgan --xla yes", "--xla=yes: not one of auto, on, off"),
+        ("--model cgan --on_nan ignore", "--on_nan=ignore: not one of stop, rollback"),
+        ("--model cgan --xla on --set training.xla=off", "--set training.xla=off: training.xla is given twice"),
         ("--model cgan --dataset=", "--dataset=: not a text that is not empty"),
         ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
         ("--model cgan --set =5", "--set =5: no KEY=VALUE"),

@@ -1,4 +1,4 @@
-"""What the callbacks draw."""
+"""What the callbacks draw, and when they save."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,60 @@ import numpy as np
 import pytest
 
 from ganzoo import figures
-from ganzoo.training.callbacks import sample_sheet
+from ganzoo.training.callbacks import Reporter, SaveCheckpoints, sample_sheet
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.progress import ProgressBar
+
+
+class Counted:
+    """Notes the steps at which it is asked to save."""
+
+    def __init__(self):
+        self.steps = []
+
+    def save(self, model, notes, *, anew):
+        self.steps.append(model.step)
+
+
+def saved_at(minutes, executions, every=100):
+    """The steps that were saved of executions given as (step, seconds since the session began)."""
+    now = [1000.0]
+    counted = Counted()
+    saves = SaveCheckpoints(counted, every, minutes, SimpleNamespace(notes=dict), clock=lambda: now[0])
+    for step, seconds in executions:
+        now[0] = 1000.0 + seconds
+        saves.set_model(SimpleNamespace(step=step))
+        saves.on_train_batch_end(0)
+    return counted.steps
+
+
+def test_checkpoints_come_by_step_and_by_the_clock():
+    """The clock counts from the last checkpoint, whatever made it."""
+    executions = [(20, 29), (40, 30), (60, 59), (80, 60), (100, 70), (120, 99), (140, 100), (160, 220)]
+    assert saved_at(None, executions) == [100]
+    assert saved_at(0.5, executions) == [40, 80, 100, 140, 160]
+    assert saved_at(0.5, executions, every=80) == [40, 80, 120, 160]
+
+
+def test_a_reporter_that_goes_back_has_the_sums_of_its_notes(tmp_path):
+    bar = ProgressBar("x", 100, 16, None)
+    reporter = Reporter(RunDirectory(tmp_path), bar, 10, 16, None, {})
+
+    def execution(step, loss):
+        reporter.set_model(SimpleNamespace(step=step, steps_per_execution=5))
+        reporter.on_train_batch_end(0, {"generator_loss": loss})
+
+    execution(5, 1.0)
+    notes = reporter.notes()
+    execution(10, 2.0)
+    execution(15, 4.0)
+    reporter.run.rewind(5)
+    reporter.rewind(notes)
+    assert reporter.images_per_second is None
+    assert bar.speed == 0.0
+    execution(10, 3.0)
+    assert [(line["step"], line["generator_loss"]) for line in reporter.run.read_losses()] == [(10, 2.0)]
+    assert "images_per_second" not in reporter.run.read_losses()[0]  # its first execution is not measured
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])

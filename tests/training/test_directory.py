@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganzoo import zoo
+from ganzoo import files, zoo
 from ganzoo.errors import RunError
 from ganzoo.training.directory import RunDirectory
 
@@ -26,7 +26,13 @@ def test_claim_may_be_repeated_with_what_may_change(tmp_path):
     run = claimed(
         tmp_path / "deep" / "run",
         CONFIG.override(
-            {"training.steps": 9999, "training.log_every": 7, "training.stop_when": "discriminator_fooled"}
+            {
+                "training.steps": 9999,
+                "training.log_every": 7,
+                "training.stop_when": "discriminator_fooled",
+                "training.checkpoint_minutes": 2.5,
+                "training.on_nan": "rollback",
+            }
         ),
     )
     assert zoo.config(run.path).training.steps == 9999
@@ -74,6 +80,22 @@ def test_rewinding_takes_back_later_lines_and_sheets_and_a_line_cut_short(tmp_pa
     run.rewind(20)
     assert [record["step"] for record in run.read_log()] == [10, 20]
     assert [path.name for path in run.sample_sheets()] == ["step_00000010.png", "step_00000020.png"]
+
+
+def test_half_files_of_a_process_that_was_killed_are_removed(tmp_path, monkeypatch):
+    run = claimed(tmp_path / "run")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", killed)
+        patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            files.write_text(run.sample_sheet(10), "half")
+    assert len(list(run.samples.iterdir())) == 1
+    claim(run.path)
+    assert list(run.samples.iterdir()) == []
 
 
 def test_a_directory_is_one_process_at_a_time(tmp_path):

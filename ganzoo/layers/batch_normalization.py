@@ -1,0 +1,84 @@
+"""Batch normalisation over the global batch, whatever the number of replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class BatchNormalization(keras.layers.Layer):
+    """Normalises each channel (last axis) by its mean and variance over the *global* batch; moving averages otherwise.
+
+    Keras's own has the statistics of a replica's part of the batch, or with `synchronized=True` a variance that
+    cancels (the mean of squares minus the square of the mean), and neither can be told apart by the train step.
+    Statistics and the moving averages are float32 (float64 where that is Keras's float type).
+
+    Args:
+      momentum: of the moving averages: `moving = momentum * moving + (1 - momentum) * batch`.
+      epsilon: added to the variance.
+
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Any) -> None:
+        def weight(name: str, initial: str, trainable: bool) -> keras.Variable:
+            shape = (input_shape[-1],)
+            return self.add_weight(
+                name=name, shape=shape, initializer=initial, trainable=trainable, autocast=False, dtype=self._floats
+            )
+
+        self.gamma = weight("gamma", "ones", True)
+        self.beta = weight("beta", "zeros", True)
+        self.moving_mean = weight("moving_mean", "zeros", False)
+        self.moving_variance = weight("moving_variance", "ones", False)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        floats = tf.cast(inputs, self._floats)
+        if training:
+            mean, variance = self._global_moments(floats)
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(self.momentum * average + (1.0 - self.momentum) * value)
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+        normalised = tf.nn.batch_normalization(
+            floats, mean, variance, self.beta.value, self.gamma.value, variance_epsilon=self.epsilon
+        )
+        return tf.cast(normalised, inputs.dtype)
+
+    @property
+    def communicates(self) -> bool:
+        """Whether a call exchanges numbers with other replicas, which XLA cannot compile into a replica's function."""
+        return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+
+    @property
+    def _floats(self) -> str:
+        return keras.config.floatx()
+
+    def _global_moments(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and variance `[C]` over the global batch, of which every replica holds as many rows.
+
+        The global variance is the mean of the replicas' variances plus the variance of their means. Each replica sends
+        both in a row of its own: sums of squares would cancel where the mean is large.
+        """
+        mean, variance = tf.nn.moments(inputs, axes=list(range(inputs.shape.rank - 1)))
+        if not self.communicates:
+            return mean, variance
+        context = tf.distribute.get_replica_context()
+        row = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=inputs.dtype)
+        local = row[:, tf.newaxis, tf.newaxis] * tf.stack([mean, variance])
+        means, variances = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, local), axis=1)
+        mean = tf.reduce_mean(means, axis=0)
+        return mean, tf.reduce_mean(variances + tf.square(means - mean), axis=0)

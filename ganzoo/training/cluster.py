@@ -1,0 +1,160 @@
+"""The workers of one training on several hosts: what TF_CONFIG says, checked before TensorFlow reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import UsageError
+
+_EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+_PATTERN = "ganzoo-train-{index}.ganzoo-train:2222"
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]{}]+):(\d{1,5})")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """All workers of a training, and which of them this process is.
+
+    Attributes:
+      workers: the `host:port` of each.
+      index: of this process among them, from 0.
+    """
+
+    workers: tuple[str, ...]
+    index: int
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return len(self.workers)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this is the worker that writes the run."""
+        return self.index == 0
+
+
+def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
+    """The cluster that TF_CONFIG tells of, or None where it is not set.
+
+    Raises:
+      UsageError: a TF_CONFIG that says something else than workers, and which of them this one is.
+    """
+    text = environ.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _wrong(f"not JSON ({error.msg} at character {error.pos + 1})") from None
+    if not isinstance(told, dict):
+        raise _wrong(f"{_shown(told)} is not a mapping")
+    workers = _workers(told.get("cluster"))
+    return Cluster(workers, _index(told.get("task"), len(workers)))
+
+
+def tf_config(workers: Sequence[str], index: int) -> str:
+    """The value of TF_CONFIG for one worker.
+
+    Args:
+      workers: the `host:port` of each.
+      index: which of them is told, from 0.
+    """
+    return json.dumps({"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index}})
+
+
+def indexed_job_cluster(environ: Mapping[str, str] = os.environ) -> Cluster:
+    """The cluster of an indexed Kubernetes job, as one of its pods sees it.
+
+    Args:
+      environ: has JOB_COMPLETION_INDEX (Kubernetes sets it), GANZOO_WORKERS (how many pods the job has) and
+        GANZOO_WORKER_HOST (the address of each, with `{index}` in place of its number).
+
+    Raises:
+      UsageError: one of them is missing or wrong.
+    """
+    index = _whole(environ, "JOB_COMPLETION_INDEX", 0, "Kubernetes sets it in a job with completionMode: Indexed")
+    size = _whole(environ, "GANZOO_WORKERS", 1, "give it the job's completions")
+    pattern = environ.get("GANZOO_WORKER_HOST", "")
+    workers = tuple(pattern.replace("{index}", str(worker)) for worker in range(size))
+    if not pattern:
+        raise UsageError(f"GANZOO_WORKER_HOST is not set (give it the workers' addresses, such as {_PATTERN})")
+    if "{index}" not in pattern or not all(map(_is_address, workers)):
+        raise UsageError(
+            f"GANZOO_WORKER_HOST={_shown(pattern)}: no host:port with {{index}} in it (write it like {_PATTERN})"
+        )
+    if index >= size:
+        raise UsageError(
+            f"JOB_COMPLETION_INDEX={index}: GANZOO_WORKERS={size} misses this worker "
+            "(give GANZOO_WORKERS the job's completions)"
+        )
+    return Cluster(workers, index)
+
+
+def _workers(cluster: Any) -> tuple[str, ...]:
+    if not isinstance(cluster, dict) or not cluster:
+        raise _wrong("cluster.worker is missing")
+    for job in cluster:
+        if job != "worker":
+            raise _workers_only(f"cluster.{job}")
+    workers = cluster["worker"]
+    if not isinstance(workers, list) or not workers:
+        raise _wrong(f"cluster.worker: {_shown(workers)} is not a list of addresses")
+    for number, worker in enumerate(workers):
+        if not isinstance(worker, str) or not _is_address(worker):
+            raise _wrong(f"cluster.worker: {_shown(worker)} is not host:port")
+        if worker in workers[:number]:
+            raise _wrong(f"cluster.worker: {_shown(worker)} is listed twice")
+    return tuple(workers)
+
+
+def _index(task: Any, size: int) -> int:
+    if not isinstance(task, dict):
+        raise _wrong("task is missing: which of the workers is this one?")
+    if "type" not in task:
+        raise _wrong("task.type is missing")
+    if task["type"] != "worker":
+        raise _workers_only(f"task.type {_shown(task['type'])}")
+    if "index" not in task:
+        raise _wrong("task.index is missing: which of the workers is this one?")
+    index = task["index"]
+    if not isinstance(index, int) or isinstance(index, bool):
+        raise _wrong(f"task.index: {_shown(index)} is not a whole number")
+    if not 0 <= index < size:
+        raise _wrong(f"task.index: cluster.worker has {size} (from 0 to {size - 1}) and misses this worker, {index}")
+    return index
+
+
+def _whole(environ: Mapping[str, str], name: str, least: int, mend: str) -> int:
+    text = environ.get(name, "")
+    if not text:
+        raise UsageError(f"{name} is not set ({mend})")
+    if not re.fullmatch(r"[0-9]+", text) or int(text) < least:
+        raise UsageError(f"{name}={_shown(text)}: not a whole number of {least} or more ({mend})")
+    return int(text)
+
+
+def _is_address(text: str) -> bool:
+    match = _ADDRESS.fullmatch(text)
+    return match is not None and 0 < int(match[2]) < 65536
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, on one line and not too long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(f"TF_CONFIG: {what} (write it like {_EXAMPLE})")
+
+
+def _workers_only(what: str) -> UsageError:
+    return UsageError(
+        f'TF_CONFIG: {what}: only workers are known here (list all under "worker"; the first of them is the chief)'
+    )

@@ -1,0 +1,225 @@
+"""A contest of training loops: each in a process of its own, one turn at a time while the others sleep.
+
+Processes of their own keep memory peaks, thread pools and compiled graphs apart; turns that alternate let a noisy
+machine hit all of them alike. `turns` is the contestants' side of the pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganzoo.errors import GanzooError
+
+LINES_OF_A_TAIL = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """Who takes part.
+
+    Attributes:
+      name: in messages and tables.
+      command: the arguments of the Python interpreter; what they start calls `turns.serve`.
+    """
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one contestant did.
+
+    Attributes:
+      name: of the contestant.
+      images_per_second: one for each turn.
+      step_seconds: of all turns: one for each look at the clock, divided by the steps since the one before.
+      first_step_seconds: from the start of building until the first step was done; None where nobody looked.
+      ready_seconds: from the start of its process until it was ready, imports included.
+      parameters: network -> how many trainable numbers; None where it was not said.
+      engine: what it computed with, as far as it chose: `precision`, `xla`, `strategy`, ….
+      made_with: library -> version, `GPU` -> its name.
+      peak_memory_gib: largest resident memory of its process.
+    """
+
+    name: str
+    images_per_second: list[float]
+    step_seconds: list[float]
+    first_step_seconds: float | None
+    ready_seconds: float
+    parameters: dict[str, int] | None
+    engine: dict[str, Any]
+    made_with: dict[str, str]
+    peak_memory_gib: float
+
+    @property
+    def median(self) -> float:
+        """Images/s, the median of the turns."""
+        return statistics.median(self.images_per_second)
+
+    @property
+    def step_median(self) -> float:
+        """Seconds of a step, the median of all turns."""
+        return statistics.median(self.step_seconds)
+
+    @property
+    def step_p95(self) -> float:
+        """Seconds below which 95% of the steps stay."""
+        return float(np.percentile(self.step_seconds, 95))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        medians = {"median": self.median, "step_median": self.step_median, "step_p95": self.step_p95}
+        return {**dataclasses.asdict(self), **medians}
+
+
+def compete(
+    contestants: Sequence[Contestant], *, turns: int, steps: int, note: Callable[[str], None]
+) -> list[Measured]:
+    """Starts all contestants, one after another, and lets them make turns, one at a time, there and back.
+
+    Args:
+      contestants: at least one; those who say how many parameters they have must agree with the first who does.
+      turns: how often each is measured.
+      steps: steps of each turn.
+      note: gets lines about what goes on.
+
+    Raises:
+      GanzooError: a contestant died, reported an error, or has other networks than the first; one line.
+    """
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        children: list[_Child] = []
+        for contestant in contestants:
+            note(f"starting {contestant.name}")
+            children.append(_Child(contestant, scratch))
+            stack.callback(children[-1].close)
+            children[-1].get_ready()
+            _check_networks(children)
+        for turn in range(turns):
+            # What grows with time, or falls on whoever comes after another, then falls on all alike.
+            for child in children if turn % 2 == 0 else reversed(children):
+                child.turn(steps)
+                note(f"turn {turn + 1} of {turns}: {child.name} {child.speeds[-1]:,.0f} images/s")
+        return [child.finish() for child in children]
+
+
+class _Child:
+    """A contestant's process, seen from the one that asks. It dies with the latter: its standard input ends then.
+
+    Args:
+      contestant: what to start.
+      scratch: where its temporary files go, which its own death would leave behind.
+    """
+
+    def __init__(self, contestant: Contestant, scratch: str) -> None:
+        self.name = contestant.name
+        self.about: dict[str, Any] = {}
+        self.ready_seconds = 0.0
+        self.speeds: list[float] = []
+        self.step_seconds: list[float] = []
+        self._began = time.monotonic()
+        self._errors = Path(tempfile.mkdtemp(dir=scratch), "stderr")
+        environment = {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the first would take the whole memory of the GPU
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+            "TMPDIR": str(self._errors.parent),
+        }
+        with self._errors.open("w") as stderr:
+            # -P and the path of this process: the same modules are found, and none that lies about where we are.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *contestant.command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                encoding="utf-8",
+            )
+
+    def get_ready(self) -> None:
+        """Waits until its first step is done."""
+        self.about = self._hear()["ready"]
+        self.ready_seconds = time.monotonic() - self._began
+
+    def turn(self, steps: int) -> None:
+        """Lets it make a turn and keeps the figures."""
+        reply = self._ask({"turn": {"steps": steps}})
+        self.speeds.append(reply["images_per_second"])
+        self.step_seconds += reply["step_seconds"]
+
+    def finish(self) -> Measured:
+        """Says goodbye, and what it did."""
+        return Measured(
+            name=self.name,
+            images_per_second=self.speeds,
+            step_seconds=self.step_seconds,
+            first_step_seconds=self.about.get("first_step_seconds"),
+            ready_seconds=self.ready_seconds,
+            parameters=self.about.get("parameters"),
+            engine=self.about.get("engine", {}),
+            made_with=self.about.get("made_with", {}),
+            peak_memory_gib=self._ask({"finish": {}})["peak_memory_gib"],
+        )
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.communicate()  # waits, and closes the pipes
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        return self._hear()
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._death()
+        try:
+            reply = json.loads(line)
+        except json.JSONDecodeError:
+            raise GanzooError(
+                f"{self.name}: said '{line.strip()}', which is no answer (see training/turns.py)"
+            ) from None
+        if "error" in reply:
+            raise GanzooError(f"{self.name}: {reply['error']}")
+        return reply
+
+    def _death(self) -> GanzooError:
+        code = self._process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        printed = self._errors.read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        tail = " | ".join(lines[-LINES_OF_A_TAIL:]) or "nothing on its standard error"
+        return GanzooError(f"{self.name}: its process {how} ({tail})")
+
+
+def _check_networks(children: Sequence[_Child]) -> None:
+    """Whether the newest contestant's networks have the size of the first one's that told it."""
+    told = [child for child in children if child.about.get("parameters")]
+    if not told or told[0].about["parameters"] == told[-1].about["parameters"]:
+        return
+    raise GanzooError(
+        f"{told[-1].name}: other networks than {told[0].name}: {told[-1].about['parameters']} parameters "
+        f"against {told[0].about['parameters']} (a fair comparison wants the same)"
+    )

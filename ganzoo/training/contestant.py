@@ -1,0 +1,124 @@
+"""What ganzoo sends into a contest: `python -m ganzoo.training.contestant JSON`, one process for each.
+
+`bare` is the compiled step on one batch again and again; `fit` is whole runs, with pipeline, log, TensorBoard, sample
+sheets and checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.schema import Config, parse
+from ganzoo.training import turns
+from ganzoo.training.contest import Contestant
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def entry(kind: str, label: str, config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> Contestant:
+    """One of ganzoo's own contestants.
+
+    Args:
+      kind: `bare` or `fit`.
+      label: what tells it from others of its kind.
+      config: of the model.
+      settings: dotted key -> value: what is replaced in the config.
+      engine: keyword arguments of `train` that say where to compute (`strategy`, `logical_devices`).
+    """
+    given = {"kind": kind, "config": config.to_dict(), "settings": dict(settings), "engine": dict(engine)}
+    return Contestant(f"ganzoo {kind} ({label})", ("-m", __name__, json.dumps(given)))
+
+
+def main() -> None:
+    """Takes part as the command line says."""
+    given = json.loads(sys.argv[1])
+    kinds = {"bare": bare, "fit": fit}
+    turns.serve(lambda: kinds[given["kind"]](parse(given["config"], "config"), given["settings"], given["engine"]))
+
+
+def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
+    """The model's own train function on one cached batch."""
+    from ganzoo.training.engine import choose
+    from ganzoo.training.resolve import resolve
+
+    began = time.monotonic()
+    chosen = choose(config.override(dict(settings)), **engine)  # before the data starts TensorFlow: it may cut the CPU
+    config, source = resolve(config, settings)
+    training = config.training
+    model = chosen.build(config)
+    batches = iter(chosen.batches(OneBatch(source, training.batch_size, training.seed, config.dataset.augment), 0))
+    train_function = model.make_train_function()
+
+    def execute() -> None:
+        float(train_function(batches)["generator_loss"])
+
+    model.steps_per_execution = 1
+    execute()
+    first_step_seconds = time.monotonic() - began
+    model.steps_per_execution = training.steps_per_execution
+    networks = {"generator": model.generator, "discriminator": model.discriminator}
+    about = {
+        "first_step_seconds": first_step_seconds,
+        "parameters": {
+            role: sum(math.prod(variable.shape) for variable in network.trainable_variables)
+            for role, network in networks.items()
+        },
+        "engine": chosen.to_dict(),
+        "made_with": _made_with(),
+    }
+    return about, lambda steps: turns.timed(execute, steps, training.batch_size, training.steps_per_execution)
+
+
+def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
+    """A whole run each turn, in a directory of its own; what comes before its first execution's end does not count."""
+    from ganzoo.training.resolve import resolve
+    from ganzoo.training.run import train
+
+    config, _ = resolve(config, settings)
+
+    def turn(steps: int) -> turns.Reply:
+        rhythm = _rhythm(steps, config.training.log_every)
+        own = {"training.steps": steps, "training.sample_every": rhythm, "training.checkpoint_every": rhythm}
+        with tempfile.TemporaryDirectory() as workdir:
+            run = train(config.override(own), workdir, **engine)
+            speeds = [line["images_per_second"] for line in run.losses if "images_per_second" in line]
+        return {
+            "images_per_second": run.images_per_second,
+            "step_seconds": [config.training.batch_size / speed for speed in speeds],
+        }
+
+    return {"made_with": _made_with()}, turn
+
+
+class OneBatch(Pipeline):
+    """The same batch again and again, without any work for it."""
+
+    def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
+        """See Pipeline."""
+        return super().dataset(first_batch, rows).take(1).cache().repeat()
+
+
+def _rhythm(steps: int, log_every: int) -> int:
+    """Steps between two sample sheets and checkpoints: about half of a turn, without breaking the log's rhythm."""
+    return steps // 2 // log_every * log_every or steps // 2
+
+
+def _made_with() -> dict[str, str]:
+    import keras
+    import tensorflow as tf
+
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    names = ", ".join(gpu.get("device_name", "unnamed") for gpu in gpus)
+    return {"TensorFlow": tf.__version__, "Keras": keras.__version__} | ({"GPU": names} if names else {})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""Where and how a run computes: strategy, precision, XLA; each chosen or checked, with the reason in words."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.errors import ConfigError, UsageError
+from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.build import build
+from ganzoo.schema import Config
+from ganzoo.training.cluster import Cluster, read_cluster
+
+STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
+CPU_FLAGS = Path("/proc/cpuinfo")
+# bfloat16 against float32, images/s of whole steps on 2 cores with avx512_bf16: 1.4 times for the DCGANs; an MLP on
+# points gained nothing, and its output has three digits
+CPUS_WITH_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+GPU_WITH_BFLOAT16 = (8, 0)  # compute capability
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """What a run computes on.
+
+    Attributes:
+      strategy: TensorFlow's; the default one for a single device.
+      name: `none`, `mirrored`, `multiworker` or `tpu`.
+      precision: `float32`, `bfloat16` or `float16`.
+      xla: whether replicas' computations are compiled.
+      reasons: of the three, for people.
+      workers: how many processes there are.
+      index: of this one; 0 is the chief, who writes.
+    """
+
+    strategy: tf.distribute.Strategy
+    name: str
+    precision: str
+    xla: bool
+    reasons: dict[str, str]
+    workers: int = 1
+    index: int = 0
+
+    @property
+    def replicas(self) -> int:
+        """How many share a batch."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run directory."""
+        return self.index == 0
+
+    def describe(self) -> str:
+        """One line for people."""
+        return "; ".join(self.reasons.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the log."""
+        return {
+            "strategy": self.name,
+            "replicas": self.replicas,
+            "workers": self.workers,
+            "precision": self.precision,
+            "xla": self.xla,
+        }
+
+    def build(self, config: Config) -> AdversarialModel:
+        """A compiled model whose variables are where the strategy wants them.
+
+        Raises:
+          ConfigError: as `models.build.build`; a batch that does not divide by the replicas.
+        """
+        parts = self.replicas * config.training.accumulate
+        if config.training.batch_size % parts:
+            by = f"{self.replicas} replicas" + (f" x accumulate {parts // self.replicas}" if parts > self.replicas else "")
+            near = max(1, round(config.training.batch_size / parts)) * parts
+            raise ConfigError(
+                f"training.batch_size: {config.training.batch_size} does not divide by {by} (for example: {near})"
+            )
+        with self.scope():
+            return build(config, precision=self.precision, xla=self.xla)
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Variables made inside are the strategy's."""
+        with self.strategy.scope() if self.name != "none" else contextlib.nullcontext():
+            yield
+
+    def batches(self, pipeline: Pipeline, first_batch: int) -> Any:
+        """The global batches from a number on, each replica its own rows of them."""
+        if self.name == "none":
+            return pipeline.dataset(first_batch)
+
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            replicas = self.replicas // context.num_input_pipelines
+            rows = pipeline.batch_size // context.num_input_pipelines
+            start = rows * context.input_pipeline_id
+            batches = pipeline.dataset(first_batch, rows=(start, start + rows))
+            if replicas == 1:
+                return batches
+            split = batches.map(
+                lambda batch: tf.nest.map_structure(
+                    lambda x: tf.reshape(x, [replicas, rows // replicas, *x.shape[1:]]), batch
+                )
+            )
+            return split.unbatch().prefetch(2 * replicas)
+
+        return self.strategy.distribute_datasets_from_function(of_worker)
+
+    def agree(self, flag: bool) -> bool:
+        """Whether the flag is set on any worker; every worker has to ask, and all get the same answer."""
+        if self.workers == 1:
+            return flag
+        with tf.device("CPU:0"):
+            mine = tf.constant(float(flag))
+        return bool(self._sum(mine).numpy() > 0)
+
+    def share(self, model: AdversarialModel, numbers: list[int]) -> list[int]:
+        """Gives every worker the chief's variables, bit for bit, and some whole numbers."""
+        if self.workers == 1:
+            return numbers
+        for variable in model.state().values():
+            bits = {4: tf.int32, 8: tf.int64}[variable.value.dtype.size]
+            value = tf.bitcast(tf.convert_to_tensor(variable.numpy()), bits)
+            total = self._sum(value if self.is_chief else tf.zeros_like(value))
+            variable.assign(tf.bitcast(total, variable.value.dtype))
+        mine = tf.constant(numbers if self.is_chief else [0] * len(numbers), tf.int64)
+        return [int(number) for number in self._sum(mine).numpy()]
+
+    def _sum(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Over the workers."""
+
+        @tf.function
+        def summed(mine: tf.Tensor) -> tf.Tensor:
+            return self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None)
+
+        return summed(tensor)
+
+
+def choose(
+    config: Config, strategy: str = "auto", logical_devices: int | None = None, *, deterministic: bool = False
+) -> Engine:
+    """What a run will compute on.
+
+    Args:
+      config: its `training.precision` and `training.xla` may be `auto`.
+      strategy: `auto`, `none`, `mirrored` (all GPUs, or the logical CPUs), `mirrored:GPU:0,GPU:2` (those devices),
+        `multiworker` (as TF_CONFIG says), `tpu` (not tried on hardware).
+      logical_devices: cut the CPU into that many devices, to try `mirrored` without GPUs.
+      deterministic: op determinism is on, which TensorFlow cannot have together with XLA.
+
+    Raises:
+      UsageError: a strategy, devices, a TF_CONFIG or a precision that cannot be had here.
+    """
+    cluster = read_cluster()
+    kind, chosen, why = _strategy(strategy, logical_devices, cluster)
+    device = _device_kind(chosen)
+    precision, why_precision = _precision(config, device)
+    xla, why_xla = _xla(config, device, deterministic)
+    reasons = {"strategy": why, "precision": why_precision, "xla": why_xla}
+    workers, index = (cluster.size, cluster.index) if cluster is not None and kind == "multiworker" else (1, 0)
+    return Engine(chosen, kind, precision, xla, reasons, workers, index)
+
+
+def _strategy(
+    asked: str, logical_devices: int | None, cluster: Cluster | None
+) -> tuple[str, tf.distribute.Strategy, str]:
+    kind, _, devices = asked.partition(":")
+    if kind not in STRATEGIES or (devices and kind != "mirrored"):
+        raise UsageError(f"strategy: {asked!r} given, one of {', '.join(STRATEGIES)} or mirrored:DEVICE,… wanted")
+    if logical_devices is not None:
+        if kind not in ("auto", "mirrored"):
+            raise UsageError(f"logical_devices={logical_devices}: only with strategy mirrored, not {kind}")
+        _cut_cpu(logical_devices)
+    if kind == "auto":
+        gpus = len(tf.config.list_logical_devices("GPU"))
+        if cluster is not None and cluster.size > 1:
+            kind = "multiworker"
+        elif "TPU_NAME" in os.environ:
+            kind = "tpu"
+        else:
+            kind = "mirrored" if gpus > 1 or (logical_devices or 1) > 1 else "none"
+    if kind == "multiworker":
+        return kind, *_multi_worker(cluster)
+    if kind == "tpu":
+        return kind, *_tpu()
+    if kind == "mirrored":
+        return kind, *_mirrored([device for device in devices.split(",") if device])
+    return "none", tf.distribute.get_strategy(), "one device"
+
+
+def _cut_cpu(number: int) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
+    except RuntimeError:
+        there = len(tf.config.list_logical_devices("CPU"))
+        if there != number:
+            raise UsageError(
+                f"logical_devices={number}: TensorFlow runs already, with {there} (ask for them in a fresh process)"
+            ) from None
+
+
+def _mirrored(asked: list[str]) -> tuple[tf.distribute.Strategy, str]:
+    there = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    devices = [device.removeprefix("/device:").upper() for device in asked]
+    missing = [device for device in devices if device not in there]
+    if missing:
+        raise UsageError(f"strategy mirrored: there is no device {missing[0]} here (there are: {', '.join(there)})")
+    if not devices:
+        gpus = [device for device in there if device.startswith("GPU")]
+        devices = gpus or [device for device in there if device.startswith("CPU")]
+    # TensorFlow's default for CPUs is a collective whose keys a second strategy in the process would use again
+    reduction = tf.distribute.ReductionToOneDevice() if devices[0].startswith("CPU") else None
+    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
+    return strategy, f"mirrored over {', '.join(devices)}"
+
+
+@functools.cache  # TensorFlow joins the workers once in a process
+def _multi_worker(cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]:
+    if cluster is None:
+        raise UsageError(
+            "strategy multiworker: TF_CONFIG is not set, which says where the workers are "
+            "(try it here: python tools/launch.py --workers 2 -- python tools/train.py …)"
+        )
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise UsageError(
+            f"strategy multiworker: TensorFlow cannot join the workers any more ({str(error).splitlines()[0]}); "
+            "train in a process that has not used TensorFlow yet"
+        ) from None
+    return strategy, f"worker {cluster.index} of {cluster.size}"
+
+
+def _tpu() -> tuple[tf.distribute.Strategy, str]:
+    """Not tried on hardware."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, tf.errors.OpError) as error:
+        raise UsageError(f"strategy tpu: no TPU is found ({str(error).splitlines()[0]})") from None
+    return tf.distribute.TPUStrategy(resolver), "TPU (this path has not been tried on hardware)"
+
+
+def _device_kind(strategy: tf.distribute.Strategy) -> str:
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return "TPU"
+    if strategy.num_replicas_in_sync == 1 and not tf.distribute.has_strategy():
+        return "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return "GPU" if any("GPU" in device for device in strategy.extended.worker_devices) else "CPU"
+
+
+def _precision(config: Config, device: str) -> tuple[str, str]:
+    asked, native, why = config.training.precision, *_has_bfloat16(device)
+    if asked == "auto":
+        if not native:
+            return "float32", f"float32 ({why})"
+        if config.dataset.size == 0:
+            return "float32", "float32 (points need more digits than bfloat16 has)"
+        return "bfloat16", f"bfloat16 ({why})"
+    if asked == "float16" and device == "CPU":
+        raise UsageError("precision float16: a CPU is hundreds of times slower in it (use bfloat16 or float32)")
+    if asked == "float16" and device == "TPU":
+        raise UsageError("precision float16: a TPU has bfloat16 (use that, or float32)")
+    if asked == "bfloat16" and not native:
+        raise UsageError(f"precision bfloat16: {why} (use float32{', float16' if device == 'GPU' else ''} or auto)")
+    return asked, f"{asked} (as asked)"
+
+
+def _has_bfloat16(device: str) -> tuple[bool, str]:
+    """(whether the device computes in it natively, why)."""
+    if device == "TPU":
+        return True, "native on a TPU"
+    if device == "GPU":
+        details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+        native = details.get("compute_capability", (0, 0)) >= GPU_WITH_BFLOAT16
+        return native, f"this GPU {'has' if native else 'lacks'} bfloat16"
+    try:
+        flags = CPU_FLAGS.read_text(encoding="utf-8").split()
+    except OSError:
+        flags = []
+    found = [flag for flag in CPUS_WITH_BFLOAT16 if flag in flags]
+    return bool(found), f"this CPU has {found[0]}" if found else "this CPU has no bfloat16"
+
+
+def _xla(config: Config, device: str, deterministic: bool) -> tuple[bool, str]:
+    asked = config.training.xla
+    if deterministic:
+        return False, "no XLA (op determinism)"
+    if asked != "auto":
+        return asked == "on", f"{'XLA' if asked == 'on' else 'no XLA'} (as asked)"
+    if device == "CPU":
+        # measured on 2 cores, images/s with XLA over without: see the README's table
+        return False, "no XLA (on a CPU it is slower than oneDNN)"
+    return True, f"XLA (a {device} gains from it)"

@@ -1,0 +1,287 @@
+"""Start a training's workers: all of them on this machine, or the one that is this pod of a Kubernetes job."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, NoReturn, TextIO
+
+from ganzoo.errors import UsageError
+from ganzoo.training.cluster import indexed_job_cluster, tf_config
+
+POLL_SECONDS = 0.05
+DRAIN_SECONDS = 5.0  # for the last lines; a daemon that a worker left elsewhere may hold its pipe for ever
+
+# What a worker gets when this process gets a signal: one that only closes its terminal would save nothing.
+_PASSED_ON: dict[int, int] = {
+    signal.SIGINT: signal.SIGINT,
+    signal.SIGTERM: signal.SIGTERM,
+    signal.SIGHUP: signal.SIGTERM,
+}
+
+# Reads process groups until this process is gone, even by SIGKILL, and ends those that are then left.
+_GUARD = """
+while read -r group; do groups="$groups -$group"; done
+kill -s TERM -- $groups
+seconds=$1
+for group in $groups; do
+  while [ "$seconds" -gt 0 ] && kill -s 0 -- "$group"; do sleep 1; seconds=$((seconds - 1)); done
+  kill -s KILL -- "$group"
+done
+"""
+
+
+def launch(command: Sequence[str], workers: int, *, grace: float = 30.0) -> int:
+    """Runs a command once for each worker of a cluster on this machine, and waits for all of them.
+
+    Each gets a TF_CONFIG and a process group of its own. Its lines come out as `[worker 0] …`, those of stdout on
+    stdout, those of stderr on stderr. Once a worker fails, or nobody reads the lines any more, the others get SIGTERM.
+    The first SIGINT, SIGTERM or SIGHUP of this process is passed on (SIGHUP as SIGTERM), and the workers' end is waited
+    for; a second one kills them. Whether this returns, raises or is killed, no process of the groups stays behind.
+
+    Args:
+      command: the program and its arguments.
+      workers: how many.
+      grace: seconds that a worker has for its end, from SIGTERM or the end of the first, before it is killed.
+
+    Returns:
+      0 if every worker gave it, or the exit code of the first that failed; 128 + n if signal n killed that one.
+
+    Raises:
+      UsageError: no command, or one that cannot be started; fewer workers than one.
+    """
+    if workers < 1:
+        raise UsageError(f"workers={workers}: not a whole number of 1 or more")
+    out, err = _Output(sys.stdout), _Output(sys.stderr)
+    started: list[_Worker] = []
+    with _caught() as signals, _guarded(grace) as guard, _addresses(workers) as addresses:
+        try:
+            for index in range(workers):
+                with _starting(command):
+                    started.append(_Worker(index, command, tf_config(addresses, index), out, err))
+                guard(started[-1].process.pid)
+            return _supervise(started, signals, out, err, grace)
+        finally:
+            for worker in started:
+                worker.close()
+
+
+def join_job(command: Sequence[str]) -> NoReturn:
+    """Turns this process into a command, with the TF_CONFIG of the Kubernetes job's pod that it runs in.
+
+    Args:
+      command: the program and its arguments.
+
+    Raises:
+      UsageError: no command, or one that cannot be started; an environment that `indexed_job_cluster` refuses.
+    """
+    cluster = indexed_job_cluster(os.environ)
+    with _starting(command):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execvpe(command[0], list(command), {**os.environ, "TF_CONFIG": tf_config(cluster.workers, cluster.index)})
+
+
+class _Output:
+    """A stream that several threads write whole lines to, until nobody reads it any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.lock = threading.Lock()
+        self.gone = False
+
+    def line(self, text: str) -> None:
+        """Writes one line, or nothing once a line could not be written."""
+        with self.lock:
+            if self.gone:
+                return
+            try:
+                self.stream.write(text.encode(self.encoding, "replace").decode(self.encoding) + "\n")
+                self.stream.flush()
+            except OSError:
+                self.gone = True
+
+
+class _Worker:
+    """One worker: the leader of a process group, and the threads that pass on what the group writes."""
+
+    def __init__(self, index: int, command: Sequence[str], config: str, out: _Output, err: _Output) -> None:
+        self.index = index
+        self.process = subprocess.Popen(
+            command,
+            bufsize=0,
+            env={**os.environ, "TF_CONFIG": config},
+            stdin=subprocess.DEVNULL,  # several cannot share a terminal's
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.code: int | None = None
+        self.asked = self.killed = False
+        self.deadline = math.inf
+        pipes = ((self.process.stdout, out), (self.process.stderr, err))
+        self.readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
+        for reader in self.readers:
+            reader.start()
+
+    def has_ended(self) -> bool:
+        """Whether the leader has ended since this was asked before; its exit code is then in `code`."""
+        if self.code is not None or (code := self.process.poll()) is None:
+            return False
+        self.code = code if code >= 0 else 128 - code
+        return True
+
+    def is_over(self) -> bool:
+        """Whether the whole group has ended. Once it is killed the leader counts alone: some zombies nobody buries."""
+        return self.code is not None and (self.killed or not self._send(0))
+
+    def ask(self, number: int) -> None:
+        """Asks the group to end, once: a second signal would end `ganzoo train` before it has saved."""
+        if not self.asked:
+            self.asked = True
+            self._send(number)
+
+    def limit(self, seconds: float) -> None:
+        """Gives the group so many seconds from now, or less if it had less."""
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    def kill_if_late(self) -> bool:
+        """Kills the group, once, after its deadline; tells whether it did."""
+        if self.killed or time.monotonic() <= self.deadline:
+            return False
+        self.killed = True
+        return self._send(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kills what is still there, and waits until all that was written is passed on."""
+        if not self.is_over():
+            self._send(signal.SIGKILL)
+        self.process.wait()
+        for reader in self.readers:
+            reader.join(DRAIN_SECONDS)
+
+    def _send(self, number: int) -> bool:
+        try:
+            os.killpg(self.process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def _read(self, pipe: IO[bytes], output: _Output) -> None:
+        with pipe:
+            for line in _lines(pipe):
+                output.line(f"[worker {self.index}] {line.decode(errors='replace')}")
+
+
+def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _Output, grace: float) -> int:
+    """Waits for all workers, stops them when there is a reason to, and gives the exit code."""
+    first_failure = 0
+    left = workers
+    while left:
+        for worker in left:
+            if signals or out.gone or err.gone:
+                worker.ask(signals[0] if signals else signal.SIGTERM)
+            if len(signals) > 1:
+                worker.limit(0.0)
+            if worker.kill_if_late() and worker.code is None and len(signals) < 2:
+                err.line(f"[launch] worker {worker.index} did not end within {grace:g} seconds: killed")
+        time.sleep(POLL_SECONDS)
+        for worker in [worker for worker in left if worker.has_ended()]:
+            worker.ask(signal.SIGTERM)  # what it started and left behind
+            worker.limit(grace)
+            first_failure = first_failure or worker.code or 0
+            if worker.code or signals:
+                if not all(other.asked for other in left):
+                    err.line(f"[launch] worker {worker.index} ended with exit code {worker.code}: stopping the others")
+                for other in left:
+                    other.ask(signal.SIGTERM)
+                    other.limit(grace)
+        left = [worker for worker in left if not worker.is_over()]
+    return first_failure
+
+
+def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Lines as soon as they are whole. A carriage return ends one too: a progress bar's states come one by one."""
+    rest, returned = b"", False
+    while chunk := pipe.read(65536):
+        *pieces, rest = re.split(rb"([\r\n])", rest + chunk)
+        for line, end in zip(pieces[::2], pieces[1::2], strict=True):
+            if line or (end == b"\n" and not returned):
+                yield line
+            returned = end == b"\r"
+    if rest:
+        yield rest
+
+
+@contextlib.contextmanager
+def _starting(command: Sequence[str]) -> Iterator[None]:
+    """Turns the system's error for a command that cannot be started into UsageError."""
+    if not command:
+        raise UsageError("no command: give the program to start and its arguments")
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{command[0]}: cannot be started ({error.strerror}): check its name and PATH") from None
+
+
+@contextlib.contextmanager
+def _caught() -> Iterator[list[int]]:
+    """The signals that ask this process to end, as what is passed on for each, in the order in which they come."""
+    caught: list[int] = []
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere signals stay with the program that called
+        for number in _PASSED_ON:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                previous[number] = signal.signal(number, lambda number, _: caught.append(_PASSED_ON[number]))
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _guarded(grace: float) -> Iterator[Callable[[int], None]]:
+    """Takes process groups that have to end with this process, whatever ends it."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "guard", str(math.ceil(grace))],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as guard:
+        assert guard.stdin is not None
+        pipe = guard.stdin
+
+        def take(group: int) -> None:
+            pipe.write(b"%d\n" % group)
+
+        try:
+            yield take
+        finally:
+            guard.kill()  # before its pipe is closed, which would set it to work
+
+
+@contextlib.contextmanager
+def _addresses(count: int) -> Iterator[list[str]]:
+    """Free addresses on this machine. A socket holds each: the system gives its port to nobody who does not ask for it.
+
+    TensorFlow asks for it with SO_REUSEADDR, which is let in as long as the socket here does not listen.
+    """
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for held in sockets:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(("127.0.0.1", 0))
+        yield [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]

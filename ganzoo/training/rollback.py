@@ -1,0 +1,133 @@
+"""A training step that is not finite: one clear error, or back to the last checkpoint at half the learning rates."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import tensorflow as tf
+
+from ganzoo.errors import RunError
+from ganzoo.models import guard
+from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.precision import computes_in_full_precision
+from ganzoo.schema import Config
+from ganzoo.training.callbacks import SaveCheckpoints, StopWhenFooled
+from ganzoo.training.checkpoints import NotFiniteError
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.progress import ProgressBar
+
+MOST_ROLLBACKS = 3
+NETWORKS = ("generator", "discriminator")
+
+
+class Rollback:
+    """What a run does where a loss, a gradient or a variable is not finite, as `training.on_nan` says.
+
+    How often it has gone back is read from the model's `rate_scale`, which every rollback halves and nothing else
+    touches: a run that was stopped and goes on counts on.
+
+    Args:
+      model: that is trained.
+      config: of the run.
+      run: its directory.
+      saves: its checkpoints, with the reporter whose sums belong to them.
+      rule: sees the log anew.
+      bar: told.
+    """
+
+    def __init__(
+        self,
+        model: AdversarialModel,
+        config: Config,
+        run: RunDirectory,
+        saves: SaveCheckpoints,
+        rule: StopWhenFooled | None,
+        bar: ProgressBar,
+    ) -> None:
+        self.model = model
+        self.config = config
+        self.run = run
+        self.saves = saves
+        self.rule = rule
+        self.bar = bar
+
+    def begin(self) -> None:
+        """Makes sure that there is a checkpoint to go back to, if this run may have to."""
+        if self.config.training.on_nan == "rollback":
+            self.saves.save()
+
+    def __call__(self, error: tf.errors.InvalidArgumentError | NotFiniteError) -> None:
+        """Takes the run back, ready to go on; model, log, samples and reporter are at the last checkpoint afterwards.
+
+        A kill at any instant of it leads to the same run: until the checkpoint is written anew, the old one breaks down
+        at the same step again.
+
+        Args:
+          error: that ended the training.
+
+        Raises:
+          RunError: `training.on_nan` is `stop`, or the run has gone back often enough.
+          tf.errors.InvalidArgumentError: the error itself, where it is about something else.
+        """
+        if isinstance(error, NotFiniteError):
+            what, failed = error.what, self.model.step
+        elif found := guard.culprit(error):
+            what, failed = found, self.model.step + 1
+        else:
+            raise error
+        scale = float(self.model.rate_scale.numpy())
+        if self.config.training.on_nan == "stop" or _rollbacks(scale) >= MOST_ROLLBACKS:
+            raise self._breakdown(what, failed, scale) from None
+        step = self._rewind(scale / 2)
+        event = {"step": step, "event": "rollback", "rolled_back_from": failed, "what": what, "rate_scale": scale / 2}
+        if event not in self.run.read_log():  # else a kill came between the event and its checkpoint
+            self.run.log(event)
+        self.saves.save(anew=True)
+        self.bar.note(
+            f"{self.config.name}: {what} is not finite at step {failed:,}; going on at step {step:,} with "
+            f"{scale / 2:g} times the learning rates (rollback {_rollbacks(scale / 2)} of {MOST_ROLLBACKS})"
+        )
+
+    def _rewind(self, scale: float) -> int:
+        """Goes back to the last checkpoint, which is its result."""
+        step = self.saves.checkpoints.restore(self.model)
+        assert step is not None, "one is written before the first step"
+        self.model.rate_scale.assign(scale)
+        self.run.rewind(step)
+        self.saves.reporter.rewind(self.saves.checkpoints.notes(step))
+        if self.rule is not None:
+            self.rule.rewind(self.run.read_losses())
+        return step
+
+    def _breakdown(self, what: str, failed: int, scale: float) -> RunError:
+        """The error that ends the run."""
+        saved = self.saves.checkpoints.newest_whole()
+        kept = "there is no checkpoint yet" if saved is None else f"the checkpoint of step {saved:,} is whole"
+        if _rollbacks(scale) >= MOST_ROLLBACKS:
+            kept += f", and {MOST_ROLLBACKS} rollbacks (to {scale:g} times the learning rates) did not help"
+        else:
+            place = "the start" if saved is None else "there"
+            kept += f"; the same command with --on_nan rollback goes on from {place} at half the learning rates"
+        advice = _advice(what, self.config, self.model)
+        return RunError(f"{self.run.path}: {what} is not finite at step {failed:,}; {kept}; {advice}")
+
+
+def _rollbacks(scale: float) -> int:
+    """How many of them have brought the learning rates to that scale."""
+    return round(-math.log2(scale))
+
+
+def _advice(what: str, config: Config, model: AdversarialModel) -> str:
+    """What to try against a breakdown, as flags."""
+    blamed = re.match(r"(?!loss)\w+ (generator|discriminator)", what)  # both networks have a part in every loss
+    rates = {name: getattr(config.optimizer, name).learning_rate for name in ([blamed[1]] if blamed else NETWORKS)}
+    lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
+    ways = [f"lower learning rates ({lower})"]
+    if config.optimizer.clip_norm is None:
+        ways.append("a bound on the gradients (--set optimizer.clip_norm=1)")
+    if not config.penalties:
+        ways.append("a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')")
+    if not all(map(computes_in_full_precision, (model.generator, model.discriminator))):
+        ways.append("full precision (--precision float32)")
+    return f"in another --workdir try {' or '.join(ways)}"

@@ -1,0 +1,83 @@
+"""A contestant's side of a contest (see `contest`): it gets ready, then makes a turn of steps each time it is told to.
+
+The protocol is JSON lines. On standard output: `{"ready": {…}}` once, then an answer to each request. Those come on
+standard input: `{"turn": {"steps": 50}}` and, last, `{"finish": {}}`. This module needs the standard library alone, so
+that a contestant's memory is its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from ganzoo.errors import GanzooError
+from ganzoo.training.machine import peak_memory_gib
+
+Reply = dict[str, Any]
+Turn = Callable[[int], Reply]
+
+
+def serve(prepare: Callable[[], tuple[Reply, Turn]]) -> None:
+    """Gets ready and makes turns until told to finish; the process ends at once where the one that asks is gone.
+
+    What else is printed on standard output goes to standard error.
+
+    Args:
+      prepare: builds everything and makes the first step. It gives what there is to say about that
+        (`first_step_seconds`, `parameters`, `engine`, `made_with`; see `contest.Measured`), and a function that makes
+        a turn of so many steps and gives `images_per_second` and `step_seconds` (`timed` does).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the one that asks ends us
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        requests: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+        try:
+            about, turn = prepare()
+            _say(answers, {"ready": about})
+            while "turn" in (request := requests.get()):
+                _say(answers, turn(request["turn"]["steps"]))
+            _say(answers, {"peak_memory_gib": peak_memory_gib()})
+        except GanzooError as error:
+            _say(answers, {"error": str(error)})
+            sys.exit(2)
+
+
+def timed(call: Callable[[], object], steps: int, batch_size: int, steps_a_call: int = 1) -> Reply:
+    """Makes at least so many steps and looks at the clock after each call.
+
+    Args:
+      call: makes `steps_a_call` steps and waits for them.
+      steps: how many are wanted; the last call may make more.
+      batch_size: images a step.
+      steps_a_call: how many steps a call makes.
+    """
+    marks = [time.perf_counter()]
+    for _ in range(-(-steps // steps_a_call)):
+        call()
+        marks.append(time.perf_counter())
+    seconds = [(after - before) / steps_a_call for before, after in itertools.pairwise(marks)]
+    return {"images_per_second": batch_size * len(seconds) / sum(seconds), "step_seconds": seconds}
+
+
+def _say(answers: TextIO, reply: Reply) -> None:
+    answers.write(json.dumps(reply) + "\n")
+    answers.flush()
+
+
+def _listen(requests: queue.SimpleQueue[Reply]) -> None:
+    """Takes requests while the main thread works; unbuffered, as a buffer's lock would block the interpreter's exit."""
+    with open(0, "rb", buffering=0, closefd=False) as lines:
+        for line in lines:
+            requests.put(json.loads(line))
+            if "finish" in json.loads(line):
+                return
+    os._exit(1)

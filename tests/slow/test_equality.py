@@ -1,0 +1,102 @@
+"""The equality matrix: the same training on one device, two replicas, two processes, compiled or not, in any precision."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganzoo import zoo
+from ganzoo.models.build import SCHEMES
+
+pytestmark = pytest.mark.slow
+
+TESTS = Path(__file__).parents[1]
+DRIVER = TESTS / "training" / "equality_driver.py"
+LAUNCH = TESTS.parent / "tools" / "launch.py"
+STRATEGIES = ("none", "mirrored1", "mirrored2")
+ALONE = [f"{s}/{xla}/{floats}" for floats in ("float64", "float32") for s in STRATEGIES for xla in ("noxla", "xla")]
+WORKERS = [f"multiworker/{xla}/{floats}" for floats in ("float64", "float32") for xla in ("noxla", "xla")]
+BASE = "none-noxla-float64"
+
+
+def load_models():
+    spec = importlib.util.spec_from_file_location("equality_driver", DRIVER)
+    driver = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(driver)
+    return driver.models()
+
+
+MODELS = load_models()
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    """(model, way, worker or None) -> every variable by name."""
+    out = tmp_path_factory.mktemp("equality")
+    workers = [sys.executable, LAUNCH, "--workers", "2", "--", sys.executable, DRIVER, out, *WORKERS]
+    for command in ([sys.executable, DRIVER, out, *ALONE, "none/noxla/bfloat16"], workers):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stderr[-4000:]
+
+    def read(model, way):
+        with np.load(out / model / f"{way}.npz") as arrays:
+            return dict(arrays)
+
+    return read
+
+
+def distances(state, base):
+    """How far each tensor is from its base, in units of the base's norm."""
+    assert state.keys() == base.keys()
+    for name, expected in base.items():
+        if name.startswith("before/"):
+            continue
+        norm = np.linalg.norm(np.float64(expected))
+        distance = np.linalg.norm(np.float64(state[name]) - np.float64(expected))
+        yield name, distance / norm if norm > 0 else distance
+
+
+def test_every_scheme_takes_part():
+    assert {zoo.config(name).model.scheme for name in MODELS} == set(SCHEMES)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("way", [way for way in [*ALONE, *WORKERS] if "float64" in way])
+def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
+    way = way.replace("/", "-")
+    base = states(model, BASE)
+    for name, before in base.items():
+        if name.startswith("before/") and name.endswith("/kernel"):
+            assert not np.array_equal(base[name.removeprefix("before/")], before), f"{name} was not trained"
+    for suffix in ("-0", "-1") if "multiworker" in way else ("",):
+        for name, distance in distances(states(model, way + suffix), base):
+            assert distance <= 1e-9, name
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("way", [way for way in [*ALONE, *WORKERS] if "float32" in way])
+def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
+    way = way.replace("/", "-")
+    for suffix in ("-0", "-1") if "multiworker" in way else ("",):
+        for name, distance in distances(states(model, way + suffix), states(model, "none-noxla-float32")):
+            assert distance <= 1e-4, name
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("floats", ["float64", "float32"])
+@pytest.mark.parametrize("xla", ["noxla", "xla"])
+def test_two_workers_are_two_replicas_bit_for_bit(states, model, xla, floats):
+    replicas = states(model, f"mirrored2-{xla}-{floats}")
+    for worker in (0, 1):
+        state = states(model, f"multiworker-{xla}-{floats}-{worker}")
+        for name, expected in replicas.items():
+            np.testing.assert_array_equal(state[name], expected, err_msg=name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_one_step_in_bfloat16_is_near_float32(states, model):
+    for name, distance in distances(states(model, "none-noxla-bfloat16"), states(model, "none-noxla-float32")):
+        assert distance <= 3e-2, name

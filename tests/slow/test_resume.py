@@ -1,0 +1,93 @@
+"""A run that is killed again and again ends with the very weights, log and pictures of one that was left in peace."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganzoo import weights
+from ganzoo.training.checkpoints import STATE, Checkpoints
+from ganzoo.training.directory import RunDirectory
+
+pytestmark = pytest.mark.slow
+
+DRIVER = Path(__file__).parents[1] / "drive_train.py"
+STEPS = 120
+SMALL = {
+    "training.steps": STEPS,
+    "training.batch_size": 16,
+    "training.log_every": 10,
+    "training.sample_every": 10,
+    "training.checkpoint_every": 10,
+    "training.steps_per_execution": 5,
+}
+# the most calls that a session makes before it is killed: the four together do not reach the last step
+PLACES = {
+    "between two steps": {"at": "ganzoo.training.progress:ProgressBar.update", "most": 7},
+    "inside a checkpoint": {"at": "ganzoo.files:sync", "most": 8},
+    "inside a file": {"at": "pathlib:Path.write_bytes", "most": 6, "half": True},
+    "inside a sample grid": {"at": "ganzoo.figures:sheet", "most": 2},
+}
+MOST_SECONDS = 1.0  # after a session's first line of the log, when it is killed from outside
+
+
+def start(model, workdir, kill=None):
+    spec = {"model": model, "workdir": str(workdir), "overrides": SMALL} | ({"kill": kill} if kill else {})
+    return subprocess.Popen(
+        [sys.executable, DRIVER, json.dumps(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def finish(process, code):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == code, output.decode()
+
+
+def kill_from_outside(process, workdir, seconds):
+    """Kills so many seconds after the log has grown."""
+    lines = len(RunDirectory(workdir).read_log())
+    while len(RunDirectory(workdir).read_log()) <= lines and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.kill()
+
+
+def outcome(workdir):
+    """The bytes of all variables, the losses and the pictures that a run has left."""
+    run = RunDirectory(workdir)
+    state = weights.read(Checkpoints(run.checkpoints).path(STEPS) / STATE)
+    losses = [{key: value for key, value in line.items() if key != "images_per_second"} for line in run.read_losses()]
+    return state, losses, {path.name: path.read_bytes() for path in run.sample_sheets()}
+
+
+@pytest.mark.parametrize("model", ["gan_mnist", "cgan_mnist"])
+def test_five_kills_change_nothing(tmp_path, model):
+    draw = random.Random(f"kills of {model}")
+    peace, killed = tmp_path / "peace", tmp_path / "killed"
+    undisturbed = start(model, peace)
+    for name in draw.sample(list(PLACES), len(PLACES)):
+        kill = dict(PLACES[name])
+        kill["call"] = draw.randint(1, kill.pop("most"))
+        print(f"{model}: {name}, {kill}")
+        finish(start(model, killed, kill), -signal.SIGKILL)
+    last = start(model, killed)
+    kill_from_outside(last, killed, draw.uniform(0.0, MOST_SECONDS))
+    finish(last, -signal.SIGKILL)
+    finish(start(model, killed), 0)
+    finish(undisturbed, 0)
+
+    (state, losses, sheets), (wanted_state, wanted_losses, wanted_sheets) = outcome(killed), outcome(peace)
+    assert state.keys() == wanted_state.keys()
+    for name, array in wanted_state.items():
+        np.testing.assert_array_equal(state[name], array, err_msg=name)
+    assert [line["step"] for line in wanted_losses] == list(range(10, STEPS + 1, 10))
+    assert losses == wanted_losses
+    assert len(wanted_sheets) == 12
+    assert sheets == wanted_sheets
+    assert {path.name for path in killed.rglob(".*")} == {".lock"}

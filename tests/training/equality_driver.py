@@ -1,0 +1,114 @@
+"""Trains every small zoo model from one seed in the ways named on the command line, and writes all of its variables.
+
+    equality_driver.py OUT WAY…      a way is STRATEGY/XLA/FLOATS, such as mirrored2/xla/float64
+
+Run alone, or as a worker of `tools/launch.py`; every worker writes what it holds, to OUT/MODEL/STRATEGY-XLA-FLOATS.npz.
+"""
+
+import contextlib
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ganzoo import zoo
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.source import check_available
+from ganzoo.errors import DataError
+from ganzoo.training import engine
+from ganzoo.training.cluster import read_cluster
+from ganzoo.training.resolve import resolve
+
+SMALL = {"dcgan": {"width": 4}, "mlp": {"widths": [16, 16]}}  # a network that is not here is taken as it is
+STRATEGIES = {
+    "none": "none",
+    "mirrored1": "mirrored:CPU:0",
+    "mirrored2": "mirrored:CPU:0,CPU:1",
+    "multiworker": "multiworker",
+}
+BATCH = 8
+STEPS = 8
+# what the zoo's own configs do not have: several critic steps, clipping, schedules, gradient accumulation
+EXTRAS = {
+    "gan_ring": {
+        "training.critic_steps": 2,
+        "optimizer.clip_norm": 0.05,
+        "optimizer.generator.schedule": {"name": "cosine", "end": 10},
+        "optimizer.discriminator.schedule": {"name": "linear", "start": 2, "end": 6, "final": 0.1},
+        "training.accumulate": 2,
+    }
+}
+SGD = {"name": "sgd", "learning_rate": 0.05}
+
+
+def models():
+    """A zoo model of each kind (scheme, networks, task) whose data are in the package."""
+    found = {}
+    for name in zoo.list_models():
+        config = zoo.config(name)
+        with contextlib.suppress(DataError):
+            check_available(config.dataset)
+            kind = (config.model.scheme, config.generator.network, config.discriminator.network, config.task)
+            found.setdefault(kind, name)
+    return sorted(found.values())
+
+
+def trained(name, strategy, xla, floats):
+    """The variables of a model after 8 steps (float64), or after one step of plain gradient descent (others)."""
+    exact = floats == "float64"
+    keras.config.set_floatx("float64" if exact else "float32")
+    small = {"training.batch_size": BATCH, "training.steps_per_execution": 4, **EXTRAS.get(name, {})}
+    for network in ("generator", "discriminator"):
+        for key, value in SMALL.get(getattr(zoo.config(name), network).network, {}).items():
+            small[f"{network}.{key}"] = value
+    if not exact:
+        small |= {"optimizer.generator": SGD, "optimizer.discriminator": SGD, "optimizer.clip_norm": None}
+    small |= {"training.xla": "on" if xla == "xla" else "off", "training.precision": "float32"}
+    small = {key: value for key, value in small.items() if value is not None}
+    chosen = engine.choose(zoo.config(name).override(small), STRATEGIES[strategy])
+    config, source = resolve(zoo.config(name), small)
+    if floats == "bfloat16":  # asked of the model itself: it is to be right on any machine
+        chosen = dataclasses.replace(chosen, precision="bfloat16")
+    model = chosen.build(config)
+    model.steps_per_execution = 4 if exact else 1
+    if not exact:
+        stir(model)
+    before = {f"before/{name}": variable.numpy() for name, variable in model.state().items()}
+    batches = chosen.batches(Pipeline(source, BATCH, config.training.seed, config.dataset.augment), 0)
+    steps = STEPS if exact else 1
+    history = model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0).history
+    state = {name: variable.numpy() for name, variable in model.state().items()}
+    return before | state | {f"logs/{name}": np.array(values) for name, values in history.items()}
+
+
+def stir(model):
+    """Moves every weight, so that none is zero and no gradient cancels as they do before the first step."""
+    numbers = np.random.default_rng(0)
+    for network in (model.generator, model.discriminator):
+        for variable in network.variables:
+            value = variable.numpy()
+            noise = numbers.normal(0.0, 0.1, value.shape)
+            variable.assign(np.abs(value + noise) if "variance" in variable.path else value + noise)
+    model.generator_ema.set_weights(model.generator.get_weights())
+
+
+def main():
+    out, *ways = sys.argv[1:]
+    if "TF_CONFIG" not in os.environ:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    for name in models():
+        for way in ways:
+            state = trained(name, *way.split("/"))
+            place = Path(out) / name
+            place.mkdir(parents=True, exist_ok=True)
+            worker = f"-{read_cluster().index}" if "TF_CONFIG" in os.environ else ""
+            np.savez(place / f"{way.replace('/', '-')}{worker}.npz", **state)
+
+
+if __name__ == "__main__":
+    main()

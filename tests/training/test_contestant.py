@@ -1,0 +1,74 @@
+"""ganzoo's own contestants: what they tell and what they measure, in this process."""
+
+import json
+
+import pytest
+
+import ganzoo
+from ganzoo.schema import parse
+from ganzoo.training import contestant, run
+
+SMALL = {
+    "generator.widths": [8],
+    "discriminator.widths": [8],
+    "training.batch_size": 16,
+    "training.log_every": 10,
+    "training.steps_per_execution": 5,
+    "training.precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """A model that trains in no time."""
+    return ganzoo.config("gan_ring")
+
+
+def test_an_entry_carries_everything(ring):
+    made = contestant.entry("fit", "auto", ring, {"training.seed": 7}, {"strategy": "mirrored"})
+    assert made.name == "ganzoo fit (auto)"
+    *module, text = made.command
+    assert module == ["-m", "ganzoo.training.contestant"]
+    given = json.loads(text)
+    assert parse(given.pop("config"), "config") == ring
+    assert given == {"kind": "fit", "settings": {"training.seed": 7}, "engine": {"strategy": "mirrored"}}
+
+
+def test_bare(ring):
+    about, turn = contestant.bare(ring, SMALL, {"strategy": "none"})
+    # the generator is latent -> 8 -> 2, the discriminator 2 -> 8 -> 1
+    latent = ring.model.latent.size
+    assert about["parameters"] == {"generator": latent * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1}
+    assert about["first_step_seconds"] > 0
+    assert (about["engine"]["strategy"], about["engine"]["precision"]) == ("none", "float32")
+    assert set(about["made_with"]) >= {"TensorFlow", "Keras"}
+    reply = turn(20)
+    assert len(reply["step_seconds"]) == 4
+    assert reply["images_per_second"] == pytest.approx(16 * 4 / sum(reply["step_seconds"]))
+
+
+def test_fit(ring, monkeypatch):
+    runs = []
+
+    def train(*given, **keywords):
+        runs.append(run_train(*given, **keywords))
+        return runs[-1]
+
+    run_train = run.train
+    monkeypatch.setattr(run, "train", train)
+    about, turn = contestant.fit(ring, SMALL, {})
+    assert set(about) == {"made_with"}
+    reply = turn(40)
+    assert reply["images_per_second"] == runs[0].images_per_second
+    assert len(reply["step_seconds"]) == 4
+    assert min(reply["step_seconds"]) > 0
+    made = runs[0].config.training
+    assert (made.steps, made.sample_every, made.checkpoint_every, made.log_every) == (40, 20, 20, 10)
+    assert not runs[0].directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("steps", "log_every", "rhythm"), [(500, 50, 250), (100, 50, 50), (110, 50, 50), (99, 50, 49), (2, 50, 1)]
+)
+def test_checkpoints_do_not_break_the_rhythm_of_the_log(steps, log_every, rhythm):
+    assert contestant._rhythm(steps, log_every) == rhythm

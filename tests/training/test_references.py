@@ -1,0 +1,69 @@
+"""Which reference loops can take part, and in what way."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import ganzoo
+from ganzoo.errors import UsageError
+from ganzoo.training.references import OTHER_THAN_FLOAT32, REFERENCES, references
+
+
+@pytest.fixture
+def config():
+    """What they are written for, with a batch size of its own."""
+    return ganzoo.config("dcgan_benchmark").override({"training.batch_size": 32})
+
+
+@pytest.fixture
+def with_torch(monkeypatch):
+    """A machine that has PyTorch."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+
+
+def test_commands(config, with_torch):
+    torch, keras = references(["torch_bfloat16", "keras_tutorial", "torch_bfloat16"], config)
+    assert (torch.name, keras.name) == ("torch_bfloat16", "keras_tutorial")
+    script, *arguments = torch.command
+    assert Path(script).name == "torch_dcgan.py"
+    assert arguments == ["--batch_size", "32", "--channels_last", "--precision", "bfloat16"]
+    script, *arguments = keras.command
+    assert Path(script).name == "keras_tutorial.py"
+    assert arguments == ["--batch_size", "32"]
+
+
+def test_all_are_there(config, with_torch):
+    assert len(references(REFERENCES, config)) == 4
+    assert set(REFERENCES) > OTHER_THAN_FLOAT32
+
+
+@pytest.mark.parametrize(
+    ("names", "overrides", "message"),
+    [
+        (["torh"], {}, "against: unknown reference 'torh' (did you mean 'torch'?)"),
+        (["torch", ""], {}, "against: unknown reference '' (known: keras_tutorial, torch, torch_bfloat16, "),
+        (["torch"], {"name": "other"}, "against: the references are written for dcgan_benchmark, not for other "),
+        (["torch"], {"dataset.name": "digits"}, "against: the references see mnist_5k, not digits "),
+    ],
+)
+def test_wrong_use(names, overrides, message, config, with_torch):
+    with pytest.raises(UsageError) as caught:
+        references(names, config.override(overrides))
+    assert str(caught.value).startswith(message)
+
+
+def test_without_pytorch(config, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert len(references(["keras_tutorial"], config)) == 1
+    with pytest.raises(
+        UsageError, match=r"^against: torch_channels_last needs PyTorch, which is not .*pip install torch"
+    ):
+        references(["keras_tutorial", "torch_channels_last"], config)
+
+
+def test_without_a_checkout(config, tmp_path):
+    with pytest.raises(
+        UsageError, match=r"keras_tutorial.py is missing: the references are in a checkout of ganzoo only$"
+    ):
+        references(["keras_tutorial"], config, tmp_path)
