@@ -1,6 +1,7 @@
 """Errors that a user can mend: each is one line that says what is wrong, where, and what to do.
 
-The command lines print them as they are and exit with code 2; in Python they are ordinary exceptions.
+The command lines print them as they are and exit with the error's code, 2 but for a lost worker; in Python they are
+ordinary exceptions.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ from collections.abc import Iterable
 
 
 class GanzooError(Exception):
-    """Base of every error that ganzoo raises on purpose."""
+    """Base of every error that ganzoo raises on purpose.
+
+    Attributes:
+      exit_code: of a command that ends with it.
+    """
+
+    exit_code = 2
 
 
 class UsageError(GanzooError, ValueError):
@@ -31,6 +38,12 @@ class WeightsError(GanzooError):
 
 class RunError(GanzooError):
     """A work directory that cannot be written, or that belongs to another config."""
+
+
+class WorkerLostError(GanzooError):
+    """Another worker of the training is gone: nothing is wrong here, and the same command goes on."""
+
+    exit_code = 75  # "try again" in sysexits.h; a job that gives up at wrong use does not give up at this
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

@@ -123,6 +123,8 @@ def train(
     skip_broken: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    strategy: str = "auto",
+    logical_devices: int | None = None,
     deterministic: bool = False,
     **settings: Any,
 ) -> Run:
@@ -157,6 +159,8 @@ def train(
         skip_broken=skip_broken,
         quiet=quiet,
         profile=profile,
+        strategy=strategy,
+        logical_devices=logical_devices,
         deterministic=deterministic,
         export=lambda trained, place: export_model(trained, place, overwrite=True),
     )

@@ -2,7 +2,8 @@
 
 The keys are `model`, `workdir`, `overrides`, further arguments of `ganzoo.train` as `more`, and `kill`: `{"at":
 "ganzoo.files:sync", "call": 7}` is SIGKILL instead of the seventh call of that function. With `"half": true` the
-function is `pathlib:Path.write_bytes`, and half of the bytes get written.
+function is `pathlib:Path.write_bytes`, and half of the bytes get written. `"worker": 1` is for that worker of
+several alone.
 """
 
 import functools
@@ -16,7 +17,12 @@ import sys
 
 def main(spec):
     if "kill" in spec:
-        arm(**spec["kill"])
+        kill = dict(spec["kill"])
+        if kill.pop("worker", None) in (
+            None,
+            json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {}).get("index"),
+        ):
+            arm(**kill)
     import ganzoo
 
     ganzoo.train(spec["model"], spec["workdir"], spec["overrides"], quiet=True, **spec.get("more", {}))

@@ -1,6 +1,7 @@
 """How every command works: flags, help, exit codes, and where its output goes.
 
-Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 130 interrupted; 1 a bug, with
+Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 75 another
+worker was lost; 130 interrupted; 1 a bug, with
 its traceback. Under --json standard output carries the result alone; all that is printed on the way goes to stderr.
 """
 
@@ -99,7 +100,7 @@ def reported(program: str) -> Iterator[Outcome]:
         sys.stdout.flush()
     except GanzooError as error:
         print(f"{program}: {error}", file=sys.stderr)
-        outcome.code = 2
+        outcome.code = error.exit_code
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         outcome.code = INTERRUPTED

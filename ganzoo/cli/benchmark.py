@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from ganzoo import zoo
 from ganzoo.cli import _flags
 from ganzoo.cli.base import Answer, Command
-from ganzoo.cli.train import asked_for
+from ganzoo.cli.train import ENGINE, asked_for
 
 FLAGS = {
     "What": (
@@ -18,10 +18,9 @@ FLAGS = {
         _flags.text("dataset", "NAME|folder:PATH", "measure on this data set instead of the config's"),
         _flags.whole("batch_size", "images in a step", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
-        _flags.choice("precision", ("auto", "float32", "bfloat16", "float16"), "what the networks compute in"),
-        _flags.choice("xla", ("auto", "on", "off"), "whether XLA compiles the training step"),
         _flags.texts("set", "KEY=VALUE", "replace one value of the config"),
     ),
+    "Where and how to compute": ENGINE,
     "Against what": (
         _flags.text(
             "against",
@@ -50,7 +49,13 @@ def work(given: SimpleNamespace) -> Answer:
     from ganzoo.training.benchmark import benchmark
 
     measured = benchmark(
-        zoo.config(given.model), changes, turns=given.turns, steps=steps, against=against, quiet=given.quiet
+        zoo.config(given.model),
+        changes,
+        turns=given.turns,
+        steps=steps,
+        against=against,
+        engine={"strategy": given.strategy, "logical_devices": given.logical_devices},
+        quiet=given.quiet,
     )
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 

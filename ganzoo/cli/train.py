@@ -15,6 +15,17 @@ from ganzoo.cli.base import INTERRUPTED, Answer, Command
 from ganzoo.errors import UsageError
 from ganzoo.schema import SHORT_NAMES
 
+ENGINE = (
+    _flags.text(
+        "strategy",
+        "NAME",
+        "auto, none, mirrored (all GPUs; or mirrored:GPU:0,GPU:2), multiworker (as TF_CONFIG says), tpu (not tried)",
+        "auto",
+    ),
+    _flags.whole("logical_devices", "cut the CPU into so many devices, to try mirrored without GPUs", at_least=1),
+    _flags.choice("precision", ("auto", "float32", "bfloat16", "float16"), "what the networks compute in"),
+    _flags.choice("xla", ("auto", "on", "off"), "whether XLA compiles the training step"),
+)
 FLAGS = {
     "Model and data": (
         _flags.text("model", "NAME|FILE", "a model of the zoo (`ganzoo models` lists them) or a YAML config"),
@@ -27,15 +38,16 @@ FLAGS = {
         _flags.whole("steps", "steps to train: updates of the generator", at_least=1),
         _flags.whole("batch_size", "images in a step, over all devices", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
-        _flags.choice("precision", ("auto", "float32", "bfloat16", "float16"), "what the networks compute in"),
-        _flags.choice("xla", ("auto", "on", "off"), "whether XLA compiles the training step"),
         _flags.choice(
             "on_nan",
             ("stop", "rollback"),
             "where something is not finite, stop, or go on from the last checkpoint at half the learning rates",
         ),
-        _flags.switch("deterministic", "the same bits each time, on any device; without XLA, and slower"),
         _flags.texts("set", "KEY=VALUE", "replace one value of the config, as in --set training.log_every=20"),
+    ),
+    "Where and how to compute": (
+        *ENGINE,
+        _flags.switch("deterministic", "the same bits each time, on any device; without XLA, and slower"),
     ),
     "Looking closer": (
         _flags.switch("dry_run", "print parameters, memory and time, and train nothing"),
@@ -63,6 +75,8 @@ def work(given: SimpleNamespace) -> Answer:
         skip_broken=given.skip_broken,
         quiet=given.quiet,
         profile=given.profile,
+        strategy=given.strategy,
+        logical_devices=given.logical_devices,
         deterministic=given.deterministic,
     )
     return Answer(run.summary(), run.to_dict(), code=0 if run.finished else INTERRUPTED)
@@ -71,7 +85,14 @@ def work(given: SimpleNamespace) -> Answer:
 def _estimate(given: SimpleNamespace, changes: dict[str, Any]) -> Answer:
     from ganzoo.training.estimate import estimate
 
-    costs = estimate(zoo.config(given.model), changes, data_dir=given.data_dir, skip_broken=given.skip_broken)
+    costs = estimate(
+        zoo.config(given.model),
+        changes,
+        data_dir=given.data_dir,
+        skip_broken=given.skip_broken,
+        strategy=given.strategy,
+        logical_devices=given.logical_devices,
+    )
     return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
 
 

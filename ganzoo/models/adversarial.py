@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -265,10 +266,9 @@ class AdversarialModel(GenerativeModel):
         """All random numbers (or their keys) of the discriminator's update number k, and which penalties are due."""
         draws = {"real": self._key("real", k), "fake": self._key("fake", k)}
         for name, _, _, every in self.penalties:
-            draws[name] = self._key(name, k)
-            draws[f"{name}_mix"] = part.place.rows(
-                lambda total, key=draws[name]: randomness.uniform(key, [total, *[1] * (rank - 1)]), part.count
-            )
+            draws[name] = key = self._key(name, k)
+            mix_of = functools.partial(_mix, key, rank)
+            draws[f"{name}_mix"] = part.place.rows(mix_of, part.count)
             draws[f"{name}_due"] = tf.equal(self.step_counter.value % every, 0)
         return draws
 
@@ -385,6 +385,11 @@ class _Part:
         if self.whole:
             return tensors
         return tf.nest.map_structure(lambda tensor: tensor[self.start : self.start + self.count], tensors)
+
+
+def _mix(key: tf.Tensor, rank: int, rows: Any) -> tf.Tensor:
+    """Uniform numbers, one an example, of a shape that multiplies examples of that rank."""
+    return randomness.uniform(key, [rows, *[1] * (rank - 1)])
 
 
 def _parts(rows: Any, number: int) -> list[_Part]:

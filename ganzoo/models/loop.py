@@ -19,7 +19,7 @@ TrainStep = Callable[[tuple[Any, ...]], dict[str, tf.Tensor]]
 def train_function(
     strategy: tf.distribute.Strategy, train_step: TrainStep, batches_a_step: int, log_names: Sequence[str]
 ) -> Callable[[Any, tf.Tensor], dict[str, tf.Tensor]]:
-    """A function of (iterator of batches, int32 number of steps) that makes the steps and gives the means of their logs.
+    """A function of (iterator of batches, int32 number of steps): makes the steps and gives the means of their logs.
 
     Args:
       strategy: that the model was built under.

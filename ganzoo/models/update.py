@@ -89,7 +89,8 @@ class Update:
                 checked(gradient, f"gradient {self.name}/{variable.path}")
                 for gradient, variable in zip(gradients, self.trainable, strict=True)
             ]
-            self.optimizer.apply(self._clipped(gradients), self.trainable)
+            with tf.control_dependencies(gradients):  # all are looked at before any is applied
+                self.optimizer.apply(self._clipped(gradients), self.trainable)
         else:
             gradients = [gradient / tf.cast(self.loss_scale.scale.value, gradient.dtype) for gradient in gradients]
             finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
@@ -162,4 +163,3 @@ class LossScale:
         lowest = tf.where(scale < 2.0**-10, tf.constant(float("nan")), scale)
         self.scale.assign(checked(lowest, "gradient at any loss scale"))
         self.good_steps.assign(tf.where(grow, tf.zeros((), tf.int64), good))
-

@@ -20,6 +20,7 @@ from ganzoo import figures, files, images
 from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
 
 
@@ -236,11 +237,10 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.last = self.clock()
 
 
-class Interrupt(keras.callbacks.Callback):
-    """Turns Ctrl-C and SIGTERM into a clean stop after the current step; a second Ctrl-C ends at once."""
+class Interrupt:
+    """Takes note of Ctrl-C and SIGTERM; a second one ends at once."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.signal: int | None = None
         self.previous: dict[int, Any] = {}
 
@@ -261,8 +261,27 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
         self.signal = number
 
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training after the current execution, on all workers together, where one of them has to stop.
+
+    Args:
+      engine: knows the workers.
+      rule: the chief's stop rule, if there is one.
+    """
+
+    def __init__(self, engine: Engine, rule: StopWhenFooled | None) -> None:
+        super().__init__()
+        self.engine = engine
+        self.rule = rule
+        self.interrupt: Interrupt | None = None
+        self.fooled = rule is not None and rule.fooled
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.signal is not None:
+        interrupted = self.interrupt is not None and self.interrupt.signal is not None
+        fooled = self.rule is not None and self.rule.fooled
+        interrupted, self.fooled = self.engine.agree([interrupted, fooled])
+        if interrupted or self.fooled:
             self.model.stop_training = True
 
 

@@ -79,16 +79,16 @@ def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any])
 
 def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
     """A whole run each turn, in a directory of its own; what comes before its first execution's end does not count."""
-    from ganzoo.training.resolve import resolve
+    from ganzoo.training.resolve import overridden
     from ganzoo.training.run import train
 
-    config, _ = resolve(config, settings)
+    config = overridden(config, settings)
 
     def turn(steps: int) -> turns.Reply:
         rhythm = _rhythm(steps, config.training.log_every)
         own = {"training.steps": steps, "training.sample_every": rhythm, "training.checkpoint_every": rhythm}
         with tempfile.TemporaryDirectory() as workdir:
-            run = train(config.override(own), workdir, **engine)
+            run = train(config, workdir, {**settings, **own}, **engine)
             speeds = [line["images_per_second"] for line in run.losses if "images_per_second" in line]
         return {
             "images_per_second": run.images_per_second,

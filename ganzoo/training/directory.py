@@ -17,7 +17,7 @@ CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # of files.write_bytes
 # what may change between two starts of one run: how long it is, how often it reports, what happens where it breaks
-# down; never what a step computes
+# down, what compiles it; never what a step computes
 CHANGEABLE = frozenset(
     f"training.{key}"
     for key in (
@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
         "steps_per_execution",
         "stop_when",
         "on_nan",
+        "xla",
     )
 )
 
@@ -79,6 +80,21 @@ class RunDirectory:
             except OSError as error:
                 raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
             yield
+
+    def decided(self, config: Config) -> Config:
+        """The config with what is `auto` in it as this run decided when it began, if it has begun."""
+        try:
+            there = read_yaml(self.config_file).training
+        except ConfigError:  # none yet, or one that `claim` will speak of
+            return config
+        asked = config.training
+        found = {key: getattr(there, key) for key in ("precision", "xla") if getattr(asked, key) == "auto"}
+        return config.override({f"training.{key}": value for key, value in found.items()}) if found else config
+
+    def is_finished(self, config: Config) -> bool:
+        """Whether a session came to the very end (animation, export) of the config's steps."""
+        records = self.read_log()
+        return any(r.get("event") == "finished" and r["step"] >= config.training.steps for r in records)
 
     def write_config(self, config: Config) -> None:
         """Writes the resolved config, from which the run can be rebuilt.
@@ -144,7 +160,7 @@ class RunDirectory:
         old, new = _flat(there.to_dict()), _flat(config.to_dict())
         for key in sorted(old.keys() | new.keys()):
             changeable = any(key == name or key.startswith(f"{name}.") for name in CHANGEABLE)
-            if old.get(key) != new.get(key) and not changeable:
+            if old.get(key) not in (new.get(key), "auto") and not changeable:
                 raise RunError(
                     f"{self.path}: belongs to a run with another config "
                     f"({key}: {old.get(key)!r} there, {new.get(key)!r} asked for); "

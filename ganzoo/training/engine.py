@@ -6,14 +6,14 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.errors import ConfigError, UsageError
+from ganzoo.errors import ConfigError, UsageError, WorkerLostError
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.build import build
 from ganzoo.schema import Config
@@ -81,7 +81,9 @@ class Engine:
         """
         parts = self.replicas * config.training.accumulate
         if config.training.batch_size % parts:
-            by = f"{self.replicas} replicas" + (f" x accumulate {parts // self.replicas}" if parts > self.replicas else "")
+            by = f"{self.replicas} replicas" + (
+                f" x accumulate {parts // self.replicas}" if parts > self.replicas else ""
+            )
             near = max(1, round(config.training.batch_size / parts)) * parts
             raise ConfigError(
                 f"training.batch_size: {config.training.batch_size} does not divide by {by} (for example: {near})"
@@ -116,34 +118,46 @@ class Engine:
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 
-    def agree(self, flag: bool) -> bool:
-        """Whether the flag is set on any worker; every worker has to ask, and all get the same answer."""
+    def agree(self, flags: Sequence[bool]) -> list[bool]:
+        """Which flags are set on any worker; every worker has to ask, and all get the same answer."""
         if self.workers == 1:
-            return flag
-        with tf.device("CPU:0"):
-            mine = tf.constant(float(flag))
-        return bool(self._sum(mine).numpy() > 0)
+            return list(flags)
+        return [count > 0 for count in self._sum(tf.constant(flags, tf.int32)).numpy()]
 
-    def share(self, model: AdversarialModel, numbers: list[int]) -> list[int]:
-        """Gives every worker the chief's variables, bit for bit, and some whole numbers."""
+    def share(self, model: AdversarialModel) -> None:
+        """Gives every worker the chief's variables, bit for bit."""
         if self.workers == 1:
-            return numbers
-        for variable in model.state().values():
-            bits = {4: tf.int32, 8: tf.int64}[variable.value.dtype.size]
-            value = tf.bitcast(tf.convert_to_tensor(variable.numpy()), bits)
-            total = self._sum(value if self.is_chief else tf.zeros_like(value))
-            variable.assign(tf.bitcast(total, variable.value.dtype))
-        mine = tf.constant(numbers if self.is_chief else [0] * len(numbers), tf.int64)
-        return [int(number) for number in self._sum(mine).numpy()]
+            return
+        variables = list(model.state().values())
+        bits = [tf.reshape(tf.bitcast(tf.convert_to_tensor(v.numpy()), tf.int32), [-1]) for v in variables]
+        mine = tf.concat(bits, axis=0)
+        chiefs = self._sum(mine if self.is_chief else tf.zeros_like(mine))  # whole numbers: nothing is rounded
+        for variable, part in zip(variables, tf.split(chiefs, [len(b) for b in bits]), strict=True):
+            words = variable.value.dtype.size // 4
+            shape = [*variable.shape, *([words] if words > 1 else [])]
+            variable.assign(tf.bitcast(tf.reshape(part, shape), variable.value.dtype))
 
-    def _sum(self, tensor: tf.Tensor) -> tf.Tensor:
+    @contextlib.contextmanager
+    def watching(self, where: object) -> Iterator[None]:
+        """Turns the errors that come where another worker is gone into one line.
+
+        Raises:
+          WorkerLostError: a worker is gone.
+        """
+        lost = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError)
+        try:
+            yield
+        except lost as error:
+            if self.workers == 1:
+                raise
+            raise WorkerLostError(
+                f"{where}: another worker is gone ({error.message.splitlines()[0][:120]}); start all of them again "
+                "with the same command, and they go on from the last checkpoint"
+            ) from None
+
+    def _sum(self, mine: tf.Tensor) -> tf.Tensor:
         """Over the workers."""
-
-        @tf.function
-        def summed(mine: tf.Tensor) -> tf.Tensor:
-            return self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None)
-
-        return summed(tensor)
+        return self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None)
 
 
 def choose(
@@ -156,11 +170,19 @@ def choose(
       strategy: `auto`, `none`, `mirrored` (all GPUs, or the logical CPUs), `mirrored:GPU:0,GPU:2` (those devices),
         `multiworker` (as TF_CONFIG says), `tpu` (not tried on hardware).
       logical_devices: cut the CPU into that many devices, to try `mirrored` without GPUs.
-      deterministic: op determinism is on, which TensorFlow cannot have together with XLA.
+      deterministic: make every operation give the same bits each time, until this process ends; TensorFlow cannot
+        have that together with XLA.
 
     Raises:
+      ConfigError: XLA is asked for together with `deterministic`.
       UsageError: a strategy, devices, a TF_CONFIG or a precision that cannot be had here.
     """
+    if deterministic:
+        if config.training.xla == "on":
+            raise ConfigError(
+                f"{config.name}: training.xla: on, and --deterministic works without XLA only (leave one of them out)"
+            )
+        tf.config.experimental.enable_op_determinism()
     cluster = read_cluster()
     kind, chosen, why = _strategy(strategy, logical_devices, cluster)
     device = _device_kind(chosen)
@@ -182,13 +204,13 @@ def _strategy(
             raise UsageError(f"logical_devices={logical_devices}: only with strategy mirrored, not {kind}")
         _cut_cpu(logical_devices)
     if kind == "auto":
-        gpus = len(tf.config.list_logical_devices("GPU"))
         if cluster is not None and cluster.size > 1:
             kind = "multiworker"
         elif "TPU_NAME" in os.environ:
             kind = "tpu"
-        else:
-            kind = "mirrored" if gpus > 1 or (logical_devices or 1) > 1 else "none"
+        else:  # not before: a look at the devices starts TensorFlow, which cannot join workers afterwards
+            several = len(tf.config.list_logical_devices("GPU")) > 1 or (logical_devices or 1) > 1
+            kind = "mirrored" if several else "none"
     if kind == "multiworker":
         return kind, *_multi_worker(cluster)
     if kind == "tpu":

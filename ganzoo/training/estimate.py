@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.models.build import build
 from ganzoo.schema import Config
+from ganzoo.training.engine import choose
+from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import clock
-from ganzoo.training.resolve import resolve
-from ganzoo.training.result import peak_memory_gib
+from ganzoo.training.resolve import overridden, resolve
 
 WARM_UP_EXECUTIONS = 2
 MEASURED_SECONDS = 4.0
@@ -69,21 +69,24 @@ def estimate(
     *,
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
+    strategy: str = "auto",
+    logical_devices: int | None = None,
 ) -> Estimate:
     """Makes a few training steps and extrapolates.
 
     Args:
-      config, settings, data_dir, skip_broken: as in `training.run.train`.
+      config, settings, data_dir, skip_broken, strategy, logical_devices: as in `training.run.train`.
 
     Raises:
-      ConfigError, DataError: as in `training.run.train`.
+      ConfigError, DataError, UsageError: as in `training.run.train`.
     """
+    engine = choose(overridden(config, settings or {}), strategy, logical_devices)
     config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
-    built = build(config)
+    built = engine.build(config)
     training = config.training
     pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
     began = time.monotonic()
-    batches = iter(pipeline.dataset())
+    batches = iter(engine.batches(pipeline, 0))
     built.steps_per_execution = 1
     execute = built.make_train_function()
     _wait(execute(batches))

@@ -15,9 +15,10 @@ from ganzoo.data.source import Source
 from ganzoo.errors import RunError
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
-from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, StopWhenFooled
+from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, Stop, StopWhenFooled
 from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.engine import Engine
 from ganzoo.training.profile import Profile
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.rollback import Rollback
@@ -31,6 +32,7 @@ class Fit:
     Args:
       model: restored to where it goes on.
       config: of the run.
+      engine: what it computes on.
       pipeline: its data.
       run: its directory.
       checkpoints: where it saves.
@@ -43,6 +45,7 @@ class Fit:
         self,
         model: AdversarialModel,
         config: Config,
+        engine: Engine,
         pipeline: Pipeline,
         run: RunDirectory,
         checkpoints: Checkpoints,
@@ -53,10 +56,11 @@ class Fit:
         training = config.training
         self.model = model
         self.training = training
+        self.engine = engine
         self.pipeline = pipeline
         self.run_directory = run
         self.bar = bar
-        self.rule = StopWhenFooled(training.stop_when, bar) if training.stop_when else None
+        self.rule = StopWhenFooled(training.stop_when, bar) if training.stop_when and engine.is_chief else None
         if self.rule:
             self.rule.rewind(run.read_losses())
         self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
@@ -65,13 +69,14 @@ class Fit:
         self.checkpoints = SaveCheckpoints(
             checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter
         )
-        self.rollback = Rollback(model, config, run, self.checkpoints, self.rule, bar)
+        self.rollback = Rollback(model, config, engine, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None
+        self.stop = Stop(engine, self.rule)
 
     @property
     def ended(self) -> bool:
         """Whether nothing is left to train: all steps are made, or the stop rule has spoken."""
-        return self.model.step >= self.training.steps or (self.rule is not None and self.rule.fooled)
+        return self.model.step >= self.training.steps or self.stop.fooled
 
     def __call__(self, interrupt: Interrupt) -> None:
         """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case but an error.
@@ -79,7 +84,8 @@ class Fit:
         Raises:
           RunError: something cannot be written, something is not finite, or memory does not suffice.
         """
-        parts = (self.reporter, self.sheets, self.checkpoints, interrupt, self.rule, self.profile)
+        self.stop.interrupt = interrupt
+        parts = (self.reporter, self.sheets, self.checkpoints, self.rule, self.profile, self.stop)
         callbacks = [part for part in parts if part is not None]
         for callback in callbacks:
             callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
@@ -102,7 +108,7 @@ class Fit:
         interval = self._interval()
         for steps, epochs in segments(self.model.step, self.training.steps, interval):
             self.model.steps_per_execution = execution(steps, interval, self.training.steps_per_execution)
-            batches = self.pipeline.dataset(self.model.step * self.training.critic_steps)
+            batches = self.engine.batches(self.pipeline, self.model.step * self.training.critic_steps)
             try:
                 self.model.fit(
                     batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0

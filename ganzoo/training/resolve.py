@@ -30,8 +30,8 @@ def resolve(
     Raises:
       ConfigError, DataError: as `train`.
     """
-    values = {SHORT_NAMES.get(key, key): value for key, value in settings.items() if value is not None}
-    config = config.override(values) if values else config
+    values = long_names(settings)
+    config = overridden(config, settings)
     other_data = "dataset.name" in values
     dataset = config.dataset
     if not config.conditional or (other_data and "dataset.classes" not in values):
@@ -42,7 +42,32 @@ def resolve(
         if config.conditional:
             found |= _classes(config, source, "dataset.classes" in values)
         config = config.override(found)
-    return config, source
+    return _with_ends(config), source
+
+
+def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
+    """The config with what was asked for, before its data are opened.
+
+    Raises:
+      ConfigError: as `Config.override`.
+    """
+    values = long_names(settings)
+    return config.override(values) if values else config
+
+
+def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their dotted keys, without those that are None."""
+    return {SHORT_NAMES.get(key, key): value for key, value in settings.items() if value is not None}
+
+
+def _with_ends(config: Config) -> Config:
+    """The config with the end of each schedule in it: one that comes from the steps may not move on a resume."""
+    ends = {}
+    for network in ("generator", "discriminator"):
+        schedule = getattr(config.optimizer, network).schedule
+        if schedule is not None and schedule.end is None:
+            ends[f"optimizer.{network}.schedule.end"] = config.training.steps
+    return config.override(ends) if ends else config
 
 
 def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:

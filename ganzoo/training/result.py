@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import clock
 
 
@@ -23,6 +22,7 @@ class Run:
       config: the resolved config.
       model: the trained model.
       finished: False where it was interrupted (the same command goes on).
+      worker: number of this worker; the directory is the chief's, number 0.
       seconds: of this session, start-up included; 0 where there was nothing left to do.
       images_per_second: of this session's training, samples, log and checkpoints included, without the first execution
         and what comes at the end (animation, export); None if there was no other.
@@ -32,6 +32,7 @@ class Run:
     config: Config
     model: AdversarialModel
     finished: bool
+    worker: int = 0
     seconds: float = 0.0
     images_per_second: float | None = None
 
@@ -64,6 +65,8 @@ class Run:
         """For people: where everything is, and what to type next."""
         run = RunDirectory(self.directory)
         name, where, step = self.config.name, self.directory, f"{self.model.step:,}"
+        if self.worker:
+            return f"{name}: worker {self.worker} is at step {step}; the chief (worker 0) has written the run"
         if not self.finished:
             of = f"{self.config.training.steps:,}"
             return f"{name}: stopped at step {step} of {of}, saved in {where}; the same command goes on"
@@ -83,9 +86,3 @@ class Run:
         }
         table = "\n".join(f"  {what:<12} {place}" for what, place in rows.items())
         return f"{head}\n{table}\nnext: ganzoo generate --model {where} --out {name}.png"
-
-
-def peak_memory_gib() -> float:
-    """The largest resident memory of this process so far, in GiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, KiB elsewhere
-    return round(peak / (2**30 if sys.platform == "darwin" else 2**20), 3)

@@ -15,6 +15,7 @@ from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, StopWhenFooled
 from ganzoo.training.checkpoints import NotFiniteError
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
 
 MOST_ROLLBACKS = 3
@@ -30,6 +31,7 @@ class Rollback:
     Args:
       model: that is trained.
       config: of the run.
+      engine: what it computes on.
       run: its directory.
       saves: its checkpoints, with the reporter whose sums belong to them.
       rule: sees the log anew.
@@ -40,6 +42,7 @@ class Rollback:
         self,
         model: AdversarialModel,
         config: Config,
+        engine: Engine,
         run: RunDirectory,
         saves: SaveCheckpoints,
         rule: StopWhenFooled | None,
@@ -47,6 +50,7 @@ class Rollback:
     ) -> None:
         self.model = model
         self.config = config
+        self.engine = engine
         self.run = run
         self.saves = saves
         self.rule = rule
@@ -93,6 +97,7 @@ class Rollback:
         """Goes back to the last checkpoint, which is its result."""
         step = self.saves.checkpoints.restore(self.model)
         assert step is not None, "one is written before the first step"
+        self.engine.share(self.model)
         self.model.rate_scale.assign(scale)
         self.run.rewind(step)
         self.saves.reporter.rewind(self.saves.checkpoints.notes(step))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,17 +14,17 @@ import tensorflow as tf
 
 from ganzoo import figures, files, images
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.errors import ConfigError
 from ganzoo.models.adversarial import AdversarialModel
-from ganzoo.models.build import build
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.engine import choose
 from ganzoo.training.fit import Fit
+from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import resolve
-from ganzoo.training.result import Run, peak_memory_gib
+from ganzoo.training.resolve import overridden, resolve
+from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
 Exporter = Callable[[AdversarialModel, Path], Any]
@@ -37,6 +39,8 @@ def train(
     skip_broken: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    strategy: str = "auto",
+    logical_devices: int | None = None,
     deterministic: bool = False,
     export: Exporter | None = None,
 ) -> Run:
@@ -50,6 +54,8 @@ def train(
       skip_broken: leave broken images of a folder out, with a warning.
       quiet: no bar and no notes.
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
+      strategy, logical_devices: where to compute, see `engine.choose`. Of several workers only the chief, number 0 in
+        TF_CONFIG, needs and writes the work directory.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
       export: called at the end with the model and `RUN/export`.
 
@@ -57,61 +63,59 @@ def train(
       The run; `run.finished` is False where Ctrl-C or SIGTERM stopped it.
 
     Raises:
-      ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
+      ConfigError, DataError, RunError, UsageError: one line each that says what, where and how to mend it.
+      WorkerLostError: another worker is gone.
     """
     began = time.monotonic()
+    asked = overridden(config, settings or {})
+    run = RunDirectory(workdir if workdir is not None else Path("runs") / asked.name)
+    asked = run.decided(asked)
+    if run.is_finished(asked):
+        strategy = "none"  # there is nobody to wait for
+    engine = choose(asked, strategy, logical_devices, deterministic=deterministic)  # before the data start TensorFlow
     config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
-    if deterministic:
-        config = _deterministic(config)
+    chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
+    config = config.override(chosen)
     training = config.training
     pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
-    model = build(config)
-    run = RunDirectory(workdir if workdir is not None else Path("runs") / config.name)
-    bar = ProgressBar(config.name, training.steps, training.batch_size, stderr_unless(quiet))
-    try:
-        with run.claim(config), Interrupt() as interrupt:
-            checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints)
-            resumed_at = checkpoints.restore(model)
-            if resumed_at is not None and _is_finished(run, resumed_at) and resumed_at >= training.steps:
-                return Run(run.path, config, model, True)
-            run.write_config(config)
-            run.rewind(resumed_at or 0)
-            notes = {} if resumed_at is None else checkpoints.notes(resumed_at)
-            fit = Fit(model, config, pipeline, run, checkpoints, bar, notes, profile)
-            if fit.ended and _is_finished(run, model.step):
-                return Run(run.path, config, model, True)
-            if resumed_at is not None:
-                run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
-                bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
-            if config.dataset.class_names:
-                named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))
-                bar.note(f"{config.name}: the labels are {named}")
-            bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
-            fit(interrupt)
-            images_per_second = fit.reporter.images_per_second
-            if fit.ended:
-                _finish(model, run, export)
-            seconds = time.monotonic() - began
-            event = "finished" if fit.ended else "interrupted"
-            measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
-            run.log({"step": model.step, "event": event, **measured})
-            return Run(run.path, config, model, fit.ended, seconds, images_per_second)
-    finally:
-        bar.close()
-
-
-def _deterministic(config: Config) -> Config:
-    """Makes TensorFlow's operations deterministic; the config without XLA, which TensorFlow then leaves out silently.
-
-    Raises:
-      ConfigError: XLA was asked for.
-    """
-    if config.training.xla == "on":
-        raise ConfigError(
-            f"{config.name}: training.xla: on, and --deterministic works without XLA only (leave one of them out)"
-        )
-    tf.config.experimental.enable_op_determinism()
-    return config.override({"training.xla": "off"})
+    model = engine.build(config)
+    with contextlib.ExitStack() as held:
+        bar = ProgressBar(config.name, training.steps, training.batch_size, stderr_unless(quiet or not engine.is_chief))
+        held.callback(bar.close)
+        if not engine.is_chief:  # it does all that the chief does, and throws it away
+            run = RunDirectory(held.enter_context(tempfile.TemporaryDirectory()))
+        held.enter_context(run.claim(config))
+        interrupt = held.enter_context(Interrupt())
+        held.enter_context(engine.watching(run.path))
+        checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints)
+        resumed_at = checkpoints.restore(model)
+        if resumed_at is not None and run.is_finished(config) and resumed_at >= training.steps:
+            return Run(run.path, config, model, True)
+        run.write_config(config)
+        run.rewind(resumed_at or 0)
+        notes = {} if resumed_at is None else checkpoints.notes(resumed_at)
+        engine.share(model)
+        fit = Fit(model, config, engine, pipeline, run, checkpoints, bar, notes, profile)
+        if fit.ended and _is_finished(run, model.step):
+            return Run(run.path, config, model, True)
+        if resumed_at is not None:
+            run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
+            bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
+        run.log({"step": model.step, "event": "engine", **engine.to_dict()})
+        bar.note(f"{config.name}: {engine.describe()}")
+        if config.dataset.class_names:
+            named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))
+            bar.note(f"{config.name}: the labels are {named}")
+        bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
+        fit(interrupt)
+        images_per_second = fit.reporter.images_per_second
+        if fit.ended and engine.is_chief:
+            _finish(model, run, export)
+        seconds = time.monotonic() - began
+        event = "finished" if fit.ended else "interrupted"
+        measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
+        run.log({"step": model.step, "event": event, **measured})
+        return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
 def _finish(model: AdversarialModel, run: RunDirectory, export: Exporter | None) -> None:

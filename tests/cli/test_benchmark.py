@@ -34,7 +34,9 @@ def calls(monkeypatch):
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
 def test_defaults(calls, quiet, capsys):
     assert main(["--model", "cgan", *quiet]) == 0
-    assert calls == [(ganzoo.config("cgan"), {}, {"turns": 5, "steps": 500, "against": [], "quiet": bool(quiet)})]
+    engine = {"strategy": "auto", "logical_devices": None}
+    given = {"turns": 5, "steps": 500, "against": [], "engine": engine, "quiet": bool(quiet)}
+    assert calls == [(ganzoo.config("cgan"), {}, given)]
     assert capsys.readouterr().out == "ratio 0.98\n"
 
 
@@ -42,7 +44,7 @@ def test_flags_become_arguments(calls, capsys):
     what = (
         "--model cgan --dataset digits --batch_size 6 --seed 7 --precision bfloat16 --xla off --set loss.name=minimax"
     )
-    how = "--turns 2 --steps 30 --against keras_tutorial,torch --json"
+    how = "--turns 2 --steps 30 --against keras_tutorial,torch --strategy mirrored --logical_devices 2 --json"
     assert main([*what.split(), *how.split()]) == 0
     changes = {
         "dataset.name": "digits",
@@ -52,7 +54,8 @@ def test_flags_become_arguments(calls, capsys):
         "training.xla": "off",
         "loss.name": "minimax",
     }
-    given = {"turns": 2, "steps": 30, "against": ["keras_tutorial", "torch"], "quiet": False}
+    engine = {"strategy": "mirrored", "logical_devices": 2}
+    given = {"turns": 2, "steps": 30, "against": ["keras_tutorial", "torch"], "engine": engine, "quiet": False}
     assert calls == [(ganzoo.config("cgan"), changes, given)]
     assert json.loads(capsys.readouterr().out) == {"ratio": 0.98}
 

@@ -47,6 +47,8 @@ def test_defaults(calls, capsys):
                 "skip_broken": False,
                 "quiet": False,
                 "profile": False,
+                "strategy": "auto",
+                "logical_devices": None,
                 "deterministic": False,
             },
         )
@@ -60,6 +62,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
     argv = "--model cgan --dataset folder:a --data_dir b --workdir c --steps 5 --batch_size 6 --seed 7 --skip_broken"
     argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
     argv += " --precision bfloat16 --xla off --on_nan rollback --deterministic"
+    argv += " --strategy mirrored --logical_devices 2"
     assert main(argv.split()) == 0
     ((model, given),) = calls
     assert model == "cgan"
@@ -80,6 +83,8 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
         "skip_broken": True,
         "quiet": True,
         "profile": True,
+        "strategy": "mirrored",
+        "logical_devices": 2,
         "deterministic": True,
     }
     assert json.loads(capsys.readouterr().out) == {"workdir": "runs/fake"}

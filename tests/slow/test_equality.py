@@ -1,4 +1,4 @@
-"""The equality matrix: the same training on one device, two replicas, two processes, compiled or not, in any precision."""
+"""The equality matrix: one training on one device, two replicas, two processes, compiled or not, in any precision."""
 
 import importlib.util
 import subprocess

@@ -18,6 +18,7 @@ from ganzoo.training.directory import RunDirectory
 pytestmark = pytest.mark.slow
 
 DRIVER = Path(__file__).parents[1] / "drive_train.py"
+LAUNCH = Path(__file__).parents[2] / "tools" / "launch.py"
 STEPS = 120
 SMALL = {
     "training.steps": STEPS,
@@ -37,10 +38,11 @@ PLACES = {
 MOST_SECONDS = 1.0  # after a session's first line of the log, when it is killed from outside
 
 
-def start(model, workdir, kill=None):
+def start(model, workdir, kill=None, workers=None):
     spec = {"model": model, "workdir": str(workdir), "overrides": SMALL} | ({"kill": kill} if kill else {})
+    launch = [sys.executable, LAUNCH, "--workers", str(workers), "--"] if workers else []
     return subprocess.Popen(
-        [sys.executable, DRIVER, json.dumps(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*launch, sys.executable, DRIVER, json.dumps(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 
@@ -81,7 +83,21 @@ def test_five_kills_change_nothing(tmp_path, model):
     finish(last, -signal.SIGKILL)
     finish(start(model, killed), 0)
     finish(undisturbed, 0)
+    assert_same(killed, peace)
 
+
+def test_a_run_of_two_workers_goes_on_after_either_is_killed(tmp_path):
+    """The launcher stops the other one; the same command takes both back to the last checkpoint."""
+    peace, killed = tmp_path / "peace", tmp_path / "killed"
+    finish(start("cgan_mnist", peace, workers=2), 0)
+    for worker, call in ((1, 5), (0, 7)):
+        kill = {"at": "ganzoo.training.progress:ProgressBar.update", "call": call, "worker": worker}
+        finish(start("cgan_mnist", killed, kill, workers=2), 128 + signal.SIGKILL)
+    finish(start("cgan_mnist", killed, workers=2), 0)
+    assert_same(killed, peace)
+
+
+def assert_same(killed, peace):
     (state, losses, sheets), (wanted_state, wanted_losses, wanted_sheets) = outcome(killed), outcome(peace)
     assert state.keys() == wanted_state.keys()
     for name, array in wanted_state.items():

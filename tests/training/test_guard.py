@@ -13,7 +13,7 @@ from ganzoo.models.build import build
 from ganzoo.models.guard import checked
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.training import rollback, run
-from ganzoo.training.callbacks import Interrupt
+from ganzoo.training.callbacks import Stop
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 
@@ -70,7 +70,7 @@ def stopping_at(patch, step):
     def stop(self, batch, logs=None):
         self.model.stop_training = self.model.step == step
 
-    patch.setattr(Interrupt, "on_train_batch_end", stop)
+    patch.setattr(Stop, "on_train_batch_end", stop)
 
 
 def events(workdir, kind="rollback"):
@@ -307,7 +307,7 @@ def test_a_damaged_last_checkpoint_is_not_what_a_run_goes_back_to(tmp_path, monk
         if self.model.step == 30 and float(self.model.rate_scale.numpy()) == 1.0:
             damaged.write_bytes(b"torn")
 
-    monkeypatch.setattr(Interrupt, "on_train_batch_end", damage)
+    monkeypatch.setattr(Stop, "on_train_batch_end", damage)
     made = train(tmp_path / "run", {**ROLLBACK, "training.checkpoint_every": 10, "training.keep_checkpoints": 9})
     assert [event["step"] for event in events(made.directory)] == [20]
     assert f"checkpoint passed over: {damaged}: damaged" in caplog.text

@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo.errors import ConfigError, DataError, RunError
 from ganzoo.training import fit, resolve
 from ganzoo.training import run as runs
-from ganzoo.training.callbacks import Interrupt, StopWhenFooled
+from ganzoo.training.callbacks import Stop, StopWhenFooled
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import ProgressBar
 
@@ -150,7 +150,7 @@ def test_a_run_in_two_parts_equals_one_in_a_piece(tmp_path, monkeypatch):
         self.model.stop_training = self.model.step == 35
 
     with monkeypatch.context() as patch:
-        patch.setattr(Interrupt, "on_train_batch_end", at_35)
+        patch.setattr(Stop, "on_train_batch_end", at_35)
         stopped = train("cgan", tmp_path / "parts", DIGITS)
     assert not stopped.finished
     assert stopped.model.step == 35
@@ -320,7 +320,7 @@ def test_a_fooled_discriminator_ends_the_run_for_good(tmp_path, monkeypatch):
         self.model.stop_training = self.model.step == 25
 
     with monkeypatch.context() as patch:
-        patch.setattr(Interrupt, "on_train_batch_end", at_25)
+        patch.setattr(Stop, "on_train_batch_end", at_25)
         train("gan_ring", tmp_path / "parts", {**RING, "training.stop_when": rule})
     parts = train("gan_ring", tmp_path / "parts", {**RING, "training.stop_when": rule})
     assert parts.model.step == 30  # what the rule had seen before the stop counts
