@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
+import math
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -56,6 +57,21 @@ def uniform(draw_key: tf.Tensor, shape: Any, low: float = 0.0, high: float = 1.0
     in_one_to_two = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(bits, 0x7FFFFF), 0x3F800000)
     unit = tf.bitcast(in_one_to_two, tf.float32) - 1.0
     return tf.cast(unit * (high - low) + low, keras.config.floatx())
+
+
+def keep_mask(draw_key: tf.Tensor, shape: Sequence[Any], rate: float) -> tf.Tensor:
+    """True with probability `1 - rate`, to 1/65536: half of a draw's 32 bits make an entry.
+
+    Args:
+      draw_key: int32 `[2]`.
+      shape: the first entry may be a tensor, the others are known.
+      rate: in [0, 1).
+    """
+    rows, *rest = shape
+    columns = math.prod(rest)
+    bits = tf.random.stateless_uniform([rows, -(-columns // 2)], draw_key, None, None, dtype=tf.int32, alg="philox")
+    halves = tf.reshape(tf.bitcast(bits, tf.int16), [rows, -1])[:, :columns]  # int16 is in [-32768, 32768)
+    return tf.reshape(halves >= round(65536 * rate) - 32768, [rows, *rest])
 
 
 def latents(prior: str, draw_key: tf.Tensor, shape: Any) -> tf.Tensor:

@@ -27,7 +27,7 @@ FLOORS = [
     ("randomness",),
     ("schema",),
     ("parsing",),
-    ("files", "registry", "errors", "version"),
+    ("files", "hardware", "registry", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

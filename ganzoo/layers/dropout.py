@@ -30,7 +30,7 @@ class Dropout(keras.layers.Layer):
             return inputs
         draw_key, place = randomness.layer_key(self.name)
         rows, *rest = [known or tf.shape(inputs)[i] for i, known in enumerate(inputs.shape)]
-        mask = place.rows(lambda total: randomness.uniform(draw_key, [total, *rest]), rows) >= self.rate
+        mask = place.rows(lambda total: randomness.keep_mask(draw_key, [total, *rest], self.rate), rows)
         return tf.where(mask, inputs / tf.cast(1.0 - self.rate, inputs.dtype), tf.zeros_like(inputs))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -13,7 +13,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.layers import BatchNormalization, Dropout
+from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.registry import discriminator, generator, inputs
 
@@ -66,7 +66,7 @@ def dcgan_generator(
     x = keras.layers.Reshape((side, side, channels), name="start_image")(x)
     x = _rectify(_normalise(x, normalization, "start_norm"), leak, "start_relu")
     for level, stride in enumerate(strides[:-1], start=1):
-        x = keras.layers.Conv2DTranspose(
+        x = Conv2DTranspose(
             channels // 2**level,
             kernel,
             stride,
@@ -76,7 +76,7 @@ def dcgan_generator(
             name=f"up{level}",
         )(x)
         x = _rectify(_normalise(x, normalization, f"up{level}_norm"), leak, f"up{level}_relu")
-    x = keras.layers.Conv2DTranspose(
+    x = Conv2DTranspose(
         example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{len(strides)}"
     )(x)
     x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
@@ -116,7 +116,7 @@ def dcgan_discriminator(
         x = condition_examples(x, tensors[1], classes, conditioning or "concatenation")
     for level in range(1, levels + 1):
         normalised = normalization == "batch" and level > 1
-        x = keras.layers.Conv2D(
+        x = Conv2D(
             width * 2 ** (level - 1),
             kernel,
             2,

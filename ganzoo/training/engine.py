@@ -6,21 +6,20 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
+from ganzoo.hardware import cpu_flags
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.build import build
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster
 
 STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
-CPU_FLAGS = Path("/proc/cpuinfo")
 # bfloat16 against float32, images/s of whole steps on 2 cores with avx512_bf16: 1.4 times for the DCGANs; an MLP on
 # points gained nothing, and its output has three digits
 CPUS_WITH_BFLOAT16 = ("amx_bf16", "avx512_bf16")
@@ -151,13 +150,14 @@ class Engine:
             if self.workers == 1:
                 raise
             raise WorkerLostError(
-                f"{where}: another worker is gone ({error.message.splitlines()[0][:120]}); start all of them again "
-                "with the same command, and they go on from the last checkpoint"
+                f"{where}: another worker is gone ({type(error).__name__}); start all of them again with the same "
+                "command, and they go on from the last checkpoint"
             ) from None
 
-    def _sum(self, mine: tf.Tensor) -> tf.Tensor:
-        """Over the workers."""
-        return self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None)
+    @functools.cached_property
+    def _sum(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Adds up a tensor over the workers."""
+        return tf.function(lambda mine: self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None))
 
 
 def choose(
@@ -308,11 +308,7 @@ def _has_bfloat16(device: str) -> tuple[bool, str]:
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
         native = details.get("compute_capability", (0, 0)) >= GPU_WITH_BFLOAT16
         return native, f"this GPU {'has' if native else 'lacks'} bfloat16"
-    try:
-        flags = CPU_FLAGS.read_text(encoding="utf-8").split()
-    except OSError:
-        flags = []
-    found = [flag for flag in CPUS_WITH_BFLOAT16 if flag in flags]
+    found = [flag for flag in CPUS_WITH_BFLOAT16 if flag in cpu_flags()]
     return bool(found), f"this CPU has {found[0]}" if found else "this CPU has no bfloat16"
 
 

@@ -227,15 +227,19 @@ def test_10_the_sum_over_the_replicas_is_clipped(two_replicas):
     with two_replicas.scope():
         weights = [keras.Variable([0.0, 0.0], name="pair"), keras.Variable(0.0, name="single")]
         step, rate_scale = keras.Variable(0, dtype="int64", trainable=False), keras.Variable(1.0, trainable=False)
-        update = Update("d", keras.optimizers.SGD(1.0), weights, step=step, rate_scale=rate_scale, clip_norm=2.0)
+        update = Update("d", keras.optimizers.SGD(1.0), weights, step=step, rate_scale=rate_scale, clip_norm=1.5)
 
-    def apply():
+    def apply(times):
         sign = 1.0 - 2.0 * tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
-        return update.apply([sign * tf.constant([30.0, 40.0]) + [0.1, 0.2], sign * 50.0 + 0.3])
+        parts = [sign * tf.constant([30.0, 40.0]) + [0.1 * times, 0.2 * times], sign * 50.0 + 0.2 * times]
+        return update.apply(parts)[1]
 
-    for expected in ([0.2, 0.4, 0.6], [0.4, 0.8, 1.2]):
-        on_both(two_replicas, lambda: tf.concat([apply()[0]], 0))
-        np.testing.assert_allclose(np.append(*(weight.numpy() for weight in weights)), -np.array(expected), rtol=1e-4)
+    for times, expected in ((1.0, [0.2, 0.4, 0.4]), (10.0, [0.5, 1.0, 1.0])):  # norms of the sums: 0.6 and 6
+        for weight in weights:
+            weight.assign(tf.zeros_like(weight.value))
+        on_both(two_replicas, lambda times=times: apply(times))
+        moved = -np.append(*(weight.numpy() for weight in weights))
+        np.testing.assert_allclose(moved, expected, rtol=1e-4)
 
 
 def test_11_a_gradient_that_overflows_on_one_replica_changes_no_weight(two_replicas):
