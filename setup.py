@@ -77,7 +77,10 @@ setup(
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",
     ],
-    extras_require={"test": TEST},
+    extras_require={
+        "benchmark": ["torch==2.13.0"],  # for `benchmark --against torch`
+        "test": TEST,
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",

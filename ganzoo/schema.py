@@ -122,6 +122,10 @@ class ScheduleConfig(Section):
     end: int | None = Field(default=None, ge=1)
     final: float = Field(default=0.0, ge=0.0, le=1.0)
 
+    def end_of(self, steps: int) -> int:
+        """The step where it ends, in a run of so many steps."""
+        return self.end if self.end is not None else max(steps, self.start + 1)
+
     @field_validator("end")
     @classmethod
     def _after_the_start(cls, end: int | None, info: ValidationInfo) -> int | None:

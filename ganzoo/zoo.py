@@ -198,10 +198,10 @@ def _no_weights(name: str, model: str) -> WeightsError:
     )
 
 
-def _build(resolved: Config) -> AdversarialModel:
+def _build(resolved: Config, precision: str = "float32") -> AdversarialModel:
     from ganzoo.models.build import build
 
-    return build(resolved)
+    return build(resolved, precision=precision)
 
 
 def _with_file(resolved: Config, path: Path, sha256: str | None) -> AdversarialModel:
@@ -217,7 +217,8 @@ def _with_file(resolved: Config, path: Path, sha256: str | None) -> AdversarialM
 def _load_run(resolved: Config, run: Path, step: str | int) -> AdversarialModel:
     from ganzoo.training.checkpoints import Checkpoints
 
-    model = _build(resolved)
+    # as it was trained: what its checkpoint holds depends on it, what is drawn from it does not
+    model = _build(resolved, resolved.training.precision)
     restored = Checkpoints(run / "checkpoints").restore(model, step)
     if restored is None:
         raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")

@@ -32,6 +32,63 @@ def test_a_key_gives_the_same_numbers_eagerly_in_a_graph_and_compiled():
     np.testing.assert_allclose(tf.function(draw, jit_compile=True)().numpy(), eager, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda key: randomness.uniform(key, [500]),
+        lambda key: randomness.uniform(key, [50, 10], -1.0, 1.0),
+        lambda key: randomness.latents("uniform", key, [50, 10]),
+        lambda key: tf.cast(randomness.keep_mask(key, [50, 7], 0.3), tf.float32),
+    ],
+)
+def test_uniform_draws_are_the_same_in_xla(draw):
+    """With the key as an argument: TensorFlow folds a draw of a constant key, which then says nothing of XLA's."""
+    compiled = tf.function(draw, jit_compile=True, autograph=False)
+    for seed in (0, 7):
+        key = randomness.key(seed, "draw")
+        np.testing.assert_array_equal(compiled(key), draw(key))
+    assert not np.array_equal(compiled(randomness.key(0, "draw")), compiled(randomness.key(7, "draw")))
+
+
+def test_uniform_numbers_are_the_low_bits_of_a_draw():
+    key = randomness.key(5, "bits")
+    bits = tf.random.stateless_uniform([1000], key, None, None, dtype=tf.int32, alg="philox").numpy()
+    unit = (bits & (2**23 - 1)) / 2**23
+    np.testing.assert_array_equal(randomness.uniform(key, [1000]), unit.astype(np.float32))
+    np.testing.assert_allclose(randomness.uniform(key, [1000], -3.0, 1.0), 4 * unit - 3, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [[400, 3, 3, 10], [6000, 7], [40000]])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.999])
+def test_a_mask_keeps_its_share(shape, rate):
+    mask = randomness.keep_mask(randomness.key(0, "mask"), shape, rate).numpy()
+    assert mask.shape == tuple(shape)
+    assert mask.dtype == bool
+    assert mask.mean() == pytest.approx(1 - rate, abs=4 * np.sqrt(rate * (1 - rate) / mask.size))
+
+
+def test_neighbours_in_a_mask_are_independent():
+    """Two of them are the halves of one draw."""
+    mask = randomness.keep_mask(randomness.key(0, "mask"), [10_000, 8], 0.3).numpy()
+    correlation = np.corrcoef(mask[:, 0::2].ravel(), mask[:, 1::2].ravel())[0, 1]
+    assert abs(correlation) < 0.02  # four standard deviations
+
+
+def test_a_mask_is_made_of_half_words():
+    key = randomness.key(0, "mask")
+    bits = tf.random.stateless_uniform([5, 4], key, None, None, dtype=tf.int32, alg="philox").numpy()
+    halves = bits.view("<i2")[:, :7]
+    np.testing.assert_array_equal(randomness.keep_mask(key, [5, 7], 0.25), halves >= 0.25 * 65536 - 32768)
+
+
+def test_a_row_of_a_mask_does_not_depend_on_how_many_there_are():
+    key = randomness.key(0, "mask")
+    many = randomness.keep_mask(key, [64, 5], 0.5)
+    np.testing.assert_array_equal(
+        randomness.Place(8, 64).rows(lambda n: randomness.keep_mask(key, [n, 5], 0.5), 4), many[8:12]
+    )
+
+
 def test_priors_have_their_moments():
     key = randomness.key(0, "moments")
     normal = randomness.latents("normal", key, [100_000]).numpy()

@@ -57,11 +57,104 @@ def test_missing_key(data):
         ("steps", 0, "f.yaml: training.steps: input should be greater than or equal to 1 (got 0)"),
         ("steps", True, "f.yaml: training.steps: input should be a valid integer (got True)"),
         ("ema_decay", 1.0, "f.yaml: training.ema_decay: input should be less than 1 (got 1.0)"),
+        (
+            "precision",
+            "half",
+            "f.yaml: training.precision: input should be 'auto', 'float32', 'bfloat16' or 'float16' (got 'half')",
+        ),
+        ("xla", "yes", "f.yaml: training.xla: input should be 'auto', 'on' or 'off' (got 'yes')"),
+        ("xla", 1, "f.yaml: training.xla: input should be 'auto', 'on' or 'off' (got 1)"),
+        ("xla", None, "f.yaml: training.xla: input should be 'auto', 'on' or 'off' (got None)"),
+        ("xla", [True], "f.yaml: training.xla: input should be 'auto', 'on' or 'off' (got [True])"),
+        ("accumulate", 0, "f.yaml: training.accumulate: input should be greater than or equal to 1 (got 0)"),
+        ("accumulate", 65, "f.yaml: training.accumulate: input should be less than or equal to 64 (got 65)"),
+        ("accumulate", 2.0, "f.yaml: training.accumulate: input should be a valid integer (got 2.0)"),
+        ("checkpoint_minutes", 0, "f.yaml: training.checkpoint_minutes: input should be greater than 0 (got 0)"),
+        ("checkpoint_minutes", "5m", "f.yaml: training.checkpoint_minutes: input should be a valid number (got '5m')"),
+        ("on_nan", "ignore", "f.yaml: training.on_nan: input should be 'stop' or 'rollback' (got 'ignore')"),
+        ("on_nan", False, "f.yaml: training.on_nan: input should be 'stop' or 'rollback' (got False)"),
     ],
 )
 def test_wrong_types_and_ranges(data, key, value, message):
     data["training"][key] = value
     assert complaint(data) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("clip_norm", 0, "optimizer.clip_norm: input should be greater than 0 (got 0)"),
+        ("clip_norm", -1.0, "optimizer.clip_norm: input should be greater than 0 (got -1.0)"),
+        ("clip_norm", "1", "optimizer.clip_norm: input should be a valid number (got '1')"),
+        ("clipnorm", 1.0, "optimizer.clipnorm: unknown key (did you mean 'clip_norm'?)"),
+        ("schedule", {}, "optimizer.schedule: unknown key (known: clip_norm, discriminator, generator)"),
+    ],
+)
+def test_what_both_optimizers_share(data, key, value, message):
+    data["optimizer"][key] = value
+    assert complaint(data) == f"f.yaml: {message}"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({}, "schedule.name: missing"),
+        ("linear", "schedule: input should be a valid dictionary or instance of ScheduleConfig (got 'linear')"),
+        ({"name": "linear", "start": -1}, "schedule.start: input should be greater than or equal to 0 (got -1)"),
+        (
+            {"name": "linear", "start": -1, "end": 5},
+            "schedule.start: input should be greater than or equal to 0 (got -1)",
+        ),
+        ({"name": "linear", "end": 0}, "schedule.end: input should be greater than or equal to 1 (got 0)"),
+        ({"name": "linear", "final": 1.5}, "schedule.final: input should be less than or equal to 1 (got 1.5)"),
+        ({"name": "linear", "final": -0.1}, "schedule.final: input should be greater than or equal to 0 (got -0.1)"),
+        ({"name": "linear", "stop": 5}, "schedule.stop: unknown key (known: end, final, name, start)"),
+    ],
+)
+def test_schedules(data, schedule, message):
+    data["optimizer"]["generator"]["schedule"] = schedule
+    assert complaint(data) == f"f.yaml: optimizer.generator.{message}"
+
+
+@pytest.mark.parametrize("end", [40, 50])
+def test_a_schedule_that_ends_before_it_starts(data, end):
+    data["optimizer"]["generator"]["schedule"] = {"name": "linear", "end": end, "start": 50}
+    message = complaint(data)
+    assert message.startswith("f.yaml: optimizer.generator.schedule.end: ")
+    assert message.endswith(f"{end} is not after start, 50")
+
+
+def test_yaml_reads_on_and_off_as_booleans(data, tmp_path):
+    file = tmp_path / "f.yaml"
+    for written, meant in (
+        ("on", "on"),
+        ("off", "off"),
+        ("yes", "on"),
+        ("no", "off"),
+        ("auto", "auto"),
+        ("'on'", "on"),
+    ):
+        data["training"].pop("xla", None)
+        file.write_text(yaml.safe_dump(data).replace("  steps: ", f"  xla: {written}\n  steps: ", 1))
+        assert schema.read_yaml(file).training.xla == meant
+        assert zoo.config("cgan").override({"training.xla": written}).training.xla == meant
+
+
+def test_what_the_engine_reads_is_automatic_by_default():
+    training = zoo.config("gan").training
+    assert (training.precision, training.xla, training.accumulate) == ("auto", "auto", 1)
+    assert (training.checkpoint_minutes, training.on_nan) == (None, "stop")
+    changed = {"precision": "bfloat16", "accumulate": 4, "checkpoint_minutes": 2, "on_nan": "rollback", "xla": "off"}
+    config = zoo.config("gan").override({f"training.{key}": value for key, value in changed.items()})
+    config = config.override(
+        {"optimizer.clip_norm": "1", "optimizer.generator.schedule": "{name: cosine, start: 5, end: 9}"}
+    )
+    again = schema.parse(yaml.safe_load(config.to_yaml()), "again")
+    assert again == config
+    assert {key: getattr(again.training, key) for key in changed} == changed
+    assert again.optimizer.clip_norm == 1.0
+    assert again.optimizer.generator.schedule == schema.ScheduleConfig(name="cosine", start=5, end=9, final=0.0)
+    assert again.optimizer.discriminator.schedule is None
 
 
 def test_impossible_mixes(data):

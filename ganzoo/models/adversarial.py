@@ -19,7 +19,7 @@ import tensorflow as tf
 from ganzoo import images, randomness
 from ganzoo.errors import UsageError
 from ganzoo.losses import LOSSES
-from ganzoo.models.compiled import compiled, compiled_network
+from ganzoo.models.compiled import compiled, compiled_network, may_communicate
 from ganzoo.models.generative import GenerativeModel
 from ganzoo.models.guard import checked
 from ganzoo.models.loop import train_function
@@ -103,10 +103,10 @@ class AdversarialModel(GenerativeModel):
           steps_per_execution: steps between two returns to Python.
 
         Raises:
-          UsageError: the networks were built under another strategy than the model.
+          UsageError: networks, optimizers, model and this call are not all under the same strategy.
         """
         super().compile(optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
-        self._check_scope()
+        self._check_scope(generator_optimizer, discriminator_optimizer)
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
         self.updates = {
@@ -317,6 +317,8 @@ class AdversarialModel(GenerativeModel):
 
             if every == 1:
                 terms[name] = value()
+            elif may_communicate(self.discriminator):  # a condition cannot hold an exchange with other replicas
+                terms[name] = tf.cast(draws[f"{name}_due"], keras.config.floatx()) * value()
             else:
                 terms[name] = tf.cond(draws[f"{name}_due"], value, lambda: tf.zeros((), keras.config.floatx()))
         return terms
@@ -330,6 +332,28 @@ class AdversarialModel(GenerativeModel):
         for average, variable in zip(self.generator_ema.variables, self.generator.variables, strict=True):
             average.assign(variable + decay * (average - variable))
 
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Keras's `fit`, which enters the model's strategy by itself.
+
+        Raises:
+          UsageError: it is called in the scope of another one, or what it is given does not divide: the batch by the
+            replicas and the parts of `accumulate`, `steps_per_epoch` by `steps_per_execution`.
+        """
+        if tf.distribute.has_strategy():
+            self._check_scope()
+        steps, together = kwargs.get("steps_per_epoch"), self.steps_per_execution
+        if steps is not None and steps % together:
+            raise UsageError(f"steps_per_epoch={steps}: does not divide by steps_per_execution={together}")
+        data = args[0] if args else kwargs.get("x")
+        if isinstance(data, tf.data.Dataset):
+            rows, shares = tf.nest.flatten(data.element_spec)[0].shape[0], self._replicas * self.accumulate
+            if rows is not None and rows % shares:
+                raise UsageError(
+                    f"a batch of {rows} does not divide by {shares} ({self._replicas} replicas, accumulate="
+                    f"{self.accumulate})"
+                )
+        return super().fit(*args, **kwargs)
+
     def make_train_function(self, force: bool = False) -> Any:
         """Makes what `fit` calls: `steps_per_execution` steps on an iterator of batches; the means of their logs."""
         if self.train_function is None or force:
@@ -340,14 +364,15 @@ class AdversarialModel(GenerativeModel):
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Nothing is left to build, and Keras would average a batch over the replicas, which fails for workers."""
 
-    def _check_scope(self) -> None:
-        extended = self.distribute_strategy.extended
-        for variable in (*self.generator.variables, *self.discriminator.variables):
-            if not extended.variable_created_in_scope(variable.value):
-                raise UsageError(
-                    f"{self.name}: {variable.path} was made outside of the model's strategy "
-                    "(build networks, optimizers and model inside one `with strategy.scope():`)"
-                )
+    def _check_scope(self, *optimizers: keras.optimizers.Optimizer) -> None:
+        """Else a replica's variables would be another's as well, and be updated twice."""
+        mend = "build networks, optimizers and model, and compile it, inside one `with strategy.scope():`"
+        if tf.distribute.get_strategy() is not self.distribute_strategy:
+            raise UsageError(f"{self.name}: was made under another strategy than the current one ({mend})")
+        parts = (self.generator, self.discriminator, *optimizers)
+        for variable in (variable for part in parts for variable in part.variables):
+            if not self.distribute_strategy.extended.variable_created_in_scope(variable.value):
+                raise UsageError(f"{self.name}: {variable.path} was made outside of the current strategy ({mend})")
 
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
         """The discriminator's logits float32 `[n]`; positive means real.

@@ -94,7 +94,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, learning_rate: float, config: ScheduleConfig, steps: int) -> None:
         self.learning_rate = learning_rate
         self.config = config
-        self.end = config.end if config.end is not None else max(steps, config.start + 1)
+        self.end = config.end_of(steps)
         SHAPES.get(config.name)
 
     def __call__(self, step: Any) -> tf.Tensor:

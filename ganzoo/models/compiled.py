@@ -33,6 +33,11 @@ def communicates(network: keras.Model) -> bool:
     return any(getattr(layer, "communicates", False) for layer in network.layers)
 
 
+def may_communicate(network: keras.Model) -> bool:
+    """Whether it would under several replicas: for what one device has to do in the same way."""
+    return any(hasattr(layer, "communicates") for layer in network.layers)
+
+
 class Pieces:
     """A functional network as XLA programs with the communicating layers in between; called as the network is.
 

@@ -14,7 +14,7 @@ POLICIES = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 def computing_in(precision: str) -> Iterator[None]:
     """Layers made inside compute in `float32`, `bfloat16` or `float16`; their weights are float32 in any case.
 
-    float32 stands for Keras's float type, which tests set to float64.
+    float32 and `auto` stand for Keras's float type, which tests set to float64.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES.get(precision, keras.config.floatx()))

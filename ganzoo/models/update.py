@@ -47,7 +47,9 @@ class Update:
         self.clip_norm = clip_norm
         self.loss_scale = LossScale() if scale_loss else None
         rate = optimizer._learning_rate  # the public attribute gives a schedule's value of now
-        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        if isinstance(rate, RateByStep):  # of an earlier compile
+            rate = rate.rate
+        elif not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             rate = float(optimizer.learning_rate.numpy())
         optimizer.learning_rate = RateByStep(rate, step, rate_scale)
         optimizer.build(self.trainable)

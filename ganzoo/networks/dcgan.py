@@ -76,9 +76,9 @@ def dcgan_generator(
             name=f"up{level}",
         )(x)
         x = _rectify(_normalise(x, normalization, f"up{level}_norm"), leak, f"up{level}_relu")
-    x = Conv2DTranspose(
-        example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{len(strides)}"
-    )(x)
+    x = Conv2DTranspose(example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{len(strides)}")(
+        x
+    )
     x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ganzoo.errors import UsageError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.training import contestant, machine, references
 from ganzoo.training.contest import Measured, compete
@@ -115,6 +116,11 @@ def benchmark(
     values = {SHORT_NAMES.get(key, key): value for key, value in (settings or {}).items() if value is not None}
     asked = config.override(values) if values else config
     engine = {name: value for name, value in (engine or {}).items() if value is not None}
+    if engine.get("strategy") == "multiworker":
+        raise UsageError(
+            "strategy multiworker: its contestants would need one another's ports; look at images_per_second in the "
+            "log of a run instead"
+        )
     opponents = references.references(against, asked)
     precision = asked.training.precision
     own = [contestant.entry(kind, precision, config, values, engine) for kind in ("fit", "bare")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
       minutes: the longest time without one, looked at after every execution; None for any.
       reporter: has the notes.
       clock: seconds from any start.
+      agree: `Engine.agree`, since the workers' clocks differ.
     """
 
     def __init__(
@@ -217,6 +218,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         minutes: float | None,
         reporter: Reporter,
         clock: Callable[[], float] = time.monotonic,
+        agree: Callable[[Sequence[bool]], list[bool]] = list,
     ) -> None:
         super().__init__()
         self.checkpoints = checkpoints
@@ -224,10 +226,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.minutes = minutes
         self.reporter = reporter
         self.clock = clock
+        self.agree = agree
         self.last = clock()  # when one was written, or the session began
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        late = self.minutes is not None and self.clock() - self.last >= 60.0 * self.minutes
+        late = False
+        if self.minutes is not None:
+            (late,) = self.agree([self.clock() - self.last >= 60.0 * self.minutes])
         if late or self.model.step % self.every == 0:
             self.save()
 
@@ -275,7 +280,7 @@ class Stop(keras.callbacks.Callback):
         self.engine = engine
         self.rule = rule
         self.interrupt: Interrupt | None = None
-        self.fooled = rule is not None and rule.fooled
+        (self.fooled,) = engine.agree([rule is not None and rule.fooled])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         interrupted = self.interrupt is not None and self.interrupt.signal is not None

@@ -33,11 +33,6 @@ class Cluster:
         """How many workers there are."""
         return len(self.workers)
 
-    @property
-    def is_chief(self) -> bool:
-        """Whether this is the worker that writes the run."""
-        return self.index == 0
-
 
 def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     """The cluster that TF_CONFIG tells of, or None where it is not set.

@@ -82,14 +82,23 @@ class RunDirectory:
             yield
 
     def decided(self, config: Config) -> Config:
-        """The config with what is `auto` in it as this run decided when it began, if it has begun."""
+        """The config with what it leaves open as this run decided when it began, if it has begun.
+
+        That is precision and XLA where they are `auto`, and the end of a schedule, which may not move with the steps.
+        """
         try:
-            there = read_yaml(self.config_file).training
+            there = read_yaml(self.config_file)
         except ConfigError:  # none yet, or one that `claim` will speak of
             return config
-        asked = config.training
-        found = {key: getattr(there, key) for key in ("precision", "xla") if getattr(asked, key) == "auto"}
-        return config.override({f"training.{key}": value for key, value in found.items()}) if found else config
+        found: dict[str, Any] = {}
+        for key in ("precision", "xla"):
+            if getattr(config.training, key) == "auto":
+                found[f"training.{key}"] = getattr(there.training, key)
+        for network in ("generator", "discriminator"):
+            ours, theirs = (getattr(c.optimizer, network).schedule for c in (config, there))
+            if ours is not None and ours.end is None and theirs is not None and theirs.end is not None:
+                found[f"optimizer.{network}.schedule.end"] = theirs.end
+        return config.override(found) if found else config
 
     def is_finished(self, config: Config) -> bool:
         """Whether a session came to the very end (animation, export) of the config's steps."""

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import functools
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +21,15 @@ from ganzoo.models.build import build
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+# what TensorFlow raises where another process is gone
+LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 # bfloat16 against float32, images/s of whole steps on 2 cores with avx512_bf16: 1.4 times for the DCGANs; an MLP on
 # points gained nothing, and its output has three digits
@@ -121,7 +132,7 @@ class Engine:
         """Which flags are set on any worker; every worker has to ask, and all get the same answer."""
         if self.workers == 1:
             return list(flags)
-        return [count > 0 for count in self._sum(tf.constant(flags, tf.int32)).numpy()]
+        return [bool(count) for count in self._sum(tf.constant([int(flag) for flag in flags])).numpy()]
 
     def share(self, model: AdversarialModel) -> None:
         """Gives every worker the chief's variables, bit for bit."""
@@ -143,21 +154,41 @@ class Engine:
         Raises:
           WorkerLostError: a worker is gone.
         """
-        lost = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError, tf.errors.CancelledError)
         try:
             yield
-        except lost as error:
+        except LOST as error:
             if self.workers == 1:
                 raise
-            raise WorkerLostError(
-                f"{where}: another worker is gone ({type(error).__name__}); start all of them again with the same "
-                "command, and they go on from the last checkpoint"
-            ) from None
+            raise _lost(where, error) from None
+
+    def check_same(self, config: Config) -> None:
+        """Makes sure that all workers train the same thing.
+
+        Raises:
+          UsageError: this worker's config is not the chief's.
+        """
+        mine = zlib.crc32(config.to_yaml().encode()) & 0x7FFFFFFF
+        chiefs = int(self._sum(tf.constant(mine if self.is_chief else 0))) if self.workers > 1 else mine
+        if chiefs != mine:
+            raise UsageError(
+                f"{config.name}: worker {self.index} was started with another config than the chief (give every worker "
+                "the same flags and files)"
+            )
 
     @functools.cached_property
     def _sum(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Adds up a tensor over the workers."""
-        return tf.function(lambda mine: self.strategy.reduce("SUM", self.strategy.run(lambda: mine), axis=None))
+        local = max(1, self.replicas // self.workers)
+
+        def of_replica(mine: tf.Tensor) -> tf.Tensor:
+            """The worker's tensor from its first replica, nothing from its others."""
+            context = tf.distribute.get_replica_context()
+            first = tf.equal(context.replica_id_in_sync_group % local, 0)
+            return tf.where(first, mine, tf.zeros_like(mine))
+
+        return tf.function(
+            lambda mine: self.strategy.reduce("SUM", self.strategy.run(of_replica, args=(mine,)), axis=None)
+        )
 
 
 def choose(
@@ -185,12 +216,29 @@ def choose(
         tf.config.experimental.enable_op_determinism()
     cluster = read_cluster()
     kind, chosen, why = _strategy(strategy, logical_devices, cluster)
-    device = _device_kind(chosen)
+    device = _device_kind(kind, chosen)
     precision, why_precision = _precision(config, device)
     xla, why_xla = _xla(config, device, deterministic)
     reasons = {"strategy": why, "precision": why_precision, "xla": why_xla}
     workers, index = (cluster.size, cluster.index) if cluster is not None and kind == "multiworker" else (1, 0)
-    return Engine(chosen, kind, precision, xla, reasons, workers, index)
+    engine = Engine(chosen, kind, precision, xla, reasons, workers, index)
+    return engine if workers == 1 else _as_the_chief(engine)
+
+
+def _as_the_chief(engine: Engine) -> Engine:
+    """The engine with the chief's precision and XLA: a worker may have other hardware, and not the run's directory."""
+    with engine.watching(f"worker {engine.index}"):
+        mine = tf.constant([PRECISIONS.index(engine.precision), int(engine.xla)])
+        precision, xla = engine._sum(mine if engine.is_chief else tf.zeros_like(mine)).numpy()
+    return dataclasses.replace(engine, precision=PRECISIONS[precision], xla=bool(xla))
+
+
+def _lost(where: object, error: tf.errors.OpError) -> WorkerLostError:
+    said = re.sub(r"\{\{.*?\}\} ?", "", error.message.splitlines()[0])[:160]
+    return WorkerLostError(
+        f"{where}: another worker is gone ({said}); start all of them again with the same command, and they go on from "
+        "the last checkpoint"
+    )
 
 
 def _strategy(
@@ -202,6 +250,8 @@ def _strategy(
     if logical_devices is not None:
         if kind not in ("auto", "mirrored"):
             raise UsageError(f"logical_devices={logical_devices}: only with strategy mirrored, not {kind}")
+        if cluster is not None and kind == "auto":
+            raise UsageError(f"logical_devices={logical_devices}: not for the workers of TF_CONFIG (leave it out)")
         _cut_cpu(logical_devices)
     if kind == "auto":
         if cluster is not None and cluster.size > 1:
@@ -209,18 +259,21 @@ def _strategy(
         elif "TPU_NAME" in os.environ:
             kind = "tpu"
         else:  # not before: a look at the devices starts TensorFlow, which cannot join workers afterwards
-            several = len(tf.config.list_logical_devices("GPU")) > 1 or (logical_devices or 1) > 1
+            several = (logical_devices or len(tf.config.list_logical_devices("GPU"))) > 1
             kind = "mirrored" if several else "none"
     if kind == "multiworker":
         return kind, *_multi_worker(cluster)
     if kind == "tpu":
         return kind, *_tpu()
     if kind == "mirrored":
-        return kind, *_mirrored([device for device in devices.split(",") if device])
+        cpus = [f"CPU:{i}" for i in range(logical_devices or 0)]
+        return kind, *_mirrored([device for device in devices.split(",") if device] or cpus)
     return "none", tf.distribute.get_strategy(), "one device"
 
 
 def _cut_cpu(number: int) -> None:
+    if number < 1:
+        raise UsageError(f"logical_devices={number}: 1 or more wanted")
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
@@ -238,6 +291,9 @@ def _mirrored(asked: list[str]) -> tuple[tf.distribute.Strategy, str]:
     missing = [device for device in devices if device not in there]
     if missing:
         raise UsageError(f"strategy mirrored: there is no device {missing[0]} here (there are: {', '.join(there)})")
+    twice = [device for number, device in enumerate(devices) if device in devices[:number]]
+    if twice:
+        raise UsageError(f"strategy mirrored: {twice[0]} is given twice")
     if not devices:
         gpus = [device for device in there if device.startswith("GPU")]
         devices = gpus or [device for device in there if device.startswith("CPU")]
@@ -256,6 +312,8 @@ def _multi_worker(cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]
         )
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except LOST as error:
+        raise _lost(f"worker {cluster.index}", error) from None
     except RuntimeError as error:
         raise UsageError(
             f"strategy multiworker: TensorFlow cannot join the workers any more ({str(error).splitlines()[0]}); "
@@ -275,10 +333,10 @@ def _tpu() -> tuple[tf.distribute.Strategy, str]:
     return tf.distribute.TPUStrategy(resolver), "TPU (this path has not been tried on hardware)"
 
 
-def _device_kind(strategy: tf.distribute.Strategy) -> str:
-    if isinstance(strategy, tf.distribute.TPUStrategy):
+def _device_kind(kind: str, strategy: tf.distribute.Strategy) -> str:
+    if kind == "tpu":
         return "TPU"
-    if strategy.num_replicas_in_sync == 1 and not tf.distribute.has_strategy():
+    if kind == "none":
         return "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return "GPU" if any("GPU" in device for device in strategy.extended.worker_devices) else "CPU"
 

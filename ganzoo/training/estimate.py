@@ -95,7 +95,7 @@ def estimate(
         _wait(execute(batches))
     built.steps_per_execution = training.steps_per_execution
     before, began = built.step, time.monotonic()
-    while time.monotonic() - began < MEASURED_SECONDS:
+    while engine.agree([time.monotonic() - began < MEASURED_SECONDS])[0]:
         _wait(execute(batches))
     step_seconds = (time.monotonic() - began) / (built.step - before)
     return Estimate(

@@ -67,7 +67,7 @@ class Fit:
         reference = _reference_points(pipeline.source)
         self.sheets = SampleSheets(run, training.sample_every, training.seed, reference, self.reporter.summaries)
         self.checkpoints = SaveCheckpoints(
-            checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter
+            checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter, agree=engine.agree
         )
         self.rollback = Rollback(model, config, engine, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None

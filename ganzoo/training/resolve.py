@@ -42,7 +42,7 @@ def resolve(
         if config.conditional:
             found |= _classes(config, source, "dataset.classes" in values)
         config = config.override(found)
-    return _with_ends(config), source
+    return config, source
 
 
 def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
@@ -60,13 +60,13 @@ def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {SHORT_NAMES.get(key, key): value for key, value in settings.items() if value is not None}
 
 
-def _with_ends(config: Config) -> Config:
-    """The config with the end of each schedule in it: one that comes from the steps may not move on a resume."""
+def with_ends(config: Config) -> Config:
+    """The config with the end of each schedule in it: one that came from the steps may not move on a resume."""
     ends = {}
     for network in ("generator", "discriminator"):
         schedule = getattr(config.optimizer, network).schedule
         if schedule is not None and schedule.end is None:
-            ends[f"optimizer.{network}.schedule.end"] = config.training.steps
+            ends[f"optimizer.{network}.schedule.end"] = schedule.end_of(config.training.steps)
     return config.override(ends) if ends else config
 
 

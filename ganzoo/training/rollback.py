@@ -77,7 +77,8 @@ class Rollback:
         if isinstance(error, NotFiniteError):
             what, failed = error.what, self.model.step
         elif found := guard.culprit(error):
-            what, failed = found, self.model.step + 1
+            # over replicas the losses are looked at once the step is done
+            what, failed = found, self.model.step + (not found.startswith("loss (one of"))
         else:
             raise error
         scale = float(self.model.rate_scale.numpy())
@@ -98,6 +99,7 @@ class Rollback:
         step = self.saves.checkpoints.restore(self.model)
         assert step is not None, "one is written before the first step"
         self.engine.share(self.model)
+        step = self.model.step
         self.model.rate_scale.assign(scale)
         self.run.rewind(step)
         self.saves.reporter.rewind(self.saves.checkpoints.notes(step))

@@ -23,7 +23,7 @@ from ganzoo.training.engine import choose
 from ganzoo.training.fit import Fit
 from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import overridden, resolve
+from ganzoo.training.resolve import overridden, resolve, with_ends
 from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
@@ -70,34 +70,35 @@ def train(
     asked = overridden(config, settings or {})
     run = RunDirectory(workdir if workdir is not None else Path("runs") / asked.name)
     asked = run.decided(asked)
-    if run.is_finished(asked):
-        strategy = "none"  # there is nobody to wait for
     engine = choose(asked, strategy, logical_devices, deterministic=deterministic)  # before the data start TensorFlow
     config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
     chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
-    config = config.override(chosen)
+    config = with_ends(run.decided(config)).override(chosen)
     training = config.training
     pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
-    model = engine.build(config)
     with contextlib.ExitStack() as held:
+        held.enter_context(engine.watching(run.path))
+        engine.check_same(config)
+        model = engine.build(config)
         bar = ProgressBar(config.name, training.steps, training.batch_size, stderr_unless(quiet or not engine.is_chief))
         held.callback(bar.close)
         if not engine.is_chief:  # it does all that the chief does, and throws it away
             run = RunDirectory(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(run.claim(config))
         interrupt = held.enter_context(Interrupt())
-        held.enter_context(engine.watching(run.path))
         checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints)
         resumed_at = checkpoints.restore(model)
-        if resumed_at is not None and run.is_finished(config) and resumed_at >= training.steps:
-            return Run(run.path, config, model, True)
+        (over,) = engine.agree([resumed_at is not None and resumed_at >= training.steps and run.is_finished(config)])
+        if over:
+            return Run(run.path, config, model, True, engine.index)
         run.write_config(config)
         run.rewind(resumed_at or 0)
         notes = {} if resumed_at is None else checkpoints.notes(resumed_at)
         engine.share(model)
         fit = Fit(model, config, engine, pipeline, run, checkpoints, bar, notes, profile)
-        if fit.ended and _is_finished(run, model.step):
-            return Run(run.path, config, model, True)
+        (over,) = engine.agree([fit.ended and _is_finished(run, model.step)])
+        if over:
+            return Run(run.path, config, model, True, engine.index)
         if resumed_at is not None:
             run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
             bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
@@ -115,6 +116,7 @@ def train(
         event = "finished" if fit.ended else "interrupted"
         measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
         run.log({"step": model.step, "event": event, **measured})
+        engine.agree([True])  # nobody leaves before the chief has written everything: it may have to be started again
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 

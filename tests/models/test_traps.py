@@ -165,8 +165,7 @@ def test_5_an_export_holds_every_weight_once(tmp_path):
     assert sum(map(np.prod, shapes)) == model.generator.count_params()
 
 
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize(("replicas", "xla"), [(1, False), (1, True), (2, True)])
 def test_7_xla_compiles_every_product_of_a_step(two_replicas, replicas, xla):
     """Functions ask for XLA themselves, network by network; Keras's `jit_compile="auto"` leaves it out silently."""
     further = [lambda: BatchNormalization(name="norm"), lambda: keras.layers.Dense(1, name="last")]

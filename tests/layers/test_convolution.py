@@ -1,0 +1,77 @@
+"""The detour of the weight gradient gives the numbers of the straight way."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo.layers import Conv2D, Conv2DTranspose, convolution
+from ganzoo.layers.convolution import weight_gradient
+
+
+def numbers(seed, *shape):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@pytest.mark.parametrize("kernel", [1, 3, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_the_weight_gradient_is_that_of_tensorflow(size, kernel, stride):
+    inputs, weights = numbers(0, 4, size, size, 3), numbers(1, kernel, kernel, 3, 5)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        outputs = tf.nn.conv2d(inputs, weights, stride, "SAME")
+    outer = numbers(2, *outputs.shape)
+    expected = tape.gradient(outputs, weights, outer)
+    np.testing.assert_allclose(weight_gradient(inputs, outer, kernel, stride), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", ["Conv2D", "Conv2DTranspose"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_outputs_and_gradients_are_those_of_keras_to_the_second_order(monkeypatch, layer, stride):
+    monkeypatch.setattr(convolution, "_pays", lambda *_: True)
+    inputs = numbers(0, 2, 6, 6, 3)
+    found = []
+    for kind in (getattr(keras.layers, layer), {"Conv2D": Conv2D, "Conv2DTranspose": Conv2DTranspose}[layer]):
+        made = kind(4, 5, stride, "same", activation="tanh", bias_initializer="ones")
+        made.build(inputs.shape)
+        made.kernel.assign(numbers(1, *made.kernel.shape))
+
+        def penalised(made=made):
+            """As a gradient penalty: the weights' gradient of the inputs' gradient."""
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as inner:
+                    inner.watch(inputs)
+                    outputs = made(inputs)
+                first = inner.gradient(outputs, inputs)
+                penalty = tf.reduce_sum(tf.square(first)) + tf.reduce_sum(tf.square(outputs))
+            return outputs, first, *outer.gradient(penalty, [made.kernel.value, made.bias.value])
+
+        found.append(penalised())
+    for ours, theirs in zip(*reversed(found), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-3)
+
+
+def taken(monkeypatch, flags, floats="bfloat16", batch=32, size=14, channels=32, **more):
+    """Whether the detour is taken."""
+    monkeypatch.setattr(convolution, "cpu_flags", lambda: frozenset(flags))
+    detours = []
+    monkeypatch.setattr(convolution, "weight_gradient", lambda *given: detours.append(given) or weight_gradient(*given))
+    layer = Conv2D(32, 3, padding="same", dtype=f"mixed_{floats}" if floats == "bfloat16" else floats, **more)
+    inputs = tf.zeros([batch, size, size, channels])
+    with tf.GradientTape() as tape:
+        outputs = layer(inputs)
+    tape.gradient(outputs, layer.kernel.value)
+    return bool(detours)
+
+
+def test_it_is_taken_where_it_pays_and_nowhere_else(monkeypatch):
+    assert taken(monkeypatch, ["avx512_bf16"])
+    assert not taken(monkeypatch, ["avx512_bf16", "amx_bf16"])
+    assert not taken(monkeypatch, ["avx2"])
+    assert not taken(monkeypatch, ["avx512_bf16"], floats="float32")
+    assert not taken(monkeypatch, ["avx512_bf16"], batch=16)
+    assert not taken(monkeypatch, ["avx512_bf16"], size=32)
+    assert not taken(monkeypatch, ["avx512_bf16"], channels=3)
+    assert not taken(monkeypatch, ["avx512_bf16"], dilation_rate=2)
+    assert not taken(monkeypatch, ["avx512_bf16"], groups=2)
