@@ -211,7 +211,8 @@ def choose(
     if deterministic:
         if config.training.xla == "on":
             raise ConfigError(
-                f"{config.name}: training.xla: on, and --deterministic works without XLA only (leave one of them out)"
+                f"{config.name}: training.xla: on, and --deterministic works without XLA only (give --xla off, or "
+                "leave it out)"
             )
         tf.config.experimental.enable_op_determinism()
     cluster = read_cluster()
@@ -244,9 +245,14 @@ def _lost(where: object, error: tf.errors.OpError) -> WorkerLostError:
 def _strategy(
     asked: str, logical_devices: int | None, cluster: Cluster | None
 ) -> tuple[str, tf.distribute.Strategy, str]:
-    kind, _, devices = asked.partition(":")
-    if kind not in STRATEGIES or (devices and kind != "mirrored"):
+    kind, colon, devices = asked.partition(":")
+    if kind not in STRATEGIES or (colon and (kind != "mirrored" or not devices)):
         raise UsageError(f"strategy: {asked!r} given, one of {', '.join(STRATEGIES)} or mirrored:DEVICE,… wanted")
+    if cluster is not None and cluster.size > 1 and kind in ("none", "mirrored"):
+        raise UsageError(
+            f"strategy {kind}: TF_CONFIG names {cluster.size} workers, which would train apart in one directory (leave "
+            "--strategy out, or start one process without TF_CONFIG)"
+        )
     if logical_devices is not None:
         if kind not in ("auto", "mirrored"):
             raise UsageError(f"logical_devices={logical_devices}: only with strategy mirrored, not {kind}")
@@ -355,7 +361,7 @@ def _precision(config: Config, device: str) -> tuple[str, str]:
         raise UsageError("precision float16: a TPU has bfloat16 (use that, or float32)")
     if asked == "bfloat16" and not native:
         raise UsageError(f"precision bfloat16: {why} (use float32{', float16' if device == 'GPU' else ''} or auto)")
-    return asked, f"{asked} (as asked)"
+    return asked, f"{asked} (as set)"
 
 
 def _has_bfloat16(device: str) -> tuple[bool, str]:
@@ -375,7 +381,7 @@ def _xla(config: Config, device: str, deterministic: bool) -> tuple[bool, str]:
     if deterministic:
         return False, "no XLA (op determinism)"
     if asked != "auto":
-        return asked == "on", f"{'XLA' if asked == 'on' else 'no XLA'} (as asked)"
+        return asked == "on", f"{'XLA' if asked == 'on' else 'no XLA'} (as set)"
     if device == "CPU":
         # measured on 2 cores, images/s with XLA over without: see the README's table
         return False, "no XLA (on a CPU it is slower than oneDNN)"

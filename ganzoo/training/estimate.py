@@ -23,6 +23,7 @@ MEASURED_SECONDS = 4.0
 class Estimate:
     """Attributes:
     name: of the model.
+    engine: what was computed on, and why.
     generator_parameters, discriminator_parameters: trainable numbers.
     examples: in the data set; None for an endless source.
     steps: of the whole run.
@@ -34,6 +35,7 @@ class Estimate:
     """
 
     name: str
+    engine: str
     generator_parameters: int
     discriminator_parameters: int
     examples: int | None
@@ -53,6 +55,7 @@ class Estimate:
         examples = "endless" if self.examples is None else f"{self.examples:,} examples"
         pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
         rows = {
+            "computed": self.engine,
             "parameters": f"generator {self.generator_parameters:,}, discriminator {self.discriminator_parameters:,}",
             "data": examples,
             "time": f"{clock(self.training_seconds)} for {self.steps:,} steps ({pace}, "
@@ -100,6 +103,7 @@ def estimate(
     step_seconds = (time.monotonic() - began) / (built.step - before)
     return Estimate(
         name=config.name,
+        engine=engine.describe(),
         generator_parameters=_count(built.generator),
         discriminator_parameters=_count(built.discriminator),
         examples=source.length,

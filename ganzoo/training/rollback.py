@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 import tensorflow as tf
 
@@ -116,7 +115,7 @@ class Rollback:
         else:
             place = "the start" if saved is None else "there"
             kept += f"; the same command with --on_nan rollback goes on from {place} at half the learning rates"
-        advice = _advice(what, self.config, self.model)
+        advice = _advice(self.config, self.model)
         return RunError(f"{self.run.path}: {what} is not finite at step {failed:,}; {kept}; {advice}")
 
 
@@ -125,10 +124,10 @@ def _rollbacks(scale: float) -> int:
     return round(-math.log2(scale))
 
 
-def _advice(what: str, config: Config, model: AdversarialModel) -> str:
+def _advice(config: Config, model: AdversarialModel) -> str:
     """What to try against a breakdown, as flags."""
-    blamed = re.match(r"(?!loss)\w+ (generator|discriminator)", what)  # both networks have a part in every loss
-    rates = {name: getattr(config.optimizer, name).learning_rate for name in ([blamed[1]] if blamed else NETWORKS)}
+    # of both: a network that runs away takes the other one with it, which may be the first to break
+    rates = {name: getattr(config.optimizer, name).learning_rate for name in NETWORKS}
     lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
     ways = [f"lower learning rates ({lower})"]
     if config.optimizer.clip_norm is None:

@@ -211,7 +211,10 @@ def test_8_loss_scaling_covers_both_networks():
 
 
 def test_9_draws_are_the_same_with_xla():
-    """Normal numbers are drawn outside of XLA; uniform ones are made of the same bits in it."""
+    """Normal and uniform numbers are drawn outside of XLA; masks are made of the same bits in it.
+
+    tests/test_randomness.py has the draws by themselves.
+    """
     states = []
     for xla in (False, True):
         model = gan([lambda: Dropout(0.5, name="dropout")], xla=xla)

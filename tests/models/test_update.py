@@ -243,7 +243,7 @@ def test_a_model_can_be_compiled_again():
 
 
 def test_a_lazy_penalty_with_batch_normalisation_is_the_same_under_replicas(two_replicas):
-    """A penalty is a pass of its own, and moves the averages when it is due."""
+    """A penalty is a pass of its own, which moves the averages whether it is due or not."""
 
     def normalised():
         generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="x")], name="g")

@@ -142,7 +142,7 @@ def test_points_stay_in_float32():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_precision_that_is_asked_for(precision):
     chosen = engine.choose(config(precision=precision), TWO)
-    assert (chosen.precision, chosen.reasons["precision"]) == (precision, f"{precision} (as asked)")
+    assert (chosen.precision, chosen.reasons["precision"]) == (precision, f"{precision} (as set)")
 
 
 def test_float16_on_a_cpu():
@@ -155,8 +155,8 @@ def test_float16_on_a_cpu():
     ("asked", "chosen", "reason"),
     [
         ("auto", False, "no XLA (on a CPU it is slower than oneDNN)"),
-        ("on", True, "XLA (as asked)"),
-        ("off", False, "no XLA (as asked)"),
+        ("on", True, "XLA (as set)"),
+        ("off", False, "no XLA (as set)"),
     ],
 )
 def test_xla(asked, chosen, reason):
@@ -301,7 +301,7 @@ def test_one_device_takes_whole_batches(strategy):
 
 def test_it_describes_itself():
     made = engine.choose(config(precision="float32", xla="on"), TWO)
-    assert made.describe() == "mirrored over CPU:0, CPU:1; float32 (as asked); XLA (as asked)"
+    assert made.describe() == "mirrored over CPU:0, CPU:1; float32 (as set); XLA (as set)"
     assert made.to_dict() == {
         "strategy": "mirrored",
         "replicas": 2,
