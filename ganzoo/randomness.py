@@ -71,7 +71,7 @@ def keep_mask(draw_key: tf.Tensor, shape: Sequence[Any], rate: float) -> tf.Tens
     columns = math.prod(rest)
     bits = tf.random.stateless_uniform([rows, -(-columns // 2)], draw_key, None, None, dtype=tf.int32, alg="philox")
     halves = tf.reshape(tf.bitcast(bits, tf.int16), [rows, -1])[:, :columns]  # int16 is in [-32768, 32768)
-    return tf.reshape(halves >= round(65536 * rate) - 32768, [rows, *rest])
+    return tf.reshape(halves >= min(round(65536 * rate), 65535) - 32768, [rows, *rest])
 
 
 def latents(prior: str, draw_key: tf.Tensor, shape: Any) -> tf.Tensor:

@@ -67,6 +67,11 @@ def test_a_mask_keeps_its_share(shape, rate):
     assert mask.mean() == pytest.approx(1 - rate, abs=4 * np.sqrt(rate * (1 - rate) / mask.size))
 
 
+def test_a_mask_of_a_rate_of_almost_one_drops_almost_all():
+    """Rounded to whole 65536ths the rate is 1, which is one more than 16 bits can be compared with."""
+    assert randomness.keep_mask(randomness.key(0, "mask"), [1000, 8], 0.999999).numpy().mean() < 0.001
+
+
 def test_neighbours_in_a_mask_are_independent():
     """Two of them are the halves of one draw."""
     mask = randomness.keep_mask(randomness.key(0, "mask"), [10_000, 8], 0.3).numpy()
