@@ -38,7 +38,7 @@ def publish(run_directory: str | Path, *, command: str, intended_use: str, limit
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
-    if zoo.config(config.name) != config:
+    if run.decided(zoo.config(config.name)) != config:
         raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
     sessions = [record for record in run.read_log() if "seconds" in record]
     if not sessions or sessions[-1]["event"] != "finished":

@@ -36,7 +36,7 @@ def factor(shape: str, step: tf.Tensor, start: int, end: int, final: float) -> t
 
 @SHAPES.register("constant")
 def constant(progress: tf.Tensor) -> tf.Tensor:
-    """1 all the way."""
+    """1 all the way, `final` or not: its use is to turn a config's schedule off."""
     return tf.ones_like(progress)
 
 

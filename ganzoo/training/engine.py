@@ -383,6 +383,7 @@ def _xla(config: Config, device: str, deterministic: bool) -> tuple[bool, str]:
     if asked != "auto":
         return asked == "on", f"{'XLA' if asked == 'on' else 'no XLA'} (as set)"
     if device == "CPU":
-        # measured on 2 cores, images/s with XLA over without: see the README's table
+        # images/s with XLA over without, 2 cores, float32, bfloat16: gan_ring 0.80, 0.62; gan_mnist 0.89, 0.74;
+        # dcgan_benchmark 0.56, 0.70; cgan_mnist 0.31, 0.22
         return False, "no XLA (on a CPU it is slower than oneDNN)"
     return True, f"XLA (a {device} gains from it)"
