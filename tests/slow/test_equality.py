@@ -103,5 +103,7 @@ def test_two_workers_are_two_replicas_bit_for_bit(states, model, xla, floats):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_one_step_in_bfloat16_is_near_float32(states, model):
-    for name, distance in distances(states(model, "none-noxla-bfloat16"), states(model, "none-noxla-float32")):
-        assert distance <= 3e-2, name
+    """Without the accuracy, which counts logits on either side of 0, and the twin that is sampled in float32."""
+    base, short = states(model, "none-noxla-float32"), states(model, "none-noxla-bfloat16")
+    for name, distance in distances({name: short[name] for name in base}, base):
+        assert distance <= 3e-2 or name == "logs/discriminator_accuracy", name
