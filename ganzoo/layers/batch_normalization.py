@@ -12,7 +12,7 @@ class BatchNormalization(keras.layers.Layer):
     """Normalises each channel (last axis) by its mean and variance over the *global* batch; moving averages otherwise.
 
     Keras's own has the statistics of a replica's part of the batch, or with `synchronized=True` a variance that
-    cancels (the mean of squares minus the square of the mean), and neither can be told apart by the train step.
+    cancels (the mean of squares minus the square of the mean).
     Statistics and the moving averages are float32 (float64 where that is Keras's float type).
 
     Args:

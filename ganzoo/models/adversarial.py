@@ -6,10 +6,8 @@ Keras's own `fit` runs it, under any strategy; what it calls is in `models.loop`
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,6 +17,7 @@ import tensorflow as tf
 from ganzoo import images, randomness
 from ganzoo.errors import UsageError
 from ganzoo.losses import LOSSES
+from ganzoo.models.accumulation import Part, Sums, parts_of
 from ganzoo.models.compiled import compiled, compiled_network, may_communicate
 from ganzoo.models.generative import GenerativeModel
 from ganzoo.models.guard import checked
@@ -186,11 +185,11 @@ class AdversarialModel(GenerativeModel):
           The scalars of `log_names`, means over this replica's rows.
         """
         real = [tf.cast(examples, keras.config.floatx()) for examples in real]
-        parts = _parts(real[0].shape[0] or tf.shape(real[0])[0], self.accumulate)
+        parts = parts_of(real[0].shape[0] or tf.shape(real[0])[0], self.accumulate)
         logs: dict[str, tf.Tensor] = {}
         weights: list[tf.Tensor] = []
         for k in range(self.critic_steps):
-            sums = _Sums(len(parts))
+            sums = Sums(len(parts))
             for part in parts:
                 with sums.one_after_another():
                     given = part.of(conditions[k])
@@ -205,7 +204,7 @@ class AdversarialModel(GenerativeModel):
             weights += self.updates["discriminator"].apply(sums.gradients)
             logs = sums.logs
         again = self.fresh_latents or len(parts) > 1  # what was kept of more than one part would be no saving
-        sums = _Sums(len(parts))
+        sums = Sums(len(parts))
         for part in parts:
             with sums.one_after_another():
                 given = part.of(conditions[-1])
@@ -235,7 +234,7 @@ class AdversarialModel(GenerativeModel):
         """The key of one draw of this step."""
         return randomness.key(self.seed, purpose, self.step_counter.value, *counters)
 
-    def _fake(self, draw: int, part: _Part, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    def _fake(self, draw: int, part: Part, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
         """The generator's examples for the step's draw of that number."""
         draw_key = self._key("latents", draw)
         latents = part.place.rows(
@@ -262,7 +261,7 @@ class AdversarialModel(GenerativeModel):
         """The discriminator's logits `[N]`, in training mode."""
         return tf.squeeze(call(self._callable["discriminator"], examples, conditions, training=True), axis=-1)
 
-    def _discriminator_draws(self, k: int, part: _Part, rank: int) -> dict[str, tf.Tensor]:
+    def _discriminator_draws(self, k: int, part: Part, rank: int) -> dict[str, tf.Tensor]:
         """All random numbers (or their keys) of the discriminator's update number k, and which penalties are due."""
         draws = {"real": self._key("real", k), "fake": self._key("fake", k)}
         for name, _, _, every in self.penalties:
@@ -396,60 +395,6 @@ class AdversarialModel(GenerativeModel):
         return logits.numpy()[:, 0].astype(np.float32)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """Some rows of a replica's batch: all of them, or what one step of gradient accumulation takes."""
-
-    start: Any
-    count: Any
-    place: randomness.Place
-    whole: bool
-
-    def of(self, tensors: Any) -> Any:
-        """These rows of a tensor, or of each one in a structure."""
-        if self.whole:
-            return tensors
-        return tf.nest.map_structure(lambda tensor: tensor[self.start : self.start + self.count], tensors)
-
-
 def _mix(key: tf.Tensor, rank: int, rows: Any) -> tf.Tensor:
     """Uniform numbers, one an example, of a shape that multiplies examples of that rank."""
     return randomness.uniform(key, [rows, *[1] * (rank - 1)])
-
-
-def _parts(rows: Any, number: int) -> list[_Part]:
-    if isinstance(rows, int) and rows % number:
-        raise UsageError(f"accumulate={number}: a replica's batch of {rows} does not divide by it")
-    place, count = randomness.place_of_replica(rows), rows // number
-    return [
-        _Part(i * count, count, randomness.Place(place.first + i * count, place.total), number == 1)
-        for i in range(number)
-    ]
-
-
-class _Sums:
-    """Gradients and logs of the parts of a batch, averaged; a part is computed once the one before it is done."""
-
-    def __init__(self, parts: int) -> None:
-        self._share = 1.0 / parts
-        self.gradients: list[tf.Tensor] = []
-        self.logs: dict[str, tf.Tensor] = {}
-
-    @contextlib.contextmanager
-    def one_after_another(self) -> Iterator[None]:
-        """Else TensorFlow would compute the parts side by side, and all of them would be in memory."""
-        with tf.control_dependencies(self.gradients):
-            yield
-
-    def add(self, gradients: Sequence[Any], logs: dict[str, tf.Tensor]) -> None:
-        """Takes in one part."""
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        if self._share == 1.0:
-            self.gradients, self.logs = gradients, dict(logs)
-            return
-        gradients = [self._share * gradient for gradient in gradients]
-        logs = {name: self._share * value for name, value in logs.items()}
-        if self.gradients:
-            gradients = [old + new for old, new in zip(self.gradients, gradients, strict=True)]
-            logs = {name: self.logs[name] + value for name, value in logs.items()}
-        self.gradients, self.logs = gradients, logs

@@ -101,6 +101,3 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         config, floats = self.config, keras.config.floatx()
         left = factor(config.name, tf.cast(step, floats), config.start, self.end, config.final)
         return self.learning_rate * left
-
-    def get_config(self) -> dict[str, Any]:
-        return {"learning_rate": self.learning_rate, "config": self.config, "steps": self.end}

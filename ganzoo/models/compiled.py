@@ -30,7 +30,7 @@ def compiled_network(network: keras.Model, xla: bool) -> Callable[..., Any]:
 
 def communicates(network: keras.Model) -> bool:
     """Whether a call of the network for training exchanges numbers with other replicas."""
-    return any(getattr(layer, "communicates", False) for layer in network.layers)
+    return any(map(_exchanges, network.layers))
 
 
 def may_communicate(network: keras.Model) -> bool:
@@ -66,7 +66,7 @@ class _Piece:
         self.inputs = inputs
         self.outputs = outputs
         self._network = keras.Model(inputs, outputs)
-        self._alone = getattr(layers[0], "communicates", False)
+        self._alone = _exchanges(layers[0])
         self._program = tf.function(self._run, jit_compile=True, autograph=False)
 
     def __call__(self, tensors: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
@@ -93,8 +93,7 @@ def _cut(network: keras.Model) -> list[tuple[list[Any], list[Any], list[keras.la
     for layer in network.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        alone = getattr(layer, "communicates", False)
-        if alone or not groups or getattr(groups[-1][0], "communicates", False):
+        if not groups or _exchanges(layer) or _exchanges(groups[-1][0]):
             groups.append([])
         groups[-1].append(layer)
     cut = []
@@ -105,6 +104,10 @@ def _cut(network: keras.Model) -> list[tuple[list[Any], list[Any], list[keras.la
         inputs = {id(s): s for s in _symbols(layers, "input") if id(s) not in {id(m) for m in made}}
         cut.append((list(inputs.values()), [s for s in made if id(s) in wanted_later], layers))
     return cut
+
+
+def _exchanges(layer: keras.layers.Layer) -> bool:
+    return getattr(layer, "communicates", False)
 
 
 def _symbols(layers: list[keras.layers.Layer], side: str) -> list[Any]:

@@ -136,9 +136,6 @@ class RateByStep(keras.optimizers.schedules.LearningRateSchedule):
         rate = self.rate(self.step.value) if callable(self.rate) else self.rate
         return self.scale.value * tf.cast(rate, self.scale.value.dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError("a model is rebuilt from its config, not from its optimizers")
-
 
 class LossScale:
     """A factor on a float16 loss: halved at every gradient that is not finite, doubled after many that are.

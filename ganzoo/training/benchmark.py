@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ganzoo import hardware
 from ganzoo.errors import UsageError
-from ganzoo.schema import SHORT_NAMES, Config
-from ganzoo.training import contestant, machine, references
+from ganzoo.schema import Config
+from ganzoo.training import contestant, references
 from ganzoo.training.contest import Measured, compete
+from ganzoo.training.resolve import long_names, overridden
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +115,8 @@ def benchmark(
       UsageError: a reference that cannot take part.
       GanzooError: a contestant failed; one line.
     """
-    values = {SHORT_NAMES.get(key, key): value for key, value in (settings or {}).items() if value is not None}
-    asked = config.override(values) if values else config
+    values = long_names(settings or {})
+    asked = overridden(config, values)
     engine = {name: value for name, value in (engine or {}).items() if value is not None}
     if engine.get("strategy") == "multiworker":
         raise UsageError(
@@ -138,8 +140,8 @@ def benchmark(
         turns=turns,
         steps=steps,
         settings={**values, **engine},
-        cpu=machine.cpu_name(),
-        cores=machine.cores(),
+        cpu=hardware.cpu_name(),
+        cores=hardware.cores(),
         made_with={library: version for each in measured for library, version in each.made_with.items()},
         contestants=measured,
         ratios=_ratios(measured),

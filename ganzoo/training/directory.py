@@ -100,10 +100,9 @@ class RunDirectory:
                 found[f"optimizer.{network}.schedule.end"] = theirs.end
         return config.override(found) if found else config
 
-    def is_finished(self, config: Config) -> bool:
-        """Whether a session came to the very end (animation, export) of the config's steps."""
-        records = self.read_log()
-        return any(r.get("event") == "finished" and r["step"] >= config.training.steps for r in records)
+    def is_finished(self, step: int) -> bool:
+        """Whether a session came to its very end (animation, export) at that step, or later."""
+        return any(r.get("event") == "finished" and r["step"] >= step for r in self.read_log())
 
     def write_config(self, config: Config) -> None:
         """Writes the resolved config, from which the run can be rebuilt.

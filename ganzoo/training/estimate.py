@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.engine import choose
-from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import clock
 from ganzoo.training.resolve import overridden, resolve
 

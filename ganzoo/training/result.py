@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganzoo.hardware import peak_memory_gib
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
-from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import clock
 
 

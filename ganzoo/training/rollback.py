@@ -95,8 +95,8 @@ class Rollback:
 
     def _rewind(self, scale: float) -> int:
         """Goes back to the last checkpoint, which is its result."""
-        step = self.saves.checkpoints.restore(self.model)
-        assert step is not None, "one is written before the first step"
+        restored = self.saves.checkpoints.restore(self.model)
+        assert restored is not None, "one is written before the first step"
         self.engine.share(self.model)
         step = self.model.step
         self.model.rate_scale.assign(scale)

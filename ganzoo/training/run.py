@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ganzoo import figures, files, images
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.hardware import peak_memory_gib
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
@@ -21,7 +22,6 @@ from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import choose
 from ganzoo.training.fit import Fit
-from ganzoo.training.machine import peak_memory_gib
 from ganzoo.training.progress import ProgressBar, stderr_unless
 from ganzoo.training.resolve import overridden, resolve, with_ends
 from ganzoo.training.result import Run
@@ -88,7 +88,9 @@ def train(
         interrupt = held.enter_context(Interrupt())
         checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints)
         resumed_at = checkpoints.restore(model)
-        (over,) = engine.agree([resumed_at is not None and resumed_at >= training.steps and run.is_finished(config)])
+        (over,) = engine.agree(
+            [resumed_at is not None and resumed_at >= training.steps and run.is_finished(training.steps)]
+        )
         if over:
             return Run(run.path, config, model, True, engine.index)
         run.write_config(config)
@@ -96,7 +98,7 @@ def train(
         notes = {} if resumed_at is None else checkpoints.notes(resumed_at)
         engine.share(model)
         fit = Fit(model, config, engine, pipeline, run, checkpoints, bar, notes, profile)
-        (over,) = engine.agree([fit.ended and _is_finished(run, model.step)])
+        (over,) = engine.agree([fit.ended and run.is_finished(model.step)])
         if over:
             return Run(run.path, config, model, True, engine.index)
         if resumed_at is not None:
@@ -144,8 +146,3 @@ def _channels(path: Path) -> int:
 
     with Image.open(path) as picture:
         return 1 if picture.mode == "L" else 3
-
-
-def _is_finished(run: RunDirectory, step: int) -> bool:
-    """Whether a session came to its very end (animation, export) at that step."""
-    return any(record.get("event") == "finished" and record["step"] == step for record in run.read_log())

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from ganzoo.errors import GanzooError
-from ganzoo.training.machine import peak_memory_gib
+from ganzoo.hardware import peak_memory_gib
 
 Reply = dict[str, Any]
 Turn = Callable[[int], Reply]

@@ -8,7 +8,7 @@ import tensorflow as tf
 import ganzoo
 from ganzoo import randomness, zoo
 from ganzoo.layers import BatchNormalization, Dropout
-from ganzoo.models import adversarial
+from ganzoo.models import accumulation
 from ganzoo.models.build import build
 from ganzoo.models.loop import train_function
 from ganzoo.models.precision import computing_in
@@ -95,7 +95,7 @@ def test_2_replicas_take_their_own_rows_of_one_draw(two_replicas):
         model = gan([lambda: Dropout(0.5, name="dropout")])
 
     def fakes():
-        return model._fake(0, adversarial._parts(4, 1)[0], ())
+        return model._fake(0, accumulation.parts_of(4, 1)[0], ())
 
     first, second = on_both(two_replicas, fakes)
     drawn = 0.5 * latents_of_step_0() + 0.1

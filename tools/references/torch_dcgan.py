@@ -11,8 +11,9 @@ import time
 import torch
 from torch import nn
 
+from ganzoo import hardware
 from ganzoo.data.mnist_5k import load_mnist_5k
-from ganzoo.training import machine, turns
+from ganzoo.training import turns
 
 LATENT_SIZE = 100
 
@@ -30,7 +31,7 @@ def main() -> None:
 def prepare(batch_size: int, bfloat16: bool, channels_last: bool) -> tuple[turns.Reply, turns.Turn]:
     """Builds everything and makes the first step."""
     began = time.monotonic()
-    torch.set_num_threads(machine.cores())
+    torch.set_num_threads(hardware.cores())
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     images = torch.from_numpy(load_mnist_5k()[0]).unsqueeze(1).float() / 127.5 - 1.0
     generator = Generator(channels_last).to(memory_format=memory_format)
