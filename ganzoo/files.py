@@ -32,6 +32,20 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Finds out before a long work whether its result can be written; the file is not touched, its folder is made.
+
+    Raises:
+      RunError: it cannot.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder, not a file: give a file's name")
+    probe = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+    write_bytes(probe, b"")
+    probe.unlink()
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a UTF-8 file; see `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))

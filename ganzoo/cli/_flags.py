@@ -28,6 +28,8 @@ class Flag:
       wanted: what a right value is, for the error message.
       default: used when the flag is not given.
       repeatable: the flag may be given several times and gives a list.
+      alone: the value's text where none follows; None: one has to.
+      ending: of a text behind such a flag that is its value and not the next argument.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Flag:
     wanted: str = "a text"
     default: Any = None
     repeatable: bool = False
+    alone: str | None = None
+    ending: str = ""
 
 
 Groups = Mapping[str, Sequence[Flag]]
@@ -77,6 +81,12 @@ def switch(name: str, help: str, default: bool | None = False) -> Flag:
     return Flag(name, "", help, absl_flags.BooleanParser().parse, "true or false", default)
 
 
+def result(name: str, ending: str, help: str) -> Flag:
+    """A flag that may be followed by a file with this ending; alone it gives `-`, standard output."""
+    value = f"[FILE{ending}]"
+    return Flag(name, value, help, _not_empty, "a file", alone="-", ending=ending)
+
+
 def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> SimpleNamespace:
     """The values of all flags by name, and what is left as `arguments`.
 
@@ -88,7 +98,7 @@ def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> Simple
     for flag in _all(groups):
         _declare(flag, values)
     try:
-        arguments = values(["ganzoo", *argv])[1:]
+        arguments = values(["ganzoo", *_with_values(groups, argv)])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         known = [f"--{flag.name}" for flag in _all(groups)]
         raise UsageError(f"--{error.flagname}: unknown flag{did_you_mean('--' + error.flagname, known)}") from None
@@ -137,6 +147,21 @@ def _in_our_words(message: str) -> str:
     if message.startswith("Missing value for flag "):
         return f"{message.removeprefix('Missing value for flag ')}: its value is missing"
     return message
+
+
+def _with_values(groups: Groups, argv: Sequence[str]) -> list[str]:
+    """The arguments with a value behind every flag that may stand alone."""
+    optional = {f"--{flag.name}": flag for flag in _all(groups) if flag.alone is not None}
+    end = argv.index("--") if "--" in argv else len(argv)
+    given, left = [], list(argv[:end])
+    while left:
+        argument = left.pop(0)
+        flag = optional.get(argument)
+        if flag is not None:
+            follows = bool(left) and left[0].endswith(flag.ending)
+            argument = f"{argument}={left.pop(0) if follows else flag.alone}"
+        given.append(argument)
+    return [*given, *argv[end:]]
 
 
 def _declare(flag: Flag, values: absl_flags.FlagValues) -> None:

@@ -1,8 +1,8 @@
 """How every command works: flags, help, exit codes, and where its output goes.
 
-Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 75 another
-worker was lost; 130 interrupted; 1 a bug, with
-its traceback. Under --json standard output carries the result alone; all that is printed on the way goes to stderr.
+Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 75 another worker was lost; 130
+interrupted; 1 a bug, with its traceback. Under --json standard output carries the result alone; all that is printed on
+the way goes to stderr.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ganzoo import files
 from ganzoo.cli import _flags
 from ganzoo.errors import GanzooError
 
 INTERRUPTED = 130
 
 _OUTPUT = (
-    _flags.switch("json", "print the result as JSON on standard output"),
+    _flags.result("json", ".json", "print the result as JSON on standard output, or write it into a file"),
     _flags.switch("quiet", "print the bare result, or nothing, and errors"),
 )
 
@@ -77,8 +79,13 @@ class Command:
                 print(f"{self.about.strip()}\n\nUsage: ganzoo {self.name} {self.usage}\n\n{_flags.describe(groups)}")
             else:
                 given = _flags.parse(groups, arguments, self.max_arguments)
-                with contextlib.redirect_stdout(sys.stderr) if given.json else contextlib.nullcontext():
+                file = Path(given.json) if given.json not in (None, "-") else None
+                if file:
+                    files.check_writable(file)  # before hours of work
+                with contextlib.redirect_stdout(sys.stderr) if given.json == "-" else contextlib.nullcontext():
                     answer = self.work(given)
+                if file:
+                    files.write_text(file, f"{_as_json(answer)}\n")
                 _print(answer, given)
                 outcome.code = answer.code
         return outcome.code
@@ -115,9 +122,13 @@ def asks_for_help(arguments: list[str]) -> bool:
 
 
 def _print(answer: Answer, given: SimpleNamespace) -> None:
-    if given.json:
-        print(json.dumps(answer.data, indent=2, ensure_ascii=False))
+    if given.json == "-":
+        print(_as_json(answer))
     elif given.quiet:
         print(answer.brief, end="\n" if answer.brief else "")
     else:
         print(answer.text)
+
+
+def _as_json(answer: Answer) -> str:
+    return json.dumps(answer.data, indent=2, ensure_ascii=False)

@@ -31,7 +31,8 @@ class Dropout(keras.layers.Layer):
         draw_key, place = randomness.layer_key(self.name)
         rows, *rest = [known or tf.shape(inputs)[i] for i, known in enumerate(inputs.shape)]
         mask = place.rows(lambda total: randomness.keep_mask(draw_key, [total, *rest], self.rate), rows)
-        return tf.where(mask, inputs / tf.cast(1.0 - self.rate, inputs.dtype), tf.zeros_like(inputs))
+        scale = tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
+        return inputs * (tf.cast(mask, inputs.dtype) * scale)  # one factor: a pass less each way than `tf.where`
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

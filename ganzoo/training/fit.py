@@ -90,6 +90,8 @@ class Fit:
         for callback in callbacks:
             callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
         self.rollback.begin()
+        if not self.ended:
+            self.sheets.prepare()
         while True:
             try:
                 if not self.ended:

@@ -35,6 +35,25 @@ def test_json_leaves_standard_output_to_the_result(capsys):
     assert err == "working\n"
 
 
+@pytest.mark.parametrize("how", ["--json=new/result.txt", "--json new/result.txt.json"])
+def test_json_into_a_file(how, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command(count).run([*how.split(), "--n", "3"]) == 0
+    assert capsys.readouterr().out == "working\ncounted: [0, 1, 2]\n"
+    (written,) = (tmp_path / "new").iterdir()
+    assert json.loads(written.read_text()) == {"numbers": [0, 1, 2]}
+    assert str(written.relative_to(tmp_path)) == how[len("--json=") :]
+
+
+def test_a_json_file_that_cannot_be_written_is_found_before_the_work(tmp_path, capsys):
+    assert command(count).run([f"--json={tmp_path}"]) == 2
+    assert capsys.readouterr() == ("", f"ganzoo count: {tmp_path}: is a folder, not a file: give a file's name\n")
+    (tmp_path / "file").write_text("")
+    assert command(count).run(["--json", f"{tmp_path}/file/x.json"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.startswith(f"ganzoo count: {tmp_path}/file/")) == ("", True)
+
+
 def test_quiet(capsys):
     assert command(count).run(["--quiet"]) == 0
     assert capsys.readouterr().out == "working\n2\n"
@@ -50,9 +69,9 @@ def test_help(argv, capsys):
     assert command(count).run(argv) == 0
     assert capsys.readouterr().out == (
         "Counts.\n\nUp to n.\n\nUsage: ganzoo count [flags]\n\n"
-        "Numbers:\n  --n N        how many (default: 2)\n\n"
-        "Output:\n  --[no]json   print the result as JSON on standard output\n"
-        "  --[no]quiet  print the bare result, or nothing, and errors\n"
+        "Numbers:\n  --n N               how many (default: 2)\n\n"
+        "Output:\n  --json [FILE.json]  print the result as JSON on standard output, or write it into a file\n"
+        "  --[no]quiet         print the bare result, or nothing, and errors\n"
     )
 
 

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganzoo import figures
-from ganzoo.training.callbacks import Reporter, SaveCheckpoints, sample_sheet
+from ganzoo.training.callbacks import Reporter, SampleSheets, SaveCheckpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import ProgressBar
 
@@ -62,10 +63,42 @@ def test_a_reporter_that_goes_back_has_the_sums_of_its_notes(tmp_path):
     assert "images_per_second" not in reporter.run.read_losses()[0]  # its first execution is not measured
 
 
+class Drawer:
+    """Samples that are known beforehand, and how often they were asked for."""
+
+    def __init__(self, samples, step=5, classes=None):
+        self.samples, self.step, self.classes, self.calls = samples, step, classes, 0
+
+    def generate(self, n, seed):
+        self.calls += 1
+        return self.samples[:n]
+
+
 @pytest.mark.parametrize("columns", [1, 2, 3])
-def test_samples_of_points_of_any_number_of_columns(columns):
+def test_sheets_of_points_of_any_number_of_columns(tmp_path, columns):
     drawn = np.random.default_rng(0).normal(size=(30, columns))
     reference = np.random.default_rng(1).normal(size=(30, columns))
-    model = SimpleNamespace(generate=lambda n, seed: drawn[:n] * seed)
-    picture = sample_sheet(model, 1, reference, "step 5")
-    np.testing.assert_array_equal(picture, figures.points(drawn, reference, "step 5"))
+    run, shown = sheets_of(tmp_path, Drawer(drawn), reference)
+    wanted = figures.points(drawn, reference, "step 5")
+    np.testing.assert_array_equal(np.asarray(Image.open(run.sample_sheet(5))), wanted)
+    np.testing.assert_array_equal(shown[5], wanted)
+
+
+def test_preparing_sheets_asks_for_the_same_samples_and_writes_nothing(tmp_path):
+    model = Drawer(np.zeros([100, 4, 4, 1], np.uint8), classes=3)
+    sheets = SampleSheets(RunDirectory(tmp_path), 5, 1, None, None)
+    sheets.set_model(model)
+    sheets.prepare()
+    assert model.calls == 1
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def sheets_of(directory, model, reference):
+    """A run directory with the sheet of the model's step, and what TensorBoard was given, by step."""
+    shown = {}
+    summaries = SimpleNamespace(image=lambda step, _, picture: shown.update({step: picture}))
+    run = RunDirectory(directory)
+    sheets = SampleSheets(run, 5, 1, reference, summaries)
+    sheets.set_model(model)
+    sheets.on_train_batch_end(0)
+    return run, shown
