@@ -12,6 +12,7 @@ from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from ganzoo.errors import ConfigError, DataError, GanzooError, RunError, UsageError, WeightsError
+    from ganzoo.judging import evaluate
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.vanilla import VanillaGAN
@@ -33,6 +34,7 @@ _MODULES = {
     "WeightsError": "ganzoo.errors",
     "card": "ganzoo.zoo",
     "config": "ganzoo.zoo",
+    "evaluate": "ganzoo.judging",
     "export": "ganzoo.zoo",
     "list_models": "ganzoo.zoo",
     "load": "ganzoo.zoo",
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "card",
     "config",
+    "evaluate",
     "export",
     "list_models",
     "load",

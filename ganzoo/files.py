@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the folder of those that can be had again."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:
     """The error for a place that cannot be written, in one line."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     return RunError(f"{path}: cannot be written ({reason}): make room or choose another place")
+
+
+def cache_folder() -> Path:
+    """Where ganzoo keeps what it can make again: $GANZOO_CACHE, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo."""
+    if own := os.environ.get("GANZOO_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
 
 
 def sync(path: str | os.PathLike[str]) -> None:

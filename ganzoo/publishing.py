@@ -1,27 +1,46 @@
-"""From a finished run to the zoo: weights in float16 and a card with measured numbers."""
+"""From finished runs to the zoo: weights in float16 and a card with measured numbers."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
 from ganzoo import files, weights, zoo
-from ganzoo.data.mnist_5k import load_mnist_5k
 from ganzoo.errors import UsageError
-from ganzoo.evaluation import labelled
-from ganzoo.evaluation.card import Card, Metric, TrainingRecord, WeightsRecord
+from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
+from ganzoo.evaluation.evaluate import Evaluation, default_features
+from ganzoo.judging import evaluate
 from ganzoo.models.generative import GenerativeModel
+from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
+from ganzoo.verifying import real_name
 
-TOLERANCES = {"label_accuracy": 0.015, "class_diversity": 0.01, "class_diversity_least": 0.01}
+METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "memorisation", "copies")
+OF_CLASSES = ("inception_score", "mode_coverage")  # where the extractor classifies
+OF_LABELS = ("label_accuracy", "class_diversity", "class_diversity_least")  # where the model is conditional too
+SAMPLES = 10_000
+# How far a figure may move on another machine, whose rounding tips some pixels: its share, and the least.
+TOLERANCE = 0.02
+LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02}
+LEAST_TOLERANCE_ELSE = 0.005
 
 
-def publish(run_directory: str | Path, *, command: str, intended_use: str, limits: str, hardware: str) -> Card:
+def publish(
+    run_directory: str | Path,
+    *,
+    command: str,
+    intended_use: str,
+    limits: str,
+    hardware: str,
+    others: Sequence[str | Path] = (),
+) -> Card:
     """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
 
     The numbers are those of the float16 weights, read back from a file. The time is that of all sessions that ended by
@@ -31,28 +50,27 @@ def publish(run_directory: str | Path, *, command: str, intended_use: str, limit
       run_directory: a finished run of a zoo model.
       command: the command that made it, for the card.
       intended_use, limits, hardware: sentences for the card.
+      others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
 
     Raises:
-      UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; the run is
-        not finished; or there is no metric for such a model. Nothing is written then.
+      UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; a run is not
+        finished; or another one differs in more than its seed. Nothing is written then.
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
     if run.decided(zoo.config(config.name)) != config:
         raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
-    sessions = [record for record in run.read_log() if "seconds" in record]
-    if not sessions or sessions[-1]["event"] != "finished":
-        raise UsageError(f"{run.path}: is not finished (give the command that began it again)")
-    if not config.conditional or config.dataset.example_shape != (28, 28, 1) or config.dataset.classes != 10:
-        raise UsageError(f"{config.name}: there is no metric for it yet (conditional models of 28x28 digits have one)")
-    model = zoo.load(run.path)
-    arrays = {name: variable.numpy().astype(np.float16) for name, variable in model.weights_to_ship().items()}
+    sessions = _sessions(run)
+    seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"{config.name}: runs of the seeds {seeds}: each wants a seed of its own")
     speeds = [record["images_per_second"] for record in run.read_losses() if "images_per_second" in record]
     with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "draft.safetensors"
-        weights.write(draft, arrays, {"name": config.name})
-        measured = _measure(zoo.load(config.name, weights=draft))
-        content, sha256 = draft.read_bytes(), weights.sha256(draft)
+        drafts = [_draft(path, Path(folder) / f"{i}.safetensors") for i, path in enumerate([run.path, *others])]
+        measured = [_measure(zoo.load(config.name, weights=draft), config) for draft in drafts]
+        content, sha256 = drafts[0].read_bytes(), weights.sha256(drafts[0])
+        parameters = sum(int(array.size) for array in weights.read(drafts[0]).values())
+    protocol = measured[0].protocol
     card = Card(
         name=config.name,
         summary=config.summary,
@@ -63,15 +81,23 @@ def publish(run_directory: str | Path, *, command: str, intended_use: str, limit
         training=TrainingRecord(
             command=command,
             commit=_commit(),
-            steps=model.step or config.training.steps,
-            seeds=[config.training.seed],
+            steps=sessions[-1]["step"],
+            seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),
             images_per_second=round(float(np.median(speeds)), 1),
             peak_memory_gib=max(record["peak_memory_gib"] for record in sessions),
         ),
-        metrics=measured,
-        weights=WeightsRecord(sha256=sha256, dtype="float16", parameters=sum(int(a.size) for a in arrays.values())),
+        evaluation=EvaluationRecord(
+            features=protocol["features"],
+            features_sha256=protocol["features_sha256"],
+            real=real_name(protocol["real"]),
+            real_count=protocol["real"]["count"],
+            num_samples=protocol["fake"]["count"],
+            seed=protocol["seed"],
+        ),
+        metrics=[_metric(key, protocol["features"], measured) for key in measured[0]],
+        weights=WeightsRecord(sha256=sha256, dtype="float16", parameters=parameters),
     )
     text = yaml.safe_dump(card.model_dump(), sort_keys=False, allow_unicode=True, width=120)
     files.write_bytes(zoo.directory() / "weights" / f"{config.name}.safetensors", content)
@@ -79,13 +105,50 @@ def publish(run_directory: str | Path, *, command: str, intended_use: str, limit
     return card
 
 
-def _measure(model: GenerativeModel) -> list[Metric]:
-    images, labels = load_mnist_5k("train")
-    classifier = labelled.train_classifier(images[..., np.newaxis], labels)
-    return [
-        Metric(name=name, value=round(value, 4), tolerance=TOLERANCES[name], protocol=labelled.DIGIT_PROTOCOL[name])
-        for name, value in labelled.digit_metrics(model, classifier).items()
-    ]
+def _sessions(run: RunDirectory) -> list[dict[str, Any]]:
+    """The log's lines on the ends of a finished run's sessions."""
+    sessions = [record for record in run.read_log() if "seconds" in record and "peak_memory_gib" in record]
+    if not sessions or sessions[-1]["event"] != "finished":
+        raise UsageError(f"{run.path}: is not finished (give the command that began it again)")
+    return sessions
+
+
+def _seed_of(run: RunDirectory, config: Config) -> int:
+    """The seed of another run, which differs in nothing else."""
+    _sessions(run)
+    other = zoo.config(run.path)
+    if other.override({"training.seed": config.training.seed}) != config:
+        raise UsageError(f"{run.path}: differs from the first run in more than its seed")
+    return other.training.seed
+
+
+def _draft(run: str | Path, path: Path) -> Path:
+    """The run's weights as they would be shipped."""
+    model = zoo.load(run)
+    arrays = {name: variable.numpy().astype(np.float16) for name, variable in model.weights_to_ship().items()}
+    weights.write(path, arrays, {"name": model.name})
+    return path
+
+
+def _measure(model: GenerativeModel, config: Config) -> Evaluation:
+    features = default_features(config.dataset)
+    metrics = METRICS + (OF_CLASSES if features != "identity" else ()) + (OF_LABELS if config.conditional else ())
+    return evaluate(model, metrics, SAMPLES, features=features)
+
+
+def _metric(key: str, features: str, measured: Sequence[Evaluation]) -> Metric:
+    name = key.removesuffix(f"_{features}")
+    values = [evaluation[key] for evaluation in measured]
+    over_seeds = None
+    if len(values) > 1:
+        over_seeds = OverSeeds(mean=_rounded(np.mean(values)), sd=_rounded(np.std(values, ddof=1)))
+    tolerance = max(TOLERANCE * abs(values[0]), LEAST_TOLERANCE.get(name, LEAST_TOLERANCE_ELSE))
+    return Metric(name=name, value=_rounded(values[0]), tolerance=_rounded(tolerance), over_seeds=over_seeds)
+
+
+def _rounded(value: float | np.floating) -> float:
+    """To five significant digits."""
+    return float(f"{value:.5g}")
 
 
 def _commit() -> str:

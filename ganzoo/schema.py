@@ -36,6 +36,7 @@ SHORT_NAMES = {
     "precision": "training.precision",
     "xla": "training.xla",
     "on_nan": "training.on_nan",
+    "eval_every": "evaluation.every",
 }
 
 
@@ -221,6 +222,20 @@ class TrainingConfig(Section):
         return {"name": value} if isinstance(value, str) else value
 
 
+class EvaluationConfig(Section):
+    """Metrics during training: every `every` steps (0: never), on `num_samples` samples of the moving average.
+
+    `features` is the extractor, by default one that fits the data; the checkpoint of the step that is best by `by` is
+    kept.
+    """
+
+    every: int = Field(default=0, ge=0)
+    metrics: list[str] = Field(default_factory=lambda: ["fid", "kid"])
+    by: str = "kid"
+    features: str | None = None
+    num_samples: int = Field(default=2000, ge=2)
+
+
 class Config(Section):
     """A whole model: data, networks, loss, optimizers, training. See `zoo_configs/` for examples."""
 
@@ -239,6 +254,7 @@ class Config(Section):
     penalties: list[PenaltyConfig] = Field(default_factory=list)
     optimizer: OptimizersConfig
     training: TrainingConfig
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
     @model_validator(mode="after")
     def _possible(self) -> Config:

@@ -89,7 +89,8 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     Args:
       model: a zoo name, a run directory, or a YAML file.
       weights: `pretrained` (the zoo's or the run's), `random` (fresh ones), or the path of a `.safetensors` file.
-      step: of a run: `last`, or the number of a step that has a checkpoint.
+      step: of a run: `last`, `best` (by the metric that `--eval_every` chose by), or the number of a step that has a
+        checkpoint.
 
     Returns:
       A keras.Model subclass whose generator holds the trained moving average.
@@ -216,10 +217,12 @@ def _with_file(resolved: Config, path: Path, sha256: str | None) -> AdversarialM
 
 def _load_run(resolved: Config, run: Path, step: str | int) -> AdversarialModel:
     from ganzoo.training.checkpoints import Checkpoints
+    from ganzoo.training.directory import RunDirectory
+    from ganzoo.training.evaluating import asked_step
 
     # as it was trained: what its checkpoint holds depends on it, what is drawn from it does not
     model = _build(resolved, resolved.training.precision)
-    restored = Checkpoints(run / "checkpoints").restore(model, step)
+    restored = Checkpoints(run / "checkpoints").restore(model, asked_step(RunDirectory(run), step))
     if restored is None:
         raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")
     return model

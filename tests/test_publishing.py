@@ -8,7 +8,7 @@ import pytest
 import ganzoo
 from ganzoo import publishing, zoo
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.card import Metric
+from ganzoo.evaluation import labelled
 
 SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
 WORDS = {"command": "train", "intended_use": "tests", "limits": "small", "hardware": "any"}
@@ -22,8 +22,6 @@ def small_zoo(tmp_path, monkeypatch):
     (copy / "cgan_mnist.yaml").write_text(ganzoo.config("cgan").override(SMALL).to_yaml())
     monkeypatch.setattr(zoo, "directory", lambda: copy)
     monkeypatch.setattr(publishing, "_commit", lambda: "0123456789ab")
-    metric = Metric(name="label_accuracy", value=0.5, tolerance=0.1, protocol="a stand-in")
-    monkeypatch.setattr(publishing, "_measure", lambda model: [metric])
     zoo._configs.cache_clear()
     yield copy
     zoo._configs.cache_clear()
@@ -34,6 +32,7 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
     card = publishing.publish(run.directory, **WORDS)
     assert card.training.steps == 100
     assert card.training.wall_time > 0
+    assert [(metric.name, metric.protocol) for metric in card.metrics] == list(labelled.DIGIT_PROTOCOL.items())
     assert ganzoo.card("cgan") == card
     loaded, trained = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
     assert np.max(np.abs(loaded.astype(int) - trained.astype(int))) <= 2

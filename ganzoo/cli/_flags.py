@@ -71,6 +71,11 @@ def wholes(name: str, value: str, help: str) -> Flag:
     return Flag(name, value, help, _comma_separated, f"a list of whole numbers like {value}")
 
 
+def names(name: str, value: str, help: str) -> Flag:
+    """A flag that takes names with commas between them: `fid,kid`."""
+    return Flag(name, value, help, _names, f"a list of names like {value}")
+
+
 def number(name: str, value: str, help: str, *, above: float, default: float | None = None) -> Flag:
     """A flag that takes a finite number above a bound."""
     return Flag(name, value, help, _above(above), f"a number above {above:g}", default)
@@ -221,3 +226,10 @@ def _above(bound: float) -> Callable[[str], float]:
 
 def _comma_separated(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
+
+
+def _names(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise ValueError
+    return found

@@ -16,6 +16,8 @@ NEEDED = (
     _flags.text("hardware", "TEXT", "what it was trained on"),
 )
 
+ALSO = (_flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and gives its exit code."""
@@ -36,10 +38,15 @@ def work(given: SimpleNamespace) -> Answer:
         intended_use=given.intended_use,
         limits=given.limits,
         hardware=given.hardware,
+        others=given.also,
     )
     return Answer(str(card), card.model_dump(), brief=card.name)
 
 
 COMMAND = Command(
-    name="publish", about=__doc__, usage="--run DIR … [flags]", flags={"All of these are needed": NEEDED}, work=work
+    name="publish",
+    about=__doc__,
+    usage="--run DIR … [flags]",
+    flags={"All of these are needed": NEEDED, "Further runs": ALSO},
+    work=work,
 )

@@ -38,6 +38,7 @@ FLAGS = {
         _flags.whole("steps", "steps to train: updates of the generator", at_least=1),
         _flags.whole("batch_size", "images in a step, over all devices", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
+        _flags.whole("eval_every", "compute metrics every so many steps, and keep the best checkpoint", at_least=0),
         _flags.choice(
             "on_nan",
             ("stop", "rollback"),

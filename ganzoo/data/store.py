@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ import numpy as np
 import PIL
 
 from ganzoo import files
+from ganzoo.files import cache_folder
 
 # Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
 FORMAT = 2
@@ -39,13 +39,6 @@ class Prepared:
     images: np.ndarray
     labels: np.ndarray
     left_out: tuple[str, ...]
-
-
-def cache_folder() -> Path:
-    """Where ganzoo keeps what it can make again: $GANZOO_CACHE, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo."""
-    if own := os.environ.get("GANZOO_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
 
 
 def prepare(

@@ -25,13 +25,34 @@ class TrainingRecord(Section):
     peak_memory_gib: float
 
 
+class EvaluationRecord(Section):
+    """How the metrics were measured: what `ganzoo evaluate` needs to measure them again."""
+
+    features: str
+    features_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    real: str
+    real_count: int
+    num_samples: int
+    seed: int
+
+
+class OverSeeds(Section):
+    """A metric over trainings that differ in their seed alone."""
+
+    mean: float
+    sd: float = Field(ge=0.0)
+
+
 class Metric(Section):
-    """One number with how it was measured and how far a recomputed one may lie from it."""
+    """One number of the shipped weights, and how far a recomputed one may lie from it.
+
+    `name` is as `ganzoo evaluate` takes it, without the extractor.
+    """
 
     name: str
     value: float
-    tolerance: float = Field(ge=0.0)
-    protocol: str
+    tolerance: float = Field(gt=0.0)
+    over_seeds: OverSeeds | None = None
 
 
 class WeightsRecord(Section):
@@ -50,12 +71,13 @@ class Card(Section):
     limits: str
     licence: Licence
     training: TrainingRecord
+    evaluation: EvaluationRecord
     metrics: list[Metric]
     weights: WeightsRecord
 
     def __str__(self) -> str:
-        made = self.training
-        rows = "\n".join(f"| {m.name} | {m.value:g} | ± {m.tolerance:g} | {m.protocol} |" for m in self.metrics)
+        made, how = self.training, self.evaluation
+        rows = "\n".join(_row(metric, how.features) for metric in self.metrics)
         return f"""# {self.name}
 
 {self.summary}
@@ -65,15 +87,18 @@ class Card(Section):
 - **Limits**: {self.limits}
 - **Licences**: data {self.licence.data}; weights {self.licence.weights}
 
-| metric | value | recomputed within | protocol |
+| metric | value | over {len(made.seeds)} seeds | recomputed within |
 |---|---|---|---|
 {rows}
+
+{how.num_samples:,} samples of seed {how.seed} against {how.real_count:,} examples of {how.real}; features of
+{how.features} (`{how.features_sha256[:12]}`). `ganzoo verify_card {self.name}` computes them again.
 
 ## Training
 
     {made.command}
 
-- {made.steps:,} steps, seed {", ".join(map(str, made.seeds))}, at commit {made.commit}
+- {made.steps:,} steps, seed {made.seeds[0]} (over seeds: {", ".join(map(str, made.seeds))}), at commit {made.commit}
 - {made.wall_time:.0f} s on {made.hardware}: {made.images_per_second:.0f} images/s, peak {made.peak_memory_gib:.2f} GiB
 - weights: {self.weights.parameters:,} parameters in {self.weights.dtype}, SHA-256 `{self.weights.sha256}`
 """
@@ -102,3 +127,9 @@ def read_card(path: str | Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _row(metric: Metric, features: str) -> str:
+    over = metric.over_seeds
+    spread = f"{over.mean:.4g} ± {over.sd:.2g}" if over else "–"
+    return f"| {metric.name}_{features} | {metric.value:.4g} | {spread} | ± {metric.tolerance:.2g} |"

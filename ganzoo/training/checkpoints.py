@@ -50,11 +50,15 @@ class Checkpoints:
     Args:
       directory: `RUN/checkpoints`; made on the first save.
       keep: how many of the newest are kept, whatever made them.
+
+    Attributes:
+      beside: steps that are kept too.
     """
 
     def __init__(self, directory: str | Path, keep: int = 2) -> None:
         self.directory = Path(directory)
         self.keep = keep
+        self.beside: frozenset[int] = frozenset()
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
@@ -96,7 +100,8 @@ class Checkpoints:
                 raise NotFiniteError(message, f"variable {name}")
         try:
             self._write(final, state, {"step": step, "notes": dict(notes or {})})
-            kept = {self.path(known) for known in [known for known in self.steps() if known <= step][-self.keep :]}
+            known = [known for known in self.steps() if known <= step]
+            kept = {self.path(each) for each in {*known[-self.keep :], *self.beside.intersection(known)}}
             for _, path in self._directories():
                 if path not in kept:
                     shutil.rmtree(path)

@@ -18,7 +18,7 @@ LOCK_FILE = ".lock"
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # of files.write_bytes
 # what may change between two starts of one run: how long it is, how often it reports, what happens where it breaks
 # down, what compiles it; never what a step computes
-CHANGEABLE = frozenset(
+CHANGEABLE = frozenset({"evaluation"}) | frozenset(
     f"training.{key}"
     for key in (
         "steps",
@@ -52,6 +52,7 @@ class RunDirectory:
         self.export = self.path / "export"
         self.animation = self.path / "samples.gif"
         self.curves = self.path / "losses.png"
+        self.metrics = self.path / "metrics.png"
 
     @contextlib.contextmanager
     def claim(self, config: Config) -> Iterator[None]:

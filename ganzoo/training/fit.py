@@ -19,6 +19,7 @@ from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveChe
 from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import Engine
+from ganzoo.training.evaluating import Evaluate
 from ganzoo.training.profile import Profile
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.rollback import Rollback
@@ -56,6 +57,7 @@ class Fit:
         training = config.training
         self.model = model
         self.training = training
+        self.eval_every = config.evaluation.every
         self.engine = engine
         self.pipeline = pipeline
         self.run_directory = run
@@ -69,6 +71,10 @@ class Fit:
         self.checkpoints = SaveCheckpoints(
             checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter, agree=engine.agree
         )
+        self.evaluate = None
+        if config.evaluation.every and engine.is_chief:
+            summaries = self.reporter.summaries
+            self.evaluate = Evaluate(config, pipeline.source, run, self.checkpoints, summaries, bar)
         self.rollback = Rollback(model, config, engine, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None
         self.stop = Stop(engine, self.rule)
@@ -85,7 +91,7 @@ class Fit:
           RunError: something cannot be written, something is not finite, or memory does not suffice.
         """
         self.stop.interrupt = interrupt
-        parts = (self.reporter, self.sheets, self.checkpoints, self.rule, self.profile, self.stop)
+        parts = (self.reporter, self.sheets, self.evaluate, self.checkpoints, self.rule, self.profile, self.stop)
         callbacks = [part for part in parts if part is not None]
         for callback in callbacks:
             callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
@@ -130,18 +136,21 @@ class Fit:
             self.reporter.flush()
             if not self.run_directory.sample_sheet(self.model.step).is_file():
                 self.sheets.draw()
+            if self.evaluate:
+                self.evaluate.evaluate()
         self.checkpoints.save()
         self.reporter.summaries.flush()
 
     def _interval(self) -> int:
         """Steps a Keras epoch: the longest stretch that crosses no log line, sample sheet or checkpoint."""
         training = self.training
-        rhythms = (training.log_every, training.sample_every, training.checkpoint_every)
+        rhythms = [training.log_every, training.sample_every, training.checkpoint_every]
+        rhythms += [self.eval_every] if self.eval_every else []
         interval = math.gcd(*rhythms)
         if interval < min(training.steps_per_execution, *rhythms):
             self.bar.note(
-                f"log_every, sample_every and checkpoint_every {rhythms} have few steps in common: {interval} are made "
-                "at a time, which is slow for small networks (choose multiples of one number)"
+                f"log_every, sample_every, checkpoint_every (and eval_every) {rhythms} have few steps in common: "
+                f"{interval} are made at a time, which is slow for small networks (choose multiples of one number)"
             )
         return interval
 

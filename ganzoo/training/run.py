@@ -115,6 +115,8 @@ def train(
         if fit.ended and engine.is_chief:
             _finish(model, run, export)
         seconds = time.monotonic() - began
+        if fit.evaluate:
+            fit.evaluate.finish(seconds)
         event = "finished" if fit.ended else "interrupted"
         measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
         run.log({"step": model.step, "event": event, **measured})

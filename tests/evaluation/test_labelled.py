@@ -1,16 +1,24 @@
-"""Distances and diversity worked out by hand."""
+"""Distances, diversity and accuracy worked out by hand; and a generator that repeats itself."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ganzoo.data.mnist_5k import load_mnist_5k
-from ganzoo.evaluation import labelled
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.evaluate import Evaluator
+from ganzoo.evaluation.examples import Examples, from_array
+from ganzoo.evaluation.metrics import labelled
 
 
 def image(*values):
     return np.array(values, np.uint8).reshape(1, len(values), 1)
+
+
+def with_labels(name, images, labels):
+    return Examples(name, len(images), images.shape[1:], lambda numbers: images[numbers], np.asarray(labels))
 
 
 def test_mean_pairwise_distance_by_hand():
@@ -21,45 +29,32 @@ def test_mean_pairwise_distance_by_hand():
 
 
 def test_class_diversity_is_a_ratio_for_each_class():
-    real = np.stack([image(0, 0), image(200, 0), image(0, 0), image(0, 100)])
-    fake = np.stack([image(0, 0), image(100, 0), image(7, 7), image(7, 7)])
-    ratios = labelled.class_diversity(fake, np.array([0, 0, 1, 1]), real, np.array([0, 0, 1, 1]))
-    assert ratios == {0: pytest.approx(0.5), 1: pytest.approx(0.0, abs=1e-6)}
+    real = {0: np.stack([image(0, 0), image(200, 0)]), 1: np.stack([image(0, 0), image(0, 100)])}
+    fake = {0: np.stack([image(0, 0), image(100, 0)]), 1: np.stack([image(7, 7)] * 2)}
+    assert labelled.class_diversity(fake, real) == {0: pytest.approx(0.5), 1: pytest.approx(0.0, abs=1e-6)}
 
 
-class Copycat:
-    """Draws real digits, the first of each class again and again."""
-
-    def generate(self, labels, seed):
-        images, real_labels = load_mnist_5k("train")
-        firsts = np.stack([images[real_labels == label][0] for label in range(10)])
-        return firsts[labels][..., np.newaxis]
+def test_label_accuracy_is_the_share_that_is_read_as_asked():
+    fake = SimpleNamespace(classes=np.array([0, 2, 1, 0]), examples=SimpleNamespace(labels=np.array([0, 2, 0, 1])))
+    assert labelled.label_accuracy(SimpleNamespace(fake=fake))["label_accuracy"].value == 0.5
 
 
-def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse(monkeypatch):
-    monkeypatch.setattr(labelled, "classify", lambda classifier, images: np.arange(len(images)) % 10)
-    metrics = labelled.digit_metrics(Copycat(), None)
-    assert metrics == {
-        "label_accuracy": 1.0,
-        "class_diversity": pytest.approx(0.0, abs=1e-6),
-        "class_diversity_least": pytest.approx(0.0, abs=1e-6),
-    }
+def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse():
+    images, labels = load_mnist_5k("train")
+    images = images[..., np.newaxis]
+    firsts = np.stack([images[labels == label][0] for label in range(10)])
+    asked = np.arange(200) % 10
+    evaluator = Evaluator(with_labels("real", images, labels), "mnist_cnn", ["label_accuracy", "class_diversity_least"])
+    found = evaluator(with_labels("copycat", firsts[asked], asked))
+    assert found == {"label_accuracy_mnist_cnn": 1.0, "class_diversity_least_mnist_cnn": pytest.approx(0.0, abs=1e-6)}
 
 
-def test_a_classifier_learns_what_can_be_told_apart():
-    images = np.zeros((400, 8, 8, 1), np.uint8)
-    labels = np.arange(400) % 2
-    images[labels == 1, 2:6, 2:6] = 255
-    classifier = labelled.train_classifier(images, labels, epochs=4)
-    assert labelled.label_accuracy(classifier, images, labels) == 1.0
-    assert labelled.label_accuracy(classifier, images, 1 - labels) == 0.0
-
-
-def test_shifting_moves_whole_images():
-    images = np.zeros((50, 9, 9, 1), np.uint8)
-    images[:, 4, 4] = 255
-    moved = labelled._shift(images, np.random.default_rng(0))
-    places = {tuple(np.argwhere(m[..., 0])[0] - 4) for m in moved}
-    assert all(m.sum() == 255 for m in moved)
-    assert {-2, 2} <= {row for row, _ in places}
-    assert max(abs(v) for place in places for v in place) == 2
+def test_labels_that_are_missing():
+    images = load_mnist_5k("test")[0][..., np.newaxis]
+    labelled_images = with_labels("fake", images, np.arange(len(images)) % 10)
+    with pytest.raises(UsageError, match="class_diversity needs labels, and real has none"):
+        Evaluator(from_array("real", images), "mnist_cnn", ["class_diversity"])(labelled_images)
+    with pytest.raises(UsageError, match=r"label_accuracy needs a conditional model \(leave it out\)"):
+        Evaluator(labelled_images, "mnist_cnn", ["label_accuracy"])(from_array("fake", images))
+    with pytest.raises(UsageError, match="fake has one example of class 9"):
+        Evaluator(labelled_images, "mnist_cnn", ["class_diversity"])(with_labels("fake", images[:20], [0] * 19 + [9]))

@@ -1,0 +1,105 @@
+"""Measure how near generated images are to real ones: a model of the zoo, a run, an export, or two folders.
+
+The feature extractor is part of every metric's name (fid_mnist_cnn): figures of different extractors, numbers of
+samples or real images do not compare.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import Answer, Command
+from ganzoo.errors import UsageError
+
+SHEET_SIDE = 10
+
+FLAGS = {
+    "What": (
+        _flags.text("model", "NAME|RUN|EXPORT", "a model of the zoo, the directory of a run, or of an export"),
+        _flags.text("fake", "folder:PATH", "judge these images instead of a model's"),
+        _flags.text("real", "NAME|folder:PATH", "compare with these (default: the data that the model trains on)"),
+        _flags.text("step", "last|best|N", "of a run: which checkpoint", "last"),
+    ),
+    "How": (
+        _flags.names("metrics", "fid,kid", "names (default: fid,kid,precision,recall,density,coverage)"),
+        _flags.text("features", "NAME", "the feature extractor (default: one that fits the data)"),
+        _flags.switch("list", "list all metrics and feature extractors, and do nothing else"),
+        _flags.whole("num_samples", "how many to draw, and how many real ones at most (default: 10000)", at_least=2),
+        _flags.whole("seed", "of the samples and of what metrics draw", at_least=0, default=0),
+        _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
+        _flags.whole("size", "crop and resize the images of folders to this side", at_least=1),
+        _flags.text("data_dir", "DIR", "where TensorFlow Datasets keeps prepared data sets"),
+    ),
+    "Looking closer": (
+        _flags.text("sheet", "FILE.png", "draw the best samples by realism (upper half) and the worst (lower half)"),
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Evaluates, and draws the sheet if it is asked for."""
+    if given.list:
+        return _list()
+    if (given.model is None) == (given.fake is None):
+        raise UsageError("give --model NAME (a zoo model, a run, an export) or --fake folder:PATH, one of them")
+    if given.fake is not None and given.real is None:
+        raise UsageError("--real is missing: --fake is compared with it (--real folder:PATH)")
+    if given.sheet is not None and not given.sheet.lower().endswith(".png"):
+        raise UsageError(f"--sheet={given.sheet}: not FILE.png")
+    _tensorflow.import_quietly()
+    from ganzoo.evaluation.evaluate import DEFAULT_METRICS
+    from ganzoo.judging import evaluate
+
+    def note(line: str) -> None:
+        if not given.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    found = evaluate(
+        given.model if given.model is not None else given.fake,
+        given.metrics or DEFAULT_METRICS,
+        given.num_samples,
+        real=given.real,
+        features=given.features,
+        step=int(given.step) if given.step.isdigit() else given.step,
+        seed=given.seed,
+        truncation=given.truncation,
+        size=given.size,
+        data_dir=given.data_dir,
+        note=note,
+    )
+    text = found.describe()
+    if given.sheet is not None:
+        from ganzoo.evaluation.realism import draw_extremes
+
+        draw_extremes(found, given.sheet)
+        text += f"\n\nthe best and the worst by realism are in {given.sheet}"
+    brief = "\n".join(f"{name} {value:.6g}" for name, value in found.items())
+    return Answer(text, found.to_dict(), brief=brief)
+
+
+def _list() -> Answer:
+    _tensorflow.import_quietly()
+    from ganzoo.evaluation.extractors import extractor
+    from ganzoo.evaluation.metrics.metric import all_metrics
+
+    metrics = {name: metric.names[name] for name, metric in all_metrics().items()}
+    rows = [f"  {name:<24} {better} is better" for name, better in metrics.items()]
+    extractors = extractor.names()
+    text = "\n".join(["metrics:", *rows, "feature extractors:", *(f"  {name}" for name in extractors)])
+    return Answer(text, {"metrics": metrics, "features": extractors}, brief=text)
+
+
+COMMAND = Command(
+    name="evaluate",
+    about=__doc__,
+    usage="--model NAME|RUN|EXPORT [flags]   or: --real folder:A --fake folder:B [flags]",
+    flags=FLAGS,
+    work=work,
+)

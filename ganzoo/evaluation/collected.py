@@ -1,0 +1,98 @@
+"""What is kept of a set of examples: statistics that grow with nothing, and features where a metric needs them all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.examples import Examples
+from ganzoo.evaluation.extractors.extractor import Extractor
+from ganzoo.evaluation.metrics.inception_score import InceptionScore
+from ganzoo.evaluation.moments import Moments
+
+EXAMPLES_A_PART = 1000  # bounds the memory
+IN_MEMORY_BYTES = 128 * 2**20  # features beyond it are kept in a temporary file
+
+
+@dataclass
+class Collected:
+    """A set of examples as metrics see it.
+
+    Attributes:
+      examples: the set itself.
+      moments: mean and covariance of the features.
+      features: float32 `[count, dimensions]`, if they were to be kept; a map of a temporary file where they are large.
+      classes: the most likely class of each example, int `[count]`; None where the extractor does not classify.
+      score: the Inception Score; None likewise.
+    """
+
+    examples: Examples
+    moments: Moments
+    features: np.ndarray | None
+    classes: np.ndarray | None
+    score: InceptionScore | None
+
+    @property
+    def count(self) -> int:
+        return self.examples.count
+
+    def kept(self) -> np.ndarray:
+        """The features, of a set whose features were kept."""
+        assert self.features is not None, "a metric that needs features says so"
+        return self.features
+
+
+def collect(
+    examples: Examples,
+    extractor: Extractor,
+    *,
+    keep_features: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Collected:
+    """Looks at every example once, a part at a time.
+
+    Args:
+      examples: at least two.
+      extractor: what they are looked at with.
+      keep_features: keep each example's features.
+      progress: told how many examples each part had.
+
+    Raises:
+      UsageError: fewer than two examples.
+    """
+    if examples.count < 2:
+        raise UsageError(f"{examples.name}: {examples.count} example given, 2 or more wanted (give more samples)")
+    moments = features = classes = score = None
+    done = 0
+    for part in examples.parts(EXAMPLES_A_PART):
+        found = extractor(part)
+        if moments is None:
+            dimensions = found.features.shape[1]
+            moments = Moments(dimensions)
+            if keep_features:
+                features = _array((examples.count, dimensions))
+            if found.probabilities is not None:
+                classes = np.empty(examples.count, np.int64)
+                score = InceptionScore(examples.count)
+        moments.update(found.features)
+        place = slice(done, done + len(part))
+        if features is not None:
+            features[place] = found.features
+        if classes is not None and score is not None and found.probabilities is not None:
+            classes[place] = np.argmax(found.probabilities, axis=1)
+            score.update(found.probabilities)
+        done += len(part)
+        progress(len(part))
+    assert moments is not None
+    return Collected(examples, moments, features, classes, score)
+
+
+def _array(shape: tuple[int, int]) -> np.ndarray:
+    """An array in memory, or in a temporary file that goes away with it."""
+    if 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
+        return np.empty(shape, np.float32)
+    return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)

@@ -1,0 +1,209 @@
+"""Two sets of examples -> numbers that can be recomputed: each with its extractor in its name, and a protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import UsageError
+from ganzoo.evaluation import folders
+from ganzoo.evaluation.collected import Collected, collect
+from ganzoo.evaluation.examples import Examples
+from ganzoo.evaluation.extractors.extractor import open_extractor
+from ganzoo.evaluation.metrics.metric import Comparison, Need, Value, all_metrics, get
+from ganzoo.version import __version__
+
+if TYPE_CHECKING:
+    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.schema import DatasetConfig
+
+DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
+DEFAULT_SAMPLES = 10_000
+Note = Callable[[str], None]
+
+
+class Evaluation(dict[str, float]):
+    """Metric's name, with the extractor in it (`fid_mnist_cnn`) -> value.
+
+    Attributes:
+      spread: name -> standard deviation over subsets, for the metrics that have one.
+      protocol: extractor and its hash, counts, seeds, warnings, time: all it takes to compute the numbers again.
+      real, fake: what was collected; for a sheet of best and worst samples.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, float],
+        spread: dict[str, float],
+        protocol: dict[str, Any],
+        real: Collected,
+        fake: Collected,
+    ) -> None:
+        super().__init__(values)
+        self.spread = spread
+        self.protocol = protocol
+        self.real = real
+        self.fake = fake
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {"metrics": dict(self), "spread": self.spread, "protocol": self.protocol}
+
+    def describe(self) -> str:
+        """For people, in Markdown."""
+        protocol = self.protocol
+        width = max(map(len, self))
+        head = f"| {'metric':<{width}} |      value |    spread | better |"
+        rows = [head, f"|{'-' * (width + 2)}|-----------:|----------:|--------|"]
+        for name, value in self.items():
+            spread = f"{self.spread[name]:.4g}" if name in self.spread else "–"
+            better = protocol["better"][name]
+            rows.append(f"| {name:<{width}} | {value:>10.5g} | {spread:>9} | {better:<6} |")
+        real, fake = protocol["real"], protocol["fake"]
+        lines = [
+            f"{fake['name']} ({fake['count']:,}) against {real['name']} ({real['count']:,}), features of "
+            f"{protocol['features']} ({protocol['features_sha256'][:12]}), {protocol['seconds']:.0f} s",
+            "\n".join(rows),
+            *(f"warning: {warning}" for warning in protocol["warnings"]),
+        ]
+        return "\n\n".join(lines)
+
+
+class Evaluator:
+    """A set of real examples that others are compared with, looked at once.
+
+    Args:
+      real: the real examples.
+      features: name of the extractor.
+      metrics: names.
+      held_out: real examples that no model was trained on, for the metrics that need them.
+      seed: of whatever the metrics draw.
+      note: told what is going on, for people.
+
+    Raises:
+      ConfigError: an unknown extractor or metric.
+      UsageError: a metric that cannot be computed with this extractor or these examples.
+      WeightsError: the extractor's weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        real: Examples,
+        features: str,
+        metrics: Iterable[str] = DEFAULT_METRICS,
+        *,
+        held_out: Examples | None = None,
+        seed: int = 0,
+        note: Note = lambda line: None,
+    ) -> None:
+        self.names = list(dict.fromkeys(metrics))
+        if not self.names:
+            raise UsageError(f"metrics: none given (known: {', '.join(all_metrics())})")
+        chosen = {name: get(name) for name in self.names}
+        self.metrics = list({id(metric): metric for metric in chosen.values()}.values())
+        self.better = {name: metric.names[name] for name, metric in chosen.items()}
+        self.extractor = open_extractor(features)
+        self.seed = seed
+        self.note = note
+        self._check(real, held_out)
+        self.real = self._collect(real, "real")
+        self.held_out = self._collect(held_out, "held-out") if held_out and self._needed("held_out") else None
+
+    def key(self, name: str) -> str:
+        """A metric's name with the extractor in it."""
+        return f"{name}_{self.extractor.name}"
+
+    def __call__(self, fake: Examples, model: GenerativeModel | None = None) -> Evaluation:
+        """Compares.
+
+        Args:
+          fake: the examples that are judged.
+          model: that drew them, for the metrics that need it.
+
+        Raises:
+          UsageError: fewer than two examples, or a metric that needs a model where there is none.
+          DataError: examples of another size or mode.
+        """
+        began = time.monotonic()
+        folders.check_alike(self.real.examples, fake)
+        if model is None and self._needed("model"):
+            who = self._who_needs("model")
+            raise UsageError(f"metrics: {who} needs a model, and {fake.name} is none (leave it out)")
+        if fake.labels is None and self._needed("labels"):
+            raise UsageError(f"metrics: {self._who_needs('labels')} needs a conditional model (leave it out)")
+        collected = self._collect(fake, "generated")
+        comparison = Comparison(self.real, collected, self.held_out, self.extractor, model, self.seed)
+        found: dict[str, Value] = {}
+        for metric in self.metrics:
+            found |= metric.compute(comparison)
+        asked = {self.key(name): found[name] for name in self.names}
+        protocol = {
+            "features": self.extractor.name,
+            "features_sha256": self.extractor.sha256,
+            "real": _about(self.real),
+            "fake": _about(collected),
+            **({"held_out": _about(self.held_out)} if self.held_out else {}),
+            "seed": self.seed,
+            "better": {self.key(name): better for name, better in self.better.items()},
+            "warnings": self._warnings(collected),
+            "seconds": round(time.monotonic() - began, 2),
+            "ganzoo": __version__,
+        }
+        values = {name: value.value for name, value in asked.items()}
+        spread = {name: value.spread for name, value in asked.items() if value.spread is not None}
+        return Evaluation(values, spread, protocol, self.real, collected)
+
+    def _needed(self, need: Need) -> bool:
+        return any(need in metric.needs for metric in self.metrics)
+
+    def _who_needs(self, need: Need) -> str:
+        return next(name for name in self.names if need in get(name).needs)
+
+    def _check(self, real: Examples, held_out: Examples | None) -> None:
+        if len(real.shape) == 1 and self.extractor.dimensions is not None:
+            raise UsageError(f"features: {self.extractor.name} is for images, {real.name} has points (use identity)")
+        if len(real.shape) == 3 and self.extractor.dimensions is None:
+            raise UsageError(f"features: {self.extractor.name} is for points, {real.name} has images")
+        if self._needed("classes") and not self.extractor.class_names:
+            who = self._who_needs("classes")
+            raise UsageError(f"metrics: {who} needs an extractor that classifies, {self.extractor.name} does not")
+        if self._needed("held_out") and held_out is None:
+            who = self._who_needs("held_out")
+            raise UsageError(f"metrics: {who} needs held-out real examples, and {real.name} has none (leave it out)")
+
+    def _collect(self, examples: Examples, what: str) -> Collected:
+        self.note(f"features of {examples.count:,} {what} examples ({self.extractor.name})")
+        return collect(examples, self.extractor, keep_features=self._needed("features"))
+
+    def _warnings(self, fake: Collected) -> list[str]:
+        """Said where a number is less than it seems."""
+        warnings = []
+        if "fid" in self.names:
+            dimensions = len(self.real.moments.mean)
+            for each in (self.real, fake):
+                if each.count <= dimensions:
+                    warnings.append(
+                        f"fid: {each.count:,} examples of {each.examples.name} for {dimensions:,} dimensions: the "
+                        "covariance is of low rank and the distance biased upwards; compare figures of equal counts "
+                        "only (or use kid, which is unbiased)"
+                    )
+        return warnings
+
+
+def default_features(dataset: DatasetConfig) -> str:
+    """The extractor for a data set where none is asked for.
+
+    `identity` for points, a small classifier for the data sets that have one, `efficientnet_lite0` for other images.
+    """
+    if not dataset.size:
+        return "identity"
+    if dataset.channels == 1 and dataset.name in ("mnist", "mnist_5k"):
+        return "mnist_cnn"
+    if dataset.channels == 1 and dataset.name == "fashion_mnist":
+        return "fashion_cnn"
+    return "efficientnet_lite0"
+
+
+def _about(collected: Collected) -> dict[str, Any]:
+    return {"name": collected.examples.name, "count": collected.count, **collected.examples.about}

@@ -1,0 +1,86 @@
+"""Examples that an exported SavedModel draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.examples import Examples
+
+ROWS_A_CALL = 256
+
+
+def is_export(path: str | Path) -> bool:
+    """Whether this is a SavedModel, or the base directory of a model's versions."""
+    return version_of(Path(path)) is not None
+
+
+def version_of(path: Path) -> Path | None:
+    """The SavedModel itself: the directory, or its newest version; None where there is none."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = [entry for entry in path.glob("*/saved_model.pb") if entry.parent.name.isdigit()]
+    return max(versions, key=lambda entry: int(entry.parent.name)).parent if versions else None
+
+
+def shape_of(path: str | Path) -> tuple[int, ...]:
+    """The shape of what an export draws: `(H, W, C)` or `(columns,)`.
+
+    Raises:
+      UsageError: as `from_export`.
+    """
+    (output,) = _load(path).signatures["generate"].structured_outputs.values()
+    return tuple(output.shape[1:])
+
+
+def from_export(
+    path: str | Path, count: int, *, labels: np.ndarray | None = None, seed: int = 0, truncation: float = 1.0
+) -> Examples:
+    """Examples 0 … count-1 of a seed, the very ones that the model draws in Python.
+
+    Args:
+      path: of `is_export`.
+      count: how many.
+      labels: of a conditional model, int `[m]`: over again up to `count`.
+      seed, truncation: as for `generate`.
+
+    Raises:
+      UsageError: no signature `generate`, or a conditional model without labels.
+    """
+    loaded = _load(path)
+    generate = loaded.signatures["generate"]
+    conditional = "labels" in generate.structured_input_signature[1]
+    if conditional and labels is None:
+        raise UsageError(f"{path}: is conditional, and the real examples have no labels (compare with labelled data)")
+    asked = np.resize(labels, count).astype(np.int32) if conditional and labels is not None else None
+
+    def read(numbers: np.ndarray) -> np.ndarray:
+        parts = [part(numbers[start : start + ROWS_A_CALL]) for start in range(0, len(numbers), ROWS_A_CALL)]
+        return np.concatenate(parts)
+
+    def part(numbers: np.ndarray) -> np.ndarray:
+        inputs = {
+            "seeds": tf.constant(np.stack([np.full(len(numbers), seed), numbers], axis=1), tf.int32),
+            "truncation": tf.fill([len(numbers)], tf.constant(truncation, tf.float32)),
+        }
+        if asked is not None:
+            inputs["labels"] = tf.constant(asked[numbers])
+        (drawn,) = loaded.signatures["generate"](**inputs).values()
+        return drawn.numpy()
+
+    about = {"seed": seed, "truncation": truncation}
+    return Examples(str(path), count, tuple(read(np.arange(1)).shape[1:]), read, asked, about)
+
+
+def _load(path: str | Path) -> Any:
+    """The SavedModel; its signature that draws does not keep its variables alive."""
+    version = version_of(Path(path))
+    assert version is not None, "is_export is asked first"
+    loaded: Any = tf.saved_model.load(str(version))
+    if "generate" not in loaded.signatures:
+        raise UsageError(f"{version}: has no signature 'generate' (export it with ganzoo export)")
+    return loaded

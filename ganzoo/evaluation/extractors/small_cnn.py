@@ -1,0 +1,113 @@
+"""`mnist_cnn` and `fashion_cnn`: small classifiers of 28x28 grey images, whose last hidden layer gives the features.
+
+Made by tools/train_classifiers.py from real images alone; a generated one was never seen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ganzoo import weights
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.images import fit, to_float
+from ganzoo.randomness import reproducible_initialisation
+
+SIZE = 28
+DIMENSIONS = 128
+CLASSES = 10
+
+# SHA-256 of the weights files, as tools/train_classifiers.py prints them.
+MNIST_SHA256 = "ca430696b883e956949299015bf064ffc95974ff6dafde22cc3f76989bd1066b"
+FASHION_SHA256 = "fe9ebe1b3a5b3d45bd735d6eae97955620f931fd260d4c15adfe1756861928c0"
+
+# What beside the weights decides the features: a change of the network or of the resizing gets another number.
+VERSION = 1
+
+
+@register("mnist_cnn")
+def mnist_cnn() -> Extractor:
+    """Digits, from the 4,000 of `mnist_5k`'s split `train`."""
+    return _open("mnist_cnn", MNIST_SHA256, tuple("0123456789"))
+
+
+@register("fashion_cnn")
+def fashion_cnn() -> Extractor:
+    """Clothes, from the 60,000 of Fashion-MNIST's split `train`."""
+    names = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
+    return _open("fashion_cnn", FASHION_SHA256, tuple(names.split(", ")))
+
+
+def build(dropout: float = 0.0) -> keras.Model:
+    """The network of both, always in float32.
+
+    Args:
+      dropout: rate before each of the two dense layers, for training.
+
+    Returns:
+      A model from float `[n, 28, 28, 1]` in [-1, 1] to features `[n, 128]`, 0 or more, and logits `[n, 10]`.
+    """
+    pixels = keras.Input((SIZE, SIZE, 1), dtype="float32")
+    hidden = _block(pixels, 32, "block_1", pooled=True)
+    hidden = _block(hidden, 48, "block_2", pooled=True)
+    hidden = _block(hidden, 64, "block_3", pooled=False)
+    hidden = keras.layers.Dropout(dropout, dtype="float32")(keras.layers.Flatten(dtype="float32")(hidden))
+    features = keras.layers.Dense(DIMENSIONS, activation="relu", dtype="float32", name="features")(hidden)
+    kept = keras.layers.Dropout(dropout, dtype="float32")(features)
+    return keras.Model(pixels, (features, keras.layers.Dense(CLASSES, dtype="float32", name="logits")(kept)))
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """What a weights file holds of a model from `build`, by name."""
+    return {variable.path: variable for variable in model.weights}
+
+
+def weights_file(name: str) -> Path:
+    """Where the weights of `mnist_cnn` or `fashion_cnn` lie in the package."""
+    return Path(__file__).with_name(f"{name}.safetensors")
+
+
+def prepare(images: np.ndarray) -> np.ndarray:
+    """uint8 `[n, H, W, 1 or 3]` -> uint8 `[n, 28, 28, 1]`; the right size passes untouched, others see `images.fit`."""
+    if images.shape[1:] == (SIZE, SIZE, 1):
+        return images
+    return np.stack([fit(image, SIZE, 1) for image in images])
+
+
+def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) -> keras.KerasTensor:
+    """Pools before it normalises, which is quicker: the largest stays the largest."""
+    hidden = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, dtype="float32", name=f"{name}_convolution")(
+        inputs
+    )
+    if pooled:
+        hidden = keras.layers.MaxPooling2D(dtype="float32")(hidden)
+    hidden = keras.layers.BatchNormalization(momentum=0.9, dtype="float32", name=f"{name}_norm")(hidden)
+    return keras.layers.ReLU(dtype="float32")(hidden)
+
+
+def _open(name: str, sha256: str, class_names: tuple[str, ...]) -> Extractor:
+    path = weights_file(name)
+    arrays = weights.read(path, sha256)
+    with reproducible_initialisation(0):  # leaves the process's own random numbers as they were
+        model = build()
+    weights.place(arrays, variables(model), str(path))
+
+    def embed(images: tf.Tensor) -> tf.Tensor:
+        """Square images `[n, H, H, 1 or 3]`; resized as in `prepare`, but not rounded to 256 levels."""
+        grey = tf.image.rgb_to_grayscale(images) if images.shape[-1] == 3 else images
+        resized = tf.image.resize(grey, (SIZE, SIZE), tf.image.ResizeMethod.BICUBIC, antialias=True)
+        return model(tf.clip_by_value(resized, -1.0, 1.0), training=False)[0]
+
+    return Extractor(
+        name,
+        sha256=fingerprint(name, sha256, VERSION),
+        dimensions=DIMENSIONS,
+        prepare=prepare,
+        network=lambda pixels: model(to_float(pixels), training=False),
+        embed=embed,
+        class_names=class_names,
+        licence="Apache-2.0",
+    )

@@ -1,0 +1,79 @@
+"""Which modes a generator has found, by a classifier's verdicts: stacked MNIST, rings and grids of Gaussians."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+
+COVERED = 0.1
+
+
+@metric(needs=("classes",), mode_coverage="higher", mode_reverse_kl="lower", mode_jensen_shannon="lower")
+def of_classes(comparison: Comparison) -> dict[str, Value]:
+    """Which of the classes the generated examples have, as the extractor reads them, and how near their shares are."""
+    fake, real = comparison.fake.classes, comparison.real.classes
+    assert fake is not None and real is not None, "the need is checked before"  # noqa: PT018
+    found = mode_coverage(fake, real, len(comparison.extractor.class_names))
+    return {
+        "mode_coverage": Value(found["mode_share"]),
+        "mode_reverse_kl": Value(found["reverse_kl"]),
+        "mode_jensen_shannon": Value(found["jensen_shannon"]),
+    }
+
+
+def mode_coverage(fake_classes: np.ndarray, real_classes: np.ndarray, classes: int) -> dict[str, float]:
+    """How many modes are found, and how far the shares of the modes are from the real ones.
+
+    Args:
+      fake_classes: int `[n]`, 0 … classes-1: what a classifier reads the generated samples as; n of 2 or more.
+      real_classes: int `[m]`, the same of real samples.
+      classes: modes in all, 1 or more.
+
+    Returns:
+      `modes`: real modes whose share among the fakes is at least a tenth of their share among the reals. (The papers
+      below count a mode at its first sample, which a stray one passes; the two agree at few samples a mode.)
+      `mode_share`: the same over the number of real modes, in [0, 1].
+      `reverse_kl`: KL(fake || real) of the shares in nats, 0 or more; infinite where fakes have a mode that reals lack.
+      `jensen_shannon`: the Jensen-Shannon divergence of the shares in nats, from 0 to log 2.
+
+    Raises:
+      UsageError: fewer than 2 samples, or classes out of range.
+
+    Source: Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761, section 5; Lin et al. 2018 (PacGAN), arXiv:1712.04086,
+    section 4.
+    """
+    fake = _shares(fake_classes, classes, "fake")
+    real = _shares(real_classes, classes, "real")
+    exist = real > 0.0
+    covered = (fake >= COVERED * real) & exist
+    middle = (fake + real) / 2.0
+    return {
+        "modes": float(covered.sum()),
+        "mode_share": float(covered.sum() / exist.sum()),
+        "reverse_kl": _divergence(fake, real),
+        "jensen_shannon": (_divergence(fake, middle) + _divergence(real, middle)) / 2.0,
+    }
+
+
+def _shares(labels: np.ndarray, classes: int, name: str) -> np.ndarray:
+    """Float64 `[classes]` of sum 1."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) < 2:
+        raise UsageError(
+            f"{name} classes of shape {labels.shape}, {labels.dtype}: give whole numbers [2 samples or more]"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UsageError(
+            f"{name} classes from {labels.min()} to {labels.max()}: with {classes}, give 0 to {classes - 1}"
+        )
+    return np.bincount(labels, minlength=classes) / len(labels)
+
+
+def _divergence(p: np.ndarray, q: np.ndarray) -> float:
+    """KL(p || q) in nats, 0 or more."""
+    some = p > 0.0
+    if (q[some] == 0.0).any():
+        return float("inf")
+    return max(float(np.sum(p[some] * np.log(p[some] / q[some]))), 0.0)

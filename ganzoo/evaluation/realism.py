@@ -1,0 +1,55 @@
+"""A sheet of the samples that look most and least like real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ganzoo import figures, images
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.collected import Collected, collect
+from ganzoo.evaluation.evaluate import Evaluation
+from ganzoo.evaluation.extractors.extractor import open_extractor
+from ganzoo.evaluation.metrics.neighbours import realism
+
+COLUMNS = 10
+ROWS = 3  # of each kind
+
+
+def draw_extremes(evaluation: Evaluation, path: str | Path) -> None:
+    """Writes the samples with the highest realism in the upper half of a sheet, the lowest in the lower half.
+
+    Args:
+      evaluation: of images.
+      path: a PNG; its metadata name both halves' positions and realism scores.
+
+    Raises:
+      UsageError: points, or too few samples.
+      RunError: it cannot be written.
+    """
+    fake = evaluation.fake
+    if len(fake.examples.shape) != 3:
+        raise UsageError(f"--sheet: {fake.examples.name} has points, a sheet is for images (leave it out)")
+    each = COLUMNS * ROWS
+    if fake.count < 2 * each:
+        raise UsageError(f"--sheet: {fake.count} samples, {2 * each} or more wanted (--num_samples)")
+    extractor = evaluation.protocol["features"]
+    scores = realism(_features(evaluation.real, extractor), _features(fake, extractor))
+    order = np.argsort(-scores, kind="stable")
+    chosen = np.concatenate([order[:each], order[-each:]])
+    ascending = np.sort(chosen)
+    read = dict(zip(ascending.tolist(), fake.examples.read(ascending), strict=True))
+    sheet = figures.sheet(np.stack([read[number] for number in chosen.tolist()]), columns=COLUMNS)
+    metadata = {
+        "best": ", ".join(f"{n}: {scores[n]:.3f}" for n in chosen[:each]),
+        "worst": ", ".join(f"{n}: {scores[n]:.3f}" for n in chosen[each:]),
+        "features": extractor,
+    }
+    images.write_png(path, sheet, metadata)
+
+
+def _features(collected: Collected, extractor: str) -> np.ndarray:
+    if collected.features is None:
+        collected = collect(collected.examples, open_extractor(extractor), keep_features=True)
+    return collected.kept()

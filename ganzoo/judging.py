@@ -1,0 +1,161 @@
+"""What is evaluated, by name: a zoo model, a run, an export, a folder or an array, against real examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ganzoo import zoo
+from ganzoo.data.source import open_source
+from ganzoo.errors import DataError, UsageError
+from ganzoo.evaluation import exported, folders
+from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features
+from ganzoo.evaluation.examples import Examples, from_array, from_model, from_source
+from ganzoo.models.generative import GenerativeModel
+from ganzoo.schema import Config, DatasetConfig
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+DEFAULT_IMAGES = "efficientnet_lite0"
+
+
+def evaluate(
+    model: GenerativeModel | str | Path | ArrayLike,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    num_samples: int | None = None,
+    *,
+    real: str | ArrayLike | None = None,
+    features: str | None = None,
+    step: str | int = "last",
+    seed: int = 0,
+    truncation: float = 1.0,
+    size: int | None = None,
+    data_dir: str | Path | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> Evaluation:
+    """Measures how near generated examples are to real ones.
+
+    Args:
+      model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
+        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`.
+      metrics: names; `ganzoo evaluate --help` lists them.
+      num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
+        Folders and arrays are taken whole.
+      real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the data
+        that the model's config trains on.
+      features: name of the extractor; by default one that fits the data.
+      step: of a run: `last`, `best`, or a number.
+      seed: of the samples and of all that metrics draw.
+      truncation: as for `generate`.
+      size: crop and resize the images of folders to this side.
+      data_dir: folder of TFDS data sets.
+      note: told what is going on, for people.
+
+    Returns:
+      name with the extractor in it -> value, a dict; `.spread`, `.protocol` and `.describe()` say more.
+
+    Raises:
+      ConfigError, DataError, UsageError, WeightsError: one line each that says what, where and how to mend it.
+    """
+    if num_samples is not None and num_samples < 2:
+        raise UsageError(f"num_samples={num_samples}: 2 or more wanted, and 10,000 for figures that mean something")
+    config = _config_of(model)
+    count = num_samples or DEFAULT_SAMPLES
+    real_examples, held_out, dataset = _real(real, model, config, count, seed, size, data_dir)
+    names = tuple(metrics)
+    chosen = features or (default_features(dataset) if dataset else _by_shape(real_examples))
+    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
+    drawn, drawer = _fake(model, config, count, real_examples.labels, step, seed, truncation, size)
+    return evaluator(drawn, drawer)
+
+
+def real_examples(
+    dataset: DatasetConfig, count: int, seed: int, data_dir: str | Path | None = None
+) -> tuple[Examples, Examples | None]:
+    """The real examples of a config's data set, as many as `count` at most, and its held-out ones, if it has any.
+
+    Raises:
+      DataError: as `open_source`.
+    """
+    unchecked = dataset.model_copy(update={"classes": 0})
+    source = open_source(unchecked, data_dir=data_dir, seed=seed)
+    if source.length is None:
+        return from_source(source, count), from_source(source, count, first=count)
+    examples = from_source(source, min(count, source.length), seed=seed)
+    examples.about["split"] = dataset.split
+    try:
+        test = open_source(unchecked.model_copy(update={"split": "test"}), data_dir=data_dir, seed=seed)
+    except DataError:  # no such split
+        return examples, None
+    if dataset.split in ("test", "all") or test.length is None:
+        return examples, None
+    held_out = from_source(test, min(count, test.length), seed=seed)
+    held_out.about["split"] = "test"
+    return examples, held_out
+
+
+def _config_of(model: Any) -> Config | None:
+    """The config of what is evaluated; None for folders, exports and arrays."""
+    if isinstance(model, GenerativeModel):
+        return zoo.config(model.name) if model.name in zoo.list_models() else None
+    if isinstance(model, str | Path) and not _is_folder(model) and not exported.is_export(model):
+        return zoo.config(model)
+    return None
+
+
+def _real(
+    real: Any, model: Any, config: Config | None, count: int, seed: int, size: int | None, data_dir: str | Path | None
+) -> tuple[Examples, Examples | None, DatasetConfig | None]:
+    """Real examples, held-out ones, and the data set they came from."""
+    if real is None:
+        if config is None:
+            raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
+        return *real_examples(config.dataset, count, seed, data_dir), config.dataset
+    if not isinstance(real, str | Path):
+        return from_array("real", real), None, None
+    if _is_folder(real):
+        wanted = size or (config.dataset.size if config else None)
+        return folders.from_folder(str(real), wanted), None, None
+    if config is not None:
+        dataset = config.dataset.model_copy(update={"name": str(real), "split": "train"})
+    elif isinstance(model, str | Path) and exported.is_export(model):
+        shape = exported.shape_of(model)
+        dataset = DatasetConfig(name=str(real), size=shape[0] if len(shape) == 3 else 0, channels=shape[-1])
+    else:
+        raise UsageError(f"real: {real}: a data set by name needs a model that says its size (give folder:PATH)")
+    return *real_examples(dataset, count, seed, data_dir), dataset
+
+
+def _fake(
+    model: Any,
+    config: Config | None,
+    count: int,
+    labels: np.ndarray | None,
+    step: str | int,
+    seed: int,
+    truncation: float,
+    size: int | None,
+) -> tuple[Examples, GenerativeModel | None]:
+    if isinstance(model, str | Path):
+        if _is_folder(model):
+            return folders.from_folder(str(model), size), None
+        if config is None:
+            drawn = exported.from_export(model, count, labels=labels, seed=seed, truncation=truncation)
+            return drawn, None
+        model = zoo.load(model, step=step)
+    if isinstance(model, GenerativeModel):
+        fitting = labels if labels is not None and model.classes > int(labels.max()) else None
+        return from_model(model, count, labels=fitting, seed=seed, truncation=truncation), model
+    return from_array("fake", model), None
+
+
+def _by_shape(examples: Examples) -> str:
+    return "identity" if len(examples.shape) == 1 else DEFAULT_IMAGES
+
+
+def _is_folder(name: str | Path) -> bool:
+    return str(name).startswith("folder:")

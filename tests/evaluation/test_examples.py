@@ -1,0 +1,86 @@
+"""Sets of examples: which ones they are, and what is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo.data.source import Source, from_arrays
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.examples import from_array, from_model, from_source
+
+IMAGES = np.arange(50, dtype=np.uint8).repeat(16).reshape(50, 4, 4, 1)  # each is filled with its number
+LABELS = np.arange(50) % 5
+
+
+class Drawer:
+    """Draws points that tell their position and label."""
+
+    name, classes = "drawer", 3
+
+    def generate(self, labels=None, seed=None, truncation=1.0, positions=None):
+        return np.stack([positions, labels, np.full(len(positions), seed)], axis=1).astype(np.float32)
+
+
+def test_all_examples_of_a_source_in_order():
+    examples = from_source(from_arrays("x", IMAGES, LABELS, tuple("abcde")))
+    assert (examples.count, examples.shape) == (50, (4, 4, 1))
+    np.testing.assert_array_equal(np.concatenate(list(examples.parts(7))), IMAGES)
+    np.testing.assert_array_equal(examples.labels, LABELS)
+
+
+def test_a_random_choice_without_repeats_that_the_seed_decides():
+    source = from_arrays("x", IMAGES, LABELS, tuple("abcde"))
+    chosen = from_source(source, 20, seed=3)
+    drawn = chosen.read(np.arange(20))
+    numbers = drawn[:, 0, 0, 0]
+    assert len(set(numbers.tolist())) == 20
+    np.testing.assert_array_equal(chosen.labels, LABELS[numbers])
+    np.testing.assert_array_equal(drawn, from_source(source, 20, seed=3).read(np.arange(20)))
+    assert not np.array_equal(drawn, from_source(source, 20, seed=4).read(np.arange(20)))
+
+
+def test_an_endless_source_begins_where_it_is_told():
+    endless = Source("toy", None, (1,), (), lambda at: {"images": tf.cast(at, tf.float32)[:, tf.newaxis]})
+    assert from_source(endless).count == 10_000
+    np.testing.assert_array_equal(from_source(endless, 3, first=5).read(np.array([0, 2])), [[5.0], [7.0]])
+
+
+def test_more_than_there_are():
+    with pytest.raises(UsageError, match=r"x: has 50 examples, 51 asked for \(ask for fewer\)"):
+        from_source(from_arrays("x", IMAGES), 51)
+
+
+def test_a_model_draws_by_position_with_the_labels_over_again():
+    examples = from_model(Drawer(), 7, labels=np.array([2, 0]), seed=9)
+    np.testing.assert_array_equal(examples.read(np.array([1, 4])), [[1.0, 0.0, 9.0], [4.0, 2.0, 9.0]])
+    np.testing.assert_array_equal(from_model(Drawer(), 7).labels, [0, 1, 2, 0, 1, 2, 0])
+
+
+def test_floats_become_the_pixels_they_stand_for():
+    floats = IMAGES / 127.5 - 1.0
+    np.testing.assert_array_equal(from_array("fake", floats).read(np.arange(50)), IMAGES)
+    np.testing.assert_array_equal(from_array("fake", IMAGES).read(np.array([3])), IMAGES[3:4])
+
+
+def with_value(value):
+    floats = np.zeros([5, 4, 4, 1], np.float32)
+    floats[3, 1, 2, 0] = value
+    return floats
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (with_value(np.nan), "fake: example 3 holds NaN or infinity"),
+        (with_value(-np.inf), "fake: example 3 holds NaN or infinity"),
+        (with_value(1.5), r"fake: example 3 has values from 0 to 1\.5: floats must be in \[-1, 1\]"),
+        (np.full([4, 2], np.nan), "fake: example 0 holds NaN"),
+        (np.zeros([4, 2, 2]), r"fake: shape \[4, 2, 2\] given"),
+        (np.zeros([4, 2, 2, 2], np.uint8), "fake: 2 channels given, 1 "),
+        (np.zeros([4, 2, 2, 1], np.int32), "fake: int32 given, uint8 pixels or floats wanted"),
+        (np.zeros([0, 2, 2, 1], np.uint8), r"fake: shape \[0, 2, 2, 1\] given"),
+    ],
+)
+def test_what_is_refused(array, message):
+    with pytest.raises(UsageError, match=message):
+        from_array("fake", array)

@@ -1,0 +1,81 @@
+"""Folders that are compared as they are."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo import images
+from ganzoo.errors import DataError
+from ganzoo.evaluation.examples import from_array
+from ganzoo.evaluation.folders import check_alike, from_folder
+
+
+def write(folder, **arrays):
+    for name, array in arrays.items():
+        images.write_png(folder / f"{name}.png", array)
+
+
+def grey(side, level=0):
+    return np.full([side, side, 1], level, np.uint8)
+
+
+def colour(side):
+    return np.zeros([side, side, 3], np.uint8)
+
+
+def test_all_images_in_the_order_of_their_paths(tmp_path):
+    write(tmp_path, b=grey(8, 2), a=grey(8, 1))
+    write(tmp_path / "sub", c=grey(8, 3))
+    write(tmp_path / ".hidden", d=grey(9, 4))
+    (tmp_path / "notes.txt").write_text("no image")
+    examples = from_folder(f"folder:{tmp_path}")
+    assert (examples.count, examples.shape) == (3, (8, 8, 1))
+    np.testing.assert_array_equal(examples.read(np.arange(3))[:, 0, 0, 0], [1, 2, 3])
+
+
+def test_sizes_and_modes_are_not_mixed(tmp_path):
+    write(tmp_path, a=grey(8), b=grey(9))
+    with pytest.raises(DataError, match=r"b\.png: is 9x9, a\.png is 8x8: make them all of one size \(or give --size"):
+        from_folder(f"folder:{tmp_path}")
+    assert from_folder(f"folder:{tmp_path}", size=4).read(np.arange(2)).shape == (2, 4, 4, 1)
+    write(tmp_path, b=colour(8))
+    with pytest.raises(DataError, match=r"b\.png: is colour, a\.png is grey: make them all of one mode"):
+        from_folder(f"folder:{tmp_path}")
+
+
+def test_a_photograph_on_its_side_has_the_size_that_is_read(tmp_path):
+    picture = Image.new("RGB", (6, 4))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture.save(tmp_path / "a.jpg", exif=turned)
+    examples = from_folder(f"folder:{tmp_path}")
+    assert examples.shape == (6, 4, 3) == examples.read(np.arange(1)).shape[1:]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: None, "no such folder"),
+        (lambda folder: folder.write_text("x"), "is a file, not a folder"),
+        (lambda folder: folder.mkdir(), "no images in it"),
+        (lambda folder: (folder.mkdir(), (folder / "a.png").write_bytes(b"x")), r"a\.png: cannot be read as an image"),
+    ],
+)
+def test_folders_that_cannot_be_read(tmp_path, make, message):
+    make(tmp_path / "images")
+    with pytest.raises(DataError, match=message):
+        from_folder(f"folder:{tmp_path}/images")
+
+
+def test_only_like_is_compared_with_like():
+    def named(name, *shape):
+        return from_array(name, np.zeros(shape, np.uint8 if len(shape) == 4 else np.float32))
+
+    check_alike(named("a", 2, 8, 8, 1), named("b", 3, 8, 8, 1))
+    for other, message in {
+        (3, 9, 9, 1): "a is 8x8, b is 9x9: make both of one size",
+        (3, 8, 8, 3): "a is grey, b is colour: make both of one mode",
+        (3, 8): "a has images, b points of 8 columns: they do not compare",
+    }.items():
+        with pytest.raises(DataError, match=message):
+            check_alike(named("a", 2, 8, 8, 1), named("b", *other))

@@ -1,0 +1,44 @@
+"""Mode coverage by hand."""
+
+from math import inf, log
+
+import numpy as np
+import pytest
+
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.metrics.mode_coverage import mode_coverage
+
+
+def test_two_of_four_modes():
+    real = np.repeat([0, 1, 2, 3], 10)
+    fake = np.repeat([0, 1], 10)  # shares 1/2, 1/2 against 1/4 each
+    found = mode_coverage(fake, real, classes=5)  # class 4 is no real mode
+    assert found == pytest.approx(
+        {
+            "modes": 2,
+            "mode_share": 0.5,
+            "reverse_kl": log(2),
+            # the middle is 3/8, 3/8, 1/8, 1/8
+            "jensen_shannon": (log(4 / 3) + 0.5 * log(2 / 3) + 0.5 * log(2)) / 2,
+        }
+    )
+
+
+def test_a_mode_counts_from_a_tenth_of_its_share():
+    real = np.repeat([0, 1], 50)
+    assert mode_coverage(np.repeat([0, 1], [95, 5]), real, 2)["modes"] == 2
+    assert mode_coverage(np.repeat([0, 1], [96, 4]), real, 2)["modes"] == 1
+
+
+def test_ends():
+    same = np.array([0, 1, 1, 2])
+    assert mode_coverage(same, same, 3) == {"modes": 3, "mode_share": 1, "reverse_kl": 0, "jensen_shannon": 0}
+    apart = mode_coverage(np.array([1, 1]), np.array([0, 0]), 2)
+    assert apart == pytest.approx({"modes": 0, "mode_share": 0, "reverse_kl": inf, "jensen_shannon": log(2)})
+
+
+def test_wrong_use_is_named():
+    with pytest.raises(UsageError, match="fake classes from 0 to 3: with 3, give 0 to 2"):
+        mode_coverage(np.array([0, 3]), np.array([0, 1]), 3)
+    with pytest.raises(UsageError, match="real classes of shape"):
+        mode_coverage(np.array([0, 1]), np.array([0.0, 1.0]), 3)

@@ -1,0 +1,91 @@
+"""What is evaluated, by name; and two models whose distance from the data is known."""
+
+import numpy as np
+import pytest
+
+import ganzoo
+from ganzoo import images
+from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.errors import DataError, UsageError
+from ganzoo.judging import evaluate
+
+FEW = ("fid", "kid", "precision", "coverage")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_mnist_5k("test")[0][..., np.newaxis]
+
+
+def test_the_shipped_model_against_its_data():
+    found = evaluate("cgan", FEW, 400, seed=3)
+    assert set(found) == {f"{name}_mnist_cnn" for name in FEW}
+    assert found.protocol["real"] == {"name": "mnist_5k", "count": 400, "split": "train"}
+    assert found.protocol["fake"] == {"name": "cgan_mnist", "count": 400, "seed": 3, "truncation": 1.0}
+    assert found.protocol["features"] == "mnist_cnn"
+    assert len(found.protocol["features_sha256"]) == 64
+    assert found == evaluate(ganzoo.load("cgan"), FEW, 400, seed=3)
+    assert found["precision_mnist_cnn"] > 0.5
+
+
+def test_an_export_gives_the_numbers_of_its_model(tmp_path):
+    ring = ganzoo.load("gan_ring", weights="random")
+    ganzoo.export(ring, tmp_path / "ring", version=3)
+    real = np.random.default_rng(0).normal(size=(500, 2))
+    of_model = evaluate(ring, ["fid", "kid"], 300, real=real, seed=4)
+    assert dict(evaluate(tmp_path / "ring", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
+    assert dict(evaluate(tmp_path / "ring" / "3", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
+
+
+def test_an_export_of_a_conditional_model_takes_the_labels_of_the_data(tmp_path):
+    ganzoo.export("cgan", tmp_path / "exported")
+    of_export = evaluate(tmp_path / "exported", ["fid"], 300, real="mnist_5k")
+    assert dict(of_export) == dict(evaluate("cgan", ["fid"], 300))
+    real = load_mnist_5k("train")[0][::10, ..., np.newaxis]
+    with pytest.raises(UsageError, match="is conditional, and the real examples have no labels"):
+        evaluate(tmp_path / "exported", ["fid"], 300, real=real, features="mnist_cnn")
+
+
+def test_two_folders(tmp_path, digits):
+    for name, chosen in {"real": digits[:500], "fake": digits[500:]}.items():
+        for number, image in enumerate(chosen):
+            images.write_png(tmp_path / name / f"{number:03}.png", image)
+    arrays = evaluate(digits[500:], FEW, real=digits[:500], features="mnist_cnn")
+    folders = evaluate(f"folder:{tmp_path}/fake", FEW, real=f"folder:{tmp_path}/real", features="mnist_cnn")
+    assert dict(folders) == dict(arrays)
+    assert folders.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 500}
+
+
+def test_points_of_a_known_distance():
+    """Two normal clouds, 3 apart and of equal covariance: the Fréchet distance is 9."""
+    generator = np.random.default_rng(0)
+    cloud = generator.normal(size=(500, 2))
+    found = evaluate(cloud + np.array([3.0, 0.0]), ["fid", "sliced_wasserstein"], real=cloud)
+    assert found["fid_identity"] == pytest.approx(9.0, rel=1e-4)
+    assert found["sliced_wasserstein_identity"] == pytest.approx(3.0 / np.sqrt(2.0), rel=0.1)
+
+
+def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
+    found = evaluate(digits[:100], ["fid"], real=digits[100:300], features="mnist_cnn")
+    assert np.isfinite(found["fid_mnist_cnn"])
+    (warning,) = found.protocol["warnings"]
+    assert warning.startswith("fid: 100 examples of fake for 128 dimensions")
+    assert "biased upwards" in warning
+    assert "warning: fid" in found.describe()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"num_samples": 1}, UsageError, "num_samples=1: 2 or more wanted"),
+        ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: 1 example given, 2 or more wanted"),
+        ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "real is colour, cgan_mnist is grey"),
+        ({"real": "folder:no/such"}, DataError, "folder:no/such: no such folder"),
+        ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
+        ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
+        ({"metrics": []}, UsageError, "metrics: none given"),
+    ],
+)
+def test_wrong_use(arguments, error, message):
+    with pytest.raises(error, match=message):
+        evaluate("cgan", **{"metrics": ["fid"], "features": "mnist_cnn", "num_samples": 20, **arguments})

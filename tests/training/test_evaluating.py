@@ -1,0 +1,130 @@
+"""Metrics during training: when they come, which checkpoint is kept for them, what they cost."""
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ganzoo
+from ganzoo.errors import ConfigError, UsageError, WeightsError
+from ganzoo.evaluation.evaluate import Evaluator
+from ganzoo.evaluation.examples import from_model, from_source
+from ganzoo.training import evaluating
+from ganzoo.training.checkpoints import Checkpoints
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.evaluating import best_step, evaluations
+
+RING = {
+    "generator.widths": [8],
+    "discriminator.widths": [8],
+    "training.batch_size": 16,
+    "training.steps": 100,
+    "training.log_every": 20,
+    "training.sample_every": 100,
+    "training.checkpoint_every": 20,
+    "training.steps_per_execution": 5,
+    "evaluation.metrics": ["sliced_wasserstein"],
+    "evaluation.num_samples": 300,
+}
+
+
+def train(workdir, **more):
+    return ganzoo.train("gan_ring", workdir, {**RING, **more.pop("overrides", {})}, quiet=True, **more)
+
+
+@pytest.fixture(scope="module")
+def ring_run(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("runs") / "ring", eval_every=20)
+
+
+def test_every_so_many_steps_with_all_names_and_the_time_it_took(ring_run):
+    records = evaluations(RunDirectory(ring_run.directory))
+    assert [record["step"] for record in records] == [20, 40, 60, 80, 100]
+    for record in records:
+        assert set(record["metrics"]) == {"sliced_wasserstein_identity", "kid_identity"}
+        assert set(record["spread"]) == {"kid_identity"}
+        assert (record["by"], record["better"]) == ("kid_identity", "lower")
+        assert record["seconds"] > 0
+
+
+def test_the_numbers_are_those_of_the_moving_average(ring_run):
+    """Computed again from the finished model."""
+    run = RunDirectory(ring_run.directory)
+    config = ring_run.config
+    from ganzoo.data.source import open_source
+
+    source = open_source(config.dataset, seed=config.training.seed)
+    evaluator = Evaluator(from_source(source, 300), "identity", ["sliced_wasserstein", "kid"])
+    again = evaluator(from_model(ring_run.model, 300))
+    last = evaluations(run)[-1]["metrics"]
+    assert dict(again) == pytest.approx(last, rel=1e-12)
+
+
+def test_the_best_checkpoint_is_kept_beside_the_last_ones(ring_run):
+    run = RunDirectory(ring_run.directory)
+    values = {record["step"]: record["metrics"]["kid_identity"] for record in evaluations(run)}
+    best = min(values, key=values.get)
+    assert best_step(run) == best
+    assert set(Checkpoints(run.checkpoints).steps()) == {best, 80, 100}
+    assert ganzoo.load(run.path, step="best").step == best
+
+
+def test_the_best_one_is_kept_however_old_it_grows(tmp_path, monkeypatch):
+    """The metric gets worse with every evaluation."""
+    told = iter(range(1, 100))
+    monkeypatch.setattr(
+        "ganzoo.evaluation.metrics.kernel.kernel_distance", lambda real, fake, seed: (float(next(told)), 0.5)
+    )
+    run = RunDirectory(train(tmp_path / "run", eval_every=20).directory)
+    assert [record["metrics"]["kid_identity"] for record in evaluations(run)] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert Checkpoints(run.checkpoints).steps() == [20, 80, 100]
+
+
+def test_a_plot_of_each_metric(ring_run):
+    with Image.open(RunDirectory(ring_run.directory).metrics) as picture:
+        assert (picture.width, picture.height) == (800, 900)
+        assert len(np.unique(np.asarray(picture))) > 10
+
+
+def test_a_run_that_goes_on_evaluates_what_an_uninterrupted_one_does(ring_run, tmp_path):
+    train(tmp_path / "run", eval_every=20, steps=50)
+    train(tmp_path / "run", eval_every=20)
+
+    def told(directory):
+        return {record["step"]: record["metrics"] for record in evaluations(RunDirectory(directory))}
+
+    resumed, whole = told(tmp_path / "run"), told(ring_run.directory)
+    assert resumed.pop(50)  # the end of the first session
+    assert resumed == whole
+
+
+def test_none_without_being_asked(tmp_path):
+    run = RunDirectory(train(tmp_path / "run").directory)
+    assert evaluations(run) == []
+    assert not run.metrics.exists()
+    with pytest.raises(WeightsError, match=r"has no best step: it was trained without --eval_every \(take step='last'"):
+        ganzoo.load(run.path, step="best")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        ({"evaluation.metrics": ["fdi"]}, ConfigError, r"unknown metric 'fdi' \(did you mean 'fid'\?\)"),
+        ({"evaluation.features": "idntity"}, ConfigError, r"unknown feature extractor 'idntity' \(did you mean"),
+        ({"evaluation.by": "inception_score"}, UsageError, "inception_score needs an extractor that classifies"),
+        ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn is for images, ring has points"),
+    ],
+)
+def test_what_cannot_be_computed_is_said_before_the_first_step(tmp_path, overrides, error, message):
+    with pytest.raises(error, match=message):
+        train(tmp_path / "run", eval_every=20, overrides=overrides)
+    assert RunDirectory(tmp_path / "run").read_losses() == []
+
+
+def test_nan_is_never_the_best(tmp_path):
+    run = RunDirectory(tmp_path)
+    for step, value in ((10, math.nan), (20, 2.0), (30, 1.0), (40, 1.0), (50, math.inf)):
+        record = {"step": step, "event": evaluating.EVENT, "metrics": {"density_x": value}}
+        run.log({**record, "by": "density_x", "better": "higher" if step == 50 else "lower"})
+    assert best_step(run) == 20
