@@ -8,7 +8,7 @@ import pytest
 import ganzoo
 from ganzoo import publishing, zoo
 from ganzoo.errors import UsageError
-from ganzoo.evaluation import labelled
+from ganzoo.verifying import verify
 
 SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
 WORDS = {"command": "train", "intended_use": "tests", "limits": "small", "hardware": "any"}
@@ -21,6 +21,7 @@ def small_zoo(tmp_path, monkeypatch):
     shutil.copytree(zoo.directory(), copy, ignore=shutil.ignore_patterns("*.safetensors", "cards"))
     (copy / "cgan_mnist.yaml").write_text(ganzoo.config("cgan").override(SMALL).to_yaml())
     monkeypatch.setattr(zoo, "directory", lambda: copy)
+    monkeypatch.setattr(publishing, "SAMPLES", 200)
     monkeypatch.setattr(publishing, "_commit", lambda: "0123456789ab")
     zoo._configs.cache_clear()
     yield copy
@@ -32,7 +33,10 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
     card = publishing.publish(run.directory, **WORDS)
     assert card.training.steps == 100
     assert card.training.wall_time > 0
-    assert [(metric.name, metric.protocol) for metric in card.metrics] == list(labelled.DIGIT_PROTOCOL.items())
+    assert {"fid", "memorisation", "label_accuracy"} <= {metric.name for metric in card.metrics}
+    assert (card.evaluation.features, card.evaluation.real) == ("mnist_cnn", "mnist_5k train")
+    assert card.training.seeds == [0]
+    assert all(metric.over_seeds is None for metric in card.metrics)
     assert ganzoo.card("cgan") == card
     loaded, trained = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
     assert np.max(np.abs(loaded.astype(int) - trained.astype(int))) <= 2
@@ -40,6 +44,35 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
     np.testing.assert_allclose(logits, run.model.discriminate(trained, np.arange(50) % 10), atol=0.01)
     size = (small_zoo / "weights" / "cgan_mnist.safetensors").stat().st_size
     assert size < 2 * card.weights.parameters + 4096
+
+
+def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, tmp_path):
+    runs = [ganzoo.train("cgan", tmp_path / str(seed), seed=seed, quiet=True).directory for seed in (0, 7)]
+    card = publishing.publish(runs[0], others=runs[1:], **WORDS)
+    assert card.training.seeds == [0, 7]
+    alone = [publishing.publish(run, **WORDS) for run in runs[:1]]
+    assert [metric.value for metric in alone[0].metrics] == [metric.value for metric in card.metrics]
+    fid = card.metric("fid")
+    other = 2 * fid.over_seeds.mean - fid.value  # of two values
+    assert fid.over_seeds.sd == pytest.approx(abs(fid.value - other) / np.sqrt(2), rel=0.1)  # five digits
+    assert verify("cgan_mnist").holds
+
+    wrong = card.model_copy(update={"metrics": [fid.model_copy(update={"value": fid.value + 2 * fid.tolerance})]})
+    verdict = verify("cgan_mnist", card=wrong)
+    assert not verdict.holds
+    assert "FAIL fid_mnist_cnn" in verdict.describe()
+    other_judge = card.evaluation.model_copy(update={"features_sha256": "0" * 64})
+    verdict = verify("cgan_mnist", card=card.model_copy(update={"evaluation": other_judge}))
+    assert verdict.problems == ["features: mnist_cnn is not the one that the card was made with"]
+
+
+def test_another_run_must_differ_in_its_seed_alone(small_zoo, tmp_path):
+    first = ganzoo.train("cgan", tmp_path / "a", quiet=True).directory
+    longer = ganzoo.train("cgan", tmp_path / "b", {"training.batch_size": 4}, seed=1, quiet=True).directory
+    with pytest.raises(UsageError, match="differs from the first run in more than its seed"):
+        publishing.publish(first, others=[longer], **WORDS)
+    with pytest.raises(UsageError, match=r"seeds \[0, 0\]: each wants a seed of its own"):
+        publishing.publish(first, others=[first], **WORDS)
 
 
 def test_a_run_with_another_config_is_refused(small_zoo, tmp_path):
@@ -51,7 +84,7 @@ def test_a_run_with_another_config_is_refused(small_zoo, tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "overrides", "message"),
-    [("cgan", {"training.steps": 5}, "is not finished"), ("gan_ring", {}, "gan_ring: there is no metric for it yet")],
+    [("cgan", {"training.steps": 5}, "is not finished")],
 )
 def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, tmp_path, monkeypatch, model, overrides, message):
     config = ganzoo.config(model).override({**overrides, "training.steps": 5})

@@ -17,13 +17,24 @@ DATA = {
         "command": "train it",
         "commit": "abc",
         "steps": 4000,
-        "seeds": [0],
+        "seeds": [4, 5],
         "hardware": "2 cores",
         "wall_time": 12.5,
         "images_per_second": 900.0,
         "peak_memory_gib": 1.25,
     },
-    "metrics": [{"name": "accuracy", "value": 0.98, "tolerance": 0.01, "protocol": "by hand"}],
+    "evaluation": {
+        "features": "judge",
+        "features_sha256": "1" * 64,
+        "real": "digits train",
+        "real_count": 4321,
+        "num_samples": 1000,
+        "seed": 6,
+    },
+    "metrics": [
+        {"name": "accuracy", "value": 0.98, "tolerance": 0.01},
+        {"name": "fid", "value": 12.5, "tolerance": 0.25, "over_seeds": {"mean": 13.0, "sd": 0.5}},
+    ],
     "weights": {"sha256": "0" * 64, "dtype": "float16", "parameters": 1234},
 }
 
@@ -36,7 +47,12 @@ def test_a_card_survives_its_yaml_and_prints_everything(tmp_path):
     text = str(card)
     for part in (
         "# x",
-        "| accuracy | 0.98 | ± 0.01 | by hand |",
+        "over 2 seeds",
+        "| accuracy_judge | 0.98 | – | ± 0.01 |",
+        "| fid_judge | 12.5 | 13 ± 0.5 | ± 0.25 |",
+        "1,000 samples of seed 6 against 4,321 examples of digits train",
+        "1" * 12,
+        "seed 4 (over seeds: 4, 5)",
         "train it",
         "4,000 steps",
         "1,234 parameters",

@@ -23,14 +23,14 @@ def plain(probabilities, splits):
 def test_the_plain_formula(total, splits):
     probabilities = np.random.default_rng(total).dirichlet([0.1] * 7, size=total)
     probabilities[0] = np.eye(7)[2]  # with zeros
-    score = InceptionScore(total, splits)
+    score = InceptionScore(total, splits, seed=None)
     for batch in np.array_split(probabilities, 4):
         score.update(batch)
     assert score.result() == pytest.approx(plain(probabilities, splits), abs=1e-8)
 
 
 def test_by_hand():
-    sure = InceptionScore(8, splits=2)
+    sure = InceptionScore(8, splits=2, seed=None)
     sure.update(np.eye(4)[[0, 1, 2, 3, 0, 0, 1, 1]])
     assert sure.result() == pytest.approx((3.0, 1.0))  # four classes, then two
     vague = InceptionScore(20)
@@ -54,3 +54,14 @@ def test_wrong_use_is_named():
         score.update(np.array([[np.nan, 1.0]]))
     with pytest.raises(UsageError, match=r"give \[samples, 2\]"):
         score.update(np.eye(3)[:1])
+
+
+def test_samples_that_come_class_by_class_are_shuffled_over_the_splits():
+    """Ten sure classes in order: each split alone would see one class, and score 1."""
+    probabilities = np.eye(10).repeat(100, axis=0)
+    ordered, shuffled = InceptionScore(1000, seed=None), InceptionScore(1000)
+    for score in (ordered, shuffled):
+        for start in range(0, 1000, 300):
+            score.update(probabilities[start : start + 300])
+    assert ordered.result() == pytest.approx((1.0, 0.0))
+    assert 9.0 < shuffled.result()[0] < 10.0  # the classes are not quite even in a split of 100

@@ -18,21 +18,25 @@ def inception_score(comparison: Comparison) -> dict[str, Value]:
 class InceptionScore:
     """`exp(E KL(p(y|x) || p(y)))` of each split, from batches of class probabilities; none of them is kept.
 
-    Sample i of `total` belongs to split floor(i * splits / total), in the order of the calls.
+    Sample i of `total`, in the order of the calls, belongs to split floor(place(i) * splits / total), where the places are
+    a shuffle of all i: splits of samples that come class by class would hold a class or two each.
 
     Args:
       total: samples that will come, 2 or more.
       splits: equal parts that are scored on their own, 1 or more; `total` where that is fewer.
+      seed: of the shuffle; None leaves the samples in their order.
 
-    Source: Salimans et al. 2016, arXiv:1606.03498, section 4; the splits are those of its code.
+    Source: Salimans et al. 2016, arXiv:1606.03498, section 4; splits as in its code.
     """
 
-    def __init__(self, total: int, splits: int = 10) -> None:
+    def __init__(self, total: int, splits: int = 10, seed: int | None = 0) -> None:
         if total < 2 or splits < 1:
             raise UsageError(f"an Inception Score of {total} samples in {splits} splits: give 2 or more, in 1 or more")
         self.total = total
         self.splits = min(splits, total)
         self.count = 0
+        places = np.arange(total) if seed is None else np.random.default_rng(seed).permutation(total)
+        self._split = places * self.splits // total
         self._negative_entropy = np.zeros(self.splits)  # sum over samples and classes of p log p
         self._sums: np.ndarray | None = None  # of p over samples, [splits, classes]
 
@@ -46,7 +50,7 @@ class InceptionScore:
         self._check(probabilities)
         if self._sums is None:
             self._sums = np.zeros((self.splits, probabilities.shape[1]))
-        split = (self.count + np.arange(len(probabilities))) * self.splits // self.total
+        split = self._split[self.count : self.count + len(probabilities)]
         np.add.at(self._negative_entropy, split, _p_log_p(probabilities).sum(axis=1))
         np.add.at(self._sums, split, probabilities)
         self.count += len(probabilities)
@@ -59,7 +63,7 @@ class InceptionScore:
         """
         if self._sums is None or self.count < self.total:
             raise UsageError(f"{self.count} of {self.total} samples came: update with the others first")
-        sizes = np.bincount(np.arange(self.total) * self.splits // self.total)
+        sizes = np.bincount(self._split)
         marginals = self._sums / sizes[:, None]
         divergences = self._negative_entropy / sizes - _p_log_p(marginals).sum(axis=1)
         scores = np.exp(divergences)
