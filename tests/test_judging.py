@@ -65,6 +65,15 @@ def test_points_of_a_known_distance():
     assert found["sliced_wasserstein_identity"] == pytest.approx(3.0 / np.sqrt(2.0), rel=0.1)
 
 
+def test_numbers_that_come_together_are_computed_once(digits, monkeypatch):
+    calls = []
+    module = "ganzoo.evaluation.metrics.neighbours.precision_recall_density_coverage"
+    names = ("precision", "recall", "density", "coverage")
+    monkeypatch.setattr(module, lambda real, fake: calls.append(1) or dict.fromkeys(names, 0.5))
+    assert set(evaluate(digits[:50], names, real=digits[50:], features="mnist_cnn").values()) == {0.5}
+    assert calls == [1]
+
+
 def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
     found = evaluate(digits[:100], ["fid"], real=digits[100:300], features="mnist_cnn")
     assert np.isfinite(found["fid_mnist_cnn"])

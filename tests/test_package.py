@@ -70,9 +70,10 @@ def expected() -> set[str]:
     zoo = [path for path in (CHECKOUT / "zoo_configs").rglob("*") if path.suffix in (".yaml", ".safetensors")]
     data = [path for path in (CHECKOUT / "ganzoo" / "data").iterdir() if path.suffix in (".npz", ".md")]
     assert len(data) == 2, "the digits and their licence note"
-    return (
-        code | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo} | {f"ganzoo/data/{path.name}" for path in data}
-    )
+    judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))
+    assert len(judges) == 2
+    inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges)}
+    return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
 def contents(wheel: Path) -> set[str]:

@@ -88,7 +88,7 @@ def test_a_plot_of_each_metric(ring_run):
 
 
 def test_a_run_that_goes_on_evaluates_what_an_uninterrupted_one_does(ring_run, tmp_path):
-    train(tmp_path / "run", eval_every=20, steps=50)
+    train(tmp_path / "run", eval_every=20, overrides={"training.steps": 50})
     train(tmp_path / "run", eval_every=20)
 
     def told(directory):

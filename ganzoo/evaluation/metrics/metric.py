@@ -76,8 +76,7 @@ def metric(
     """Decorator that makes a function known under the names of its numbers (`fid="lower"`)."""
 
     def keep(compute: Callable[[Comparison], dict[str, Value]]) -> Callable[[Comparison], dict[str, Value]]:
-        for name in names:
-            _metrics[name] = Metric(names, frozenset(needs), compute)
+        _metrics.update(dict.fromkeys(names, Metric(names, frozenset(needs), compute)))
         return compute
 
     return keep
