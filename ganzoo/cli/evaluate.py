@@ -33,6 +33,7 @@ FLAGS = {
         _flags.text("data_dir", "DIR", "where TensorFlow Datasets keeps prepared data sets"),
     ),
     "Looking closer": (
+        _flags.switch("speed", "measure images/s of --features against a plain loop, and do nothing else"),
         _flags.text("sheet", "FILE.png", "draw the best samples by realism (upper half) and the worst (lower half)"),
     ),
 }
@@ -47,6 +48,8 @@ def work(given: SimpleNamespace) -> Answer:
     """Evaluates, and draws the sheet if it is asked for."""
     if given.list:
         return _list()
+    if given.speed:
+        return _speed(given.features)
     if (given.model is None) == (given.fake is None):
         raise UsageError("give --model NAME (a zoo model, a run, an export) or --fake folder:PATH, one of them")
     if given.fake is not None and given.real is None:
@@ -94,6 +97,16 @@ def _list() -> Answer:
     extractors = extractor.names()
     text = "\n".join(["metrics:", *rows, "feature extractors:", *(f"  {name}" for name in extractors)])
     return Answer(text, {"metrics": metrics, "features": extractors}, brief=text)
+
+
+def _speed(features: str | None) -> Answer:
+    if features is None:
+        raise UsageError("--features is missing: whose speed? (`ganzoo evaluate --list` lists them)")
+    _tensorflow.import_quietly()
+    from ganzoo.evaluation.speed import measure
+
+    found = measure(features)
+    return Answer(found.describe(), found.to_dict(), brief=found.describe())
 
 
 COMMAND = Command(

@@ -12,6 +12,7 @@ from ganzoo.evaluation.collected import Collected, collect
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.evaluation.metrics.metric import Comparison, Need, Value, all_metrics, get
+from ganzoo.hardware import peak_memory_gib
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Evaluation(dict[str, float]):
         real, fake = protocol["real"], protocol["fake"]
         lines = [
             f"{fake['name']} ({fake['count']:,}) against {real['name']} ({real['count']:,}), features of "
-            f"{protocol['features']} ({protocol['features_sha256'][:12]}), {protocol['seconds']:.0f} s",
+            f"{protocol['features']} ({protocol['features_sha256'][:12]}), {protocol['seconds']:.0f} s, "
+            f"{protocol['peak_memory_gib']:.2f} GiB at its peak",
             "\n".join(rows),
             *(f"warning: {warning}" for warning in protocol["warnings"]),
         ]
@@ -148,6 +150,7 @@ class Evaluator:
             "better": {self.key(name): better for name, better in self.better.items()},
             "warnings": self._warnings(collected),
             "seconds": round(time.monotonic() - began, 2),
+            "peak_memory_gib": peak_memory_gib(),
             "ganzoo": __version__,
         }
         values = {name: value.value for name, value in asked.items()}

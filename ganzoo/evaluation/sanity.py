@@ -13,8 +13,8 @@ from ganzoo.evaluation.examples import Examples, from_array
 
 METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "sliced_wasserstein", "inception_score")
 BIASED = ("fid", "kid")
-BLURS = (0.0, 0.5, 1.0, 1.5, 2.0)  # standard deviation in pixels
-NOISES = (0.0, 8.0, 16.0, 32.0, 64.0)  # standard deviation in levels of 255
+BLURS = (0.0, 0.5, 0.75, 1.0, 1.5)  # standard deviation in pixels
+NOISES = (0.0, 16.0, 32.0, 64.0, 96.0)  # standard deviation in levels of 255
 DROPPED = (0, 1, 3, 5, 8)  # classes
 COUNTS = (250, 500, 1000, 2500, 5000, 10_000)
 

@@ -47,8 +47,8 @@ def flags(given):
     ("output", "said"), [([], "cgan_mnist: a card\n"), (["--quiet"], "cgan_mnist\n"), (["--json"], {"name": Card.name})]
 )
 def test_flags_become_arguments(calls, output, said, capsys):
-    assert main([*flags(GIVEN), *output]) == 0
-    assert calls == [GIVEN]
+    assert main([*flags(GIVEN), "--also", "runs/a", "--also", "runs/b", *output]) == 0
+    assert calls == [{**GIVEN, "others": ["runs/a", "runs/b"]}]
     out = capsys.readouterr().out
     assert said == (json.loads(out) if "--json" in output else out)
 
@@ -71,7 +71,7 @@ def test_each_flag_is_needed(missing, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--model", "cgan"], "--model: unknown flag (known: --command, "),
+        (["--model", "cgan"], "--model: unknown flag (known: --also, --command, "),
         (["--limit", "none"], "--limit: unknown flag (did you mean '--limits'?)"),
         (["--limits", ""], "--limits=: not a text that is not empty"),
         (["--run"], "--run: its value is missing"),

@@ -69,7 +69,8 @@ class Extractor:
         self.embed = embed
         self.licence = licence
         self.batch_size = batch_size
-        self._prepare = prepare
+        self.prepare = prepare
+        self.network = network
 
         @tf.function(reduce_retracing=True, autograph=False)
         def compute(prepared: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -89,9 +90,9 @@ class Extractor:
         """Batches that are ready for the network, each made while the network has the one before."""
         batches = [examples[start : start + self.batch_size] for start in range(0, len(examples), self.batch_size)]
         with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self._prepare, batches[0])
+            ahead = pool.submit(self.prepare, batches[0])
             for batch in batches[1:]:
-                ready, ahead = ahead.result(), pool.submit(self._prepare, batch)
+                ready, ahead = ahead.result(), pool.submit(self.prepare, batch)
                 yield ready
             yield ahead.result()
 

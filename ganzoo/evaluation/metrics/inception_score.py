@@ -18,8 +18,8 @@ def inception_score(comparison: Comparison) -> dict[str, Value]:
 class InceptionScore:
     """`exp(E KL(p(y|x) || p(y)))` of each split, from batches of class probabilities; none of them is kept.
 
-    Sample i of `total`, in the order of the calls, belongs to split floor(place(i) * splits / total), where the places are
-    a shuffle of all i: splits of samples that come class by class would hold a class or two each.
+    Sample i of `total`, in the order of the calls, belongs to split floor(place(i) * splits / total), where the places
+    are a shuffle of all i: splits of samples that come class by class would hold a class or two each.
 
     Args:
       total: samples that will come, 2 or more.

@@ -1,0 +1,60 @@
+"""`ganzoo verify_card`: which cards, what it says, and its exit code."""
+
+import json
+
+import pytest
+
+import ganzoo
+from ganzoo.cli.verify_card import main
+from ganzoo.verifying import Check, Verdict
+
+
+@pytest.fixture
+def verified(monkeypatch):
+    """Names that were verified; the card of `wrong` does not hold."""
+    names = []
+
+    def verify(name, note):
+        names.append(name)
+        found = 3.25 if name == "wrong" else 3.0
+        return Verdict(name, [Check("fid_x", stated=2.75, found=found, tolerance=0.25)], [])
+
+    monkeypatch.setattr("ganzoo.verifying.verify", verify)
+    return names
+
+
+def test_one(verified, capsys):
+    assert main(["cgan"]) == 0
+    assert verified == ["cgan_mnist"]
+    assert capsys.readouterr().out == "cgan_mnist: holds\n  ok   fid_x: 3, stated 2.75 ± 0.25\n"
+
+
+def test_all_with_one_that_does_not_hold(verified, monkeypatch, capsys):
+    monkeypatch.setattr("ganzoo.zoo.list_models", lambda pretrained: ["right", "wrong"])
+    assert main(["--all"]) == 1
+    assert "wrong: DOES NOT HOLD\n  FAIL fid_x: 3.25, stated 2.75 ± 0.25" in capsys.readouterr().out
+    assert main(["--all", "--json"]) == 1
+    assert [verdict["holds"] for verdict in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+def test_a_figure_that_is_not_a_number_never_holds():
+    assert not Check("fid_x", stated=1.0, found=float("nan"), tolerance=1.0).holds
+    assert Check("fid_x", stated=1.0, found=2.0, tolerance=1.0).holds
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "give the NAME of a model, or --all, one of them"),
+        (["cgan", "--all"], "give the NAME of a model, or --all, one of them"),
+        (["gan_ring"], "gan_ring: has no card"),
+        (["cgna"], "unknown model 'cgna'"),
+    ],
+)
+def test_wrong_use(argv, message, capsys):
+    assert main(argv) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_there_is_something_to_verify():
+    assert ganzoo.list_models(pretrained=True)
