@@ -41,9 +41,13 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     if path.is_dir():
         raise RunError(f"{path}: is a folder, not a file: give a file's name")
-    probe = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
-    write_bytes(probe, b"")
-    probe.unlink()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

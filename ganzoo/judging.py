@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganzoo import zoo
-from ganzoo.data.source import open_source
-from ganzoo.errors import DataError, UsageError
+from ganzoo.errors import UsageError
 from ganzoo.evaluation import exported, folders
-from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features
-from ganzoo.evaluation.examples import Examples, from_array, from_model, from_source
+from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features, needs
+from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
 from ganzoo.models.generative import GenerativeModel
 from ganzoo.schema import Config, DatasetConfig
 
@@ -25,7 +24,7 @@ DEFAULT_IMAGES = "efficientnet_lite0"
 
 def evaluate(
     model: GenerativeModel | str | Path | ArrayLike,
-    metrics: Iterable[str] = DEFAULT_METRICS,
+    metrics: Iterable[str] | str = DEFAULT_METRICS,
     num_samples: int | None = None,
     *,
     real: str | ArrayLike | None = None,
@@ -42,9 +41,9 @@ def evaluate(
     Args:
       model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
         `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`.
-      metrics: names; `ganzoo evaluate --help` lists them.
+      metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them.
       num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
-        Folders and arrays are taken whole.
+        Folders are taken whole where it is not given, arrays always.
       real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the data
         that the model's config trains on.
       features: name of the extractor; by default one that fits the data.
@@ -65,61 +64,40 @@ def evaluate(
         raise UsageError(f"num_samples={num_samples}: 2 or more wanted, and 10,000 for figures that mean something")
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
-    real_examples, held_out, dataset = _real(real, model, config, count, seed, size, data_dir)
-    names = tuple(metrics)
+    names = metrics.split(",") if isinstance(metrics, str) else list(metrics)
+    of_folder = {"size": size, "count": num_samples, "seed": seed}
+    real_examples, dataset = _real(real, model, config, count, of_folder, data_dir)
+    held_out = None
+    if dataset is not None and needs(names, "held_out"):
+        held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
     chosen = features or (default_features(dataset) if dataset else _by_shape(real_examples))
     evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
-    drawn, drawer = _fake(model, config, count, real_examples.labels, step, seed, truncation, size)
+    drawn, drawer = _fake(model, config, count, real_examples.labels, step, seed, truncation, of_folder)
     return evaluator(drawn, drawer)
-
-
-def real_examples(
-    dataset: DatasetConfig, count: int, seed: int, data_dir: str | Path | None = None
-) -> tuple[Examples, Examples | None]:
-    """The real examples of a config's data set, as many as `count` at most, and its held-out ones, if it has any.
-
-    Raises:
-      DataError: as `open_source`.
-    """
-    unchecked = dataset.model_copy(update={"classes": 0})
-    source = open_source(unchecked, data_dir=data_dir, seed=seed)
-    if source.length is None:
-        return from_source(source, count), from_source(source, count, first=count)
-    examples = from_source(source, min(count, source.length), seed=seed)
-    examples.about["split"] = dataset.split
-    try:
-        test = open_source(unchecked.model_copy(update={"split": "test"}), data_dir=data_dir, seed=seed)
-    except DataError:  # no such split
-        return examples, None
-    if dataset.split in ("test", "all") or test.length is None:
-        return examples, None
-    held_out = from_source(test, min(count, test.length), seed=seed)
-    held_out.about["split"] = "test"
-    return examples, held_out
 
 
 def _config_of(model: Any) -> Config | None:
     """The config of what is evaluated; None for folders, exports and arrays."""
     if isinstance(model, GenerativeModel):
-        return zoo.config(model.name) if model.name in zoo.list_models() else None
+        return getattr(model, "config", None)
     if isinstance(model, str | Path) and not _is_folder(model) and not exported.is_export(model):
         return zoo.config(model)
     return None
 
 
 def _real(
-    real: Any, model: Any, config: Config | None, count: int, seed: int, size: int | None, data_dir: str | Path | None
-) -> tuple[Examples, Examples | None, DatasetConfig | None]:
-    """Real examples, held-out ones, and the data set they came from."""
+    real: Any, model: Any, config: Config | None, count: int, of_folder: dict[str, Any], data_dir: str | Path | None
+) -> tuple[Examples, DatasetConfig | None]:
+    """Real examples, and the data set they came from."""
     if real is None:
         if config is None:
             raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
-        return *real_examples(config.dataset, count, seed, data_dir), config.dataset
+        return of_dataset(config.dataset, count, seed=of_folder["seed"], data_dir=data_dir), config.dataset
     if not isinstance(real, str | Path):
-        return from_array("real", real), None, None
+        return from_array("real", real), None
     if _is_folder(real):
-        wanted = size or (config.dataset.size if config else None)
-        return folders.from_folder(str(real), wanted), None, None
+        wanted = of_folder["size"] or (config.dataset.size if config else None)
+        return folders.from_folder(str(real), **{**of_folder, "size": wanted}), None
     if config is not None:
         dataset = config.dataset.model_copy(update={"name": str(real), "split": "train"})
     elif isinstance(model, str | Path) and exported.is_export(model):
@@ -127,7 +105,7 @@ def _real(
         dataset = DatasetConfig(name=str(real), size=shape[0] if len(shape) == 3 else 0, channels=shape[-1])
     else:
         raise UsageError(f"real: {real}: a data set by name needs a model that says its size (give folder:PATH)")
-    return *real_examples(dataset, count, seed, data_dir), dataset
+    return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
 
 
 def _fake(
@@ -138,11 +116,11 @@ def _fake(
     step: str | int,
     seed: int,
     truncation: float,
-    size: int | None,
+    of_folder: dict[str, Any],
 ) -> tuple[Examples, GenerativeModel | None]:
     if isinstance(model, str | Path):
         if _is_folder(model):
-            return folders.from_folder(str(model), size), None
+            return folders.from_folder(str(model), **of_folder), None
         if config is None:
             drawn = exported.from_export(model, count, labels=labels, seed=seed, truncation=truncation)
             return drawn, None

@@ -58,7 +58,7 @@ def publish(
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
-    if run.decided(zoo.config(config.name)) != config:
+    if not _same(run.decided(zoo.config(config.name)), config):
         raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
     sessions = _sessions(run)
     seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
@@ -117,9 +117,14 @@ def _seed_of(run: RunDirectory, config: Config) -> int:
     """The seed of another run, which differs in nothing else."""
     _sessions(run)
     other = zoo.config(run.path)
-    if other.override({"training.seed": config.training.seed}) != config:
+    if not _same(other.override({"training.seed": config.training.seed}), config):
         raise UsageError(f"{run.path}: differs from the first run in more than its seed")
     return other.training.seed
+
+
+def _same(one: Config, other: Config) -> bool:
+    """Whether two configs train the same, however often they evaluate."""
+    return one == other.model_copy(update={"evaluation": one.evaluation})
 
 
 def _draft(run: str | Path, path: Path) -> Path:
@@ -132,7 +137,8 @@ def _draft(run: str | Path, path: Path) -> Path:
 
 def _measure(model: GenerativeModel, config: Config) -> Evaluation:
     features = default_features(config.dataset)
-    metrics = METRICS + (OF_CLASSES if features != "identity" else ()) + (OF_LABELS if config.conditional else ())
+    judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
+    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and config.conditional else ())
     return evaluate(model, metrics, SAMPLES, features=features)
 
 

@@ -85,6 +85,8 @@ def verify(name: str, *, card: Card | None = None, note: Callable[[str], None] =
     config = zoo.config(name)
     if card.licence != config.licence:
         problems.append("licence: not the config's")
+    if "memorisation" not in {metric.name for metric in card.metrics}:
+        problems.append("metrics: no memorisation figure")
     found = evaluate(
         name,
         [metric.name for metric in card.metrics],

@@ -20,7 +20,7 @@ def digits():
 def test_the_shipped_model_against_its_data():
     found = evaluate("cgan", FEW, 400, seed=3)
     assert set(found) == {f"{name}_mnist_cnn" for name in FEW}
-    assert found.protocol["real"] == {"name": "mnist_5k", "count": 400, "split": "train"}
+    assert found.protocol["real"] == {"name": "mnist_5k", "count": 400, "of": 4000, "split": "train"}
     assert found.protocol["fake"] == {"name": "cgan_mnist", "count": 400, "seed": 3, "truncation": 1.0}
     assert found.protocol["features"] == "mnist_cnn"
     assert len(found.protocol["features_sha256"]) == 64
@@ -50,6 +50,8 @@ def test_two_folders(tmp_path, digits):
     for name, chosen in {"real": digits[:500], "fake": digits[500:]}.items():
         for number, image in enumerate(chosen):
             images.write_png(tmp_path / name / f"{number:03}.png", image)
+    fewer = evaluate(f"folder:{tmp_path}/fake", "fid,kid", 100, real=f"folder:{tmp_path}/real", features="mnist_cnn")
+    assert fewer.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 100, "of": 500}
     arrays = evaluate(digits[500:], FEW, real=digits[:500], features="mnist_cnn")
     folders = evaluate(f"folder:{tmp_path}/fake", FEW, real=f"folder:{tmp_path}/real", features="mnist_cnn")
     assert dict(folders) == dict(arrays)
@@ -65,11 +67,41 @@ def test_points_of_a_known_distance():
     assert found["sliced_wasserstein_identity"] == pytest.approx(3.0 / np.sqrt(2.0), rel=0.1)
 
 
+def test_a_model_is_compared_with_the_data_that_it_was_trained_on(tmp_path):
+    """Not with those of the zoo's config of its name."""
+    changes = {"training.steps": 5, "generator.widths": [8], "discriminator.widths": [8]}
+    run = ganzoo.train("gan_ring", tmp_path / "run", {**changes, "dataset.name": "grid"}, quiet=True)
+    for model in (run.model, ganzoo.load(tmp_path / "run")):
+        assert evaluate(model, ["fid"], 100).protocol["real"]["name"] == "grid"
+
+
+def test_memorisation_says_how_much_it_has_seen():
+    found = evaluate("cgan", ["memorisation", "copies"], 300)
+    assert 0.2 < found["memorisation_mnist_cnn"] < 0.8
+    assert found.protocol["held_out"] == {"name": "mnist_5k", "count": 300, "of": 1000, "split": "test"}
+    (warning,) = found.protocol["warnings"]
+    assert warning.startswith("memorisation: 300 of the 4,000 training examples were looked at")
+
+
+def test_a_distance_from_one_subset_has_no_spread_and_says_that_it_is_far_from_exact(digits):
+    found = evaluate(digits[:200], "kid", real=digits[200:400], features="mnist_cnn")
+    assert found.spread == {}
+    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but far from")
+    assert set(evaluate(digits[:200], "kid", real=digits[200:], features="mnist_cnn").spread) == {"kid_mnist_cnn"}
+
+
+def test_what_json_cannot_hold_is_none(digits):
+    """No real image of the classes that are generated: the divergence is infinite."""
+    found = evaluate(digits[900:], ["mode_reverse_kl"], real=digits[:20], features="mnist_cnn")
+    assert found["mode_reverse_kl_mnist_cnn"] == np.inf
+    assert found.to_dict()["metrics"] == {"mode_reverse_kl_mnist_cnn": None}
+
+
 def test_numbers_that_come_together_are_computed_once(digits, monkeypatch):
     calls = []
     module = "ganzoo.evaluation.metrics.neighbours.precision_recall_density_coverage"
     names = ("precision", "recall", "density", "coverage")
-    monkeypatch.setattr(module, lambda real, fake: calls.append(1) or dict.fromkeys(names, 0.5))
+    monkeypatch.setattr(module, lambda real, fake, nearest: calls.append(1) or dict.fromkeys(names, 0.5))
     assert set(evaluate(digits[:50], names, real=digits[50:], features="mnist_cnn").values()) == {0.5}
     assert calls == [1]
 
@@ -78,7 +110,7 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
     found = evaluate(digits[:100], ["fid"], real=digits[100:300], features="mnist_cnn")
     assert np.isfinite(found["fid_mnist_cnn"])
     (warning,) = found.protocol["warnings"]
-    assert warning.startswith("fid: 100 examples of fake for 128 dimensions")
+    assert warning.startswith("fid: 200 real and 100 generated examples for 128 dimensions")
     assert "biased upwards" in warning
     assert "warning: fid" in found.describe()
 
@@ -93,6 +125,12 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
         ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
         ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
         ({"metrics": []}, UsageError, "metrics: none given"),
+        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage need 6 or more examples"),
+        (
+            {"metrics": ["label_accuracy"], "features": "fashion_cnn", "real": None},
+            UsageError,
+            "label_accuracy: fashion_cnn reads other classes",
+        ),
     ],
 )
 def test_wrong_use(arguments, error, message):

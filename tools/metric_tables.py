@@ -16,10 +16,8 @@ REAL = 10_000
 
 def main() -> None:
     """Compares 10,000 training images with the 10,000 test images, damaged."""
-    train, test = (
-        open_source(DatasetConfig(name="fashion_mnist", split=split, size=28, channels=1))
-        for split in ("train", "test")
-    )
+    data = DatasetConfig(name="fashion_mnist", size=28, channels=1)
+    train, test = (open_source(data.model_copy(update={"split": split})) for split in ("train", "test"))
     others = from_source(test)
     images = others.read(np.arange(others.count))
     assert others.labels is not None

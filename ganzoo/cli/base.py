@@ -1,8 +1,8 @@
 """How every command works: flags, help, exit codes, and where its output goes.
 
 Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 75 another worker was lost; 130
-interrupted; 1 a bug, with its traceback. Under --json standard output carries the result alone; all that is printed on
-the way goes to stderr.
+interrupted; 1 a card that does not hold (verify_card), or a bug, with its traceback. Under --json standard output
+carries the result alone; all that is printed on the way goes to stderr.
 """
 
 from __future__ import annotations

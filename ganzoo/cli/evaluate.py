@@ -6,14 +6,14 @@ samples or real images do not compare.
 
 from __future__ import annotations
 
+import os
 import sys
 from types import SimpleNamespace
 
+from ganzoo import files
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
-
-SHEET_SIDE = 10
 
 FLAGS = {
     "What": (
@@ -26,7 +26,11 @@ FLAGS = {
         _flags.names("metrics", "fid,kid", "names (default: fid,kid,precision,recall,density,coverage)"),
         _flags.text("features", "NAME", "the feature extractor (default: one that fits the data)"),
         _flags.switch("list", "list all metrics and feature extractors, and do nothing else"),
-        _flags.whole("num_samples", "how many to draw, and how many real ones at most (default: 10000)", at_least=2),
+        _flags.whole(
+            "num_samples",
+            "how many to draw, and how many real ones at most (default: 10000, folders whole)",
+            at_least=2,
+        ),
         _flags.whole("seed", "of the samples and of what metrics draw", at_least=0, default=0),
         _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
         _flags.whole("size", "crop and resize the images of folders to this side", at_least=1),
@@ -56,6 +60,8 @@ def work(given: SimpleNamespace) -> Answer:
         raise UsageError("--real is missing: --fake is compared with it (--real folder:PATH)")
     if given.sheet is not None and not given.sheet.lower().endswith(".png"):
         raise UsageError(f"--sheet={given.sheet}: not FILE.png")
+    if given.sheet is not None:
+        files.check_writable(given.sheet)  # before the work
     _tensorflow.import_quietly()
     from ganzoo.evaluation.evaluate import DEFAULT_METRICS
     from ganzoo.judging import evaluate
@@ -65,10 +71,10 @@ def work(given: SimpleNamespace) -> Answer:
             print(line, file=sys.stderr, flush=True)
 
     found = evaluate(
-        given.model if given.model is not None else given.fake,
+        given.model if given.model is not None else _folder(given.fake),
         given.metrics or DEFAULT_METRICS,
         given.num_samples,
-        real=given.real,
+        real=given.real and _folder(given.real),
         features=given.features,
         step=int(given.step) if given.step.isdigit() else given.step,
         seed=given.seed,
@@ -85,6 +91,11 @@ def work(given: SimpleNamespace) -> Answer:
         text += f"\n\nthe best and the worst by realism are in {given.sheet}"
     brief = "\n".join(f"{name} {value:.6g}" for name, value in found.items())
     return Answer(text, found.to_dict(), brief=brief)
+
+
+def _folder(name: str) -> str:
+    """A bare directory as `folder:PATH`; any other name as it is."""
+    return f"folder:{name}" if os.path.isdir(name) else name
 
 
 def _list() -> Answer:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
-from ganzoo.errors import UsageError
+from ganzoo.errors import GanzooError, UsageError
 
 DOES_NOT_HOLD = 1
 
@@ -26,20 +26,27 @@ def main(argv: list[str] | None = None) -> int:
 
 def work(given: SimpleNamespace) -> Answer:
     """Verifies one card or all of them."""
-    name = given.arguments[0] if given.arguments else given.model
-    if (name is None) != given.all:
+    asked = [*given.arguments, *filter(None, [given.model])]
+    if len(asked) + given.all != 1:
         raise UsageError("give the NAME of a model, or --all, one of them")
     from ganzoo import zoo
 
-    names = zoo.list_models(pretrained=True) if given.all else [zoo.card(name).name]
+    names = zoo.list_models(pretrained=True) if given.all else [zoo.card(asked[0]).name]
     _tensorflow.import_quietly()
-    from ganzoo.verifying import verify
+    from ganzoo.verifying import Verdict, verify
 
     def note(line: str) -> None:
         if not given.quiet:
             print(line, file=sys.stderr, flush=True)
 
-    verdicts = [verify(each, note=note) for each in names]
+    verdicts = []
+    for each in names:
+        try:
+            verdicts.append(verify(each, note=note))
+        except GanzooError as error:
+            if not given.all:
+                raise
+            verdicts.append(Verdict(each, [], [str(error)]))
     return Answer(
         "\n".join(verdict.describe() for verdict in verdicts),
         [verdict.to_dict() for verdict in verdicts],

@@ -77,6 +77,7 @@ class Card(Section):
 
     def __str__(self) -> str:
         made, how = self.training, self.evaluation
+        seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
         rows = "\n".join(_row(metric, how.features) for metric in self.metrics)
         return f"""# {self.name}
 
@@ -87,7 +88,7 @@ class Card(Section):
 - **Limits**: {self.limits}
 - **Licences**: data {self.licence.data}; weights {self.licence.weights}
 
-| metric | value | over {len(made.seeds)} seeds | recomputed within |
+| metric | value | over {seeds} | recomputed within |
 |---|---|---|---|
 {rows}
 

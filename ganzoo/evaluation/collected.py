@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +50,6 @@ def collect(
     extractor: Extractor,
     *,
     keep_features: bool = False,
-    progress: Callable[[int], None] = lambda count: None,
 ) -> Collected:
     """Looks at every example once, a part at a time.
 
@@ -59,7 +57,6 @@ def collect(
       examples: at least two.
       extractor: what they are looked at with.
       keep_features: keep each example's features.
-      progress: told how many examples each part had.
 
     Raises:
       UsageError: fewer than two examples.
@@ -86,7 +83,6 @@ def collect(
             classes[place] = np.argmax(found.probabilities, axis=1)
             score.update(found.probabilities)
         done += len(part)
-        progress(len(part))
     assert moments is not None
     return Collected(examples, moments, features, classes, score)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import UsageError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 10_000
+FEW_FOR_KID = 1000
 Note = Callable[[str], None]
 
 
@@ -49,7 +52,7 @@ class Evaluation(dict[str, float]):
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
-        return {"metrics": dict(self), "spread": self.spread, "protocol": self.protocol}
+        return {"metrics": finite(self), "spread": finite(self.spread), "protocol": self.protocol}
 
     def describe(self) -> str:
         """For people, in Markdown."""
@@ -70,6 +73,11 @@ class Evaluation(dict[str, float]):
             *(f"warning: {warning}" for warning in protocol["warnings"]),
         ]
         return "\n\n".join(lines)
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The values with None for what JSON cannot hold: infinity and NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 class Evaluator:
@@ -99,18 +107,20 @@ class Evaluator:
         seed: int = 0,
         note: Note = lambda line: None,
     ) -> None:
+        began = time.monotonic()
         self.names = list(dict.fromkeys(metrics))
         if not self.names:
             raise UsageError(f"metrics: none given (known: {', '.join(all_metrics())})")
         chosen = {name: get(name) for name in self.names}
         self.metrics = list({id(metric): metric for metric in chosen.values()}.values())
         self.better = {name: metric.names[name] for name, metric in chosen.items()}
-        self.extractor = open_extractor(features)
+        self.extractor = _open(features)
         self.seed = seed
         self.note = note
         self._check(real, held_out)
         self.real = self._collect(real, "real")
         self.held_out = self._collect(held_out, "held-out") if held_out and self._needed("held_out") else None
+        self.seconds = time.monotonic() - began
 
     def key(self, name: str) -> str:
         """A metric's name with the extractor in it."""
@@ -143,13 +153,14 @@ class Evaluator:
         protocol = {
             "features": self.extractor.name,
             "features_sha256": self.extractor.sha256,
+            "features_licence": self.extractor.licence,
             "real": _about(self.real),
             "fake": _about(collected),
             **({"held_out": _about(self.held_out)} if self.held_out else {}),
             "seed": self.seed,
             "better": {self.key(name): better for name, better in self.better.items()},
             "warnings": self._warnings(collected),
-            "seconds": round(time.monotonic() - began, 2),
+            "seconds": round(self.seconds + time.monotonic() - began, 2),
             "peak_memory_gib": peak_memory_gib(),
             "ganzoo": __version__,
         }
@@ -173,7 +184,7 @@ class Evaluator:
             raise UsageError(f"metrics: {who} needs an extractor that classifies, {self.extractor.name} does not")
         if self._needed("held_out") and held_out is None:
             who = self._who_needs("held_out")
-            raise UsageError(f"metrics: {who} needs held-out real examples, and {real.name} has none (leave it out)")
+            raise UsageError(f"metrics: {who} needs held-out real examples, and none were given (leave it out)")
 
     def _collect(self, examples: Examples, what: str) -> Collected:
         self.note(f"features of {examples.count:,} {what} examples ({self.extractor.name})")
@@ -182,16 +193,32 @@ class Evaluator:
     def _warnings(self, fake: Collected) -> list[str]:
         """Said where a number is less than it seems."""
         warnings = []
-        if "fid" in self.names:
-            dimensions = len(self.real.moments.mean)
-            for each in (self.real, fake):
-                if each.count <= dimensions:
-                    warnings.append(
-                        f"fid: {each.count:,} examples of {each.examples.name} for {dimensions:,} dimensions: the "
-                        "covariance is of low rank and the distance biased upwards; compare figures of equal counts "
-                        "only (or use kid, which is unbiased)"
-                    )
+        known = self.real.examples.about.get("of", self.real.count)
+        if self._needed("held_out") and known > self.real.count:
+            warnings.append(
+                f"memorisation: {self.real.count:,} of the {known:,} training examples were looked at; copies of the "
+                "others go unseen (give more --num_samples)"
+            )
+        counts = f"{self.real.count:,} real and {fake.count:,} generated examples"
+        dimensions = len(self.real.moments.mean)
+        fewest = min(self.real.count, fake.count)
+        if "fid" in self.names and fewest <= dimensions:
+            warnings.append(
+                f"fid: {counts} for {dimensions:,} dimensions: a covariance is of low rank and the distance biased "
+                "upwards; compare figures of equal counts only, or take more"
+            )
+        if "kid" in self.names and fewest < FEW_FOR_KID:
+            warnings.append(f"kid: {counts}: unbiased, but far from exact; take {FEW_FOR_KID:,} or more of each")
         return warnings
+
+
+def needs(metrics: Iterable[str], need: Need) -> bool:
+    """Whether one of these metrics needs that.
+
+    Raises:
+      ConfigError: an unknown metric.
+    """
+    return any(need in get(name).needs for name in metrics)
 
 
 def default_features(dataset: DatasetConfig) -> str:
@@ -210,3 +237,6 @@ def default_features(dataset: DatasetConfig) -> str:
 
 def _about(collected: Collected) -> dict[str, Any]:
     return {"name": collected.examples.name, "count": collected.count, **collected.examples.about}
+
+
+_open = functools.cache(open_extractor)  # one compiled function a process, however often it is asked for

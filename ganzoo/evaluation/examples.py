@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo.data.source import Source
-from ganzoo.errors import UsageError
+from ganzoo.data.source import Source, open_source
+from ganzoo.errors import DataError, UsageError
+from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
     from ganzoo.models.generative import GenerativeModel
+
+_log = logging.getLogger(__name__)
 
 Read = Callable[[np.ndarray], np.ndarray]
 
@@ -27,6 +32,7 @@ class Examples:
       shape: `(H, W, C)` of images, `(columns,)` of points.
       read: int64 `[n]` numbers below `count`, ascending -> uint8 `[n, H, W, C]`, or float32 `[n, columns]`.
       labels: int32 `[count]`, or None.
+      class_names: what the labels mean, where it is known.
       about: what they are, for the protocol.
     """
 
@@ -35,6 +41,7 @@ class Examples:
     shape: tuple[int, ...]
     read: Read
     labels: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
 
     def parts(self, size: int) -> Iterator[np.ndarray]:
@@ -73,7 +80,42 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
     if source.class_names:
         parts = [np.arange(start, min(start + 1000, len(chosen))) for start in range(0, len(chosen), 1000)]
         labels = np.concatenate([fetch(part, "labels") for part in parts])
-    return Examples(source.name, len(chosen), source.example_shape, lambda numbers: fetch(numbers, "images"), labels)
+    about = {} if source.length is None else {"of": source.length}
+
+    def read(numbers: np.ndarray) -> np.ndarray:
+        return fetch(numbers, "images")
+
+    return Examples(source.name, len(chosen), source.example_shape, read, labels, source.class_names, about)
+
+
+def of_dataset(
+    dataset: DatasetConfig, count: int, *, seed: int = 0, first: int = 0, data_dir: str | Path | None = None
+) -> Examples:
+    """Examples of a config's data set, as many as `count` at most; see `from_source`.
+
+    Raises:
+      DataError: as `open_source`.
+    """
+    source = open_source(dataset.model_copy(update={"classes": 0}), data_dir=data_dir, seed=seed)  # classes unchecked
+    examples = from_source(
+        source, count if source.length is None else min(count, source.length), seed=seed, first=first
+    )
+    if source.length is not None:
+        examples.about["split"] = dataset.split
+    return examples
+
+
+def held_out_of(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: str | Path | None = None) -> Examples:
+    """Examples that no model was trained on: the split `test`, or an endless source's examples from `count` on.
+
+    Raises:
+      DataError: there are none, or they cannot be had.
+    """
+    if dataset.split in ("test", "all"):
+        raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to hold out (train on another one)")
+    endless = open_source(dataset.model_copy(update={"classes": 0}), data_dir=data_dir, seed=seed).length is None
+    held_out = dataset if endless else dataset.model_copy(update={"split": "test"})
+    return of_dataset(held_out, count, seed=seed, first=count, data_dir=data_dir)
 
 
 def from_model(
@@ -84,7 +126,8 @@ def from_model(
     Args:
       model: draws them.
       count: how many.
-      labels: of a conditional model, int `[m]`: over again up to `count`; by default all classes in turn.
+      labels: of real examples, int `[m]`: a conditional model draws as many of each, in proportion (see `spread`); by
+        default all classes in turn.
       seed, truncation: as for `generate`.
 
     Raises:
@@ -92,14 +135,19 @@ def from_model(
     """
     asked = None
     if model.classes:
-        asked = np.arange(count) % model.classes if labels is None else np.resize(labels, count)
+        asked = np.arange(count) % model.classes if labels is None else spread(labels, count)
 
     def read(numbers: np.ndarray) -> np.ndarray:
         chosen = None if asked is None else asked[numbers]
         return model.generate(labels=chosen, seed=seed, truncation=truncation, positions=numbers)
 
     about = {"seed": seed, "truncation": truncation}
-    return Examples(model.name, count, tuple(read(np.arange(1)).shape[1:]), read, asked, about)
+    return Examples(model.name, count, tuple(read(np.arange(1)).shape[1:]), read, asked, about=about)
+
+
+def spread(labels: np.ndarray, count: int) -> np.ndarray:
+    """So many labels, int32 `[count]`, each in the proportion that it has among `labels`, up to one."""
+    return np.sort(labels)[np.arange(count) * len(labels) // count].astype(np.int32)
 
 
 def from_array(name: str, examples: Any) -> Examples:
@@ -113,7 +161,10 @@ def from_array(name: str, examples: Any) -> Examples:
     Raises:
       UsageError: another shape or type, NaN or infinity, or floats beyond [-1, 1]; the first such example is named.
     """
-    array = np.asarray(examples)
+    try:
+        array = np.asarray(examples)
+    except ValueError:
+        raise UsageError(f"{name}: examples of several shapes (make them all of one)") from None
     if array.ndim not in (2, 4) or 0 in array.shape:
         wanted = "[n, height, width, channels] or [n, columns]"
         raise UsageError(f"{name}: shape {list(array.shape)} given, {wanted} wanted")
@@ -140,5 +191,7 @@ def from_array(name: str, examples: Any) -> Examples:
         )
     from ganzoo.images import to_uint8
 
+    if not (array < 0.0).any():
+        _log.warning("%s: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?", name)
     pixels = to_uint8(array).numpy()
     return Examples(name, len(pixels), pixels.shape[1:], lambda numbers: pixels[numbers])

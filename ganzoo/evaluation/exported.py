@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.examples import Examples
+from ganzoo.evaluation.examples import Examples, spread
 
 ROWS_A_CALL = 256
 
@@ -45,7 +45,7 @@ def from_export(
     Args:
       path: of `is_export`.
       count: how many.
-      labels: of a conditional model, int `[m]`: over again up to `count`.
+      labels: of real examples, as for `from_model`; a conditional model needs them.
       seed, truncation: as for `generate`.
 
     Raises:
@@ -56,7 +56,7 @@ def from_export(
     conditional = "labels" in generate.structured_input_signature[1]
     if conditional and labels is None:
         raise UsageError(f"{path}: is conditional, and the real examples have no labels (compare with labelled data)")
-    asked = np.resize(labels, count).astype(np.int32) if conditional and labels is not None else None
+    asked = spread(labels, count) if conditional and labels is not None else None
 
     def read(numbers: np.ndarray) -> np.ndarray:
         parts = [part(numbers[start : start + ROWS_A_CALL]) for start in range(0, len(numbers), ROWS_A_CALL)]
@@ -73,7 +73,7 @@ def from_export(
         return drawn.numpy()
 
     about = {"seed": seed, "truncation": truncation}
-    return Examples(str(path), count, tuple(read(np.arange(1)).shape[1:]), read, asked, about)
+    return Examples(str(path), count, tuple(read(np.arange(1)).shape[1:]), read, asked, about=about)
 
 
 def _load(path: str | Path) -> Any:

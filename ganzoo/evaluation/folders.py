@@ -15,12 +15,14 @@ from ganzoo.evaluation.examples import Examples
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 
 
-def from_folder(name: str, size: int | None = None) -> Examples:
+def from_folder(name: str, size: int | None = None, count: int | None = None, seed: int = 0) -> Examples:
     """The images in a folder and its subfolders, in the order of their paths.
 
     Args:
       name: `folder:PATH`.
       size: crop each to its central square and resize it to this side; None takes them as they are, all of one size.
+      count: take so many at most, a random choice.
+      seed: of the choice.
 
     Raises:
       DataError: no such folder, no images, images of several sizes or modes, or one that cannot be read.
@@ -31,6 +33,10 @@ def from_folder(name: str, size: int | None = None) -> Examples:
     paths = sorted(path for path in root.rglob("*") if _is_image(path, root))
     if not paths:
         raise DataError(f"{name}: no images in it (looked for {' '.join(SUFFIXES)}, in subfolders too)")
+    about = {"size": size} if size else {}
+    if count is not None and count < len(paths):
+        about["of"] = len(paths)
+        paths = [paths[i] for i in np.sort(np.random.default_rng(seed).choice(len(paths), count, replace=False))]
     shape = _shape(paths[0], size)
     for path in paths[1:]:
         other = _shape(path, size)
@@ -45,7 +51,7 @@ def from_folder(name: str, size: int | None = None) -> Examples:
     def read(numbers: np.ndarray) -> np.ndarray:
         return np.stack([images.read(paths[number], size, channels=shape[2]) for number in numbers])
 
-    return Examples(name, len(paths), shape, read, about={"size": size} if size else {})
+    return Examples(name, len(paths), shape, read, about=about)
 
 
 def check_alike(real: Examples, fake: Examples) -> None:

@@ -73,6 +73,7 @@ def _build(config: Config, precision: str, xla: bool) -> AdversarialModel:
         xla=xla,
         steps_per_execution=config.training.steps_per_execution,
     )
+    model.config = config
     return model
 
 

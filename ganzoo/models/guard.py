@@ -20,7 +20,9 @@ def checked(tensor: tf.Tensor, what: str) -> tf.Tensor:
         float's range is a tensor beyond all use).
       what: named by the error: `loss generator_loss`, `gradient discriminator/down1/kernel`, `weight …`.
     """
-    with tf.control_dependencies([tf.debugging.check_numerics(tf.reduce_sum(tensor), f"{_MARK}{what};")]):
+    with tf.control_dependencies(
+        [tf.debugging.check_numerics(tf.reduce_sum(tf.cast(tensor, tf.float32)), f"{_MARK}{what};")]
+    ):
         return tf.identity(tensor)
 
 

@@ -13,7 +13,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +50,13 @@ class Checkpoints:
     Args:
       directory: `RUN/checkpoints`; made on the first save.
       keep: how many of the newest are kept, whatever made them.
-
-    Attributes:
-      beside: steps that are kept too.
+      beside: gives a step that is kept too, or None; asked at each save.
     """
 
-    def __init__(self, directory: str | Path, keep: int = 2) -> None:
+    def __init__(self, directory: str | Path, keep: int = 2, beside: Callable[[], int | None] = lambda: None) -> None:
         self.directory = Path(directory)
         self.keep = keep
-        self.beside: frozenset[int] = frozenset()
+        self.beside = beside
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in order."""
@@ -100,8 +98,8 @@ class Checkpoints:
                 raise NotFiniteError(message, f"variable {name}")
         try:
             self._write(final, state, {"step": step, "notes": dict(notes or {})})
-            known = [known for known in self.steps() if known <= step]
-            kept = {self.path(each) for each in {*known[-self.keep :], *self.beside.intersection(known)}}
+            known, beside = [known for known in self.steps() if known <= step], self.beside()
+            kept = {self.path(each) for each in known if each in known[-self.keep :] or each == beside}
             for _, path in self._directories():
                 if path not in kept:
                     shutil.rmtree(path)

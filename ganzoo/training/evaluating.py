@@ -12,11 +12,12 @@ import numpy as np
 from ganzoo import figures, images
 from ganzoo.data.source import Source
 from ganzoo.errors import WeightsError
-from ganzoo.evaluation.evaluate import Evaluator, default_features
-from ganzoo.evaluation.examples import from_model, from_source
+from ganzoo.evaluation.evaluate import Evaluator, default_features, finite, needs
+from ganzoo.evaluation.examples import from_model, from_source, held_out_of
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, Summaries
 from ganzoo.training.directory import RunDirectory
+from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar, clock
 
 EVENT = "evaluated"
@@ -33,6 +34,7 @@ class Evaluate(keras.callbacks.Callback):
       run: whose log gets an event `evaluated` each time.
       checkpoints: writes the best one.
       summaries: TensorBoard.
+      engine: knows the workers; each of them evaluates, the chief decides what is best.
       bar: told what is going on.
 
     Raises:
@@ -46,6 +48,7 @@ class Evaluate(keras.callbacks.Callback):
         run: RunDirectory,
         checkpoints: SaveCheckpoints,
         summaries: Summaries,
+        engine: Engine,
         bar: ProgressBar,
     ) -> None:
         super().__init__()
@@ -54,20 +57,17 @@ class Evaluate(keras.callbacks.Callback):
         self.run = run
         self.checkpoints = checkpoints
         self.summaries = summaries
+        self.engine = engine
         self.bar = bar
         count = self.asked.num_samples
         real = from_source(source, count if source.length is None else min(count, source.length))
         features = self.asked.features or default_features(config.dataset)
         names = dict.fromkeys([*self.asked.metrics, self.asked.by])
-        self.evaluator = Evaluator(real, features, names, note=bar.note)
+        held_out = held_out_of(config.dataset, count) if needs(names, "held_out") else None
+        self.evaluator = Evaluator(real, features, names, held_out=held_out, note=bar.note)
+        self.evaluator.note = lambda line: None  # once is enough
         self.key = self.evaluator.key(self.asked.by)
         self.seconds = time.monotonic() - began  # that evaluation has taken in this session
-        self.keep_best()
-
-    def keep_best(self) -> None:
-        """Lets the checkpoints keep the best step that the log knows."""
-        best = best_step(self.run)
-        self.checkpoints.checkpoints.beside = frozenset() if best is None else frozenset({best})
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.model.step % self.asked.every == 0:
@@ -82,16 +82,28 @@ class Evaluate(keras.callbacks.Callback):
         found = self.evaluator(drawn, self.model)
         taken = time.monotonic() - began
         self.seconds += taken
-        record = {"step": step, "event": EVENT, "metrics": dict(found), "spread": found.spread}
-        by = {"by": self.key, "better": self.evaluator.better[self.asked.by]}
+        value = found[self.key]
+        best = self._is_best(value)
+        record = {"step": step, "event": EVENT, "metrics": finite(found), "spread": finite(found.spread)}
+        by = {"by": self.key, "num_samples": self.asked.num_samples, "best": best}
         self.run.log({**record, **by, "seconds": round(taken, 2)})
         self.summaries.scalars(step, {f"metrics/{name}": value for name, value in found.items()})
         values = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-        self.keep_best()
-        best = step in self.checkpoints.checkpoints.beside
+        (best,) = self.engine.agree([best and self.engine.is_chief])
         if best:
             self.checkpoints.save()
         self.bar.note(f"step {step:,}: {values}{' (the best so far)' if best else ''}")
+
+    def _is_best(self, value: float) -> bool:
+        """Whether no earlier evaluation of the same kind was as good; the first is the best so far."""
+        sign = 1.0 if self.evaluator.better[self.asked.by] == "lower" else -1.0
+        kind = (self.key, self.asked.num_samples)
+        earlier = [
+            record["metrics"][self.key]
+            for record in evaluations(self.run)
+            if record["best"] and (record["by"], record["num_samples"]) == kind
+        ]
+        return math.isfinite(value) and all(sign * value < sign * other for other in earlier)
 
     def finish(self, seconds: float) -> None:
         """Draws the curves and says what evaluation has cost of so many seconds."""
@@ -109,14 +121,8 @@ def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
 
 
 def best_step(run: RunDirectory) -> int | None:
-    """The step with the best value of the metric that the run chooses by; None before the first evaluation."""
-    records = evaluations(run)
-    if not records:
-        return None
-    key, sign = records[-1]["by"], 1.0 if records[-1]["better"] == "lower" else -1.0
-    values = [(sign * record["metrics"][key], record["step"]) for record in records if key in record["metrics"]]
-    finite = [value for value in values if math.isfinite(value[0])]
-    return min(finite)[1] if finite else None
+    """The step that was the best when it was evaluated, and none after it; None before the first evaluation."""
+    return next((record["step"] for record in reversed(evaluations(run)) if record["best"]), None)
 
 
 def asked_step(run: RunDirectory, step: str | int) -> str | int:
@@ -140,7 +146,7 @@ def draw_curves(run: RunDirectory) -> None:
     plots = []
     for name in names:
         known = [record for record in records if name in record["metrics"]]
-        values = [record["metrics"][name] for record in known]
+        values = [math.nan if (value := record["metrics"][name]) is None else value for record in known]
         plots.append(figures.curves({name: ([record["step"] for record in known], values)}, y_label=name))
     if plots:
         images.write_png(run.metrics, np.concatenate(plots))

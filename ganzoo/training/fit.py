@@ -72,9 +72,9 @@ class Fit:
             checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter, agree=engine.agree
         )
         self.evaluate = None
-        if config.evaluation.every and engine.is_chief:
+        if config.evaluation.every:
             summaries = self.reporter.summaries
-            self.evaluate = Evaluate(config, pipeline.source, run, self.checkpoints, summaries, bar)
+            self.evaluate = Evaluate(config, pipeline.source, run, self.checkpoints, summaries, engine, bar)
         self.rollback = Rollback(model, config, engine, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None
         self.stop = Stop(engine, self.rule)

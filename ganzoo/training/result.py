@@ -79,6 +79,7 @@ class Run:
             "samples": sheets[-1] if sheets else run.samples,
             "animation": run.animation,
             "losses": run.curves,
+            **({"metrics": run.metrics} if run.metrics.is_file() else {}),
             "log": run.log_file,
             "tensorboard": f"tensorboard --logdir {run.tensorboard}",
             "checkpoints": run.checkpoints,

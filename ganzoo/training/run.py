@@ -21,6 +21,7 @@ from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import choose
+from ganzoo.training.evaluating import best_step
 from ganzoo.training.fit import Fit
 from ganzoo.training.progress import ProgressBar, stderr_unless
 from ganzoo.training.resolve import overridden, resolve, with_ends
@@ -86,7 +87,7 @@ def train(
             run = RunDirectory(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(run.claim(config))
         interrupt = held.enter_context(Interrupt())
-        checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints)
+        checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints, lambda: best_step(run))
         resumed_at = checkpoints.restore(model)
         (over,) = engine.agree(
             [resumed_at is not None and resumed_at >= training.steps and run.is_finished(training.steps)]
@@ -115,7 +116,7 @@ def train(
         if fit.ended and engine.is_chief:
             _finish(model, run, export)
         seconds = time.monotonic() - began
-        if fit.evaluate:
+        if fit.evaluate and engine.is_chief:
             fit.evaluate.finish(seconds)
         event = "finished" if fit.ended else "interrupted"
         measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}

@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from ganzoo.data.source import Source, from_arrays
-from ganzoo.errors import UsageError
-from ganzoo.evaluation.examples import from_array, from_model, from_source
+from ganzoo.errors import DataError, UsageError
+from ganzoo.evaluation.examples import from_array, from_model, from_source, held_out_of, of_dataset, spread
+from ganzoo.schema import DatasetConfig
 
 IMAGES = np.arange(50, dtype=np.uint8).repeat(16).reshape(50, 4, 4, 1)  # each is filled with its number
 LABELS = np.arange(50) % 5
@@ -50,16 +51,41 @@ def test_more_than_there_are():
         from_source(from_arrays("x", IMAGES), 51)
 
 
-def test_a_model_draws_by_position_with_the_labels_over_again():
-    examples = from_model(Drawer(), 7, labels=np.array([2, 0]), seed=9)
-    np.testing.assert_array_equal(examples.read(np.array([1, 4])), [[1.0, 0.0, 9.0], [4.0, 2.0, 9.0]])
+def test_a_model_draws_by_position_with_the_labels_of_the_data():
+    examples = from_model(Drawer(), 4, labels=np.array([2, 0]), seed=9)
+    np.testing.assert_array_equal(examples.read(np.array([1, 3])), [[1.0, 0.0, 9.0], [3.0, 2.0, 9.0]])
     np.testing.assert_array_equal(from_model(Drawer(), 7).labels, [0, 1, 2, 0, 1, 2, 0])
+
+
+@pytest.mark.parametrize("count", [7, 40, 100, 101])
+def test_labels_keep_their_proportions_however_many_are_drawn(count):
+    """Sorted ones above all: the first of them over again would draw more of the first classes."""
+    labels = np.repeat([0, 1, 3], [10, 20, 10])
+    shares = np.bincount(spread(labels, count), minlength=4) / count
+    np.testing.assert_allclose(shares, [0.25, 0.5, 0.0, 0.25], atol=1.0 / count)
+
+
+def test_held_out_examples_are_others():
+    ring = DatasetConfig(name="ring", size=0, channels=2)
+    real, held_out = of_dataset(ring, 50), held_out_of(ring, 50)
+    together = np.concatenate([real.read(np.arange(50)), held_out.read(np.arange(50))])
+    assert len(np.unique(together, axis=0)) == 100
+    digits = DatasetConfig(name="mnist_5k", size=28, channels=1)
+    assert (of_dataset(digits, 9999).count, held_out_of(digits, 9999).count) == (4000, 1000)
+    assert held_out_of(digits, 9999).about == {"of": 1000, "split": "test"}
+    with pytest.raises(DataError, match="mnist_5k: split test leaves nothing to hold out"):
+        held_out_of(digits.model_copy(update={"split": "test"}), 10)
 
 
 def test_floats_become_the_pixels_they_stand_for():
     floats = IMAGES / 127.5 - 1.0
     np.testing.assert_array_equal(from_array("fake", floats).read(np.arange(50)), IMAGES)
     np.testing.assert_array_equal(from_array("fake", IMAGES).read(np.array([3])), IMAGES[3:4])
+
+
+def test_floats_that_look_like_another_range(caplog):
+    from_array("fake", IMAGES / 255.0)
+    assert "fake: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?" in caplog.text
 
 
 def with_value(value):
@@ -78,6 +104,7 @@ def with_value(value):
         (np.zeros([4, 2, 2]), r"fake: shape \[4, 2, 2\] given"),
         (np.zeros([4, 2, 2, 2], np.uint8), "fake: 2 channels given, 1 "),
         (np.zeros([4, 2, 2, 1], np.int32), "fake: int32 given, uint8 pixels or floats wanted"),
+        ([np.zeros([2, 2, 1]), np.zeros([3, 3, 1])], r"fake: examples of several shapes \(make them all of one\)"),
         (np.zeros([0, 2, 2, 1], np.uint8), r"fake: shape \[0, 2, 2, 1\] given"),
     ],
 )

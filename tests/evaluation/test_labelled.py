@@ -18,7 +18,9 @@ def image(*values):
 
 
 def with_labels(name, images, labels):
-    return Examples(name, len(images), images.shape[1:], lambda numbers: images[numbers], np.asarray(labels))
+    return Examples(
+        name, len(images), images.shape[1:], lambda numbers: images[numbers], np.asarray(labels), tuple("0123456789")
+    )
 
 
 def test_mean_pairwise_distance_by_hand():
@@ -36,7 +38,9 @@ def test_class_diversity_is_a_ratio_for_each_class():
 
 def test_label_accuracy_is_the_share_that_is_read_as_asked():
     fake = SimpleNamespace(classes=np.array([0, 2, 1, 0]), examples=SimpleNamespace(labels=np.array([0, 2, 0, 1])))
-    assert labelled.label_accuracy(SimpleNamespace(fake=fake))["label_accuracy"].value == 0.5
+    names = SimpleNamespace(class_names=("a", "b", "c"))
+    given = SimpleNamespace(fake=fake, real=SimpleNamespace(examples=names), extractor=names)
+    assert labelled.label_accuracy(given)["label_accuracy"].value == 0.5
 
 
 def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse():
@@ -47,6 +51,14 @@ def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse():
     evaluator = Evaluator(with_labels("real", images, labels), "mnist_cnn", ["label_accuracy", "class_diversity_least"])
     found = evaluator(with_labels("copycat", firsts[asked], asked))
     assert found == {"label_accuracy_mnist_cnn": 1.0, "class_diversity_least_mnist_cnn": pytest.approx(0.0, abs=1e-6)}
+
+
+def test_diversity_that_has_no_yardstick():
+    one, two = np.stack([image(0, 0)] * 2), np.stack([image(0, 0), image(9, 0)])
+    with pytest.raises(UsageError, match="no generated example of class 1"):
+        labelled.class_diversity({0: two}, {0: two, 1: two})
+    with pytest.raises(UsageError, match="all real examples of class 0 are alike"):
+        labelled.class_diversity({0: two}, {0: one})
 
 
 def test_labels_that_are_missing():

@@ -1,6 +1,8 @@
 """Metrics during training: when they come, which checkpoint is kept for them, what they cost."""
 
-import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ import ganzoo
 from ganzoo.errors import ConfigError, UsageError, WeightsError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import from_model, from_source
-from ganzoo.training import evaluating
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.evaluating import best_step, evaluations
 
+CHECKOUT = Path(__file__).parents[2]
 RING = {
     "generator.widths": [8],
     "discriminator.widths": [8],
@@ -43,8 +45,8 @@ def test_every_so_many_steps_with_all_names_and_the_time_it_took(ring_run):
     assert [record["step"] for record in records] == [20, 40, 60, 80, 100]
     for record in records:
         assert set(record["metrics"]) == {"sliced_wasserstein_identity", "kid_identity"}
-        assert set(record["spread"]) == {"kid_identity"}
-        assert (record["by"], record["better"]) == ("kid_identity", "lower")
+        assert record["spread"] == {}  # 300 points are one subset
+        assert (record["by"], record["num_samples"]) == ("kid_identity", 300)
         assert record["seconds"] > 0
 
 
@@ -122,9 +124,50 @@ def test_what_cannot_be_computed_is_said_before_the_first_step(tmp_path, overrid
     assert RunDirectory(tmp_path / "run").read_losses() == []
 
 
-def test_nan_is_never_the_best(tmp_path):
-    run = RunDirectory(tmp_path)
-    for step, value in ((10, math.nan), (20, 2.0), (30, 1.0), (40, 1.0), (50, math.inf)):
-        record = {"step": step, "event": evaluating.EVENT, "metrics": {"density_x": value}}
-        run.log({**record, "by": "density_x", "better": "higher" if step == 50 else "lower"})
-    assert best_step(run) == 20
+def test_nan_is_never_the_best(tmp_path, monkeypatch):
+    told = iter([np.nan, 2.0, np.inf, 1.0, 1.0])
+    monkeypatch.setattr(
+        "ganzoo.evaluation.metrics.kernel.kernel_distance", lambda real, fake, seed: (float(next(told)), 0.5)
+    )
+    run = RunDirectory(train(tmp_path / "run", eval_every=20).directory)
+    assert [record["metrics"]["kid_identity"] for record in evaluations(run)] == [None, 2.0, None, 1.0, 1.0]
+    assert best_step(run) == 80
+
+
+def test_the_best_one_outlives_a_session_that_does_not_evaluate(tmp_path, monkeypatch):
+    told = iter(range(1, 100))
+    monkeypatch.setattr(
+        "ganzoo.evaluation.metrics.kernel.kernel_distance", lambda real, fake, seed: (float(next(told)), 0.5)
+    )
+    train(tmp_path / "run", eval_every=20, overrides={"training.steps": 40})
+    run = RunDirectory(train(tmp_path / "run").directory)
+    assert Checkpoints(run.checkpoints).steps() == [20, 80, 100]
+    assert ganzoo.load(run.path, step="best").step == 20
+
+
+def test_another_measure_chooses_anew_and_has_its_checkpoint(tmp_path):
+    train(tmp_path / "run", eval_every=20, overrides={"training.steps": 40})
+    other = {"evaluation.by": "sliced_wasserstein"}
+    run = RunDirectory(train(tmp_path / "run", eval_every=20, overrides=other).directory)
+    assert best_step(run) in Checkpoints(run.checkpoints).steps()
+    assert best_step(run) > 40
+
+
+def test_held_out_points_of_an_endless_source(tmp_path):
+    chosen = {"evaluation.metrics": ["memorisation"], "training.steps": 20}
+    run = RunDirectory(train(tmp_path / "run", eval_every=20, overrides=chosen).directory)
+    assert 0.0 <= evaluations(run)[0]["metrics"]["memorisation_identity"] <= 1.0
+
+
+@pytest.mark.slow
+def test_two_workers_evaluate_and_roll_back_together(tmp_path):
+    """The learning rate is past all bearing: three rollbacks, then the one line of the breakdown, on both alike."""
+    command = [sys.executable, "tools/launch.py", "--workers", "2", "--", sys.executable, "tools/train.py"]
+    settings = {**RING, "optimizer.generator.learning_rate": 1e30, "training.steps_per_execution": 1}
+    flags = [f"--set={key}={value}" for key, value in settings.items()]
+    train = ["--model", "gan_ring", "--eval_every", "20", "--on_nan", "rollback", "--workdir", str(tmp_path / "run")]
+    done = subprocess.run([*command, *train, *flags], cwd=CHECKOUT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 2
+    assert "and 3 rollbacks" in done.stderr + done.stdout
+    assert "is gone" not in done.stderr
+    assert "damaged" not in done.stderr

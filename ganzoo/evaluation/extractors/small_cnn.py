@@ -78,7 +78,7 @@ def prepare(images: np.ndarray) -> np.ndarray:
 
 
 def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) -> keras.KerasTensor:
-    """Pools before it normalises, which is quicker: the largest stays the largest."""
+    """Pools before it normalises, which is quicker."""
     hidden = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, dtype="float32", name=f"{name}_convolution")(
         inputs
     )

@@ -15,6 +15,12 @@ EXAMPLES_A_CLASS = 500  # bounds the time and memory of all pairs
 def label_accuracy(comparison: Comparison) -> dict[str, Value]:
     """The share of samples that the extractor reads as what was asked for, in [0, 1]."""
     labels, classes = comparison.fake.examples.labels, comparison.fake.classes
+    names, read = comparison.real.examples.class_names, comparison.extractor.class_names
+    if names != read:
+        raise UsageError(
+            f"metrics: label_accuracy: {comparison.extractor.name} reads other classes ({', '.join(read[:3])}, …) than "
+            f"those of {comparison.real.examples.name} (leave it out, or give other --features)"
+        )
     assert labels is not None, "the need is checked before"
     assert classes is not None, "the need is checked before"
     return {"label_accuracy": Value(float(np.mean(classes == labels)))}
@@ -35,8 +41,19 @@ def class_diversity(fake: dict[int, np.ndarray], real: dict[int, np.ndarray]) ->
 
     Args:
       fake, real: label -> uint8 `[n, H, W, C]`, n of 2 or more.
+
+    Raises:
+      UsageError: a class that has no fakes, or whose real images are all alike.
     """
-    return {label: mean_pairwise_distance(fake[label]) / mean_pairwise_distance(real[label]) for label in real}
+    ratios = {}
+    for label, images in real.items():
+        if label not in fake:
+            raise UsageError(f"metrics: class_diversity: no generated example of class {label} (give more samples)")
+        yardstick = mean_pairwise_distance(images)
+        if yardstick == 0.0:
+            raise UsageError(f"metrics: class_diversity: all real examples of class {label} are alike (leave it out)")
+        ratios[label] = mean_pairwise_distance(fake[label]) / yardstick
+    return ratios
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:

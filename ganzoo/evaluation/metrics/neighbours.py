@@ -15,6 +15,7 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.features import check_features
 from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
 
+NEAREST = 5
 BLOCK_BYTES = 8 << 20  # of one block; about four of that size are alive at once
 REALISM_LIMIT = 1e6
 
@@ -22,7 +23,13 @@ REALISM_LIMIT = 1e6
 @metric(needs=("features",), precision="higher", recall="higher", density="higher", coverage="higher")
 def manifolds(comparison: Comparison) -> dict[str, Value]:
     """Improved precision and recall, density and coverage, with five neighbours."""
-    found = precision_recall_density_coverage(comparison.real.kept(), comparison.fake.kept())
+    for each in (comparison.real, comparison.fake):
+        if each.count <= NEAREST:
+            raise UsageError(
+                f"metrics: precision, recall, density and coverage need {NEAREST + 1} or more examples, "
+                f"{each.examples.name} has {each.count} (leave them out, or give more)"
+            )
+    found = precision_recall_density_coverage(comparison.real.kept(), comparison.fake.kept(), NEAREST)
     return {name: Value(value) for name, value in found.items()}
 
 
@@ -34,7 +41,7 @@ def copying(comparison: Comparison) -> dict[str, Value]:
     return {name: Value(value) for name, value in found.items()}
 
 
-def precision_recall_density_coverage(real: np.ndarray, fake: np.ndarray, nearest: int = 5) -> dict[str, float]:
+def precision_recall_density_coverage(real: np.ndarray, fake: np.ndarray, nearest: int = NEAREST) -> dict[str, float]:
     """How many fakes lie among the reals, and how many reals among the fakes.
 
     A sample's ball reaches to its nearest-th neighbour in its own set, itself not counted, and is open: a sample on its
