@@ -1,4 +1,4 @@
-"""Prints the tables of docs/metrics.md: how metrics answer to damaged images, and how biased they are (12 minutes).
+"""Prints the tables of docs/metrics.md: how metrics answer to damaged images, and how biased they are (6 minutes).
 
 Needs Fashion-MNIST (`apt-get install dataset-fashion-mnist`, or a network).
 """
