@@ -74,9 +74,11 @@ class Evaluate(keras.callbacks.Callback):
             self.evaluate()
 
     def evaluate(self) -> None:
-        """Evaluates the current step, if that has not been done."""
+        """Evaluates the current step, if the chief's log does not have it."""
         step, began = self.model.step, time.monotonic()
-        if any(record["step"] == step for record in evaluations(self.run)):
+        known = any(record["step"] == step for record in evaluations(self.run))
+        (known,) = self.engine.agree([known and self.engine.is_chief])
+        if known:
             return
         drawn = from_model(self.model, self.asked.num_samples, labels=self.evaluator.real.examples.labels)
         found = self.evaluator(drawn, self.model)
