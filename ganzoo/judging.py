@@ -71,8 +71,9 @@ def evaluate(
     if dataset is not None and needs(names, "held_out"):
         held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
     chosen = features or (default_features(dataset) if dataset else _by_shape(real_examples))
-    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
     drawn, drawer = _fake(model, config, count, real_examples.labels, step, seed, truncation, of_folder)
+    folders.check_alike(real_examples, drawn)  # what can be seen at once is said before the long work
+    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
     return evaluator(drawn, drawer)
 
 

@@ -40,7 +40,7 @@ def read(path: str | Path, expected_sha256: str | None = None) -> dict[str, np.n
     from safetensors.numpy import load_file
 
     if not Path(path).is_file():
-        raise WeightsError(f"{path}: no such weights file")
+        raise WeightsError(f"{path}: no such weights file (check the path; if it is ganzoo's own, install it again)")
     if expected_sha256 is not None:
         actual = sha256(path)
         if actual != expected_sha256:

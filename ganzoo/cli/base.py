@@ -86,6 +86,8 @@ class Command:
                     answer = self.work(given)
                 if file:
                     files.write_text(file, f"{_as_json(answer)}\n")
+                    if not given.quiet:
+                        print(f"the result is in {file}", file=sys.stderr)
                 _print(answer, given)
                 outcome.code = answer.code
         return outcome.code

@@ -178,7 +178,9 @@ class Evaluator:
         if len(real.shape) == 1 and self.extractor.dimensions is not None:
             raise UsageError(f"features: {self.extractor.name} is for images, {real.name} has points (use identity)")
         if len(real.shape) == 3 and self.extractor.dimensions is None:
-            raise UsageError(f"features: {self.extractor.name} is for points, {real.name} has images")
+            raise UsageError(
+                f"features: {self.extractor.name} is for points, {real.name} has images (efficientnet_lite0?)"
+            )
         if self._needed("classes") and not self.extractor.class_names:
             who = self._who_needs("classes")
             raise UsageError(f"metrics: {who} needs an extractor that classifies, {self.extractor.name} does not")

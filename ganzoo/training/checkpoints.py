@@ -130,7 +130,8 @@ class Checkpoints:
         known = self.steps()
         if step != "last":
             if step not in known:
-                raise WeightsError(f"{self.directory}: no checkpoint of step {step} (there are: {known or 'none'})")
+                there = f"there are: {known or 'none'}; or take last, or best"
+                raise WeightsError(f"{self.directory}: no checkpoint of step {step} ({there})")
             self._read_into(model, int(step))
             return int(step)
         problems = []

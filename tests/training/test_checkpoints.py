@@ -49,7 +49,9 @@ def test_the_newest_are_kept_and_one_can_be_asked_for(model, tmp_path):
     assert checkpoints.newest_whole() == 200
     assert checkpoints.restore(model, 10) == 10
     assert model.step == 10
-    with pytest.raises(WeightsError, match=r"no checkpoint of step 5 \(there are: \[10, 200\]\)"):
+    with pytest.raises(
+        WeightsError, match=r"no checkpoint of step 5 \(there are: \[10, 200\]; or take last, or best\)"
+    ):
         checkpoints.restore(model, 5)
 
 
