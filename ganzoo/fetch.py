@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import requests
 from ganzoo import weights
 from ganzoo.data.network import unreachable
 from ganzoo.errors import WeightsError
-from ganzoo.files import cache_folder
+from ganzoo.files import cache_folder, temporary_beside
 
 # Seconds to connect, and for the server to send the next bytes.
 _TIMEOUT = (5.0, 30.0)
@@ -56,7 +55,7 @@ def fetch(url: str, sha256: str, name: str, mend: str) -> Path:
 
 def _download(url: str, sha256: str, path: Path) -> str | None:
     """Puts the file in its place, or says why it could not."""
-    temporary = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -20,7 +20,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
       RunError: it cannot be written (no permission, disk full, …); an older file is left as it was.
     """
     path = Path(path)
-    temporary = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -43,11 +43,16 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise RunError(f"{path}: is a folder, not a file: give a file's name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
+        probe = temporary_beside(path)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def temporary_beside(path: Path) -> Path:
+    """A new name in a file's folder, under which it is made before it gets its own."""
+    return path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -97,17 +97,12 @@ def verify(name: str, *, card: Card | None = None, note: Callable[[str], None] =
     )
     if found.protocol["features_sha256"] != how.features_sha256:
         problems.append(f"features: {how.features} is not the one that the card was made with")
-    if (found.protocol["real"]["count"], _real(found)) != (how.real_count, how.real):
-        problems.append(f"real: {found.protocol['real']['count']:,} examples of {_real(found)} were found")
-    checks = [
-        Check(f"{metric.name}_{how.features}", metric.value, found[f"{metric.name}_{how.features}"], metric.tolerance)
-        for metric in card.metrics
-    ]
+    real = found.protocol["real"]
+    if (real["count"], real_name(real)) != (how.real_count, how.real):
+        problems.append(f"real: {real['count']:,} examples of {real_name(real)} were found")
+    keys = {f"{metric.name}_{how.features}": metric for metric in card.metrics}
+    checks = [Check(key, metric.value, found[key], metric.tolerance) for key, metric in keys.items()]
     return Verdict(card.name, checks, problems)
-
-
-def _real(found: Any) -> str:
-    return real_name(found.protocol["real"])
 
 
 def real_name(about: dict[str, Any]) -> str:

@@ -86,8 +86,7 @@ class Command:
                     answer = self.work(given)
                 if file:
                     files.write_text(file, f"{_as_json(answer)}\n")
-                    if not given.quiet:
-                        print(f"the result is in {file}", file=sys.stderr)
+                    note_unless(given.quiet)(f"the result is in {file}")
                 _print(answer, given)
                 outcome.code = answer.code
         return outcome.code
@@ -116,6 +115,16 @@ def reported(program: str) -> Iterator[Outcome]:
     except BrokenPipeError:
         # The reader of our output has gone (`ganzoo models | head -1`); Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def note_unless(quiet: bool) -> Callable[[str], None]:
+    """Tells people on stderr what is going on, or does nothing."""
+
+    def note(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    return note
 
 
 def asks_for_help(arguments: list[str]) -> bool:

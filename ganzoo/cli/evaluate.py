@@ -7,12 +7,11 @@ samples or real images do not compare.
 from __future__ import annotations
 
 import os
-import sys
 from types import SimpleNamespace
 
 from ganzoo import files
 from ganzoo.cli import _flags, _tensorflow
-from ganzoo.cli.base import Answer, Command
+from ganzoo.cli.base import Answer, Command, note_unless
 from ganzoo.errors import UsageError
 
 FLAGS = {
@@ -66,10 +65,6 @@ def work(given: SimpleNamespace) -> Answer:
     from ganzoo.evaluation.evaluate import DEFAULT_METRICS
     from ganzoo.judging import evaluate
 
-    def note(line: str) -> None:
-        if not given.quiet:
-            print(line, file=sys.stderr, flush=True)
-
     found = evaluate(
         given.model if given.model is not None else _folder(given.fake),
         given.metrics or DEFAULT_METRICS,
@@ -81,7 +76,7 @@ def work(given: SimpleNamespace) -> Answer:
         truncation=given.truncation,
         size=given.size,
         data_dir=given.data_dir,
-        note=note,
+        note=note_unless(given.quiet),
     )
     text = found.describe()
     if given.sheet is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 
 from ganzoo.cli import _flags, _tensorflow
-from ganzoo.cli.base import Answer, Command
+from ganzoo.cli.base import Answer, Command, note_unless
 from ganzoo.errors import GanzooError, UsageError
 
 DOES_NOT_HOLD = 1
@@ -35,11 +34,7 @@ def work(given: SimpleNamespace) -> Answer:
     _tensorflow.import_quietly()
     from ganzoo.verifying import Verdict, verify
 
-    def note(line: str) -> None:
-        if not given.quiet:
-            print(line, file=sys.stderr, flush=True)
-
-    verdicts = []
+    note, verdicts = note_unless(given.quiet), []
     for each in names:
         try:
             verdicts.append(verify(each, note=note))

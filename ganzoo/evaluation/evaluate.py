@@ -169,7 +169,7 @@ class Evaluator:
         return Evaluation(values, spread, protocol, self.real, collected)
 
     def _needed(self, need: Need) -> bool:
-        return any(need in metric.needs for metric in self.metrics)
+        return needs(self.names, need)
 
     def _who_needs(self, need: Need) -> str:
         return next(name for name in self.names if need in get(name).needs)

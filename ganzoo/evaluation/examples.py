@@ -88,18 +88,19 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
     return Examples(source.name, len(chosen), source.example_shape, read, labels, source.class_names, about)
 
 
-def of_dataset(
-    dataset: DatasetConfig, count: int, *, seed: int = 0, first: int = 0, data_dir: str | Path | None = None
-) -> Examples:
+def at_most(source: Source, count: int, *, seed: int = 0) -> Examples:
+    """As many examples as there are, but no more than `count`; see `from_source`."""
+    return from_source(source, count if source.length is None else min(count, source.length), seed=seed)
+
+
+def of_dataset(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: str | Path | None = None) -> Examples:
     """Examples of a config's data set, as many as `count` at most; see `from_source`.
 
     Raises:
       DataError: as `open_source`.
     """
     source = open_source(dataset.model_copy(update={"classes": 0}), data_dir=data_dir, seed=seed)  # classes unchecked
-    examples = from_source(
-        source, count if source.length is None else min(count, source.length), seed=seed, first=first
-    )
+    examples = at_most(source, count, seed=seed)
     if source.length is not None:
         examples.about["split"] = dataset.split
     return examples
@@ -113,9 +114,10 @@ def held_out_of(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: 
     """
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to hold out (train on another one)")
-    endless = open_source(dataset.model_copy(update={"classes": 0}), data_dir=data_dir, seed=seed).length is None
-    held_out = dataset if endless else dataset.model_copy(update={"split": "test"})
-    return of_dataset(held_out, count, seed=seed, first=count, data_dir=data_dir)
+    source = open_source(dataset.model_copy(update={"classes": 0}), data_dir=data_dir, seed=seed)
+    if source.length is None:
+        return from_source(source, count, first=count)
+    return of_dataset(dataset.model_copy(update={"split": "test"}), count, seed=seed, data_dir=data_dir)
 
 
 def from_model(

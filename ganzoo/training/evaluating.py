@@ -13,7 +13,7 @@ from ganzoo import figures, images
 from ganzoo.data.source import Source
 from ganzoo.errors import WeightsError
 from ganzoo.evaluation.evaluate import Evaluator, default_features, finite, needs
-from ganzoo.evaluation.examples import from_model, from_source, held_out_of
+from ganzoo.evaluation.examples import at_most, from_model, held_out_of
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, Summaries
 from ganzoo.training.directory import RunDirectory
@@ -60,7 +60,7 @@ class Evaluate(keras.callbacks.Callback):
         self.engine = engine
         self.bar = bar
         count = self.asked.num_samples
-        real = from_source(source, count if source.length is None else min(count, source.length))
+        real = at_most(source, count)
         features = self.asked.features or default_features(config.dataset)
         names = dict.fromkeys([*self.asked.metrics, self.asked.by])
         held_out = held_out_of(config.dataset, count) if needs(names, "held_out") else None
