@@ -24,11 +24,22 @@ Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Conv2D(keras.layers.Conv2D):
-    """keras.layers.Conv2D, the same numbers."""
+    """keras.layers.Conv2D, the same numbers.
+
+    Args:
+      border: zeros on each side, as PyTorch's `padding`; `padding` is `valid` then, and strides count from the border.
+    """
+
+    def __init__(self, *args: Any, border: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.border = border
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """`[N, H, W, C]` and `[k, k, C, filters]` -> `[N, H / stride, W / stride, filters]`."""
         stride = self.strides[0]
+        if self.border:
+            sides = [[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]]
+            return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, sides)
         if not _pays(self, inputs, inputs.shape[1]):
             return super().convolution_op(inputs, kernel)
 
@@ -41,6 +52,13 @@ class Conv2D(keras.layers.Conv2D):
             return tf.nn.conv2d(inputs, kernel, stride, "SAME"), gradient
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        rows, *sides, channels = input_shape
+        return super().compute_output_shape((rows, *(side and side + 2 * self.border for side in sides), channels))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "border": self.border}
 
 
 class Conv2DTranspose(keras.layers.Conv2DTranspose):

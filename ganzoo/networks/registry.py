@@ -20,7 +20,10 @@ from ganzoo.registry import Registry
 Builder = Callable[..., keras.Model]
 
 _builders: dict[str, Registry[Builder]] = {
-    role: Registry("network", f"{role}.network") for role in ("generator", "discriminator")
+    "generator": Registry("network", "generator.network"),
+    "discriminator": Registry("network", "discriminator.network"),
+    "translator": Registry("translator", "generator.network"),
+    "patch_discriminator": Registry("patch discriminator", "discriminator.network"),
 }
 
 
@@ -42,11 +45,27 @@ def discriminator(name: str) -> Callable[[Builder], Builder]:
     return _builders["discriminator"].register(name)
 
 
+def translator(name: str) -> Callable[[Builder], Builder]:
+    """Registers `f(example_shape, *, …) -> keras.Model`, a generator from images to images.
+
+    The model maps `[N, H, W, C]` in [-1, 1] to the same, for any H and W that are multiples of its attribute `stride`.
+    """
+    return _builders["translator"].register(name)
+
+
+def patch_discriminator(name: str) -> Callable[[Builder], Builder]:
+    """Registers `f(channels, *, …) -> keras.Model`.
+
+    The model maps images `[N, H, W, channels]` of any size to logits `[N, h, w, 1]`, one for each patch.
+    """
+    return _builders["patch_discriminator"].register(name)
+
+
 def get(role: str, name: str) -> Builder:
     """The builder of a network.
 
     Args:
-      role: `generator` or `discriminator`.
+      role: `generator`, `discriminator`, `translator` or `patch_discriminator`.
       name: as in a config.
 
     Raises:
@@ -55,6 +74,11 @@ def get(role: str, name: str) -> Builder:
     for module in pkgutil.iter_modules(ganzoo.networks.__path__):
         importlib.import_module(f"ganzoo.networks.{module.name}")
     return _builders[role].get(name)
+
+
+def config_key(role: str) -> str:
+    """Where a config has the networks of a role."""
+    return _builders[role].key.partition(".")[0]
 
 
 def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
