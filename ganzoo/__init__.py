@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ganzoo.judging import evaluate
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
+    from ganzoo.models.cyclegan import CycleGAN
+    from ganzoo.models.pix2pix import Pix2Pix
     from ganzoo.models.vanilla import VanillaGAN
     from ganzoo.schema import Config
     from ganzoo.training.result import Run
@@ -25,8 +27,10 @@ _MODULES = {
     "ConditionalGAN": "ganzoo.models.conditional",
     "Config": "ganzoo.schema",
     "ConfigError": "ganzoo.errors",
+    "CycleGAN": "ganzoo.models.cyclegan",
     "DataError": "ganzoo.errors",
     "GanzooError": "ganzoo.errors",
+    "Pix2Pix": "ganzoo.models.pix2pix",
     "Run": "ganzoo.training.result",
     "RunError": "ganzoo.errors",
     "UsageError": "ganzoo.errors",
@@ -46,8 +50,10 @@ __all__ = [
     "ConditionalGAN",
     "Config",
     "ConfigError",
+    "CycleGAN",
     "DataError",
     "GanzooError",
+    "Pix2Pix",
     "Run",
     "RunError",
     "UsageError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import yaml
 from pydantic import (
@@ -68,6 +68,9 @@ class DatasetConfig(Section):
     `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `size` is the side of the square
     images in pixels; point data has `size: 0` and as many `channels` as columns. `classes` is 0 for data without
     labels. `class_names`, in the order of the labels, is filled in for a data set that is asked for by `--dataset`.
+    Translation has two `domains`, the first is what papers call A, in folders `trainA`, `trainB`, `testA`, `testB` or
+    in TFDS's `cycle_gan/NAME`; images smaller than `size` are refused there. With a `load_size`, training images are
+    resized to that side, and a square of `size` is cut out anew each time an image comes.
     """
 
     name: str
@@ -76,7 +79,19 @@ class DatasetConfig(Section):
     channels: int = Field(ge=1, le=256)
     classes: int = Field(default=0, ge=0)
     class_names: list[str] = Field(default_factory=list)
+    domains: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(default_factory=list, max_length=2)
+    load_size: int | None = Field(default=None, ge=1, le=2048)
     augment: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _two_domains_and_a_crop_that_fits(self) -> DatasetConfig:
+        if len(self.domains) == 1 or len(set(self.domains)) < len(self.domains):
+            raise ValueError(f"domains: {self.domains} given, two different names wanted (or none)")
+        if self.load_size is not None and self.load_size < self.size:
+            raise ValueError(
+                f"load_size: {self.load_size} is smaller than size, {self.size} (leave it out, or enlarge it)"
+            )
+        return self
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -89,9 +104,13 @@ class LatentConfig(Section):
     prior: Literal["normal", "uniform"] = "normal"
 
 
+TRANSLATION_SCHEMES = ("cyclegan", "pix2pix")
+CYCLE_WEIGHT, L1_WEIGHT, POOL_SIZE = 10.0, 100.0, 50
+
+
 class ModelConfig(Section):
-    scheme: Literal["vanilla", "conditional"]
-    latent: LatentConfig
+    scheme: Literal["vanilla", "conditional", "cyclegan", "pix2pix"]
+    latent: LatentConfig | None = None
     conditioning: Literal["concatenation", "embedding", "projection"] | None = None
 
 
@@ -100,8 +119,17 @@ class NetworkConfig(OpenSection):
 
 
 class LossConfig(Section):
+    """The adversarial loss, and the weights of what translation adds to the generators' part of it.
+
+    `cycle_weight` (CycleGAN, 10) is the paper's lambda; `identity_weight` (CycleGAN, half of it) may be 0;
+    `l1_weight` (Pix2Pix, 100) is that of the distance to the paired target.
+    """
+
     name: str
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
+    cycle_weight: float | None = Field(default=None, ge=0.0)
+    identity_weight: float | None = Field(default=None, ge=0.0)
+    l1_weight: float | None = Field(default=None, ge=0.0)
 
 
 class PenaltyConfig(Section):
@@ -190,7 +218,8 @@ class TrainingConfig(Section):
     """A step is one generator update with its `critic_steps` discriminator updates; `batch_size` is global.
 
     `accumulate` computes each update's gradient in that many parts of the batch, one after another, for less memory;
-    batch normalisation then sees a part at a time. `checkpoint_minutes` adds checkpoints by the clock.
+    batch normalisation then sees a part at a time. `checkpoint_minutes` adds checkpoints by the clock. `pool_size`
+    (CycleGAN, 50) is how many generated images of each domain the discriminators are shown again; 0 for none.
     """
 
     steps: int = Field(ge=1)
@@ -201,6 +230,7 @@ class TrainingConfig(Section):
     critic_steps: int = Field(default=1, ge=1)
     fresh_latents: bool = False
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    pool_size: int | None = Field(default=None, ge=0, le=10_000)
     log_every: int = Field(default=50, ge=1)
     sample_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
@@ -242,7 +272,7 @@ class Config(Section):
     schema_version: Literal[1] = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
     aliases: list[str] = Field(default_factory=list)
-    task: Literal["image_generation", "point_generation"]
+    task: Literal["image_generation", "point_generation", "image_translation"]
     summary: str
     source: str
     licence: Licence
@@ -256,8 +286,27 @@ class Config(Section):
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_scheme_s_defaults(cls, data: Any) -> Any:
+        """So that a resolved config names every weight; whatever is not a mapping here is told of later."""
+        if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
+            return data
+        scheme, loss, training = data["model"].get("scheme"), data.get("loss"), data.get("training")
+        if not isinstance(loss, dict) or not isinstance(training, dict):
+            return data
+        if scheme == "cyclegan":
+            cycle = loss.get("cycle_weight", CYCLE_WEIGHT)
+            half = 0.5 * cycle if isinstance(cycle, int | float) else None
+            loss = {"cycle_weight": cycle, "identity_weight": half, **loss}
+            training = {"pool_size": POOL_SIZE, **training}
+        elif scheme == "pix2pix":
+            loss = {"l1_weight": L1_WEIGHT, **loss}
+        return {**data, "loss": loss, "training": training}
+
     @model_validator(mode="after")
     def _possible(self) -> Config:
+        self._check_translation()
         if self.model.scheme == "conditional" and self.dataset.classes < 2:
             raise ValueError("model.scheme: conditional needs dataset.classes of 2 or more (or use scheme: vanilla)")
         if self.model.scheme == "conditional" and self.model.conditioning is None:
@@ -271,10 +320,38 @@ class Config(Section):
             raise ValueError("dataset.size: 0 is for task: point_generation, and that task needs it")
         return self
 
+    def _check_translation(self) -> None:
+        scheme = self.model.scheme
+        if self.translates != (self.task == "image_translation"):
+            raise ValueError(
+                f"task: {self.task}, but model.scheme: {scheme} (image_translation goes with cyclegan, pix2pix)"
+            )
+        if self.translates != bool(self.dataset.domains):
+            raise ValueError("dataset.domains: two names for model.scheme: cyclegan and pix2pix, and for these alone")
+        if self.translates == (self.model.latent is not None):
+            raise ValueError(f"model.latent: {'not for' if self.translates else 'missing, for'} scheme: {scheme}")
+        if self.dataset.load_size is not None and not self.translates:
+            raise ValueError("dataset.load_size: only for task: image_translation (remove it)")
+        only = {"cyclegan": ("cycle_weight", "identity_weight"), "pix2pix": ("l1_weight",)}
+        given = {key for key, value in self.loss.model_dump().items() if key.endswith("_weight") and value is not None}
+        for key in sorted(given - set(only.get(scheme, ()))):
+            raise ValueError(f"loss.{key}: not for model.scheme: {scheme} (remove it)")
+        if self.training.pool_size is not None and scheme != "cyclegan":
+            raise ValueError(f"training.pool_size: not for model.scheme: {scheme} (remove it)")
+        if self.translates and (self.training.critic_steps > 1 or self.training.fresh_latents or self.penalties):
+            raise ValueError(f"training.critic_steps, fresh_latents and penalties are not for model.scheme: {scheme}")
+        if self.translates and self.training.stop_when is not None:
+            raise ValueError(f"training.stop_when: not for model.scheme: {scheme} (remove it)")
+
     @property
     def conditional(self) -> bool:
         """Whether `generate` takes labels."""
         return self.model.scheme == "conditional"
+
+    @property
+    def translates(self) -> bool:
+        """Whether the model offers `translate`, between two domains."""
+        return self.model.scheme in TRANSLATION_SCHEMES
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `parse` reads back to an equal config."""

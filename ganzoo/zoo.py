@@ -16,9 +16,10 @@ from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.card import Card
-    from ganzoo.models.adversarial import AdversarialModel
-    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.stepped import SteppedModel
     from ganzoo.training.run import Run
+
+WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
 
 
 def directory() -> Path:
@@ -83,17 +84,18 @@ def has_weights(name: str) -> bool:
     return _weights_path(config(name).name).is_file()
 
 
-def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> AdversarialModel:
-    """A model, ready to draw from.
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Any:
+    """A model, ready to draw from or to translate with.
 
     Args:
-      model: a zoo name, a run directory, or a YAML file.
+      model: a zoo name, a run directory, a directory with config.yaml and weights.safetensors, or a YAML file.
       weights: `pretrained` (the zoo's or the run's), `random` (fresh ones), or the path of a `.safetensors` file.
       step: of a run: `last`, `best` (by the metric that `--eval_every` chose by), or the number of a step that has a
         checkpoint.
 
     Returns:
-      A keras.Model subclass whose generator holds the trained moving average.
+      A keras.Model subclass (which one depends on the config's scheme) whose generators hold the trained moving
+      averages.
 
     Raises:
       ConfigError: the model is unknown.
@@ -108,6 +110,8 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
         return _build(resolved)
     if str(weights) != "pretrained":
         return _with_file(resolved, Path(weights), None)
+    if is_run and (Path(model) / WEIGHTS_FILE).is_file() and not (Path(model) / "checkpoints").is_dir():
+        return _with_file(resolved, Path(model) / WEIGHTS_FILE, None)
     if is_run:
         return _load_run(resolved, Path(model), step)
     if not (str(model) in _names() and has_weights(str(model))):
@@ -168,7 +172,7 @@ def train(
 
 
 def export(
-    model: GenerativeModel | str | Path, directory: str | Path, version: int = 1, *, overwrite: bool = False
+    model: SteppedModel | str | Path, directory: str | Path, version: int = 1, *, overwrite: bool = False
 ) -> Path:
     """Writes `directory/VERSION/`, a SavedModel; see `ganzoo.serving.export.export` for its signatures.
 
@@ -199,23 +203,23 @@ def _no_weights(name: str, model: str) -> WeightsError:
     )
 
 
-def _build(resolved: Config, precision: str = "float32") -> AdversarialModel:
+def _build(resolved: Config, precision: str = "float32") -> SteppedModel:
     from ganzoo.models.build import build
 
     return build(resolved, precision=precision)
 
 
-def _with_file(resolved: Config, path: Path, sha256: str | None) -> AdversarialModel:
+def _with_file(resolved: Config, path: Path, sha256: str | None) -> SteppedModel:
     from ganzoo import weights as files
 
     arrays = files.read(path, sha256)
     model = _build(resolved)
     files.place(arrays, model.weights_to_ship(), str(path))
-    model.adopt_generator()
+    model.adopt_averages()
     return model
 
 
-def _load_run(resolved: Config, run: Path, step: str | int) -> AdversarialModel:
+def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
     from ganzoo.training.checkpoints import Checkpoints
     from ganzoo.training.directory import RunDirectory
     from ganzoo.training.evaluating import asked_step

@@ -1,8 +1,4 @@
-"""The adversarial model: two networks, two optimizers, an EMA of the generator, and a train step that is a pure
-function.
-
-Keras's own `fit` runs it, under any strategy; what it calls is in `models.loop`.
-"""
+"""The adversarial model: a generator and a discriminator, and the step that trains one against the other."""
 
 from __future__ import annotations
 
@@ -16,20 +12,16 @@ import tensorflow as tf
 
 from ganzoo import images, randomness
 from ganzoo.errors import UsageError
-from ganzoo.losses import LOSSES
+from ganzoo.losses import LOSSES, accuracy
 from ganzoo.models.accumulation import Part, Sums, parts_of
 from ganzoo.models.compiled import compiled, compiled_network, may_communicate
 from ganzoo.models.generative import GenerativeModel
-from ganzoo.models.guard import checked
-from ganzoo.models.loop import train_function
 from ganzoo.models.sampling import call
-from ganzoo.models.update import Update
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.penalties import PENALTIES
 
-EMA_WARM_UP = 10
 
-
-class AdversarialModel(GenerativeModel):
+class AdversarialModel(GenerativeModel, SteppedModel):
     """A generator and a discriminator that learn against each other.
 
     Args:
@@ -38,9 +30,7 @@ class AdversarialModel(GenerativeModel):
       latent_size: size of the latents.
       prior: of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
       classes: number of labels; 0 for an unconditional model.
-      ema_decay: of the generator's moving average, which is what is sampled; 0 for none. It is warmed up:
-        `min(ema_decay, (1 + step) / (10 + step))`.
-      seed: of every random draw of the training.
+      ema_decay, seed: see SteppedModel; the generator's moving average is what is sampled.
 
     One *step* is one update of the generator with `critic_steps` updates of the discriminator; `fit` takes a
     `tf.data.Dataset` of batches and draws `critic_steps` of them a step. Subclasses override `train_step`.
@@ -60,14 +50,14 @@ class AdversarialModel(GenerativeModel):
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        super().__init__(generator, latent_size, prior=prior, classes=classes, ema=ema_decay > 0, name=name)
+        networks = {"generator": generator, "discriminator": discriminator}
+        super().__init__(networks, ["generator"], ema_decay=ema_decay, seed=seed, name=name)
+        self.generator = generator
         self.discriminator = discriminator
-        self.ema_decay = ema_decay
-        self.seed = seed
-        self.train_function: Any = None
-        self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
-        self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
-        self.built = True
+        self.generator_ema = self.averages["generator"]
+        self.latent_size = latent_size
+        self.prior = prior
+        self.classes = classes
 
     def compile(
         self,
@@ -104,58 +94,24 @@ class AdversarialModel(GenerativeModel):
         Raises:
           UsageError: networks, optimizers, model and this call are not all under the same strategy.
         """
-        super().compile(optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
-        self._check_scope(generator_optimizer, discriminator_optimizer)
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        optimizers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
-        self.updates = {
-            name: Update(
-                name,
-                optimizers[name],
-                network.trainable_variables,
-                step=self.step_counter,
-                rate_scale=self.rate_scale,
-                clip_norm=clip_norm,
-                scale_loss=any(layer.compute_dtype == "float16" for layer in network.layers),
-            )
-            for name, network in networks.items()
-        }
+        self.compile_updates(
+            {
+                "generator": (generator_optimizer, ["generator"]),
+                "discriminator": (discriminator_optimizer, ["discriminator"]),
+            },
+            accumulate=accumulate,
+            clip_norm=clip_norm,
+            steps_per_execution=steps_per_execution,
+        )
         self.adversarial_loss = LOSSES.get(loss)()
         self.penalties = [(name, PENALTIES.get(name), weight, every) for name, weight, every in penalties]
         self.label_smoothing = label_smoothing
         self.critic_steps = critic_steps
         self.fresh_latents = fresh_latents
-        self.accumulate = accumulate
-        self._callable = {name: compiled_network(network, xla) for name, network in networks.items()}
+        self._callable = {name: compiled_network(network, xla) for name, network in self.networks.items()}
         self._run_generator = compiled(self._fake_of, [self.generator], xla)
         self._run_discriminator = compiled(self._discriminator_gradients, [self.discriminator], xla)
         self._run_judge = compiled(self._judged, [self.discriminator], xla)
-        self.train_function = None
-
-    @property
-    def step(self) -> int:
-        """How many steps have been made."""
-        return int(self.step_counter.numpy())
-
-    def state(self) -> dict[str, keras.Variable]:
-        """Every variable that training reads, by a name that does not depend on what else the process has built."""
-        parts = {"generator": self.generator.variables, "discriminator": self.discriminator.variables}
-        if self.generator_ema is not self.generator:
-            parts["generator_ema"] = self.generator_ema.variables
-        named = {f"{part}/{v.path}": v for part, variables in parts.items() for v in variables}
-        for update in self.updates.values():
-            named |= update.variables
-        return {**named, "step": self.step_counter, "rate_scale": self.rate_scale}
-
-    def weights_to_ship(self) -> dict[str, keras.Variable]:
-        """What a weights file holds, by name: the generator's moving average, which is sampled; the discriminator."""
-        parts = {"generator": self.generator_ema, "discriminator": self.discriminator}
-        return {f"{part}/{v.path}": v for part, network in parts.items() for v in network.variables}
-
-    def adopt_generator(self) -> None:
-        """Makes the generator that is trained equal to the moving average, after weights were read into the latter."""
-        if self.generator is not self.generator_ema:
-            self.generator.set_weights(self.generator_ema.get_weights())
 
     @property
     def log_names(self) -> list[str]:
@@ -166,10 +122,6 @@ class AdversarialModel(GenerativeModel):
             "discriminator_accuracy",
             *(name for name, _, _, _ in getattr(self, "penalties", [])),
         ]
-
-    def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """One step on `critic_steps` batches; subclasses say what of a batch is the example and what the condition."""
-        raise TypeError(f"{type(self).__name__} has no train_step: use VanillaGAN or ConditionalGAN, or write one")
 
     def adversarial_step(
         self, real: Sequence[tf.Tensor], conditions: Sequence[tuple[tf.Tensor, ...]]
@@ -216,23 +168,10 @@ class AdversarialModel(GenerativeModel):
                     scaled = self.updates["generator"].scaled(loss / self._replicas)
                 variables = self.generator.trainable_variables
                 sums.add(tape.gradient(scaled, [v.value for v in variables]), {"generator_loss": loss})
-        logs |= sums.logs
-        if self._replicas == 1:  # else they are checked once they are the same everywhere, and all stop together
-            logs = {name: checked(value, f"loss {name}") for name, value in logs.items()}
+        logs = self._checked_logs(logs | sums.logs)
         weights += self.updates["generator"].apply(sums.gradients)
-        self._update_ema()
-        with tf.control_dependencies([*logs.values(), *weights]):  # a step that is not finite does not count
-            self.step_counter.assign_add(1)
+        self._end_step(logs, weights)
         return logs
-
-    @property
-    def _replicas(self) -> int:
-        """Applying gradients sums them over the replicas, so each counts as its share of the global batch's mean."""
-        return self.distribute_strategy.num_replicas_in_sync
-
-    def _key(self, purpose: str, *counters: int) -> tf.Tensor:
-        """The key of one draw of this step."""
-        return randomness.key(self.seed, purpose, self.step_counter.value, *counters)
 
     def _fake(self, draw: int, part: Part, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
         """The generator's examples for the step's draw of that number."""
@@ -293,9 +232,9 @@ class AdversarialModel(GenerativeModel):
                 **self._penalty_terms(real, fake, conditions, draws, place),
             }
             scaled = self.updates["discriminator"].scaled(tf.add_n(list(terms.values())) / self._replicas)
-        correct = 0.5 * (tf.cast(real_logits > 0, scaled.dtype) + tf.cast(fake_logits < 0, scaled.dtype))
+        correct = accuracy(self.adversarial_loss, real_logits, fake_logits)
         gradients = tape.gradient(scaled, [v.value for v in self.discriminator.trainable_variables])
-        return gradients, {**terms, "discriminator_accuracy": tf.reduce_mean(correct)}
+        return gradients, {**terms, "discriminator_accuracy": correct}
 
     def _penalty_terms(
         self,
@@ -322,59 +261,8 @@ class AdversarialModel(GenerativeModel):
                 terms[name] = tf.cond(draws[f"{name}_due"], value, lambda: tf.zeros((), keras.config.floatx()))
         return terms
 
-    def _update_ema(self) -> None:
-        """Every replica has the same weights, and makes the same average of them."""
-        if self.generator_ema is self.generator:
-            return
-        step = tf.cast(self.step_counter.value, keras.config.floatx())
-        decay = tf.minimum(tf.cast(self.ema_decay, step.dtype), (1.0 + step) / (EMA_WARM_UP + step))
-        for average, variable in zip(self.generator_ema.variables, self.generator.variables, strict=True):
-            average.assign(variable + decay * (average - variable))
-
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """Keras's `fit`, which enters the model's strategy by itself.
-
-        Raises:
-          UsageError: it is called in the scope of another one, or what it is given does not divide: the batch by the
-            replicas and the parts of `accumulate`, `steps_per_epoch` by `steps_per_execution`.
-        """
-        if tf.distribute.has_strategy():
-            self._check_scope()
-        steps, together = kwargs.get("steps_per_epoch"), self.steps_per_execution
-        if steps is not None and steps % together:
-            raise UsageError(f"steps_per_epoch={steps}: does not divide by steps_per_execution={together}")
-        data = args[0] if args else kwargs.get("x")
-        if isinstance(data, tf.data.Dataset):
-            rows, shares = tf.nest.flatten(data.element_spec)[0].shape[0], self._replicas * self.accumulate
-            if rows is not None and rows % shares:
-                raise UsageError(
-                    f"a batch of {rows} does not divide by {shares} ({self._replicas} replicas, accumulate="
-                    f"{self.accumulate})"
-                )
-        return super().fit(*args, **kwargs)
-
-    def make_train_function(self, force: bool = False) -> Any:
-        """Makes what `fit` calls: `steps_per_execution` steps on an iterator of batches; the means of their logs."""
-        if self.train_function is None or force:
-            execute = train_function(self.distribute_strategy, self.train_step, self.critic_steps, self.log_names)
-            self.train_function = lambda iterator: execute(iterator, tf.constant(self.steps_per_execution))
-        return self.train_function
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Nothing is left to build, and Keras would average a batch over the replicas, which fails for workers."""
-
-    def _check_scope(self, *optimizers: keras.optimizers.Optimizer) -> None:
-        """Else a replica's variables would be another's as well, and be updated twice."""
-        mend = "build networks, optimizers and model, and compile it, inside one `with strategy.scope():`"
-        if tf.distribute.get_strategy() is not self.distribute_strategy:
-            raise UsageError(f"{self.name}: was made under another strategy than the current one ({mend})")
-        parts = (self.generator, self.discriminator, *optimizers)
-        for variable in (variable for part in parts for variable in part.variables):
-            if not self.distribute_strategy.extended.variable_created_in_scope(variable.value):
-                raise UsageError(f"{self.name}: {variable.path} was made outside of the current strategy ({mend})")
-
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
-        """The discriminator's logits float32 `[n]`; positive means real.
+        """The discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
 
         Args:
           examples: uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.

@@ -11,7 +11,10 @@ from ganzoo.errors import ConfigError
 from ganzoo.losses import LOSSES
 from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.conditional import ConditionalGAN
+from ganzoo.models.cyclegan import CycleGAN
+from ganzoo.models.pix2pix import Pix2Pix
 from ganzoo.models.precision import computing_in
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks import registry
 from ganzoo.penalties import PENALTIES
@@ -23,7 +26,7 @@ SCHEMES: dict[str, type[AdversarialModel]] = {"vanilla": VanillaGAN, "conditiona
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
 
 
-def build(config: Config, *, precision: str = "float32", xla: bool = False) -> AdversarialModel:
+def build(config: Config, *, precision: str = "float32", xla: bool = False) -> SteppedModel:
     """A compiled model with fresh weights; the same config gives the same weights. Under a strategy, in its scope.
 
     Args:
@@ -35,21 +38,37 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> A
       ConfigError: a name that is not registered, or an argument that the named part does not take.
     """
     try:
-        return _build(config, precision, xla)
+        LOSSES.get(config.loss.name)
+        for penalty in config.penalties:
+            PENALTIES.get(penalty.name)
+        build_scheme = _translation if config.translates else _generation
+        with reproducible_initialisation(config.training.seed), computing_in(precision):
+            model, terms = build_scheme(config)
+        model.compile(
+            _optimizer(config.optimizer.generator, config.training.steps),
+            _optimizer(config.optimizer.discriminator, config.training.steps),
+            config.loss.name,
+            label_smoothing=config.loss.label_smoothing,
+            accumulate=config.training.accumulate,
+            clip_norm=config.optimizer.clip_norm,
+            xla=xla,
+            steps_per_execution=config.training.steps_per_execution,
+            **terms,
+        )
     except ConfigError as error:
         raise ConfigError(f"{config.name}: {error}") from None
+    model.config = config
+    return model
 
 
-def _build(config: Config, precision: str, xla: bool) -> AdversarialModel:
-    LOSSES.get(config.loss.name)
-    for penalty in config.penalties:
-        PENALTIES.get(penalty.name)
+def _generation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
+    """A model that draws examples from latents, and what its `compile` takes beyond what all take."""
     classes = config.dataset.classes if config.conditional else 0
     shape = config.dataset.example_shape
     latent = config.model.latent
-    with reproducible_initialisation(config.training.seed), computing_in(precision):
-        generator = _network("generator", config.generator, latent.size, shape, classes, config.model.conditioning)
-        discriminator = _network("discriminator", config.discriminator, shape, classes, config.model.conditioning)
+    assert latent is not None, "the schema wants it"
+    generator = _network("generator", config.generator, latent.size, shape, classes, config.model.conditioning)
+    discriminator = _network("discriminator", config.discriminator, shape, classes, config.model.conditioning)
     model = SCHEMES[config.model.scheme](
         generator,
         discriminator,
@@ -60,26 +79,41 @@ def _build(config: Config, precision: str, xla: bool) -> AdversarialModel:
         seed=config.training.seed,
         name=config.name,
     )
-    model.compile(
-        _optimizer(config.optimizer.generator, config.training.steps),
-        _optimizer(config.optimizer.discriminator, config.training.steps),
-        config.loss.name,
-        penalties=[(penalty.name, penalty.weight, penalty.every) for penalty in config.penalties],
-        label_smoothing=config.loss.label_smoothing,
-        critic_steps=config.training.critic_steps,
-        fresh_latents=config.training.fresh_latents,
-        accumulate=config.training.accumulate,
-        clip_norm=config.optimizer.clip_norm,
-        xla=xla,
-        steps_per_execution=config.training.steps_per_execution,
-    )
-    model.config = config
-    return model
+    terms = {
+        "penalties": [(penalty.name, penalty.weight, penalty.every) for penalty in config.penalties],
+        "critic_steps": config.training.critic_steps,
+        "fresh_latents": config.training.fresh_latents,
+    }
+    return model, terms
+
+
+def _translation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
+    """A model that translates images, and what its `compile` takes beyond what all take."""
+    domains, shape = config.dataset.domains, config.dataset.example_shape
+    common: dict[str, Any] = {
+        "ema_decay": config.training.ema_decay,
+        "seed": config.training.seed,
+        "name": config.name,
+    }
+
+    def generator() -> keras.Model:
+        return _network("translator", config.generator, shape)
+
+    def discriminator(images: int) -> keras.Model:
+        return _network("patch_discriminator", config.discriminator, images * shape[-1])
+
+    if config.model.scheme == "pix2pix":
+        return Pix2Pix(domains, generator(), discriminator(2), **common), {"l1_weight": config.loss.l1_weight}
+    generators = {domain: generator() for domain in domains}
+    discriminators = {domain: discriminator(1) for domain in domains}
+    model = CycleGAN(domains, generators, discriminators, shape, pool_size=config.training.pool_size or 0, **common)
+    weights = {"cycle_weight": config.loss.cycle_weight, "identity_weight": config.loss.identity_weight}
+    return model, weights
 
 
 def _network(role: str, config: NetworkConfig, *given: Any) -> keras.Model:
     builder = registry.get(role, config.network)
-    return builder(*given, **check_arguments(builder, config.arguments, role))
+    return builder(*given, **check_arguments(builder, config.arguments, registry.config_key(role)))
 
 
 def _optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:

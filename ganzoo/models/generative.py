@@ -9,44 +9,28 @@ import keras
 import numpy as np
 
 from ganzoo.errors import UsageError
-from ganzoo.models.precision import computes_in_full_precision, twin
-from ganzoo.models.sampling import Sampler
+from ganzoo.models.sampling import Exported, Sampler, with_named_output
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
 LARGEST_SEED = 2**31 - 1
 
 
-class GenerativeModel(keras.Model):
-    """A generator, its moving average if it has one, and the ways to draw from it.
+class GenerativeModel:
+    """A mixin for models that draw examples from latents.
 
-    Args:
-      generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples.
+    Attributes:
+      generator_ema: what is drawn from: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples.
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       classes: number of labels; 0 for an unconditional model.
-      ema: keep a second generator, `generator_ema`, for a moving average; samples are drawn from it, always in full
-        precision. A generator that computes in bfloat16 or float16 has one in any case.
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        latent_size: int,
-        *,
-        prior: str = "normal",
-        classes: int = 0,
-        ema: bool = False,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name=name)
-        self.generator = generator
-        self.latent_size = latent_size
-        self.prior = prior
-        self.classes = classes
-        self.generator_ema = generator
-        if ema or not computes_in_full_precision(generator):
-            self.generator_ema = twin(generator)
-        self._sampler: Sampler | None = None
+    name: str
+    generator_ema: keras.Model
+    latent_size: int
+    prior: str
+    classes: int
+    _sampler: Sampler | None = None
 
     @property
     def sampler(self) -> Sampler:
@@ -54,6 +38,15 @@ class GenerativeModel(keras.Model):
         if self._sampler is None:
             self._sampler = Sampler(self.generator_ema, self.latent_size, self.prior, bool(self.classes))
         return self._sampler
+
+    def exported(self) -> Exported:
+        """What a SavedModel of the model holds; see `serving.export`."""
+        output = (
+            "images" if len(self.sampler.decode.get_concrete_function().structured_outputs.shape) == 4 else "points"
+        )
+        generate, decode = (with_named_output(f, output) for f in (self.sampler.generate, self.sampler.decode))
+        signatures = {"serving_default": generate, "generate": generate, "decode": decode}
+        return Exported(self.sampler.generator_variables, signatures)
 
     def generate(
         self,

@@ -30,7 +30,8 @@ def twin(network: keras.Model) -> keras.Model:
     def in_full_precision(layer: keras.layers.Layer) -> keras.layers.Layer:
         return type(layer).from_config({**layer.get_config(), "dtype": keras.config.floatx()})
 
-    copy = keras.models.clone_model(network, clone_function=in_full_precision)
+    with computing_in("float32"):  # of the inputs, which have no configuration of their own
+        copy = keras.models.clone_model(network, clone_function=in_full_precision)
     copy.set_weights(network.get_weights())
     return copy
 

@@ -5,12 +5,26 @@ Row i of a result depends on row i of the inputs alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from ganzoo import images, randomness
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What a SavedModel of a model holds.
+
+    Attributes:
+      variables: each once.
+      signatures: name -> function with an input signature and a dictionary for an output.
+    """
+
+    variables: list[tf.Variable]
+    signatures: dict[str, tf.types.experimental.PolymorphicFunction]
 
 
 class Sampler(tf.Module):
@@ -51,6 +65,13 @@ class Sampler(tf.Module):
         self.latents = tf.function(draw, input_signature=[seeds, truncation])
         self.decode = tf.function(decode, input_signature=[latents, *labels])
         self.generate = tf.function(generate, input_signature=[seeds, truncation, *labels])
+
+
+def with_named_output(
+    function: tf.types.experimental.PolymorphicFunction, output: str
+) -> tf.types.experimental.PolymorphicFunction:
+    """The same function with a dictionary for an output, which is what a signature of a SavedModel wants."""
+    return tf.function(lambda *inputs: {output: function(*inputs)}, input_signature=function.input_signature)
 
 
 def call(network: keras.Model, examples: tf.Tensor, conditions: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:

@@ -6,7 +6,7 @@ scaling looks at one replica and knows one optimizer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,12 +18,12 @@ Rate = float | Callable[[tf.Tensor], tf.Tensor]
 
 
 class Update:
-    """How one network learns from its gradients.
+    """How networks learn from their gradients.
 
     Args:
-      name: of the network, for messages and the names of saved variables.
+      name: for the names of saved variables.
       optimizer: built here; its learning rate, a number or a schedule, becomes a function of the model's *step*.
-      variables: the network's trainable ones.
+      variables: those it trains, by the names that messages call them.
       step: the model's step counter.
       rate_scale: multiplies the learning rate.
       clip_norm: the largest global norm of a gradient, after the sum over all replicas; None for any.
@@ -34,7 +34,7 @@ class Update:
         self,
         name: str,
         optimizer: keras.optimizers.Optimizer,
-        variables: Sequence[keras.Variable],
+        variables: Mapping[str, keras.Variable],
         *,
         step: keras.Variable,
         rate_scale: keras.Variable,
@@ -43,7 +43,8 @@ class Update:
     ) -> None:
         self.name = name
         self.optimizer = optimizer
-        self.trainable = list(variables)
+        self.names = list(variables)
+        self.trainable = list(variables.values())
         self.clip_norm = clip_norm
         self.loss_scale = LossScale() if scale_loss else None
         rate = optimizer._learning_rate  # the public attribute gives a schedule's value of now
@@ -88,8 +89,7 @@ class Update:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         if self.loss_scale is None:
             gradients = [
-                checked(gradient, f"gradient {self.name}/{variable.path}")
-                for gradient, variable in zip(gradients, self.trainable, strict=True)
+                checked(gradient, f"gradient {name}") for gradient, name in zip(gradients, self.names, strict=True)
             ]
             with tf.control_dependencies(gradients):  # all are looked at before any is applied
                 self.optimizer.apply(self._clipped(gradients), self.trainable)
@@ -97,7 +97,7 @@ class Update:
             gradients = [gradient / tf.cast(self.loss_scale.scale.value, gradient.dtype) for gradient in gradients]
             finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
             context.merge_call(self._optimize_if, args=(finite, *self._clipped(gradients)))
-        return [checked(variable.value, f"weight {self.name}/{variable.path}") for variable in self.trainable]
+        return [checked(v.value, f"weight {name}") for v, name in zip(self.trainable, self.names, strict=True)]
 
     def _clipped(self, gradients: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         return gradients if self.clip_norm is None else tf.clip_by_global_norm(gradients, self.clip_norm)[0]

@@ -1,4 +1,4 @@
-"""A SavedModel that needs no Python: the very functions that `generate` and `decode` run."""
+"""A SavedModel that needs no Python: the very functions that `generate`, `decode` and `translate` run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ganzoo import files
 from ganzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.stepped import SteppedModel
 
 
-def export(model: GenerativeModel, directory: str | Path, version: int = 1, *, overwrite: bool = False) -> Path:
-    """Writes `directory/VERSION/`, a SavedModel with the signatures `generate` (also `serving_default`) and `decode`.
+def export(model: SteppedModel, directory: str | Path, version: int = 1, *, overwrite: bool = False) -> Path:
+    """Writes `directory/VERSION/`, a SavedModel.
 
     Args:
       model: a model.
@@ -26,9 +26,12 @@ def export(model: GenerativeModel, directory: str | Path, version: int = 1, *, o
       overwrite: replace a version that is there.
 
     Returns:
-      The directory of the version. Its signatures take keyword tensors and give one output, `images` (or `points`):
+      The directory of the version. Its signatures take keyword tensors and give one output, `images` (or `points`).
+      Of a model that draws (`generate` is `serving_default` too):
         generate(seeds int32 [N, 2] = (seed, position), truncation float32 [N], labels int32 [N] if conditional)
         decode(latents float32 [N, latent_size], labels int32 [N] if conditional)
+      Of one that translates, for each domain that it makes (the first is `serving_default` too):
+        translate_to_DOMAIN(images uint8 [N, H, W, C])
 
     Raises:
       UsageError: the version is no number of 1 or more, or is there already.
@@ -39,16 +42,13 @@ def export(model: GenerativeModel, directory: str | Path, version: int = 1, *, o
     final = Path(directory) / str(version)
     if final.exists() and not overwrite:
         raise UsageError(f"{final}: is there already (give another version, or overwrite=True)")
-    sampler = model.sampler
-    output = "images" if len(sampler.decode.get_concrete_function().structured_outputs.shape) == 4 else "points"
+    content = model.exported()
     module = tf.Module()
-    module.generator_variables = sampler.generator_variables
-    module.generate = _named(sampler.generate, output)
-    module.decode = _named(sampler.decode, output)
-    signatures = {"serving_default": module.generate, "generate": module.generate, "decode": module.decode}
+    module.variables_used = content.variables
+    module.functions = content.signatures
     temporary, old = (final.with_name(f".{final.name}.{part}.{os.getpid()}") for part in ("new", "old"))
     try:
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
+        tf.saved_model.save(module, str(temporary), signatures=content.signatures)
         if final.exists():
             final.rename(old)
         temporary.rename(final)
@@ -58,10 +58,3 @@ def export(model: GenerativeModel, directory: str | Path, version: int = 1, *, o
         for leftover in (temporary, old):
             shutil.rmtree(leftover, ignore_errors=True)
     return final
-
-
-def _named(
-    function: tf.types.experimental.PolymorphicFunction, output: str
-) -> tf.types.experimental.PolymorphicFunction:
-    """The same function with a dictionary for an output, which is what a signature wants."""
-    return tf.function(lambda *inputs: {output: function(*inputs)}, input_signature=function.input_signature)

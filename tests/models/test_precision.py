@@ -10,7 +10,13 @@ from ganzoo.layers import BatchNormalization, Dropout, Maxout
 from ganzoo.models.build import build
 from ganzoo.models.precision import computes_in_full_precision, computing_in, twin
 
-TINY = {"dcgan": {"width": 2}, "mlp": {"widths": [4]}}
+TINY = {
+    "dcgan": {"width": 2},
+    "mlp": {"widths": [4]},
+    "resnet": {"width": 2, "blocks": 1},
+    "unet": {"width": 2},
+    "patchgan": {"width": 2},
+}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
@@ -72,25 +78,43 @@ def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
     }
     config = config.override({**tiny, "training.steps_per_execution": 1, "training.ema_decay": 0.0})
     model = build(config, precision="bfloat16")
-    outputs = {"generator": model.generator, "discriminator": model.discriminator}
-    for network in outputs.values():
+    for network in model.networks.values():
         assert not computes_in_full_precision(network)
         assert network.output.dtype == "float32"
-    assert model.generator_ema is not model.generator, "samples are of a twin, though there is no average"
-    assert computes_in_full_precision(model.generator_ema)
+    for role, average in model.averages.items():
+        assert average is not model.networks[role], "samples are of a twin, though there is no average"
+        assert computes_in_full_precision(average)
     before = {key: variable.numpy() for key, variable in model.state().items()}
-    numbers = np.random.default_rng(0)
-    examples = numbers.uniform(-1, 1, (2, *config.dataset.example_shape)).astype(np.float32)
-    batch = {"images": examples, "labels": np.array([0, 1])} if config.conditional else examples
+    batch = batch_for(config)
     model.fit(tf.data.Dataset.from_tensors(batch).repeat(), epochs=1, steps_per_epoch=1, shuffle=False, verbose=0)
     state = model.state()
     assert {variable.dtype for variable in state.values()} == {"float32", "int64"}
-    for part in ("generator", "discriminator", "generator_ema"):
+    for part in (*model.networks, *(f"{role}_ema" for role in model.averages)):
         kernels = [key for key in state if key.startswith(f"{part}/") and key.endswith("kernel")]
         assert kernels
         for key in kernels:
             assert np.isfinite(state[key].numpy()).all()
             assert not np.array_equal(state[key].numpy(), before[key]), key
+    if config.translates:
+        check_translations(model, config)
+    else:
+        check_samples(model, config)
+
+
+def batch_for(config):
+    """One batch of two rows, as the config's model takes it."""
+    numbers = np.random.default_rng(0)
+
+    def examples():
+        return numbers.uniform(-1, 1, (2, *config.dataset.example_shape)).astype(np.float32)
+
+    if config.translates:
+        return {domain: examples() for domain in config.dataset.domains}
+    return {"images": examples(), "labels": np.array([0, 1])} if config.conditional else examples()
+
+
+def check_samples(model, config):
+    """What is drawn is what the average makes in full precision."""
     latents, labels = model.sample_latents(2, seed=0), [0, 1] if config.conditional else None
     full = model.generator_ema([latents, np.array(labels)] if labels else [latents], training=False)
     assert full.dtype == tf.float32
@@ -99,3 +123,13 @@ def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
         np.testing.assert_allclose(drawn, (np.clip(full, -1, 1) + 1) * 127.5, atol=0.5001)
     else:
         np.testing.assert_allclose(drawn, full, rtol=1e-5)
+
+
+def check_translations(model, config):
+    """What is translated is what the average makes in full precision."""
+    pictures = np.random.default_rng(1).integers(0, 256, (2, *config.dataset.example_shape), np.uint8)
+    for domain in model.translators:
+        full = model.averages[f"generator_{domain}"](np.float32(pictures) / 127.5 - 1.0, training=False)
+        assert full.dtype == tf.float32
+        translated = model.translate(pictures, domain)
+        np.testing.assert_allclose(translated, (np.clip(full, -1, 1) + 1) * 127.5, atol=0.51)

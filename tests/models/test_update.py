@@ -27,7 +27,8 @@ class Learner:
         self.weights = [keras.Variable([0.0, 0.0], name="pair"), keras.Variable(0.0, name="single")]
         self.step = keras.Variable(0, dtype="int64", trainable=False)
         self.rate_scale = keras.Variable(1.0, trainable=False)
-        self.update = Update("d", optimizer, self.weights, step=self.step, rate_scale=self.rate_scale, **arguments)
+        named = {f"d/{weight.path}": weight for weight in self.weights}
+        self.update = Update("d", optimizer, named, step=self.step, rate_scale=self.rate_scale, **arguments)
 
     def apply(self, pair, single):
         """One update with these gradients; the weights after it."""
@@ -207,6 +208,8 @@ def test_a_schedule_moves_the_discriminator_by_the_step():
     """A critic of constant slopes: at every update of a step w grows by the step's rate times 2.0 - 0.1."""
 
     class Constant:
+        threshold = 0.0
+
         def discriminator(self, real_logits, fake_logits, label_smoothing):
             return fake_logits - real_logits
 

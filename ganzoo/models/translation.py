@@ -1,0 +1,170 @@
+"""What every model that translates images between two domains offers: translate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ganzoo import images
+from ganzoo.errors import UsageError, did_you_mean
+from ganzoo.models.sampling import Exported, with_named_output
+from ganzoo.models.stepped import SteppedModel
+from ganzoo.models.tiling import tiled
+
+SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
+PIXELS_A_CALL = 2**18  # bounds the memory of one call
+
+
+class TranslationModel(SteppedModel):
+    """Generators from images to images, each with its moving average.
+
+    Args:
+      domains: the names of both, A and B.
+      generators: domain that it makes images of -> network `[N, H, W, C]` in [-1, 1] -> the same, with an attribute
+        `stride` that H and W have to be multiples of. In the state they are called `generator_DOMAIN`.
+      discriminators: domain -> network.
+      ema_decay, seed: see SteppedModel.
+    """
+
+    def __init__(
+        self,
+        domains: Sequence[str],
+        generators: Mapping[str, keras.Model],
+        discriminators: Mapping[str, keras.Model],
+        *,
+        ema_decay: float = 0.0,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        networks = {f"generator_{domain}": network for domain, network in generators.items()}
+        networks |= {f"discriminator_{domain}": network for domain, network in discriminators.items()}
+        averaged = [f"generator_{domain}" for domain in generators]
+        super().__init__(networks, averaged, ema_decay=ema_decay, seed=seed, name=name)
+        self.domains = tuple(domains)
+        self.generators = dict(generators)
+        self.discriminators = dict(discriminators)
+        self.translators = {
+            domain: Translator(self.averages[f"generator_{domain}"], network.stride)
+            for domain, network in generators.items()
+        }
+
+    def weights_to_ship(self) -> dict[str, keras.Variable]:
+        """The generators' moving averages: `generator_DOMAIN/…`."""
+        return {f"{role}/{v.path}": v for role, network in self.averages.items() for v in network.variables}
+
+    def translate(self, pictures: Any, to: str | None = None, tile: int | None = None) -> np.ndarray:
+        """Images of the one domain as images of the other.
+
+        Args:
+          pictures: uint8 `[n, H, W, C]`, or one image `[H, W, C]`, of any size from 8x8 pixels.
+          to: the domain that is wanted; by default the first that the model can make.
+          tile: translate squares of that side, which overlap and are blended, for images that do not fit into memory.
+            Each is normalised by itself, so large tiles look better.
+
+        Returns:
+          uint8 of the same shape. Images are mirrored at their edges up to what the network can divide, and cropped
+          back; each image's translation depends on it alone.
+
+        Raises:
+          UsageError: an unknown domain; images of another type or shape; a tile that is too small.
+        """
+        translator = self.translators[self.check_domain(to)]
+        given = np.asarray(pictures)
+        batch = given[np.newaxis] if given.ndim == 3 else given
+        translator.check(batch)
+        if tile is not None:
+            result = np.stack(
+                [tiled(lambda x: translator.run(x[np.newaxis]).numpy()[0], image, tile) for image in batch]
+            )
+        else:
+            rows = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
+            parts = [batch[start : start + rows] for start in range(0, len(batch), rows)]
+            result = np.concatenate([translator.run(part).numpy() for part in parts])
+        return result[0] if given.ndim == 3 else result
+
+    def exported(self) -> Exported:
+        """What a SavedModel of the model holds; see `serving.export`."""
+        signatures = {
+            f"translate_to_{domain}": with_named_output(translator.run, "images")
+            for domain, translator in self.translators.items()
+        }
+        variables = [v for translator in self.translators.values() for v in translator.generator_variables]
+        return Exported(variables, {"serving_default": next(iter(signatures.values())), **signatures})
+
+    def check_domain(self, to: str | None) -> str:
+        """A domain that the model can make; the first of these for None.
+
+        Raises:
+          UsageError: it cannot make that one.
+        """
+        known = [domain for domain in self.domains if domain in self.translators]
+        if to is None:
+            return known[0]
+        if to not in known:
+            raise UsageError(
+                f"to: {self.name} cannot make '{to}'{did_you_mean(to, known)} (it makes: {', '.join(known)})"
+            )
+        return to
+
+    def other(self, domain: str) -> str:
+        """The other domain."""
+        first, second = self.domains
+        return second if domain == first else first
+
+    def of_domains(self, batch: Any) -> dict[str, tf.Tensor]:
+        """A batch's images by domain: what `fit` is given is such a mapping, or both in the order of the domains."""
+        both = batch if isinstance(batch, dict) else dict(zip(self.domains, batch, strict=True))
+        return {domain: tf.cast(both[domain], keras.config.floatx()) for domain in self.domains}
+
+
+class Translator(tf.Module):
+    """One generator as a TensorFlow function: what Python calls is what is exported.
+
+    Args:
+      generator: `[N, H, W, C]` in [-1, 1] -> the same.
+      stride: that H and W have to be multiples of, for the generator.
+
+    `run` maps uint8 `[N, H, W, C]` of any size to the same; image i depends on image i alone.
+    """
+
+    def __init__(self, generator: keras.Model, stride: int) -> None:
+        super().__init__(name="translator")
+        self.generator_variables = [variable.value for variable in generator.variables]
+        self.channels = generator.input_shape[-1]
+
+        def run(pictures: tf.Tensor) -> tf.Tensor:
+            height, width = tf.shape(pictures)[1], tf.shape(pictures)[2]
+            whole = _mirrored_up_to(_mirrored_up_to(pictures, stride, 1), stride, 2)
+            made = generator(tf.cast(images.to_float(whole), keras.config.floatx()), training=False)
+            return images.to_uint8(made[:, :height, :width])
+
+        spec = tf.TensorSpec([None, None, None, self.channels], tf.uint8, "images")
+        self.run = tf.function(run, input_signature=[spec])
+
+    def check(self, pictures: np.ndarray) -> None:
+        """Refuses what `run` cannot take.
+
+        Raises:
+          UsageError: one line.
+        """
+        shape = list(pictures.shape)
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or shape[-1] != self.channels or not len(pictures):
+            wanted = f"uint8 [n, height, width, {self.channels}]"
+            raise UsageError(f"images: {pictures.dtype} {shape} given, {wanted} wanted (or one without the n)")
+        if min(shape[1:3]) < SMALLEST_SIDE:
+            raise UsageError(
+                f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least"
+            )
+
+
+def _mirrored_up_to(pictures: tf.Tensor, stride: int, axis: int) -> tf.Tensor:
+    """Mirrored at the far end of an axis, as often as it takes to reach the next multiple of the stride."""
+    side = tf.shape(pictures)[axis]
+    there_and_back = 2 * (side - 1)
+    at = tf.range(side + tf.math.floormod(-side, stride)) % there_and_back
+    return tf.gather(pictures, tf.minimum(at, there_and_back - at), axis=axis)
