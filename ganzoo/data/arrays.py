@@ -1,4 +1,4 @@
-"""What the sources that are plain arrays share: fixed splits by class, and resizing."""
+"""What the sources that are plain arrays share: fixed splits by class, resizing, and neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from ganzoo import images as pixels
 from ganzoo.errors import DataError, did_you_mean
-from ganzoo.schema import DatasetConfig
 
 SPLITS = ("train", "test", "all")
 
@@ -35,8 +34,22 @@ def split_indices(name: str, labels: np.ndarray, split: str) -> np.ndarray:
     return np.sort(np.concatenate(parts))
 
 
-def fit_all(images: np.ndarray, dataset: DatasetConfig) -> np.ndarray:
-    """Grey images uint8 `[N, H, W]` in a config's size and channels: uint8 `[N, size, size, channels]`."""
-    if images.shape[1:] == (dataset.size, dataset.size):
-        return np.repeat(images[..., np.newaxis], dataset.channels, axis=3)
-    return np.stack([pixels.fit(image[..., np.newaxis], dataset.size, dataset.channels) for image in images])
+def fit_all(images: np.ndarray, size: int, channels: int) -> np.ndarray:
+    """Grey images uint8 `[N, H, W]` in another size, with 1 or 3 channels: uint8 `[N, size, size, channels]`."""
+    if images.shape[1:] == (size, size):
+        return np.repeat(images[..., np.newaxis], channels, axis=3)
+    return np.stack([pixels.fit(image[..., np.newaxis], size, channels) for image in images])
+
+
+def neighbourhoods(images: np.ndarray) -> np.ndarray:
+    """The 3x3 pixels about each pixel, zero outside of the image.
+
+    Args:
+      images: `[N, H, W]` or `[N, H, W, C]`, any type.
+
+    Returns:
+      the nine images of neighbours, `[9, N, H, W]` or `[9, N, H, W, C]`, of the same type.
+    """
+    height, width = images.shape[1:3]
+    padded = np.pad(images, [(0, 0), (1, 1), (1, 1), *[(0, 0)] * (images.ndim - 3)])
+    return np.stack([padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)])

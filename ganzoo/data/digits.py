@@ -23,4 +23,6 @@ def digits(dataset: DatasetConfig, **_: Any) -> Source:
     labels = data.target.astype(np.int32)
     chosen = split_indices(dataset.name, labels, dataset.split)
     images = np.round(data.images[chosen] * (255 / 16)).astype(np.uint8)
-    return from_arrays(dataset.name, fit_all(images, dataset), labels[chosen], tuple("0123456789"))
+    return from_arrays(
+        dataset.name, fit_all(images, dataset.size, dataset.channels), labels[chosen], tuple("0123456789")
+    )

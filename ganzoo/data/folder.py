@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,13 @@ _CHUNK = 256
 _log = logging.getLogger(__name__)
 
 
-def check(dataset: DatasetConfig, _: Path | None) -> None:
+def check(dataset: DatasetConfig, **_: Any) -> None:
     """Refuses a folder that is not there, before TensorFlow is imported.
 
     Raises:
       DataError: no path, no such folder, or a split that is not `train` or `all`.
     """
-    root = _root(dataset)
+    root = root_of(dataset)
     if dataset.split not in ("train", "all"):
         raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
     if dataset.name == "folder:":
@@ -43,42 +44,59 @@ def check(dataset: DatasetConfig, _: Path | None) -> None:
 
 
 @register("folder:", check=check)
-def folder(dataset: DatasetConfig, *, skip_broken: bool, **_: Any) -> Source:
-    """Images below a folder, cropped to their central square and resized.
+def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_: Any) -> Source:
+    """Images below a folder, cropped to their central square and resized; the examples have the files' names.
 
     Where there are subfolders with images, each is a class, in sorted order, with all that lies below it; a flat folder
     has no classes. Hidden files and folders are passed over. There are no splits: `train` and `all` mean everything.
 
+    Args:
+      dataset, skip_broken: as for `source.open_source`.
+      smallest: an image with a shorter side below so many pixels counts as broken.
+
     Raises:
       DataError: no images in it, a broken one (unless `skip_broken`), or images beside class folders.
     """
-    root = _root(dataset)
-    class_names, files = _listing(dataset.name, root)
+    root = root_of(dataset)
+    class_names, files = listing(dataset)
+    names = [str(path.relative_to(root)) for path, _ in files]
     prepare = partial(
         store.prepare,
-        [str(root.resolve()), [[str(path.relative_to(root)), label, *_stamp(path)] for path, label in files]],
+        [
+            str(root.resolve()),
+            [[name, label, *_stamp(path)] for name, (path, label) in zip(names, files, strict=True)],
+            smallest,
+        ],
         len(files),
         (dataset.size, dataset.size, dataset.channels),
-        lambda: _decode_all(dataset, root, files, skip_broken),
+        lambda: _decode_all(dataset, root, files, skip_broken, smallest),
     )
     prepared = prepare()
     left_out = [root / name for name in prepared.left_out]
     if left_out and not skip_broken:  # prepared by an earlier run that was asked to leave them out
         for path in left_out:
-            _read(path, dataset)
+            _read(path, dataset, smallest)
         prepared = prepare(anew=True)  # all can be read by now: their permissions were mended, for example
     elif left_out:
-        names = _few([str(path) for path in left_out])
-        _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), names)
-    return from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+        few = _few([str(path) for path in left_out])
+        _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), few)
+    source = from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+    broken = set(prepared.left_out)
+    return replace(source, names=tuple(name for name in names if name not in broken))
 
 
-def _root(dataset: DatasetConfig) -> Path:
+def root_of(dataset: DatasetConfig) -> Path:
+    """The path in a data set's name, `folder:PATH`."""
     return Path(dataset.name.removeprefix("folder:")).expanduser()
 
 
-def _listing(name: str, root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-    """The class names and the files with their labels (0 without classes), in sorted order."""
+def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """The class names and the files with their labels (0 without classes), in sorted order.
+
+    Raises:
+      DataError: it cannot be read, holds no images, or images beside class folders.
+    """
+    name, root = dataset.name, root_of(dataset)
     try:
         entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -118,7 +136,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _decode_all(
-    dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool
+    dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool, smallest: int
 ) -> Iterator[store.Item]:
     """Every image with its label, in order; a broken one gives its path below the root, or stops it all.
 
@@ -129,7 +147,7 @@ def _decode_all(
     def decode(file: tuple[Path, int]) -> store.Item:
         path, label = file
         try:
-            return _read(path, dataset), label
+            return _read(path, dataset, smallest), label
         except DataError:
             if skip_broken:
                 return str(path.relative_to(root))
@@ -145,11 +163,18 @@ def _decode_all(
         raise DataError(f"{dataset.name}: all of its {len(files)} images are broken (check the first: {files[0][0]})")
 
 
-def _read(path: Path, dataset: DatasetConfig) -> np.ndarray:
+def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
     try:
-        return pixels.read(path, size=dataset.size, channels=dataset.channels)
+        image = pixels.read(path, channels=dataset.channels)
+        height, width = image.shape[:2]
+        if min(height, width) < smallest:
+            raise DataError(
+                f"{path}: {width}x{height} pixels, smaller than the squares of {smallest} to be cut out of it: remove"
+                f" it, take --set dataset.size={min(height, width)}"
+            )
     except DataError as error:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error
+    return pixels.fit(image, dataset.size, dataset.channels)
 
 
 def _few(names: list[str]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganzoo import images as pixels
-from ganzoo.data.augmentations import AUGMENTATIONS
+from ganzoo.data.augmentations import AUGMENTATIONS, crop
+from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 from ganzoo.errors import ConfigError, UsageError
 
@@ -19,25 +20,33 @@ SHUFFLE_ROUNDS = 8
 
 
 class Pipeline:
-    """Shuffled, augmented batches without end.
+    """Shuffled, augmented batches without end, of one source or of two domains.
 
-    Example number c of the stream (from 0) is taken from epoch `c // length`, whose order is a permutation keyed by
-    (seed, epoch). The stream runs on over epochs: each example comes once an epoch, and a batch may hold the end of one
-    and the start of the next.
+    Domains that are paired come in one order, with the same squares cut out and the same flips; others are shuffled and
+    augmented independently, each over its own length.
     """
 
-    def __init__(self, source: Source, batch_size: int, seed: int, augment: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: Source | Domains,
+        batch_size: int,
+        seed: int,
+        augment: Sequence[str] = (),
+        size: int | None = None,
+    ) -> None:
         """Makes a pipeline.
 
         Args:
           source: where examples come from.
-          batch_size: examples in a global batch, at least 1; it may exceed the source's length.
+          batch_size: examples in a global batch (of each domain), at least 1; it may exceed the source's length.
           seed: in [0, 2**31); keys the order and the augmentation.
           augment: names of augmentations, applied in this order.
+          size: side in pixels of the square that is cut out of each image before that; None takes images whole. Points
+            pass as they are.
 
         Raises:
           ConfigError: an unknown augmentation, or one of images for points.
-          UsageError: an impossible batch size or seed.
+          UsageError: an impossible batch size or seed, or images smaller than `size`.
         """
         if batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: must be at least 1")
@@ -45,11 +54,13 @@ class Pipeline:
             raise UsageError(f"seed={seed}: must be at least 0 and below 2**31")
         self.source = source
         self.batch_size = batch_size
-        self.seed = seed
-        self._is_image = len(source.example_shape) == 3
-        self._augmentations = [AUGMENTATIONS.get(name) for name in augment]
-        if augment and not self._is_image:
-            raise ConfigError(f"dataset.augment: {augment[0]} is for images, {source.name} has points (use [])")
+        if isinstance(source, Domains):
+            self._streams = [
+                Stream(one, seed, augment, size, 0 if source.paired else number)
+                for number, one in enumerate(source.sources.values())
+            ]
+        else:
+            self._streams = [Stream(source, seed, augment, size)]
 
     def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
         """The batches from number `first_batch` on, bit for bit as an uninterrupted run sees them.
@@ -60,7 +71,8 @@ class Pipeline:
 
         Returns:
           infinite, with elements `images` (float32 `[rows, H, W, C]` in [-1, 1]; points `[rows, columns]` as they are)
-          and, where the source has classes, `labels` (int32 `[rows]`). Shapes are static; automatic sharding is off.
+          and, where the source has classes, `labels` (int32 `[rows]`). With domains the elements are these: each
+          domain's name -> images. Shapes are static; automatic sharding is off.
 
         Raises:
           UsageError: a negative batch number, or rows that the batch does not have.
@@ -83,13 +95,55 @@ class Pipeline:
         return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
     def _examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The examples at these places of the stream (int64 `[n]`)."""
+        """The element with the examples at these places of the global stream (int64 `[n]`)."""
+        batches = [stream.examples(counters) for stream in self._streams]
+        if isinstance(self.source, Domains):
+            return {domain: batch["images"] for domain, batch in zip(self.source.sources, batches, strict=True)}
+        return batches[0]
+
+
+class Stream:
+    """The examples of one source, shuffled, cropped and augmented.
+
+    Example number c of the stream (from 0) is taken from epoch `c // length`, whose order is a permutation keyed by
+    (seed, epoch, domain). The stream runs on over epochs: each example comes once an epoch, and a batch may hold the
+    end of one and the start of the next.
+    """
+
+    def __init__(
+        self, source: Source, seed: int, augment: Sequence[str] = (), size: int | None = None, domain: int = 0
+    ) -> None:
+        """Makes a stream.
+
+        Args:
+          source, seed, augment, size: as for `Pipeline`.
+          domain: number that tells its draws from those of other streams with the same seed.
+
+        Raises:
+          ConfigError, UsageError: as `Pipeline`.
+        """
+        self.source = source
+        self.seed = seed
+        self.domain = domain
+        self._is_image = len(source.example_shape) == 3
+        self._augmentations = [AUGMENTATIONS.get(name) for name in augment]
+        if augment and not self._is_image:
+            raise ConfigError(f"dataset.augment: {augment[0]} is for images, {source.name} has points (use [])")
+        side = source.example_shape[0]
+        self._crop = size if self._is_image and size != side else None
+        if self._crop is not None and self._crop > side:
+            raise UsageError(f"size={size}: larger than the images of {source.name}, {side} (take at most {side})")
+
+    def examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The examples at these places of the stream (int64 `[n]`), as elements of `Pipeline.dataset`."""
         import tensorflow as tf
 
         batch = self.source.fetch(self._indices(counters))
         images = tf.ensure_shape(batch["images"], [counters.shape[0], *self.source.example_shape])
+        if self._crop is not None:
+            images = crop(images, counters, self.seed, self.domain, self._crop)
         for augmentation in self._augmentations:
-            images = augmentation(images, counters, self.seed)
+            images = augmentation(images, counters, self.seed, self.domain)
         if self._is_image:
             images = pixels.to_float(images)
         return {**batch, "images": images}
@@ -102,8 +156,11 @@ class Pipeline:
         if length is None:
             return counters
         epochs = counters // length
-        seeds = tf.stack([tf.fill(epochs.shape, tf.constant(self.seed, tf.int64)), epochs, tf.zeros_like(epochs)], 1)
+        seed, domain = (tf.fill(epochs.shape, tf.constant(value, tf.int64)) for value in (self.seed, self.domain))
         # The raw operation: the public wrapper, tf.random.experimental.index_shuffle, rejects one seed an index.
         return tf.raw_ops.RandomIndexShuffle(
-            index=counters % length, seed=seeds, max_index=tf.constant(length - 1, tf.int64), rounds=SHUFFLE_ROUNDS
+            index=counters % length,
+            seed=tf.stack([seed, epochs, domain], axis=1),
+            max_index=tf.constant(length - 1, tf.int64),
+            rounds=SHUFFLE_ROUNDS,
         )

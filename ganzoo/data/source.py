@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from ganzoo.errors import DataError, did_you_mean
+from ganzoo.errors import DataError, UsageError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Source:
       class_names: one a label; empty for data without labels.
       fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `images` (uint8 `[n, H, W, C]`, or float32
         `[n, columns]` for points) and, where there are classes, `labels` (int32 `[n]`). Example i depends on i alone.
+      names: of the examples, in order: files, as paths below their folder; empty where the examples have none.
     """
 
     name: str
@@ -43,45 +44,70 @@ class Source:
     example_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     fetch: Fetch
+    names: tuple[str, ...] = ()
 
 
 class OpenFunction(Protocol):
     """What a source module registers. It may take `**_` for the arguments that it has no use for.
 
-    `data_dir` is the user's folder of data sets, `skip_broken` leaves broken files out with a warning, and `seed` keys
-    what an endless source draws.
+    `domain` is which of the data set's two domains to open, "" where it has none; images of domains have the side
+    `side_of(dataset)`. `data_dir` is the user's folder of data sets, `skip_broken` leaves broken files out with a
+    warning, and `seed` keys what an endless source draws.
     """
 
-    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None, skip_broken: bool, seed: int) -> Source: ...
+    def __call__(
+        self, dataset: DatasetConfig, *, domain: str, data_dir: Path | None, skip_broken: bool, seed: int
+    ) -> Source: ...
 
 
-# Raises at once, without TensorFlow, the DataError that opening would raise; gets the user's folder of data sets too.
-CheckFunction = Callable[[DatasetConfig, Path | None], None]
+Opens = TypeVar("Opens", bound=OpenFunction)
+
+
+class CheckFunction(Protocol):
+    """Raises at once, without TensorFlow, the DataError that opening would raise. It may take `**_`.
+
+    `data_dir` is the user's folder of data sets; with `paired`, the examples of two domains are to come in pairs.
+    """
+
+    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None, paired: bool) -> None: ...
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
+    """What is registered for a name; see `register`."""
+
     opens: OpenFunction
-    points: bool
-    check: CheckFunction | None
+    points: bool = False
+    domains: tuple[str, ...] | None = ()
+    paired: bool | None = None
+    check: CheckFunction | None = None
 
 
-_registry: dict[str, _Entry] = {}
+# By name, and whether the data set has two domains.
+_registry: dict[tuple[str, bool], Entry] = {}
 
 
 def register(
-    name: str, *, points: bool = False, check: CheckFunction | None = None
-) -> Callable[[OpenFunction], OpenFunction]:
-    """Decorator that makes a source known by name; one that ends in a colon (`folder:`) takes what follows as its own.
+    name: str,
+    *,
+    points: bool = False,
+    domains: tuple[str, ...] | None = (),
+    paired: bool | None = None,
+    check: CheckFunction | None = None,
+) -> Callable[[Opens], Opens]:
+    """Decorator that makes a source known by name.
 
     Args:
-      name: as written in `dataset.name`.
+      name: as written in `dataset.name`; one that ends in a colon or slash (`folder:`) takes what follows as its own.
+        It may stand for one source and for two domains, each registered.
       points: whether it makes points (`dataset.size: 0`) and not images.
+      domains: the names of its two domains, None where the config names them; empty for a source without domains.
+      paired: whether example i of one domain belongs to example i of the other; None where it is as the user says.
       check: called before it is opened, and by `check_available`.
     """
 
-    def keep(opens: OpenFunction) -> OpenFunction:
-        _registry[name] = _Entry(opens, points, check)
+    def keep(opens: Opens) -> Opens:
+        _registry[name, domains != ()] = Entry(opens, points, domains, paired, check)
         return opens
 
     return keep
@@ -92,6 +118,8 @@ def open_source(
 ) -> Source:
     """Opens a config's data set: a registered name, `folder:PATH`, or else the name of a TFDS data set.
 
+    One with two domains is opened by `domains.open_domains`; `domains.open_data` opens either.
+
     Args:
       dataset: with `classes: 0` the number of classes is not checked, so that it can be asked for.
       data_dir: folder of TFDS data sets; None is TFDS's own default.
@@ -100,26 +128,31 @@ def open_source(
 
     Raises:
       DataError: an unknown, missing, empty or broken data set, or one that does not fit the config; one line.
+      UsageError: the config has two domains.
     """
+    if dataset.domains:
+        raise UsageError(f"{dataset.name}: has the domains {_listed(dataset.domains)}: open it with open_domains")
     folder = Path(data_dir) if data_dir else None
-    entry = _available(dataset, folder)
-    source = entry.opens(dataset, data_dir=folder, skip_broken=skip_broken, seed=seed)
-    _check_source(dataset, source)
+    entry = available(dataset, data_dir=folder)
+    source = entry.opens(dataset, domain="", data_dir=folder, skip_broken=skip_broken, seed=seed)
+    check_source(dataset, source)
     return source
 
 
-def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None) -> None:
-    """Says without TensorFlow's start what is plainly wrong with a config's data set; `open_source` finds the rest.
+def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None, paired: bool = False) -> None:
+    """Says without TensorFlow's start what is plainly wrong with a config's data set; opening it finds the rest.
 
     Takes at most two seconds or so, most of them for importing TFDS where the name is none of ours.
 
     Args:
       dataset, data_dir: as for `open_source`.
+      paired: the model learns from pairs: example i of one domain and of the other.
 
     Raises:
-      DataError: an unknown data set, an absent folder, or one of TFDS that is neither prepared nor to be downloaded.
+      DataError: an unknown data set, an absent folder, one of TFDS that is neither prepared nor to be downloaded, or
+        one whose domains are not those of the config.
     """
-    _available(dataset, Path(data_dir) if data_dir else None)
+    available(dataset, data_dir=Path(data_dir) if data_dir else None, paired=paired)
 
 
 def from_arrays(
@@ -153,27 +186,84 @@ def from_arrays(
     return Source(name, length, tuple(shape), class_names, fetch)
 
 
-def _available(dataset: DatasetConfig, data_dir: Path | None) -> _Entry:
-    entry = _resolve(dataset.name)
+def available(dataset: DatasetConfig, *, data_dir: Path | None, paired: bool = False) -> Entry:
+    """The entry of a config's data set, checked as far as can be without TensorFlow; see `check_available`."""
+    entry = _resolve(dataset)
     _check_kind(dataset, entry.points)
+    _check_domains(dataset, entry, paired)
     if entry.check:
-        entry.check(dataset, data_dir)
+        entry.check(dataset, data_dir=data_dir, paired=paired)
     return entry
 
 
-def _resolve(name: str) -> _Entry:
+def side_of(dataset: DatasetConfig) -> int:
+    """The side of a domain's images in pixels, before they are cropped."""
+    return dataset.load_size or dataset.size
+
+
+def check_source(dataset: DatasetConfig, source: Source) -> None:
+    """Refuses a source that does not fit its config.
+
+    Raises:
+      DataError: fewer than two examples, or other columns or classes than the config has.
+    """
+    if source.length is not None and source.length < 2:
+        raise DataError(f"{source.name}: {source.length} example(s) to learn from, at least two are needed (add more)")
+    if not dataset.size and source.example_shape != dataset.example_shape:
+        given, columns = dataset.channels, source.example_shape[-1]
+        raise DataError(
+            f"dataset.channels: {given}, but {source.name} has {columns} columns (--set dataset.channels={columns})"
+        )
+    classes = len(source.class_names)
+    if dataset.classes and dataset.classes != classes:
+        has = f"{classes} classes" if classes else "no labels"
+        given = dataset.classes
+        raise DataError(f"dataset.classes: {given}, but {source.name} has {has} (--set dataset.classes={classes})")
+
+
+def _resolve(dataset: DatasetConfig) -> Entry:
     _discover()
-    scheme, colon, _ = name.partition(":")
-    if entry := _registry.get(scheme + colon):
+    name, two = dataset.name, bool(dataset.domains)
+    if entry := _registered(name, two):
         return entry
     from ganzoo.data import tfds_source
 
-    if tfds_source.knows(name):
-        return _Entry(tfds_source.open_tfds, points=False, check=tfds_source.check)
-    own = [known + "PATH" if known.endswith(":") else known for known in _registry]
+    if not two and tfds_source.knows(name):
+        return Entry(tfds_source.open_tfds, check=tfds_source.check)
+    own = [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known, domains in _registry if domains == two]
+    raise _no_such_domains(dataset, own) if two else _no_such_source(name, own)
+
+
+def _no_such_domains(dataset: DatasetConfig, own: Sequence[str]) -> DataError:
+    from ganzoo.data import tfds_source
+
+    name = dataset.name
+    if _registered(name, False) or tfds_source.knows(name):
+        return DataError(
+            f"dataset.name: {name} has no domains, and {_listed(dataset.domains)} are wanted (take one of:"
+            f" {', '.join(sorted(own))})"
+        )
+    return DataError(f"dataset.name: unknown data set '{name}' with two domains{did_you_mean(name, own)}")
+
+
+def _no_such_source(name: str, own: Sequence[str]) -> DataError:
+    from ganzoo.data import tfds_source
+
+    if entry := _registered(name, True):
+        return DataError(
+            f"dataset.name: {name} has two domains, {_listed(entry.domains or ())} (take a model of the task"
+            " image_translation, or other data)"
+        )
     close = difflib.get_close_matches(name, [*own, *tfds_source.names()], n=1)
     hint = did_you_mean(name, close or own)
-    raise DataError(f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too")
+    return DataError(f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too")
+
+
+def _registered(name: str, two: bool) -> Entry | None:
+    for (known, domains), entry in _registry.items():
+        if domains == two and (name == known or (known[-1] in ":/" and name.startswith(known))):
+            return entry
+    return None
 
 
 @cache
@@ -193,16 +283,19 @@ def _check_kind(dataset: DatasetConfig, points: bool) -> None:
         raise DataError(f"dataset.channels: {dataset.channels}, but images have 1 or 3 (--set dataset.channels=1)")
 
 
-def _check_source(dataset: DatasetConfig, source: Source) -> None:
-    if source.length is not None and source.length < 2:
-        raise DataError(f"{source.name}: {source.length} example(s) to learn from, at least two are needed (add more)")
-    if source.example_shape != dataset.example_shape:
-        given, columns = dataset.channels, source.example_shape[-1]
+def _check_domains(dataset: DatasetConfig, entry: Entry, paired: bool) -> None:
+    if entry.domains and set(dataset.domains) != set(entry.domains):
+        given, has = _listed(dataset.domains), _listed(entry.domains)
         raise DataError(
-            f"dataset.channels: {given}, but {source.name} has {columns} columns (--set dataset.channels={columns})"
+            f"dataset.domains: {given} given, but those of {dataset.name} are {has}"
+            f" (--set dataset.domains=[{','.join(entry.domains)}])"
         )
-    classes = len(source.class_names)
-    if dataset.classes and dataset.classes != classes:
-        has = f"{classes} classes" if classes else "no labels"
-        given = dataset.classes
-        raise DataError(f"dataset.classes: {given}, but {source.name} has {has} (--set dataset.classes={classes})")
+    if paired and entry.paired is False:
+        raise DataError(
+            f"dataset.name: {dataset.name} has no pairs, and this model learns from pairs (take pix2pix_digits or"
+            " folder:PATH, or --set model.scheme=cyclegan)"
+        )
+
+
+def _listed(domains: Sequence[str]) -> str:
+    return " and ".join(domains)

@@ -20,6 +20,9 @@ from ganzoo.data.source import Source, from_arrays
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
+# What to do where a data set can neither be read nor downloaded.
+WAYS_OUT = "--data_dir DIR with a prepared copy, --dataset mnist_5k (embedded) or --dataset folder:PATH"
+
 _shows_progress = True
 
 
@@ -42,8 +45,12 @@ def show_progress(show: bool) -> None:
     _shows_progress = show
 
 
-def check(dataset: DatasetConfig, data_dir: Path | None) -> None:
+def check(dataset: DatasetConfig, *, data_dir: Path | None, ways_out: str = WAYS_OUT, **_: Any) -> None:
     """Refuses what cannot be opened, before TensorFlow is imported.
+
+    Args:
+      dataset, data_dir: as for `source.open_source`.
+      ways_out: what the message offers instead of a connection.
 
     Raises:
       DataError: no images in it, no such config, no such split in a prepared copy, or neither such a copy nor a way to
@@ -54,7 +61,7 @@ def check(dataset: DatasetConfig, data_dir: Path | None) -> None:
     if _is_prepared(builder):
         _count(dataset, builder)
     elif not _from_debian(builder) and not _placed_by_hand(builder):
-        _check_obtainable(dataset.name, builder)
+        _check_obtainable(dataset.name, builder, ways_out)
 
 
 def open_tfds(dataset: DatasetConfig, *, data_dir: Path | None, **_: Any) -> Source:
@@ -136,7 +143,7 @@ def _download_and_prepare(name: str, builder: Any) -> None:
             raise DataError(f"{name}: TFDS could not prepare it in {root}: {_one_line(error)}") from error
 
 
-def _check_obtainable(name: str, builder: Any) -> None:
+def _check_obtainable(name: str, builder: Any, ways_out: str) -> None:
     """Refuses at once what TFDS would refuse after minutes of retries."""
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         manual = _manual(builder)
@@ -151,7 +158,7 @@ def _check_obtainable(name: str, builder: Any) -> None:
     debian = f"apt-get install {fashion_mnist.PACKAGE}, " if builder.name == "fashion_mnist" else ""
     raise DataError(
         f"{name}: not prepared in {_root(builder)}, and cannot be downloaded ({reason}): connect, or use {debian}"
-        "--data_dir DIR with a prepared copy, --dataset mnist_5k (embedded) or --dataset folder:PATH"
+        f"{ways_out}"
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.data.source import Source, open_source
+from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.source import Source
 from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 
@@ -17,10 +19,11 @@ def resolve(
     *,
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
-) -> tuple[Config, Source]:
+) -> tuple[Config, Source | Domains]:
     """The config of a run with everything decided, and its data.
 
-    A data set that was asked for brings its own classes, if the model is conditional, and its own licence.
+    A data set that was asked for brings its own classes, if the model is conditional, and its own licence. The domains
+    stay those of the config.
 
     Args:
       config: of the model.
@@ -36,13 +39,26 @@ def resolve(
     dataset = config.dataset
     if not config.conditional or (other_data and "dataset.classes" not in values):
         dataset = dataset.model_copy(update={"classes": 0})  # not to be checked
-    source = open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=config.training.seed)
+    source = open_data(
+        dataset,
+        data_dir=data_dir,
+        skip_broken=skip_broken,
+        seed=config.training.seed,
+        paired=config.model.scheme == "pix2pix",
+    )
     if other_data:
         found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
-        if config.conditional:
+        if config.conditional and isinstance(source, Source):  # a conditional model has no domains
             found |= _classes(config, source, "dataset.classes" in values)
         config = config.override(found)
     return config, source
+
+
+def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
+    """A config's batches of its data."""
+    training, dataset = config.training, config.dataset
+    size = dataset.size if config.translates else None
+    return kind(source, training.batch_size, training.seed, dataset.augment, size)
 
 
 def overridden(config: Config, settings: Mapping[str, Any]) -> Config:

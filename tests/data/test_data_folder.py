@@ -163,3 +163,17 @@ def test_nothing_but_broken_images(root):
         (root / name).write_bytes(b"junk")
     with pytest.raises(DataError, match="all of its 2 images are broken"):
         opened(root, skip_broken=True)
+
+
+def test_examples_have_the_names_of_their_files(root):
+    for name in ("b/2.png", "a/1.png", "a/deep/0.png"):
+        save(root / name)
+    (root / "a" / "broken.png").write_bytes(b"junk")
+    for _ in range(2):
+        assert opened(root, skip_broken=True).names == ("a/1.png", "a/deep/0.png", "b/2.png")
+
+
+def test_small_images_are_enlarged(root):
+    save(root / "a.png", 1)
+    save(root / "b.png", 2)
+    assert fetched(opened(root, size=16))["images"][:, 0, 0, 0].tolist() == [1, 2]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganzoo.data.domains import Domains
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source, from_arrays, open_source
 from ganzoo.errors import ConfigError, UsageError
@@ -49,6 +50,15 @@ def test_batches_are_as_mixed_as_a_true_shuffle():
     counts = np.stack([np.bincount(batch["labels"], minlength=10) for batch in batches])
     # The hypergeometric variance: n p (1 - p) (N - n) / (N - 1). TensorFlow's default of 4 rounds gives 17.0.
     assert counts.var() == pytest.approx(100 * 0.1 * 0.9 * 3900 / 3999, rel=0.08)
+
+
+def test_the_order_and_the_flips_are_those_of_ever():
+    """As the first version gave them: a change would make other runs of all configs."""
+    (batch,) = take(Pipeline(numbered(10), 12, seed=5, augment=["flip"]), 1)
+    rows = np.round((batch["images"][:, 0, :, 0] + 1) * 127.5).astype(int)
+    zero = [0, 0]
+    expected = [[9, 0], [0, 3], [0, 6], [7, 0], [0, 1], zero, [0, 5], [0, 8], [0, 2], [0, 4], [3, 0], [6, 0]]
+    assert rows.tolist() == expected
 
 
 def test_labels_belong_to_their_images():
@@ -109,3 +119,77 @@ def test_what_cannot_be_is_refused():
     for rows in [(0, 3), (1, 1), (-1, 2)]:
         with pytest.raises(UsageError, match="not rows of a batch of 2"):
             Pipeline(numbered(3), 2, seed=0).dataset(rows=rows)
+
+
+def domains(first: int, second: int, paired: bool = False, side: int = 2) -> Domains:
+    """Two sources of so many images; the pixels of image i are i, but the right half is 0."""
+
+    def made(length: int) -> Source:
+        images = np.zeros((length, side, side, 1), np.uint8)
+        images[:, :, : side // 2, 0] = np.arange(length)[:, np.newaxis, np.newaxis]
+        return from_arrays("made", images)
+
+    return Domains("made", {"a": made(first), "b": made(second)}, paired)
+
+
+def numbers(batches: list[dict[str, np.ndarray]], domain: str) -> np.ndarray:
+    images = np.concatenate([batch[domain] for batch in batches])
+    return np.round((images.max(axis=(1, 2, 3)) + 1) * 127.5).astype(int)
+
+
+def test_each_domain_comes_once_an_epoch_over_its_own_length():
+    batches = take(Pipeline(domains(10, 15), 5, seed=0), 6)
+    for domain, length in (("a", 10), ("b", 15)):
+        epochs = numbers(batches, domain).reshape(-1, length)
+        np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(length), (30 // length, 1)))
+
+
+def test_unpaired_domains_are_shuffled_and_flipped_independently():
+    batches = take(Pipeline(domains(64, 64), 64, seed=0, augment=["flip"]), 16)
+    a, b = numbers(batches, "a"), numbers(batches, "b")
+    assert (a == b).sum() < 36  # mean 16, sd 4
+    flipped = [np.concatenate([batch[domain][:, 0, 0, 0] for batch in batches]) == -1 for domain in "ab"]
+    assert 0.4 < (flipped[0] == flipped[1]).mean() < 0.6  # sd 0.016
+    alone = take(Pipeline(domains(64, 64).sources["a"], 64, seed=0, augment=["flip"]), 1)[0]
+    np.testing.assert_array_equal(alone["images"], batches[0]["a"])
+
+
+def test_pairs_stay_pairs_through_shuffle_crop_and_flip():
+    batches = take(Pipeline(domains(64, 64, paired=True, side=6), 64, seed=0, augment=["flip"], size=3), 3)
+    for batch in batches:
+        np.testing.assert_array_equal(batch["a"], batch["b"])
+    assert (batches[0]["a"] != batches[1]["a"]).any()
+
+
+def test_squares_are_cut_out_anew_each_time_and_shapes_are_static():
+    pipeline = Pipeline(domains(2, 2, side=8), 6, seed=0, size=5)
+    spec = tf.TensorSpec((6, 5, 5, 1), tf.float32)
+    assert pipeline.dataset().element_spec == {"a": spec, "b": spec}
+    images = np.concatenate([batch["a"] for batch in take(pipeline, 40)])
+    widths = {int(image[0].max() > -1) and int((image[0] > -1).sum()) for image in images}
+    assert widths == {0, 1, 2, 3, 4}  # image 0 is black; of the left half of image 1, so many columns are left
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_domains_too_are_a_function_of_the_step(paired):
+    lengths = (9, 9) if paired else (9, 7)
+    pipeline = Pipeline(domains(*lengths, paired=paired, side=8), 4, seed=5, augment=["flip"], size=6)
+    whole = take(pipeline, 8)
+    for first, start, stop in [(0, 0, 1), (3, 1, 4)]:
+        for later, expected in zip(take(pipeline, 8 - first, first), whole[first:], strict=True):
+            for domain in "ab":
+                np.testing.assert_array_equal(later[domain], expected[domain])
+        (part,) = take(pipeline, 1, first, rows=(start, stop))
+        for domain in "ab":
+            np.testing.assert_array_equal(part[domain], whole[first][domain][start:stop])
+    assert take(pipeline, 1, first=10**6)[0]["b"].shape == (4, 6, 6, 1)
+
+
+def test_a_square_larger_than_the_images_is_refused():
+    with pytest.raises(UsageError, match=r"^size=3: larger than the images of made, 2 \(take at most 2\)$"):
+        Pipeline(domains(3, 3), 2, seed=0, size=3)
+
+
+def test_points_are_not_cropped():
+    points = np.array([[300.0, -7.0], [0.5, 0.25]], np.float32)
+    assert take(Pipeline(from_arrays("points", points), 2, seed=0, size=0), 1)[0]["images"].shape == (2, 2)

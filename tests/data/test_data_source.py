@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganzoo.data import source as source_module
 from ganzoo.data.source import check_available, from_arrays, open_source
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, UsageError
 from ganzoo.schema import DatasetConfig
 
 
@@ -59,6 +59,10 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
         (config("ring"), "dataset.size: 28, but ring makes points (use a point_generation model)"),
         (config("ring", size=0), "dataset.channels: 1, but ring has 2 columns (--set dataset.channels=2)"),
         (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
+        (
+            config("cyclegan_digits"),
+            "dataset.name: cyclegan_digits has two domains, plain and bold (take a model of the task image_translation",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(dataset, message):
@@ -68,11 +72,15 @@ def test_what_does_not_fit_is_one_clear_line(dataset, message):
     assert "\n" not in str(caught.value)
 
 
+def test_domains_are_not_one_source():
+    with pytest.raises(UsageError, match="has the domains plain and bold: open it with open_domains"):
+        open_source(config("cyclegan_digits", domains=["plain", "bold"]))
+
+
 def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
-    entry = source_module._resolve("mnist_5k")
-    monkeypatch.setitem(source_module._registry, "mnist_5k", source_module._Entry(pytest.fail, False, None))
-    check_available(config("mnist_5k", classes=7))
-    monkeypatch.setitem(source_module._registry, "mnist_5k", entry)
+    with monkeypatch.context() as patch:
+        patch.setitem(source_module._registry, ("mnist_5k", False), source_module.Entry(pytest.fail))
+        check_available(config("mnist_5k", classes=7))
     for dataset, message in {
         "minst_5k": "unknown data set 'minst_5k'",
         "ring": "ring makes points",
