@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ganzoo.errors import UsageError, did_you_mean
 from ganzoo.schema import Config
 from ganzoo.training.contest import Contestant
 
-MODEL = "dcgan_benchmark"
-DATA = "mnist_5k"
 DIRECTORY = Path(__file__).parents[2] / "tools" / "references"
 
-# name -> script and arguments
-REFERENCES = {
-    "keras_tutorial": ("keras_tutorial.py",),
-    "torch": ("torch_dcgan.py",),
-    "torch_channels_last": ("torch_dcgan.py", "--channels_last"),
-    "torch_bfloat16": ("torch_dcgan.py", "--channels_last", "--precision", "bfloat16"),
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The references of one model.
+
+    Attributes:
+      dataset: keys of the config's `dataset` and the values that the scripts were written for.
+      scripts: name -> script and arguments.
+    """
+
+    dataset: Mapping[str, Any]
+    scripts: Mapping[str, tuple[str, ...]]
+
+
+def _torch(script: str) -> dict[str, tuple[str, ...]]:
+    """The ways in which a PyTorch script takes part."""
+    return {
+        "torch": (script,),
+        "torch_channels_last": (script, "--channels_last"),
+        "torch_bfloat16": (script, "--channels_last", "--precision", "bfloat16"),
+    }
+
+
+SUITES = {
+    "dcgan_benchmark": Suite(
+        {"name": "mnist_5k"}, {"keras_tutorial": ("keras_tutorial.py",), **_torch("torch_dcgan.py")}
+    ),
+    "cyclegan_benchmark": Suite({"size": 128}, _torch("torch_cyclegan.py")),
 }
+REFERENCES = tuple(dict.fromkeys(name for suite in SUITES.values() for name in suite.scripts))
 OTHER_THAN_FLOAT32 = frozenset({"torch_bfloat16"})
 
 
@@ -28,24 +51,16 @@ def references(names: Iterable[str], config: Config, directory: Path = DIRECTORY
     """The contestants of those names, each once.
 
     Args:
-      names: keys of `REFERENCES`.
+      names: from `REFERENCES`.
       config: what they are compared with; it gives the batch size.
       directory: where the scripts are.
 
     Raises:
-      UsageError: an unknown name, another model or data set than theirs, no checkout, or PyTorch is not installed.
+      UsageError: an unknown name, another model or other data than theirs, no checkout, or PyTorch is not installed.
     """
     contestants = []
     for name in dict.fromkeys(names):
-        if name not in REFERENCES:
-            raise UsageError(f"against: unknown reference '{name}'{did_you_mean(name, REFERENCES)}")
-        script, *arguments = REFERENCES[name]
-        if config.name != MODEL:
-            raise UsageError(
-                f"against: the references are written for {MODEL}, not for {config.name} (--model {MODEL})"
-            )
-        if config.dataset.name != DATA:
-            raise UsageError(f"against: the references see {DATA}, not {config.dataset.name} (leave --dataset out)")
+        script, *arguments = _script(name, config)
         if not (directory / script).is_file():
             raise UsageError(
                 f"against: {directory / script} is missing: the references are in a checkout of ganzoo only"
@@ -55,3 +70,21 @@ def references(names: Iterable[str], config: Config, directory: Path = DIRECTORY
         batch_size = str(config.training.batch_size)
         contestants.append(Contestant(name, (str(directory / script), "--batch_size", batch_size, *arguments)))
     return contestants
+
+
+def _script(name: str, config: Config) -> tuple[str, ...]:
+    """Script and arguments of a reference that can be compared with a config."""
+    if name not in REFERENCES:
+        raise UsageError(f"against: unknown reference '{name}'{did_you_mean(name, REFERENCES)}")
+    written_for = [model for model, suite in SUITES.items() if name in suite.scripts]
+    if config.name not in written_for:
+        raise UsageError(
+            f"against: {name} is written for {' and '.join(written_for)}, not for {config.name} "
+            f"(--model {written_for[0]})"
+        )
+    suite = SUITES[config.name]
+    for key, wanted in suite.dataset.items():
+        actual = getattr(config.dataset, key)
+        if actual != wanted:
+            raise UsageError(f"against: the references see dataset.{key} {wanted}, not {actual} (leave it as it is)")
+    return suite.scripts[name]

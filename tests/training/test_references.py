@@ -12,8 +12,14 @@ from ganzoo.training.references import OTHER_THAN_FLOAT32, REFERENCES, reference
 
 @pytest.fixture
 def config():
-    """What they are written for, with a batch size of its own."""
+    """What most are written for, with a batch size of its own."""
     return ganzoo.config("dcgan_benchmark").override({"training.batch_size": 32})
+
+
+@pytest.fixture
+def translation():
+    """The other one that some are written for."""
+    return ganzoo.config("cyclegan_benchmark")
 
 
 @pytest.fixture
@@ -33,6 +39,15 @@ def test_commands(config, with_torch):
     assert arguments == ["--batch_size", "32"]
 
 
+def test_the_model_decides_which_script_runs(config, translation, with_torch):
+    for model, name in ((config, "torch_dcgan.py"), (translation, "torch_cyclegan.py")):
+        for contestant in references(["torch", "torch_channels_last", "torch_bfloat16"], model):
+            script, *arguments = contestant.command
+            assert Path(script).name == name
+            assert arguments[:2] == ["--batch_size", str(model.training.batch_size)]
+            assert ("bfloat16" in arguments) == (contestant.name == "torch_bfloat16")
+
+
 def test_all_are_there(config, with_torch):
     assert len(references(REFERENCES, config)) == 4
     assert set(REFERENCES) > OTHER_THAN_FLOAT32
@@ -41,10 +56,27 @@ def test_all_are_there(config, with_torch):
 @pytest.mark.parametrize(
     ("names", "overrides", "message"),
     [
+        (["keras_tutorial"], {}, "against: keras_tutorial is written for dcgan_benchmark, not for cyclegan_benchmark "),
+        (["torch"], {"dataset.size": 64}, "against: the references see dataset.size 128, not 64 "),
+    ],
+)
+def test_wrong_use_with_translation(names, overrides, message, translation, with_torch):
+    with pytest.raises(UsageError) as caught:
+        references(names, translation.override(overrides))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("names", "overrides", "message"),
+    [
         (["torh"], {}, "against: unknown reference 'torh' (did you mean 'torch'?)"),
         (["torch", ""], {}, "against: unknown reference '' (known: keras_tutorial, torch, torch_bfloat16, "),
-        (["torch"], {"name": "other"}, "against: the references are written for dcgan_benchmark, not for other "),
-        (["torch"], {"dataset.name": "digits"}, "against: the references see mnist_5k, not digits "),
+        (
+            ["torch"],
+            {"name": "other"},
+            "against: torch is written for dcgan_benchmark and cyclegan_benchmark, not for ",
+        ),
+        (["torch"], {"dataset.name": "digits"}, "against: the references see dataset.name mnist_5k, not digits "),
     ],
 )
 def test_wrong_use(names, overrides, message, config, with_torch):
