@@ -108,7 +108,8 @@ def asked_for(given: SimpleNamespace, data_dir: str | None = None) -> dict[str, 
     from ganzoo.data import source, tfds_source
 
     changes = overrides(given)
-    source.check_available(zoo.config(given.model).override(changes).dataset, data_dir=data_dir)
+    config = zoo.config(given.model).override(changes)
+    source.check_available(config.dataset, data_dir=data_dir, paired=config.model.scheme == "pix2pix")
     tfds_source.show_progress(not given.quiet)
     return changes
 

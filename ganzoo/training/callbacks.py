@@ -16,12 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import figures, files, images
+from ganzoo import files, images
 from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
+from ganzoo.training.sheets import Picture
 
 
 class Summaries:
@@ -175,16 +176,24 @@ class StopWhenFooled(keras.callbacks.Callback):
 
 
 class SampleSheets(keras.callbacks.Callback):
-    """Draws the same latents at a steady rhythm, as `samples/step_*.png` and in TensorBoard."""
+    """Draws the same samples at a steady rhythm, as `samples/step_*.png` and in TensorBoard.
+
+    Args:
+      run: where the sheets go.
+      every: steps between two.
+      picture: what is drawn.
+      metadata: written into each file.
+      summaries: TensorBoard.
+    """
 
     def __init__(
-        self, run: RunDirectory, every: int, seed: int, reference: np.ndarray | None, summaries: Summaries
+        self, run: RunDirectory, every: int, picture: Picture, metadata: Mapping[str, str], summaries: Summaries
     ) -> None:
         super().__init__()
         self.run = run
         self.every = every
-        self.seed = seed
-        self.reference = reference
+        self.picture = picture
+        self.metadata = dict(metadata)
         self.summaries = summaries
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -192,26 +201,14 @@ class SampleSheets(keras.callbacks.Callback):
             self.draw()
 
     def prepare(self) -> None:
-        """Draws samples for nobody: TensorFlow then traces the sampler before the training and not in its middle."""
-        self._samples()
+        """Draws a sheet for nobody: TensorFlow then traces the sampler before the training and not in its middle."""
+        self.picture(self.model)
 
     def draw(self) -> None:
-        """Draws the sheet of the current step: a grid with a column a class, or points over real ones."""
-        step, samples = self.model.step, self._samples()
-        if self.reference is not None:
-            picture = figures.points(samples, self.reference, f"step {step:,}")
-        else:
-            picture = figures.sheet(samples, columns=self._columns)
-        images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), "seed": str(self.seed)})
+        """Draws the sheet of the current step."""
+        step, picture = self.model.step, self.picture(self.model)
+        images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), **self.metadata})
         self.summaries.image(step, "samples", picture)
-
-    @property
-    def _columns(self) -> int:
-        return min(self.model.classes or 10, 20)
-
-    def _samples(self) -> np.ndarray:
-        n = 10 * self._columns if self.reference is None else len(self.reference)
-        return self.model.generate(n, seed=self.seed)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):

@@ -23,7 +23,7 @@ from ganzoo import files, weights
 from ganzoo.errors import RunError, WeightsError
 
 if TYPE_CHECKING:
-    from ganzoo.models.adversarial import AdversarialModel
+    from ganzoo.models.stepped import SteppedModel
 
 STATE = "state.safetensors"
 MANIFEST = "manifest.json"
@@ -71,7 +71,7 @@ class Checkpoints:
         """The step that `restore` would go back to, or None."""
         return next((step for step in reversed(self.steps()) if self._is_whole(step)), None)
 
-    def save(self, model: AdversarialModel, notes: Mapping[str, Any] | None = None, *, anew: bool = False) -> Path:
+    def save(self, model: SteppedModel, notes: Mapping[str, Any] | None = None, *, anew: bool = False) -> Path:
         """Writes a checkpoint of the model's step and removes those beyond `keep`, and any of a later step.
 
         What `restore` passed over for this run to be here was damaged.
@@ -114,7 +114,7 @@ class Checkpoints:
         """What was noted with a checkpoint that has been restored."""
         return self._manifest(step)["notes"]
 
-    def restore(self, model: AdversarialModel, step: str | int = "last") -> int | None:
+    def restore(self, model: SteppedModel, step: str | int = "last") -> int | None:
         """Reads a checkpoint into a model.
 
         Args:
@@ -168,7 +168,7 @@ class Checkpoints:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _read_into(self, model: AdversarialModel, step: int) -> None:
+    def _read_into(self, model: SteppedModel, step: int) -> None:
         self._check(step)
         path = self.path(step)
         weights.place(weights.read(path / STATE), model.state(), str(path))

@@ -7,7 +7,6 @@ sheets and checkpoints.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import tempfile
 import time
@@ -47,14 +46,14 @@ def main() -> None:
 def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
     """The model's own train function on one cached batch."""
     from ganzoo.training.engine import choose
-    from ganzoo.training.resolve import resolve
+    from ganzoo.training.resolve import pipeline_of, resolve
 
     began = time.monotonic()
     chosen = choose(config.override(dict(settings)), **engine)  # before the data starts TensorFlow: it may cut the CPU
     config, source = resolve(config, settings)
     training = config.training
     model = chosen.build(config)
-    batches = iter(chosen.batches(OneBatch(source, training.batch_size, training.seed, config.dataset.augment), 0))
+    batches = iter(chosen.batches(pipeline_of(config, source, OneBatch), 0))
     train_function = model.make_train_function()
 
     def execute() -> None:
@@ -64,13 +63,9 @@ def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any])
     execute()
     first_step_seconds = time.monotonic() - began
     model.steps_per_execution = training.steps_per_execution
-    networks = {"generator": model.generator, "discriminator": model.discriminator}
     about = {
         "first_step_seconds": first_step_seconds,
-        "parameters": {
-            role: sum(math.prod(variable.shape) for variable in network.trainable_variables)
-            for role, network in networks.items()
-        },
+        "parameters": model.parameters,
         "engine": chosen.to_dict(),
         "made_with": _made_with(),
     }

@@ -16,8 +16,8 @@ import tensorflow as tf
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
 from ganzoo.hardware import cpu_flags
-from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.build import build
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster
 
@@ -83,7 +83,7 @@ class Engine:
             "xla": self.xla,
         }
 
-    def build(self, config: Config) -> AdversarialModel:
+    def build(self, config: Config) -> SteppedModel:
         """A compiled model whose variables are where the strategy wants them.
 
         Raises:
@@ -134,7 +134,7 @@ class Engine:
             return list(flags)
         return [bool(count) for count in self._sum(tf.constant([int(flag) for flag in flags])).numpy()]
 
-    def share(self, model: AdversarialModel) -> None:
+    def share(self, model: SteppedModel) -> None:
         """Gives every worker the chief's variables, bit for bit."""
         if self.workers == 1:
             return

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.domains import Domains
+from ganzoo.data.source import Source
 from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.engine import choose
 from ganzoo.training.progress import clock
-from ganzoo.training.resolve import overridden, resolve
+from ganzoo.training.resolve import overridden, pipeline_of, resolve
 
 WARM_UP_EXECUTIONS = 2
 MEASURED_SECONDS = 4.0
@@ -87,7 +88,7 @@ def estimate(
     config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
     built = engine.build(config)
     training = config.training
-    pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
+    pipeline = pipeline_of(config, source)
     began = time.monotonic()
     batches = iter(engine.batches(pipeline, 0))
     built.steps_per_execution = 1
@@ -104,9 +105,9 @@ def estimate(
     return Estimate(
         name=config.name,
         engine=engine.describe(),
-        generator_parameters=_count(built.generator),
-        discriminator_parameters=_count(built.discriminator),
-        examples=source.length,
+        generator_parameters=built.parameters["generator"],
+        discriminator_parameters=built.parameters["discriminator"],
+        examples=_count(source),
         steps=training.steps,
         first_step_seconds=first,
         step_seconds=step_seconds,
@@ -116,10 +117,13 @@ def estimate(
     )
 
 
+def _count(source: Source | Domains) -> int | None:
+    """How many examples there are, of both domains together; None without an end."""
+    if isinstance(source, Source):
+        return source.length
+    return sum(one.length or 0 for one in source.sources.values())
+
+
 def _wait(logs: dict[str, Any]) -> None:
     for value in logs.values():
         value.numpy()
-
-
-def _count(network: Any) -> int:
-    return sum(int(variable.value.shape.num_elements()) for variable in network.trainable_variables)

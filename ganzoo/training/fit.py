@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.data.source import Source
 from ganzoo.errors import RunError
-from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, Stop, StopWhenFooled
 from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
@@ -23,8 +21,7 @@ from ganzoo.training.evaluating import Evaluate
 from ganzoo.training.profile import Profile
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.rollback import Rollback
-
-REFERENCE_POINTS = 1000
+from ganzoo.training.sheets import picture_of
 
 
 class Fit:
@@ -44,7 +41,7 @@ class Fit:
 
     def __init__(
         self,
-        model: AdversarialModel,
+        model: SteppedModel,
         config: Config,
         engine: Engine,
         pipeline: Pipeline,
@@ -66,8 +63,9 @@ class Fit:
         if self.rule:
             self.rule.rewind(run.read_losses())
         self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
-        reference = _reference_points(pipeline.source)
-        self.sheets = SampleSheets(run, training.sample_every, training.seed, reference, self.reporter.summaries)
+        picture = picture_of(pipeline.source, training.seed)
+        drawn = {"seed": str(training.seed)}
+        self.sheets = SampleSheets(run, training.sample_every, picture, drawn, self.reporter.summaries)
         self.checkpoints = SaveCheckpoints(
             checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter, agree=engine.agree
         )
@@ -174,10 +172,3 @@ def execution(steps: int, interval: int, limit: int) -> int:
 def largest_divisor(number: int, limit: int) -> int:
     """The largest divisor of a number that is not above the limit."""
     return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
-
-
-def _reference_points(source: Source) -> np.ndarray | None:
-    """Real points to draw generated ones over; None for images."""
-    if len(source.example_shape) == 3:
-        return None
-    return source.fetch(tf.range(REFERENCE_POINTS, dtype=tf.int64))["images"].numpy()

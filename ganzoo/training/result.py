@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.hardware import peak_memory_gib
-from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import clock
@@ -30,7 +30,7 @@ class Run:
 
     directory: Path
     config: Config
-    model: AdversarialModel
+    model: SteppedModel
     finished: bool
     worker: int = 0
     seconds: float = 0.0

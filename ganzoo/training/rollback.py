@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from ganzoo.errors import RunError
 from ganzoo.models import guard
-from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.precision import computes_in_full_precision
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, StopWhenFooled
 from ganzoo.training.checkpoints import NotFiniteError
@@ -39,7 +39,7 @@ class Rollback:
 
     def __init__(
         self,
-        model: AdversarialModel,
+        model: SteppedModel,
         config: Config,
         engine: Engine,
         run: RunDirectory,
@@ -124,7 +124,7 @@ def _rollbacks(scale: float) -> int:
     return round(-math.log2(scale))
 
 
-def _advice(config: Config, model: AdversarialModel) -> str:
+def _advice(config: Config, model: SteppedModel) -> str:
     """What to try against a breakdown, as flags."""
     # of both: a network that runs away takes the other one with it, which may be the first to break
     rates = {name: getattr(config.optimizer, name).learning_rate for name in NETWORKS}
@@ -132,8 +132,8 @@ def _advice(config: Config, model: AdversarialModel) -> str:
     ways = [f"lower learning rates ({lower})"]
     if config.optimizer.clip_norm is None:
         ways.append("a bound on the gradients (--set optimizer.clip_norm=1)")
-    if not config.penalties:
+    if not config.penalties and not config.translates:
         ways.append("a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')")
-    if not all(map(computes_in_full_precision, (model.generator, model.discriminator))):
+    if not all(map(computes_in_full_precision, model.networks.values())):
         ways.append("full precision (--precision float32)")
     return f"in another --workdir try {' or '.join(ways)}"

@@ -13,9 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import figures, files, images
-from ganzoo.data.pipeline import Pipeline
 from ganzoo.hardware import peak_memory_gib
-from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints
@@ -24,11 +23,11 @@ from ganzoo.training.engine import choose
 from ganzoo.training.evaluating import best_step
 from ganzoo.training.fit import Fit
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import overridden, resolve, with_ends
+from ganzoo.training.resolve import overridden, pipeline_of, resolve, with_ends
 from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
-Exporter = Callable[[AdversarialModel, Path], Any]
+Exporter = Callable[[SteppedModel, Path], Any]
 
 
 def train(
@@ -76,7 +75,7 @@ def train(
     chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
     config = with_ends(run.decided(config)).override(chosen)
     training = config.training
-    pipeline = Pipeline(source, training.batch_size, training.seed, config.dataset.augment)
+    pipeline = pipeline_of(config, source)
     with contextlib.ExitStack() as held:
         held.enter_context(engine.watching(run.path))
         engine.check_same(config)
@@ -125,7 +124,7 @@ def train(
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
-def _finish(model: AdversarialModel, run: RunDirectory, export: Exporter | None) -> None:
+def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
     """Animation, plot of the losses, export."""
     sheets = run.sample_sheets()
     chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]

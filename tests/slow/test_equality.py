@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from ganzoo import zoo
-from ganzoo.models.build import SCHEMES
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +64,7 @@ def distances(state, base):
 
 
 def test_every_scheme_takes_part():
-    assert {zoo.config(name).model.scheme for name in MODELS} == set(SCHEMES)
+    assert {zoo.config(name).model.scheme for name in MODELS} == {"vanilla", "conditional", "cyclegan", "pix2pix"}
 
 
 @pytest.mark.parametrize("model", MODELS)

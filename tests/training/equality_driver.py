@@ -16,14 +16,19 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import zoo
-from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import check_available
 from ganzoo.errors import DataError
 from ganzoo.training import engine
 from ganzoo.training.cluster import read_cluster
-from ganzoo.training.resolve import resolve
+from ganzoo.training.resolve import pipeline_of, resolve
 
-SMALL = {"dcgan": {"width": 4}, "mlp": {"widths": [16, 16]}}  # a network that is not here is taken as it is
+SMALL = {  # a network that is not here is taken as it is
+    "dcgan": {"width": 4},
+    "mlp": {"widths": [16, 16]},
+    "resnet": {"width": 4, "blocks": 1},
+    "unet": {"width": 4},
+    "patchgan": {"width": 4},
+}
 STRATEGIES = {
     "none": "none",
     "mirrored1": "mirrored:CPU:0",
@@ -40,18 +45,20 @@ EXTRAS = {
         "optimizer.generator.schedule": {"name": "cosine", "end": 10},
         "optimizer.discriminator.schedule": {"name": "linear", "start": 2, "end": 6, "final": 0.1},
         "training.accumulate": 2,
-    }
+    },
+    # a pool that is full after three steps, and the identity term
+    "cyclegan_digits": {"training.pool_size": 20, "loss.identity_weight": 5.0},
 }
 SGD = {"name": "sgd", "learning_rate": 0.05}
 
 
 def models():
-    """A zoo model of each kind (scheme, networks, task) whose data are in the package."""
+    """A zoo model of each kind (scheme, networks, task) whose data are in the package, of the smallest size."""
     found = {}
-    for name in zoo.list_models():
+    for name in sorted(zoo.list_models(), key=lambda name: (zoo.config(name).dataset.size, name)):
         config = zoo.config(name)
         with contextlib.suppress(DataError):
-            check_available(config.dataset)
+            check_available(config.dataset, paired=config.model.scheme == "pix2pix")
             kind = (config.model.scheme, config.generator.network, config.discriminator.network, config.task)
             found.setdefault(kind, name)
     return sorted(found.values())
@@ -78,7 +85,7 @@ def trained(name, strategy, xla, floats):
     if not exact:
         stir(model)
     before = {f"before/{name}": variable.numpy() for name, variable in model.state().items()}
-    batches = chosen.batches(Pipeline(source, BATCH, config.training.seed, config.dataset.augment), 0)
+    batches = chosen.batches(pipeline_of(config, source), 0)
     steps = STEPS if exact else 1
     history = model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0).history
     state = {name: variable.numpy() for name, variable in model.state().items()}
@@ -88,12 +95,13 @@ def trained(name, strategy, xla, floats):
 def stir(model):
     """Moves every weight, so that none is zero and no gradient cancels as they do before the first step."""
     numbers = np.random.default_rng(0)
-    for network in (model.generator, model.discriminator):
+    for network in model.networks.values():
         for variable in network.variables:
             value = variable.numpy()
             noise = numbers.normal(0.0, 0.1, value.shape)
             variable.assign(np.abs(value + noise) if "variance" in variable.path else value + noise)
-    model.generator_ema.set_weights(model.generator.get_weights())
+    for role, average in model.averages.items():
+        average.set_weights(model.networks[role].get_weights())
 
 
 def main():
