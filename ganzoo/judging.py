@@ -13,7 +13,9 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation import exported, folders
 from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features, needs
 from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
+from ganzoo.evaluation.translations import default_metrics, open_translation, translated
 from ganzoo.models.generative import GenerativeModel
+from ganzoo.models.translation import TranslationModel
 from ganzoo.schema import Config, DatasetConfig
 
 if TYPE_CHECKING:
@@ -23,10 +25,11 @@ DEFAULT_IMAGES = "efficientnet_lite0"
 
 
 def evaluate(
-    model: GenerativeModel | str | Path | ArrayLike,
-    metrics: Iterable[str] | str = DEFAULT_METRICS,
+    model: GenerativeModel | TranslationModel | str | Path | ArrayLike,
+    metrics: Iterable[str] | str | None = None,
     num_samples: int | None = None,
     *,
+    to: str | None = None,
     real: str | ArrayLike | None = None,
     features: str | None = None,
     step: str | int = "last",
@@ -38,20 +41,24 @@ def evaluate(
 ) -> Evaluation:
     """Measures how near generated examples are to real ones.
 
+    Of a model that translates, test images of one domain are translated, and compared with all images of the other.
+
     Args:
       model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
         `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`.
-      metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them.
+      metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them. By default
+        `DEFAULT_METRICS`, or those that `translations.default_metrics` gives.
       num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
-        Folders are taken whole where it is not given, arrays always.
+        Folders are taken whole where it is not given, arrays always. Translations: at most how many are made.
+      to: the domain that a model which translates shall make; by default the first that it can make.
       real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the data
-        that the model's config trains on.
+        that the model's config trains on. For translations a data set with the same domains.
       features: name of the extractor; by default one that fits the data.
       step: of a run: `last`, `best`, or a number.
       seed: of the samples and of all that metrics draw.
       truncation: as for `generate`.
       size: crop and resize the images of folders to this side.
-      data_dir: folder of TFDS data sets.
+      data_dir: folder of the data sets.
       note: told what is going on, for people.
 
     Returns:
@@ -64,7 +71,16 @@ def evaluate(
         raise UsageError(f"num_samples={num_samples}: 2 or more wanted, and 10,000 for figures that mean something")
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
-    names = metrics.split(",") if isinstance(metrics, str) else list(metrics)
+    asked = metrics.split(",") if isinstance(metrics, str) else metrics
+    if config is not None and config.translates:
+        if truncation != 1.0:
+            raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
+        config = _with_data(config, real)
+        translator: Any = zoo.load(model, step=step) if isinstance(model, str | Path) else model
+        return _of_translation(translator, config, asked, count, to, features, seed, data_dir, note)
+    if to is not None:
+        raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
+    names = list(DEFAULT_METRICS if asked is None else asked)
     of_folder = {"size": size, "count": num_samples, "seed": seed}
     real_examples, dataset = _real(real, model, config, count, of_folder, data_dir)
     held_out = None
@@ -77,9 +93,46 @@ def evaluate(
     return evaluator(drawn, drawer)
 
 
+def _of_translation(
+    model: TranslationModel,
+    config: Config,
+    metrics: Iterable[str] | None,
+    count: int,
+    to: str | None,
+    features: str | None,
+    seed: int,
+    data_dir: str | Path | None,
+    note: Callable[[str], None],
+) -> Evaluation:
+    """Translations to one domain against its real images."""
+    to = model.check_domain(to)
+    translation = open_translation(config, to, count, seed=seed, data_dir=data_dir)
+    chosen = features or default_features(config.dataset, to)
+    names = default_metrics(translation) if metrics is None else metrics
+    target, given = translation.target, translation.given
+    evaluator = Evaluator(target, chosen, names, translation=translation, seed=seed, note=note)
+    note(f"{model.name}: translating {given.count:,} images of {given.name} to {to}")
+    return evaluator(translated(model, given, to), translator=model)
+
+
+def _with_data(config: Config, real: Any) -> Config:
+    """The config of a model that translates, with other data of the same domains where they are given."""
+    if real is None:
+        return config
+    if not isinstance(real, str | Path):
+        raise UsageError(f"real: an array, and {config.name} wants two domains (a data set's name, or folder:PATH)")
+    return config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": str(real)})})
+
+
+def _name_of(model: Any) -> str:
+    return str(model) if isinstance(model, str | Path) else getattr(model, "name", "an array")
+
+
 def _config_of(model: Any) -> Config | None:
     """The config of what is evaluated; None for folders, exports and arrays."""
-    if isinstance(model, GenerativeModel):
+    if isinstance(model, TranslationModel) and not hasattr(model, "config"):
+        raise UsageError(f"{model.name}: has no config that names its data (build it from one, or load it by name)")
+    if isinstance(model, GenerativeModel | TranslationModel):
         return getattr(model, "config", None)
     if isinstance(model, str | Path) and not _is_folder(model) and not exported.is_export(model):
         return zoo.config(model)

@@ -16,8 +16,8 @@ from ganzoo import files, weights, zoo
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
 from ganzoo.evaluation.evaluate import Evaluation, default_features
+from ganzoo.evaluation.translations import domains_made
 from ganzoo.judging import evaluate
-from ganzoo.models.generative import GenerativeModel
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
 from ganzoo.verifying import real_name
@@ -28,7 +28,9 @@ OF_LABELS = ("label_accuracy", "class_diversity", "class_diversity_least")  # wh
 SAMPLES = 10_000
 # How far a figure may move on another machine, whose rounding tips some pixels: its share, and the least.
 TOLERANCE = 0.02
-LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02, "copies": 0.001}
+LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02, "copies": 0.001, "cycle_error": 5e-4, "translation_error": 5e-4}
+LEAST_TOLERANCE |= dict.fromkeys(("taken_for_target", "untouched_taken", "classifier_accuracy"), 0.02)  # 1 image of 60
+Measured = dict[str | None, Evaluation]  # by the domain that was made; None for a model that draws
 LEAST_TOLERANCE_ELSE = 0.005
 
 
@@ -40,6 +42,7 @@ def publish(
     limits: str,
     hardware: str,
     others: Sequence[str | Path] = (),
+    data_dir: str | Path | None = None,
 ) -> Card:
     """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
 
@@ -51,8 +54,10 @@ def publish(
       command: the command that made it, for the card.
       intended_use, limits, hardware: sentences for the card.
       others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
+      data_dir: folder of the data sets, for data that are not embedded.
 
     Raises:
+      DataError: the data for the numbers cannot be had.
       UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; a run is not
         finished; or another one differs in more than its seed. Nothing is written then.
     """
@@ -67,10 +72,10 @@ def publish(
     speeds = [record["images_per_second"] for record in run.read_losses() if "images_per_second" in record]
     with tempfile.TemporaryDirectory() as folder:
         drafts = [_draft(path, Path(folder) / f"{i}.safetensors") for i, path in enumerate([run.path, *others])]
-        measured = [_measure(zoo.load(config.name, weights=draft), config) for draft in drafts]
+        measured = [_measure(zoo.load(config.name, weights=draft), config, data_dir) for draft in drafts]
         content, sha256 = drafts[0].read_bytes(), weights.sha256(drafts[0])
         parameters = sum(int(array.size) for array in weights.read(drafts[0]).values())
-    protocol = measured[0].protocol
+    evaluation, *reverse = (_record(to, found) for to, found in measured[0].items())
     card = Card(
         name=config.name,
         summary=config.summary,
@@ -88,18 +93,14 @@ def publish(
             images_per_second=round(float(np.median(speeds)), 1),
             peak_memory_gib=max(record["peak_memory_gib"] for record in sessions),
         ),
-        evaluation=EvaluationRecord(
-            features=protocol["features"],
-            features_sha256=protocol["features_sha256"],
-            real=real_name(protocol["real"]),
-            real_count=protocol["real"]["count"],
-            num_samples=protocol["fake"]["count"],
-            seed=protocol["seed"],
-        ),
-        metrics=[_metric(key, protocol["features"], measured) for key in measured[0]],
+        evaluation=evaluation,
+        reverse=reverse[0] if reverse else None,
+        metrics=[
+            _metric(to, key, [each[to] for each in measured]) for to, found in measured[0].items() for key in found
+        ],
         weights=WeightsRecord(sha256=sha256, dtype="float16", parameters=parameters),
     )
-    text = yaml.safe_dump(card.model_dump(), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True, width=120)
     files.write_bytes(zoo.directory() / "weights" / f"{config.name}.safetensors", content)
     files.write_text(zoo.directory() / "cards" / f"{config.name}.yaml", text)
     return card
@@ -135,21 +136,37 @@ def _draft(run: str | Path, path: Path) -> Path:
     return path
 
 
-def _measure(model: GenerativeModel, config: Config) -> Evaluation:
+def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
+    if config.translates:
+        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in domains_made(config)}
     features = default_features(config.dataset)
     judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
     metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and config.conditional else ())
-    return evaluate(model, metrics, SAMPLES, features=features)
+    return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
 
 
-def _metric(key: str, features: str, measured: Sequence[Evaluation]) -> Metric:
-    name = key.removesuffix(f"_{features}")
+def _record(to: str | None, found: Evaluation) -> EvaluationRecord:
+    protocol = found.protocol
+    return EvaluationRecord(
+        features=protocol["features"],
+        features_sha256=protocol["features_sha256"],
+        real=real_name(protocol["real"]),
+        real_count=protocol["real"]["count"],
+        num_samples=protocol["fake"]["count"],
+        seed=protocol["seed"],
+        to=to,
+    )
+
+
+def _metric(to: str | None, key: str, measured: Sequence[Evaluation]) -> Metric:
+    """One number of the card: that of the first evaluation; they are of different seeds."""
+    name = key.removesuffix(f"_{measured[0].protocol['features']}")
     values = [evaluation[key] for evaluation in measured]
     over_seeds = None
     if len(values) > 1:
         over_seeds = OverSeeds(mean=_rounded(np.mean(values)), sd=_rounded(np.std(values, ddof=1)))
     tolerance = max(TOLERANCE * abs(values[0]), LEAST_TOLERANCE.get(name, LEAST_TOLERANCE_ELSE))
-    return Metric(name=name, value=_rounded(values[0]), tolerance=_rounded(tolerance), over_seeds=over_seeds)
+    return Metric(name=name, to=to, value=_rounded(values[0]), tolerance=_rounded(tolerance), over_seeds=over_seeds)
 
 
 def _rounded(value: float | np.floating) -> float:

@@ -115,7 +115,7 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     if is_run:
         return _load_run(resolved, Path(model), step)
     if not (str(model) in _names() and has_weights(str(model))):
-        raise _no_weights(resolved.name, str(model))
+        raise _no_weights(resolved, str(model))
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
 
 
@@ -195,11 +195,12 @@ def export(
     return export_model(loaded, directory, version, overwrite=overwrite)
 
 
-def _no_weights(name: str, model: str) -> WeightsError:
-    trained = ", ".join(list_models(pretrained=True))
+def _no_weights(resolved: Config, model: str) -> WeightsError:
+    trained = list_models(task=resolved.task, pretrained=True)
+    others = f", or take one that has them ({', '.join(trained)})" if trained else ""
     return WeightsError(
-        f"{name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
-        f"ask for weights='random', or take one that has them ({trained})"
+        f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
+        f"or ask for weights='random'{others}"
     )
 
 

@@ -115,6 +115,61 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
     assert "warning: fid" in found.describe()
 
 
+def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_target():
+    model = ganzoo.load("cyclegan_digits", weights="random")
+    found = evaluate(model, num_samples=30, seed=2)
+    assert {"kid_mnist_cnn", "cycle_error_mnist_cnn", "translation_error_mnist_cnn"} < set(found)
+    assert found.protocol["real"] == {"name": "cyclegan_digits (plain)", "count": 2500, "split": "train+test"}
+    made_of = {"to": "plain", "translated": "cyclegan_digits (bold) test"}
+    assert found.protocol["fake"] == {"name": "cyclegan_digits", "count": 30, **made_of}
+    assert found == evaluate(model, num_samples=30, seed=2, to="plain")
+    bold = evaluate(model, "cycle_error", 30, to="bold", features="mnist_cnn")
+    assert bold.protocol["real"]["name"] == "cyclegan_digits (bold)"
+
+
+def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
+    for part, chosen in {
+        "trainA": digits[:9],
+        "trainB": digits[9:19],
+        "testA": digits[:3],
+        "testB": digits[:5],
+    }.items():
+        for number, image in enumerate(chosen):
+            images.write_png(tmp_path / part / f"{number}.png", image)
+    model = ganzoo.load("cyclegan_digits", weights="random")
+    found = evaluate(model, "cycle_error", real=f"folder:{tmp_path}", features="mnist_cnn")
+    real, fake = found.protocol["real"], found.protocol["fake"]
+    assert (real["name"], real["count"], fake["count"]) == (f"folder:{tmp_path} (plain)", 12, 5)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "message"),
+    [
+        ("cyclegan_digits", {"to": "blod"}, r"to: cyclegan_digits cannot make 'blod' \(did you mean 'bold'\?\)"),
+        ("pix2pix_digits", {"to": "edges"}, r"to: pix2pix_digits cannot make 'edges'"),
+        ("cyclegan_digits", {"truncation": 0.5}, r"truncation=0\.5: cyclegan_digits translates"),
+        ("cyclegan_digits", {"real": np.zeros([5, 28, 28, 1], np.uint8)}, "real: an array, and cyclegan_digits wants"),
+        ("gan_ring", {"to": "plain"}, "to=plain: gan_ring does not translate"),
+    ],
+)
+def test_wrong_use_of_what_translates_or_does_not(model, arguments, message):
+    with pytest.raises(UsageError, match=f"^{message}"):
+        evaluate(ganzoo.load(model, weights="random"), **arguments)
+
+
+def test_folders_do_not_translate(tmp_path):
+    with pytest.raises(UsageError, match=r"^to=plain: folder:x does not translate"):
+        evaluate("folder:x", to="plain", real="folder:y")
+
+
+def test_data_of_two_domains_that_are_not_there(tmp_path):
+    config = ganzoo.config("cyclegan_monet_256").override({"generator.width": 4, "generator.blocks": 1})
+    (tmp_path / "small.yaml").write_text(config.to_yaml())
+    model = ganzoo.load(tmp_path / "small.yaml", weights="random")
+    with pytest.raises(DataError, match=r"^cycle_gan/monet2photo: "):
+        evaluate(model, "kid", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

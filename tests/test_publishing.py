@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo import publishing, zoo
-from ganzoo.errors import UsageError
+from ganzoo import publishing, weights, zoo
+from ganzoo.errors import UsageError, WeightsError
 from ganzoo.verifying import verify
 
 SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
@@ -64,6 +64,53 @@ def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(s
     other_judge = card.evaluation.model_copy(update={"features_sha256": "0" * 64})
     verdict = verify("cgan_mnist", card=card.model_copy(update={"evaluation": other_judge}))
     assert verdict.problems == ["features: mnist_cnn is not the one that the card was made with"]
+
+
+@pytest.fixture
+def translating_zoo(small_zoo, monkeypatch):
+    """Its cyclegan_digits is small, and fast to judge."""
+    small = {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}
+    small |= {"training.steps": 30, "training.log_every": 10}
+    config = ganzoo.config("cyclegan_digits").override(small)
+    (small_zoo / "cyclegan_digits.yaml").write_text(config.to_yaml())
+    monkeypatch.setattr(publishing, "SAMPLES", 40)
+    monkeypatch.setattr("ganzoo.judging.default_features", lambda dataset, domain: "mnist_cnn")
+    zoo._configs.cache_clear()
+    return small_zoo
+
+
+def test_a_run_that_translates_is_measured_both_ways(translating_zoo, tmp_path):
+    run = ganzoo.train("cyclegan_digits", tmp_path / "run", quiet=True)
+    card = publishing.publish(run.directory, **WORDS)
+    assert ganzoo.card("cyclegan_digits") == card
+    assert [how.to for how in card.evaluations] == ["plain", "bold"]
+    assert [how.real for how in card.evaluations] == [f"cyclegan_digits ({to}) train+test" for to in ("plain", "bold")]
+    assert (card.evaluation.real_count, card.evaluation.num_samples) == (2500, 40)
+    names = {metric.name for metric in card.metrics_of(card.reverse)}
+    assert {"kid", "kid_ratio", "taken_for_target", "classifier_accuracy", "cycle_error", "translation_error"} < names
+    stored = weights.read(translating_zoo / "weights" / "cyclegan_digits.safetensors")
+    assert {name.split("/")[0] for name in stored} == {"generator_plain", "generator_bold"}
+    assert {array.dtype for array in stored.values()} == {np.dtype(np.float16)}
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    loaded = ganzoo.load("cyclegan_digits")
+    apart = loaded.translate(images, "bold").astype(int) - run.model.translate(images, "bold")
+    assert np.max(np.abs(apart)) <= 2
+    verdict = verify("cyclegan_digits")
+    assert verdict.holds, verdict.describe()
+    assert "kid_mnist_cnn, to bold: " in verdict.describe()
+
+    error = card.metric("translation_error", "bold")
+    wrong = [metric for metric in card.metrics if metric != error]
+    wrong.append(error.model_copy(update={"value": error.value + 2 * error.tolerance}))
+    verdict = verify("cyclegan_digits", card=card.model_copy(update={"metrics": wrong}))
+    assert [check.metric for check in verdict.checks if not check.holds] == ["translation_error_mnist_cnn, to bold"]
+    more = card.reverse.model_copy(update={"num_samples": 600})
+    verdict = verify("cyclegan_digits", card=card.model_copy(update={"reverse": more}))
+    assert verdict.problems == ["num_samples: 500 could be made, the card has 600"]
+    damaged = translating_zoo / "weights" / "cyclegan_digits.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    with pytest.raises(WeightsError):
+        ganzoo.load("cyclegan_digits")
 
 
 def test_another_run_must_differ_in_its_seed_alone(small_zoo, tmp_path):

@@ -12,7 +12,7 @@ FLOORS = [
     ("__main__",),
     ("cli",),
     ("__init__",),
-    ("judging", "publishing", "verifying", "zoo"),
+    ("importing", "judging", "publishing", "translating", "verifying", "zoo"),
     ("serving",),
     ("training",),
     ("evaluation",),

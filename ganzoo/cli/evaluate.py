@@ -17,23 +17,29 @@ from ganzoo.errors import UsageError
 FLAGS = {
     "What": (
         _flags.text("model", "NAME|RUN|EXPORT", "a model of the zoo, the directory of a run, or of an export"),
+        _flags.text("to", "DOMAIN", "of a model that translates: which domain (default: the first that it makes)"),
         _flags.text("fake", "folder:PATH", "judge these images instead of a model's"),
         _flags.text("real", "NAME|folder:PATH", "compare with these (default: the data that the model trains on)"),
         _flags.text("step", "last|best|N", "of a run: which checkpoint", "last"),
     ),
     "How": (
-        _flags.names("metrics", "fid,kid", "names (default: fid,kid,precision,recall,density,coverage)"),
+        _flags.names(
+            "metrics",
+            "fid,kid",
+            "names (default: fid,kid,precision,recall,density,coverage, or those that are made for translations)",
+        ),
         _flags.text("features", "NAME", "the feature extractor (default: one that fits the data)"),
         _flags.switch("list", "list all metrics and feature extractors, and do nothing else"),
         _flags.whole(
             "num_samples",
-            "how many to draw, and how many real ones at most (default: 10000, folders whole)",
+            "how many to draw or translate, and how many real ones to draw them against, at most (default: 10000, "
+            "folders whole)",
             at_least=2,
         ),
         _flags.whole("seed", "of the samples and of what metrics draw", at_least=0, default=0),
         _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
         _flags.whole("size", "crop and resize the images of folders to this side", at_least=1),
-        _flags.text("data_dir", "DIR", "where TensorFlow Datasets keeps prepared data sets"),
+        _flags.text("data_dir", "DIR", "where the data sets are, prepared by TensorFlow Datasets or as plain folders"),
     ),
     "Looking closer": (
         _flags.switch("speed", "measure images/s of --features against a plain loop, and do nothing else"),
@@ -62,13 +68,13 @@ def work(given: SimpleNamespace) -> Answer:
     if given.sheet is not None:
         files.check_writable(given.sheet)  # before the work
     _tensorflow.import_quietly()
-    from ganzoo.evaluation.evaluate import DEFAULT_METRICS
     from ganzoo.judging import evaluate
 
     found = evaluate(
         given.model if given.model is not None else _folder(given.fake),
-        given.metrics or DEFAULT_METRICS,
+        given.metrics,
         given.num_samples,
+        to=given.to,
         real=given.real and _folder(given.real),
         features=given.features,
         step=int(given.step) if given.step.isdigit() else given.step,

@@ -16,7 +16,10 @@ NEEDED = (
     _flags.text("hardware", "TEXT", "what it was trained on"),
 )
 
-ALSO = (_flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),)
+ALSO = (
+    _flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),
+    _flags.text("data_dir", "DIR", "where the data sets are that do not come with the package"),
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +42,7 @@ def work(given: SimpleNamespace) -> Answer:
         limits=given.limits,
         hardware=given.hardware,
         others=given.also,
+        data_dir=given.data_dir,
     )
     return Answer(str(card), card.model_dump(), brief=card.name)
 
@@ -47,6 +51,6 @@ COMMAND = Command(
     name="publish",
     about=__doc__,
     usage="--run DIR … [flags]",
-    flags={"All of these are needed": NEEDED, "Further runs": ALSO},
+    flags={"All of these are needed": NEEDED, "Also": ALSO},
     work=work,
 )

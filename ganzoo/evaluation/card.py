@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from ganzoo.errors import ConfigError
 from ganzoo.parsing import load_yaml
@@ -26,7 +26,10 @@ class TrainingRecord(Section):
 
 
 class EvaluationRecord(Section):
-    """How the metrics were measured: what `ganzoo evaluate` needs to measure them again."""
+    """How the metrics were measured: what `ganzoo evaluate` needs to measure them again.
+
+    `to` is the domain that was made, of a model that translates; `real` are images of it.
+    """
 
     features: str
     features_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -34,6 +37,7 @@ class EvaluationRecord(Section):
     real_count: int
     num_samples: int
     seed: int
+    to: str | None = None
 
 
 class OverSeeds(Section):
@@ -46,10 +50,11 @@ class OverSeeds(Section):
 class Metric(Section):
     """One number of the shipped weights, and how far a recomputed one may lie from it.
 
-    `name` is as `ganzoo evaluate` takes it, without the extractor.
+    `name` is as `ganzoo evaluate` takes it, without the extractor; `to` says of which evaluation it is.
     """
 
     name: str
+    to: str | None = None
     value: float
     tolerance: float = Field(gt=0.0)
     over_seeds: OverSeeds | None = None
@@ -62,7 +67,10 @@ class WeightsRecord(Section):
 
 
 class Card(Section):
-    """The card of one model; `str(card)` is Markdown."""
+    """The card of one model; `str(card)` is Markdown.
+
+    `reverse` is how the way back was evaluated, of a model that translates both ways.
+    """
 
     name: str
     summary: str
@@ -72,13 +80,23 @@ class Card(Section):
     licence: Licence
     training: TrainingRecord
     evaluation: EvaluationRecord
+    reverse: EvaluationRecord | None = None
     metrics: list[Metric]
     weights: WeightsRecord
 
+    @model_validator(mode="after")
+    def _each_metric_was_measured(self) -> Card:
+        known = [how.to for how in self.evaluations]
+        for metric in self.metrics:
+            if metric.to not in known:
+                raise ValueError(f"metrics: {metric.name} to '{metric.to}' was not evaluated (known: {known})")
+        return self
+
     def __str__(self) -> str:
-        made, how = self.training, self.evaluation
+        made = self.training
         seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
-        rows = "\n".join(_row(metric, how.features) for metric in self.metrics)
+        rows = "\n".join(_row(metric, how) for how in self.evaluations for metric in self.metrics_of(how))
+        measured = "\n".join(map(_sentence, self.evaluations))
         return f"""# {self.name}
 
 {self.summary}
@@ -92,8 +110,8 @@ class Card(Section):
 |---|---|---|---|
 {rows}
 
-{how.num_samples:,} samples of seed {how.seed} against {how.real_count:,} examples of {how.real}; features of
-{how.features} (`{how.features_sha256[:12]}`). `ganzoo verify_card {self.name}` computes them again.
+{measured}
+`ganzoo verify_card {self.name}` computes them again.
 
 ## Training
 
@@ -104,16 +122,29 @@ class Card(Section):
 - weights: {self.weights.parameters:,} parameters in {self.weights.dtype}, SHA-256 `{self.weights.sha256}`
 """
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `read_card` takes, without what a card of its kind has not."""
+        return self.model_dump(exclude_none=True)
+
     def __repr__(self) -> str:
         return str(self)
 
-    def metric(self, name: str) -> Metric:
-        """The metric of that name.
+    @property
+    def evaluations(self) -> list[EvaluationRecord]:
+        """Of a model that translates both ways there are two."""
+        return [self.evaluation, *([self.reverse] if self.reverse else [])]
+
+    def metrics_of(self, how: EvaluationRecord) -> list[Metric]:
+        """The metrics of one of the evaluations."""
+        return [metric for metric in self.metrics if metric.to == how.to]
+
+    def metric(self, name: str, to: str | None = None) -> Metric:
+        """The metric of that name, of translations to that domain.
 
         Raises:
           KeyError: the card has none.
         """
-        return {metric.name: metric for metric in self.metrics}[name]
+        return {(metric.name, metric.to): metric for metric in self.metrics}[name, to]
 
 
 def read_card(path: str | Path) -> Card:
@@ -130,7 +161,16 @@ def read_card(path: str | Path) -> Card:
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _row(metric: Metric, features: str) -> str:
+def _sentence(how: EvaluationRecord) -> str:
+    what = "samples" if how.to is None else f"translations to {how.to}"
+    return (
+        f"{how.num_samples:,} {what} of seed {how.seed} against {how.real_count:,} examples of {how.real}; features of "
+        f"{how.features} (`{how.features_sha256[:12]}`)."
+    )
+
+
+def _row(metric: Metric, how: EvaluationRecord) -> str:
     over = metric.over_seeds
+    name = f"{metric.name}_{how.features}" + (f", to {how.to}" if how.to else "")
     spread = f"{over.mean:.4g} ± {over.sd:.2g}" if over else "–"
-    return f"| {metric.name}_{features} | {metric.value:.4g} | {spread} | ± {metric.tolerance:.2g} |"
+    return f"| {name} | {metric.value:.4g} | {spread} | ± {metric.tolerance:.2g} |"

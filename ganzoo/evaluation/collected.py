@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from ganzoo.evaluation.metrics.inception_score import InceptionScore
 from ganzoo.evaluation.moments import Moments
 
 EXAMPLES_A_PART = 1000  # bounds the memory
-IN_MEMORY_BYTES = 128 * 2**20  # features beyond it are kept in a temporary file
+IN_MEMORY_BYTES = 128 * 2**20  # what goes beyond it is kept in a temporary file
 
 
 @dataclass
@@ -71,7 +72,7 @@ def collect(
             dimensions = found.features.shape[1]
             moments = Moments(dimensions)
             if keep_features:
-                features = _array((examples.count, dimensions))
+                features = scratch((examples.count, dimensions), np.float32)
             if found.probabilities is not None:
                 classes = np.empty(examples.count, np.int64)
                 score = InceptionScore(examples.count)
@@ -87,8 +88,9 @@ def collect(
     return Collected(examples, moments, features, classes, score)
 
 
-def _array(shape: tuple[int, int]) -> np.ndarray:
-    """An array in memory, or in a temporary file that goes away with it."""
-    if 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
-        return np.empty(shape, np.float32)
-    return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)
+def scratch(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """An array to be filled: in memory, or in a temporary file that goes away with it."""
+    if math.prod(shape) * np.dtype(dtype).itemsize <= IN_MEMORY_BYTES:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype, "w+", shape=shape)

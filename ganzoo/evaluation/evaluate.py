@@ -18,12 +18,15 @@ from ganzoo.hardware import peak_memory_gib
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
+    from ganzoo.evaluation.translations import Translation
     from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.translation import TranslationModel
     from ganzoo.schema import DatasetConfig
 
 DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 10_000
 FEW_FOR_KID = 1000
+DIGITS = {("mnist", ""), ("mnist_5k", ""), ("cyclegan_digits", "plain"), ("pix2pix_digits", "digits")}  # and domains
 Note = Callable[[str], None]
 
 
@@ -88,6 +91,7 @@ class Evaluator:
       features: name of the extractor.
       metrics: names.
       held_out: real examples that no model was trained on, for the metrics that need them.
+      translation: where translations are judged, the images on both sides of it; its target is `real`.
       seed: of whatever the metrics draw.
       note: told what is going on, for people.
 
@@ -104,6 +108,7 @@ class Evaluator:
         metrics: Iterable[str] = DEFAULT_METRICS,
         *,
         held_out: Examples | None = None,
+        translation: Translation | None = None,
         seed: int = 0,
         note: Note = lambda line: None,
     ) -> None:
@@ -117,21 +122,31 @@ class Evaluator:
         self.extractor = _open(features)
         self.seed = seed
         self.note = note
+        self.translation = translation
         self._check(real, held_out)
+        self._check_translation()
         self.real = self._collect(real, "real")
         self.held_out = self._collect(held_out, "held-out") if held_out and self._needed("held_out") else None
+        self.untouched = self.source = None
+        if translation and self._needed("untouched"):
+            self.untouched = self._collect(translation.given, "untouched")
+        if translation and self._needed("source"):
+            self.source = self._collect(translation.source, "source")
         self.seconds = time.monotonic() - began
 
     def key(self, name: str) -> str:
         """A metric's name with the extractor in it."""
         return f"{name}_{self.extractor.name}"
 
-    def __call__(self, fake: Examples, model: GenerativeModel | None = None) -> Evaluation:
+    def __call__(
+        self, fake: Examples, model: GenerativeModel | None = None, translator: TranslationModel | None = None
+    ) -> Evaluation:
         """Compares.
 
         Args:
           fake: the examples that are judged.
           model: that drew them, for the metrics that need it.
+          translator: the model that made them out of `translation.given`, for the metrics of translations.
 
         Raises:
           UsageError: fewer than two examples, or a metric that needs a model where there is none.
@@ -141,11 +156,22 @@ class Evaluator:
         folders.check_alike(self.real.examples, fake)
         if model is None and self._needed("model"):
             who = self._who_needs("model")
-            raise UsageError(f"metrics: {who} needs a model, and {fake.name} is none (leave it out)")
+            raise UsageError(f"metrics: {who} needs a model that draws, and {fake.name} is none (leave it out)")
         if fake.labels is None and self._needed("labels"):
             raise UsageError(f"metrics: {self._who_needs('labels')} needs a conditional model (leave it out)")
         collected = self._collect(fake, "generated")
-        comparison = Comparison(self.real, collected, self.held_out, self.extractor, model, self.seed)
+        comparison = Comparison(
+            self.real,
+            collected,
+            self.held_out,
+            self.extractor,
+            model,
+            self.seed,
+            self.translation,
+            translator,
+            self.untouched,
+            self.source,
+        )
         found: dict[str, Value] = {}
         for metric in self.metrics:
             found |= metric.compute(comparison)
@@ -188,6 +214,26 @@ class Evaluator:
             who = self._who_needs("held_out")
             raise UsageError(f"metrics: {who} needs held-out real examples, and none were given (leave it out)")
 
+    def _check_translation(self) -> None:
+        translation = self.translation
+        if translation is None:
+            if self._needed("translation"):
+                who = self._who_needs("translation")
+                raise UsageError(f"metrics: {who} needs a model that translates (leave it out)")
+            return
+        wanted: list[tuple[Need, bool, str]] = [
+            ("truth", translation.truth is not None, f"the true translations of {translation.given.name}"),
+            ("both_ways", translation.both_ways, "a model that translates both ways"),
+            (
+                "source",
+                translation.learned_from < translation.target.count,
+                f"test images of {translation.target.name}, which training does not look at",
+            ),
+        ]
+        for need, there, what in wanted:
+            if self._needed(need) and not there:
+                raise UsageError(f"metrics: {self._who_needs(need)} needs {what} (leave it out)")
+
     def _collect(self, examples: Examples, what: str) -> Collected:
         self.note(f"features of {examples.count:,} {what} examples ({self.extractor.name})")
         return collect(examples, self.extractor, keep_features=self._needed("features"))
@@ -209,8 +255,9 @@ class Evaluator:
                 f"fid: {counts} for {dimensions:,} dimensions: a covariance is of low rank and the distance biased "
                 "upwards; compare figures of equal counts only, or take more"
             )
-        if "kid" in self.names and fewest < FEW_FOR_KID:
-            warnings.append(f"kid: {counts}: unbiased, but far from exact; take {FEW_FOR_KID:,} or more of each")
+        distance = next((name for name in ("kid", "kid_ratio") if name in self.names), None)
+        if distance and fewest < FEW_FOR_KID:
+            warnings.append(f"{distance}: {counts}: unbiased, but far from exact; take {FEW_FOR_KID:,} or more of each")
         return warnings
 
 
@@ -223,14 +270,14 @@ def needs(metrics: Iterable[str], need: Need) -> bool:
     return any(need in get(name).needs for name in metrics)
 
 
-def default_features(dataset: DatasetConfig) -> str:
-    """The extractor for a data set where none is asked for.
+def default_features(dataset: DatasetConfig, domain: str = "") -> str:
+    """The extractor for a data set, or a domain of it, where none is asked for.
 
     `identity` for points, a small classifier for the data sets that have one, `efficientnet_lite0` for other images.
     """
     if not dataset.size:
         return "identity"
-    if dataset.channels == 1 and dataset.name in ("mnist", "mnist_5k"):
+    if dataset.channels == 1 and (dataset.name, domain) in DIGITS:
         return "mnist_cnn"
     if dataset.channels == 1 and dataset.name == "fashion_mnist":
         return "fashion_cnn"

@@ -81,6 +81,8 @@ def _load(path: str | Path) -> Any:
     version = version_of(Path(path))
     assert version is not None, "is_export is asked first"
     loaded: Any = tf.saved_model.load(str(version))
+    if any(name.startswith("translate_to_") for name in loaded.signatures):
+        raise UsageError(f"{version}: translates, and names no data to do it on (give the run, or the zoo's name)")
     if "generate" not in loaded.signatures:
         raise UsageError(f"{version}: has no signature 'generate' (export it with ganzoo export)")
     return loaded

@@ -37,9 +37,11 @@ class Conv2D(keras.layers.Conv2D):
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """`[N, H, W, C]` and `[k, k, C, filters]` -> `[N, H / stride, W / stride, filters]`."""
         stride = self.strides[0]
-        if self.border:
-            sides = [[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]]
-            return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, sides)
+        if self.border:  # not as explicit padding of TensorFlow's convolution, whose gradient is 100 times slower
+            if self._border_is_same(inputs):
+                return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, "SAME")
+            inputs = tf.pad(inputs, [[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]])
+            return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, "VALID")
         if not _pays(self, inputs, inputs.shape[1]):
             return super().convolution_op(inputs, kernel)
 
@@ -53,6 +55,14 @@ class Conv2D(keras.layers.Conv2D):
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
+    def _border_is_same(self, inputs: tf.Tensor) -> bool:
+        """Whether TensorFlow's `SAME` pads these images just so."""
+        stride, kernel = self.strides[0], self.kernel_size[0]
+        return all(
+            side is not None and (-(-side // stride) - 1) * stride + kernel - side == 2 * self.border
+            for side in inputs.shape[1:3]
+        )
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, *sides, channels = input_shape
         return super().compute_output_shape((rows, *(side and side + 2 * self.border for side in sides), channels))
@@ -62,9 +72,30 @@ class Conv2D(keras.layers.Conv2D):
 
 
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """keras.layers.Conv2DTranspose, the same numbers."""
+    """keras.layers.Conv2DTranspose, the same numbers.
+
+    Args:
+      crop: rows and columns that are cut off at the start, of `padding="valid"`: kernel 3, stride 2 and crop 1 are
+        PyTorch's `padding=1, output_padding=1`.
+    """
+
+    def __init__(self, *args: Any, crop: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.crop = crop
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        rows, *sides, channels = super().compute_output_shape(input_shape)
+        return (rows, *(side and side - self.crop for side in sides), channels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "crop": self.crop}
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        outputs = self._convolved(inputs)
+        # not by indices, whose gradient is slow
+        return tf.slice(outputs, [0, self.crop, self.crop, 0], [-1] * 4) if self.crop else outputs
+
+    def _convolved(self, inputs: tf.Tensor) -> tf.Tensor:
         stride = self.strides[0]
         if not _pays(self, inputs, inputs.shape[1] and inputs.shape[1] * stride):
             return super().call(inputs)

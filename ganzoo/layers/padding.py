@@ -47,4 +47,6 @@ def reflected(images: tf.Tensor, border: int, axis: int) -> tf.Tensor:
     cut = (slice(None),) * axis
     before = images[(*cut, slice(1, border + 1))]
     after = images[(*cut, slice(-border - 1, -1))]
-    return tf.concat([tf.reverse(before, [axis]), images, tf.reverse(after, [axis])], axis)
+    if border > 1:
+        before, after = tf.reverse(before, [axis]), tf.reverse(after, [axis])
+    return tf.concat([before, images, after], axis)

@@ -24,7 +24,7 @@ def resnet_translator(
     width: Annotated[int, Field(ge=1, le=1024)] = 64,
     blocks: Annotated[int, Field(ge=1, le=64)] = 9,
     upsampling: Literal["transposed", "transposed4", "resize"] = "transposed",
-    residual: bool = False,
+    residual: Literal["none", "fine", "coarse"] = "none",
 ) -> keras.Model:
     """Works on images of any size that is a multiple of 4.
 
@@ -35,7 +35,8 @@ def resnet_translator(
       upsampling: `transposed` 3x3 convolutions of stride 2, the paper's and PyTorch's; `transposed4` with kernels of
         4x4, which the stride divides, and `resize` to the nearest pixel followed by a convolution, both of them
         without checkerboards (Odena et al. 2016).
-      residual: learn the change and not the picture, see `layers.ResidualTanh`.
+      residual: learn the change and not the picture: of the image itself (`fine`) or of the image without its detail
+        (`coarse`), see `layers.ResidualTanh`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> the same.
@@ -53,10 +54,11 @@ def resnet_translator(
     x = ReflectionPadding2D(3, name="end_pad")(x)
     x = Conv2D(channels, 7, kernel_initializer=_initial(), name="end")(x)
     floats = keras.config.floatx()
-    if residual:
-        x = ResidualTanh(name="translated", dtype=floats)([x, image])
-    else:
+    if residual == "none":
         x = keras.layers.Activation("tanh", name="translated", dtype=floats)(x)
+    else:
+        coarseness = STRIDE if residual == "coarse" else 1
+        x = ResidualTanh(coarseness, name="translated", dtype=floats)([x, image])
     network = keras.Model(image, x, name="translator")
     network.stride = STRIDE
     return network
@@ -77,8 +79,7 @@ def _doubled(x: Any, width: int, upsampling: str, name: str) -> Any:
     if upsampling == "transposed4":
         return Conv2DTranspose(width, 4, 2, "same", **_plain(name))(x)
     if upsampling == "transposed":  # cropped as PyTorch does with padding and output_padding of 1
-        x = Conv2DTranspose(width, 3, 2, "valid", **_plain(name))(x)
-        return keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(x)
+        return Conv2DTranspose(width, 3, 2, "valid", crop=1, **_plain(name))(x)
     x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
     x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
     return Conv2D(width, 3, **_plain(name))(x)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from ganzoo import figures, images
+from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 from ganzoo.errors import WeightsError
-from ganzoo.evaluation.evaluate import Evaluator, default_features, finite, needs
+from ganzoo.evaluation.evaluate import Evaluation, Evaluator, default_features, finite, needs
 from ganzoo.evaluation.examples import at_most, from_model, held_out_of
+from ganzoo.evaluation.translations import open_translation_in_training, translated
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, Summaries
 from ganzoo.training.directory import RunDirectory
@@ -26,7 +29,8 @@ EVENT = "evaluated"
 class Evaluate(keras.callbacks.Callback):
     """Computes the config's metrics every so many steps; logs them, and keeps the checkpoint of the best step.
 
-    It comes before the checkpoints: what a checkpoint holds has been evaluated and logged.
+    It comes before the checkpoints: what a checkpoint holds has been evaluated and logged. Of a model that translates,
+    the first domain that it makes is judged; see `open_translation_in_training`.
 
     Args:
       config: of the run; `evaluation.every` is not 0.
@@ -36,6 +40,7 @@ class Evaluate(keras.callbacks.Callback):
       summaries: TensorBoard.
       engine: knows the workers; each of them evaluates, the chief decides what is best.
       bar: told what is going on.
+      data_dir: folder of the data sets.
 
     Raises:
       ConfigError, UsageError, WeightsError: the metrics cannot be computed.
@@ -44,12 +49,13 @@ class Evaluate(keras.callbacks.Callback):
     def __init__(
         self,
         config: Config,
-        source: Source,
+        source: Source | Domains,
         run: RunDirectory,
         checkpoints: SaveCheckpoints,
         summaries: Summaries,
         engine: Engine,
         bar: ProgressBar,
+        data_dir: str | Path | None = None,
     ) -> None:
         super().__init__()
         began = time.monotonic()
@@ -59,12 +65,10 @@ class Evaluate(keras.callbacks.Callback):
         self.summaries = summaries
         self.engine = engine
         self.bar = bar
-        count = self.asked.num_samples
-        real = at_most(source, count)
-        features = self.asked.features or default_features(config.dataset)
-        names = dict.fromkeys([*self.asked.metrics, self.asked.by])
-        held_out = held_out_of(config.dataset, count) if needs(names, "held_out") else None
-        self.evaluator = Evaluator(real, features, names, held_out=held_out, note=bar.note)
+        if isinstance(source, Domains):
+            self.evaluator = self._of_domains(config, source, data_dir)
+        else:
+            self.evaluator = self._of_source(config, source, data_dir)
         self.evaluator.note = lambda line: None  # once is enough
         self.key = self.evaluator.key(self.asked.by)
         self.seconds = time.monotonic() - began  # that evaluation has taken in this session
@@ -80,8 +84,7 @@ class Evaluate(keras.callbacks.Callback):
         (known,) = self.engine.agree([known and self.engine.is_chief])
         if known:
             return
-        drawn = from_model(self.model, self.asked.num_samples, labels=self.evaluator.real.examples.labels)
-        found = self.evaluator(drawn, self.model)
+        found = self._measure()
         taken = time.monotonic() - began
         self.seconds += taken
         value = found[self.key]
@@ -95,6 +98,32 @@ class Evaluate(keras.callbacks.Callback):
         if best:
             self.checkpoints.save()
         self.bar.note(f"step {step:,}: {values}{' (the best so far)' if best else ''}")
+
+    def _of_source(self, config: Config, source: Source, data_dir: str | Path | None) -> Evaluator:
+        dataset, count, names = config.dataset, self.asked.num_samples, self._names
+        features = self.asked.features or default_features(dataset)
+        held_out = held_out_of(dataset, count, data_dir=data_dir) if needs(names, "held_out") else None
+        return Evaluator(at_most(source, count), features, names, held_out=held_out, note=self.bar.note)
+
+    def _of_domains(self, config: Config, source: Domains, data_dir: str | Path | None) -> Evaluator:
+        count, note = self.asked.num_samples, self.bar.note
+        translation = open_translation_in_training(config, source, count, data_dir=data_dir, note=note)
+        features = self.asked.features or default_features(config.dataset, translation.to)
+        return Evaluator(translation.target, features, self._names, translation=translation, note=note)
+
+    @property
+    def _names(self) -> list[str]:
+        """The metrics that are asked for, and the one that chooses."""
+        return list(dict.fromkeys([*self.asked.metrics, self.asked.by]))
+
+    def _measure(self) -> Evaluation:
+        """The metrics of the model as it is."""
+        translation = self.evaluator.translation
+        if translation:
+            made = translated(self.model, translation.given, translation.to)
+            return self.evaluator(made, translator=self.model)
+        drawn = from_model(self.model, self.asked.num_samples, labels=self.evaluator.real.examples.labels)
+        return self.evaluator(drawn, self.model)
 
     def _is_best(self, value: float) -> bool:
         """Whether no earlier evaluation of the same kind was as good; the first is the best so far."""

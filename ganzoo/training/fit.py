@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -37,6 +38,7 @@ class Fit:
       bar: what people see.
       notes: what the restored checkpoint noted of the reporter.
       profile: profile some steps.
+      data_dir: folder of the data sets, for evaluation.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Fit:
         bar: ProgressBar,
         notes: Mapping[str, Any],
         profile: bool,
+        data_dir: str | Path | None = None,
     ) -> None:
         training = config.training
         self.model = model
@@ -72,7 +75,7 @@ class Fit:
         self.evaluate = None
         if config.evaluation.every:
             summaries = self.reporter.summaries
-            self.evaluate = Evaluate(config, pipeline.source, run, self.checkpoints, summaries, engine, bar)
+            self.evaluate = Evaluate(config, pipeline.source, run, self.checkpoints, summaries, engine, bar, data_dir)
         self.rollback = Rollback(model, config, engine, run, self.checkpoints, self.rule, bar)
         self.profile = Profile(run, pipeline, bar) if profile else None
         self.stop = Stop(engine, self.rule)

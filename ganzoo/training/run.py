@@ -97,7 +97,7 @@ def train(
         run.rewind(resumed_at or 0)
         notes = {} if resumed_at is None else checkpoints.notes(resumed_at)
         engine.share(model)
-        fit = Fit(model, config, engine, pipeline, run, checkpoints, bar, notes, profile)
+        fit = Fit(model, config, engine, pipeline, run, checkpoints, bar, notes, profile, data_dir)
         (over,) = engine.agree([fit.ended and run.is_finished(model.step)])
         if over:
             return Run(run.path, config, model, True, engine.index)

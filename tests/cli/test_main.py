@@ -13,7 +13,7 @@ TOOLS = Path(__file__).parent.parent.parent / "tools"
 
 
 def test_commands():
-    assert {"benchmark", "generate", "models", "train"} <= set(commands())
+    assert {"benchmark", "generate", "models", "train", "translate"} <= set(commands())
 
 
 def test_each_command_is_a_script_too():

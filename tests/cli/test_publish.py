@@ -47,8 +47,8 @@ def flags(given):
     ("output", "said"), [([], "cgan_mnist: a card\n"), (["--quiet"], "cgan_mnist\n"), (["--json"], {"name": Card.name})]
 )
 def test_flags_become_arguments(calls, output, said, capsys):
-    assert main([*flags(GIVEN), "--also", "runs/a", "--also", "runs/b", *output]) == 0
-    assert calls == [{**GIVEN, "others": ["runs/a", "runs/b"]}]
+    assert main([*flags(GIVEN), "--also", "runs/a", "--also", "runs/b", "--data_dir", "d", *output]) == 0
+    assert calls == [{**GIVEN, "others": ["runs/a", "runs/b"], "data_dir": "d"}]
     out = capsys.readouterr().out
     assert said == (json.loads(out) if "--json" in output else out)
 

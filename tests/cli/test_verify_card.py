@@ -1,11 +1,13 @@
 """`ganzoo verify_card`: which cards, what it says, and its exit code."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 import ganzoo
 from ganzoo.cli.verify_card import main
+from ganzoo.errors import DataError
 from ganzoo.verifying import Check, Verdict
 
 
@@ -14,8 +16,10 @@ def verified(monkeypatch):
     """Names that were verified; the card of `wrong` does not hold."""
     names = []
 
-    def verify(name, note):
+    def verify(name, data_dir, note):
         names.append(name)
+        if name == "far":
+            raise DataError(f"far: not prepared in {data_dir}")
         found = 3.25 if name == "wrong" else 3.0
         return Verdict(name, [Check("fid_x", stated=2.75, found=found, tolerance=0.25)], [])
 
@@ -35,6 +39,21 @@ def test_all_with_one_that_does_not_hold(verified, monkeypatch, capsys):
     assert "wrong: DOES NOT HOLD\n  FAIL fid_x: 3.25, stated 2.75 ± 0.25" in capsys.readouterr().out
     assert main(["--all", "--json"]) == 1
     assert [verdict["holds"] for verdict in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+def test_data_that_are_not_here_are_said_to_be_so(verified, monkeypatch, capsys):
+    """By itself that is an error; among all, the card is neither right nor wrong."""
+    monkeypatch.setattr("ganzoo.zoo.card", lambda name: SimpleNamespace(name=name))
+    assert main(["far", "--data_dir", "d"]) == 2
+    assert capsys.readouterr().err == "ganzoo verify_card: far: not prepared in d\n"
+    monkeypatch.setattr("ganzoo.zoo.list_models", lambda pretrained: ["right", "far"])
+    assert main(["--all"]) == 0
+    assert capsys.readouterr().out.endswith("± 0.25\nfar: NOT CHECKED\n  far: not prepared in None\n")
+    assert main(["--all", "--quiet"]) == 0
+    assert capsys.readouterr().out == "right holds\nfar not checked\n"
+    assert main(["--all", "--json"]) == 0
+    right, far = json.loads(capsys.readouterr().out)
+    assert (right["holds"], far["holds"], far["unchecked"]) == (True, None, "far: not prepared in None")
 
 
 def test_a_figure_that_is_not_a_number_never_holds():

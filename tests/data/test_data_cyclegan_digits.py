@@ -45,6 +45,16 @@ def test_the_domains_share_no_digit_and_have_all_classes_equally(split, per_clas
         assert np.bincount(labels[numbers]).tolist() == [per_class] * 10
 
 
+def test_each_digit_knows_what_it_should_become():
+    sources = opened(split="test").sources
+    indices = tf.constant([0, 499], tf.int64)
+    plain, bold = (sources[domain].fetch(indices)["images"].numpy() for domain in ("plain", "bold"))
+    of_plain, of_bold = (sources[domain].truth.fetch(indices)["images"].numpy() for domain in ("plain", "bold"))
+    np.testing.assert_array_equal(bold_of(plain), of_plain)
+    np.testing.assert_array_equal(bold_of(of_bold), bold)
+    assert {source.truth.length for source in sources.values()} == {500}
+
+
 def test_other_sizes_and_channels_and_a_size_to_load():
     domains = opened(split="test", size=24, load_size=32, channels=3, domains=["bold", "plain"])
     assert list(domains.sources) == ["bold", "plain"]

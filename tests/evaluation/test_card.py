@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from ganzoo.errors import ConfigError
 from ganzoo.evaluation.card import Card, read_card
@@ -59,6 +60,29 @@ def test_a_card_survives_its_yaml_and_prints_everything(tmp_path):
         "0" * 64,
     ):
         assert part in text
+
+
+def test_a_card_of_both_directions(tmp_path):
+    there = {**DATA["evaluation"], "to": "monet", "real": "x (monet) train+test"}
+    back = {**DATA["evaluation"], "to": "photo", "real": "x (photo) train+test", "features": "other", "num_samples": 7}
+    both = {"monet": 1.0, "photo": 2.0}
+    metrics = [{"name": "kid", "to": to, "value": value, "tolerance": 0.5} for to, value in both.items()]
+    data = {**DATA, "evaluation": there, "reverse": back, "metrics": metrics}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(data))
+    card = read_card(tmp_path / "x.yaml")
+    assert card.to_dict() == data
+    assert (card.metric("kid", "monet").value, card.metric("kid", "photo").value) == (1.0, 2.0)
+    assert [how.to for how in card.evaluations] == ["monet", "photo"]
+    text = str(card)
+    for part in (
+        "| kid_judge, to monet | 1 | – | ± 0.5 |",
+        "| kid_other, to photo | 2 | – | ± 0.5 |",
+        "1,000 translations to monet of seed 6 against 4,321 examples of x (monet) train+test; features of judge",
+        "7 translations to photo of seed 6 against 4,321 examples of x (photo) train+test; features of other",
+    ):
+        assert part in text
+    with pytest.raises(ValidationError, match="kid to 'photo' was not evaluated"):
+        Card.model_validate({**data, "reverse": None})
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,27 @@ def test_it_is_taken_where_it_pays_and_nowhere_else(monkeypatch):
     assert not taken(monkeypatch, ["avx512_bf16"], channels=3)
     assert not taken(monkeypatch, ["avx512_bf16"], dilation_rate=2)
     assert not taken(monkeypatch, ["avx512_bf16"], groups=2)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "border"), [(3, 2, 1), (4, 2, 1), (4, 1, 1), (7, 1, 3), (3, 1, 1)])
+@pytest.mark.parametrize("side", [7, 8])
+def test_a_border_is_zeros_on_each_side(kernel, stride, border, side):
+    inputs = numbers(0, 2, side, side, 3)
+    layer = Conv2D(5, kernel, stride, border=border)
+    plain = keras.layers.Conv2D(5, kernel, stride, "valid")
+    padded = tf.pad(inputs, [[0, 0], [border] * 2, [border] * 2, [0, 0]])
+    plain.build(padded.shape)
+    layer.build(inputs.shape)
+    layer.set_weights(plain.get_weights())
+    np.testing.assert_allclose(layer(inputs), plain(padded), rtol=1e-5, atol=1e-5)
+    assert layer.compute_output_shape(inputs.shape) == tuple(plain(padded).shape)
+
+
+def test_a_crop_is_of_the_start():
+    inputs = numbers(0, 2, 5, 6, 3)
+    layer, plain = Conv2DTranspose(4, 3, 2, "valid", crop=1), keras.layers.Conv2DTranspose(4, 3, 2, "valid")
+    plain.build(inputs.shape)
+    layer.build(inputs.shape)
+    layer.set_weights(plain.get_weights())
+    np.testing.assert_allclose(layer(inputs), plain(inputs)[:, 1:, 1:], atol=1e-6)
+    assert layer.compute_output_shape(inputs.shape) == (2, 10, 12, 4)

@@ -30,7 +30,7 @@ def test_the_networks_have_the_sizes_of_the_authors():
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "transposed4", "resize"])
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("residual", ["none", "fine", "coarse"])
 def test_a_resnet_takes_any_multiple_of_four(upsampling, residual):
     network = translator("resnet", width=4, blocks=1, upsampling=upsampling, residual=residual)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 12, 20, 3)).astype(np.float32)
@@ -41,11 +41,24 @@ def test_a_resnet_takes_any_multiple_of_four(upsampling, residual):
 
 
 def test_a_residual_resnet_starts_near_the_identity():
-    network = translator("resnet", width=8, blocks=1, residual=True)
+    network = translator("resnet", width=8, blocks=1, residual="fine")
     end = network.get_layer("end")
     end.kernel.assign(tf.zeros_like(end.kernel))
     images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32)
     np.testing.assert_allclose(network(images), 0.98 * images, atol=1e-6)
+
+
+def test_a_coarse_residual_starts_without_the_detail():
+    network = translator("resnet", width=8, blocks=1, residual="coarse")
+    end = network.get_layer("end")
+    end.kernel.assign(tf.zeros_like(end.kernel))
+    squares = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 3)).astype(np.float32)
+    detail = np.tile(np.float32([[-0.1, 0.1], [0.1, -0.1]]), (8, 8))[..., np.newaxis]
+    images = np.clip(squares.repeat(4, axis=1).repeat(4, axis=2), -0.9, 0.9)
+    made = network(images).numpy()
+    np.testing.assert_allclose(made, network(images + detail), atol=1e-6)  # a square's mean is the same
+    flat = np.full((1, 16, 16, 3), 0.5, np.float32)
+    np.testing.assert_allclose(network(flat), 0.98 * flat, atol=1e-6)
 
 
 def test_a_resize_leaves_no_checkerboard():

@@ -9,9 +9,14 @@ import pytest
 from PIL import Image
 
 import ganzoo
+from ganzoo.data.cyclegan_digits import bold_of
+from ganzoo.data.domains import open_data
+from ganzoo.data.mnist_5k import load_mnist_5k
 from ganzoo.errors import ConfigError, UsageError, WeightsError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import from_model, from_source
+from ganzoo.evaluation.translations import open_translation_in_training
+from ganzoo.judging import evaluate
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.evaluating import best_step, evaluations
@@ -157,6 +162,71 @@ def test_held_out_points_of_an_endless_source(tmp_path):
     chosen = {"evaluation.metrics": ["memorisation"], "training.steps": 20}
     run = RunDirectory(train(tmp_path / "run", eval_every=20, overrides=chosen).directory)
     assert 0.0 <= evaluations(run)[0]["metrics"]["memorisation_identity"] <= 1.0
+
+
+SMALL_DIGITS = {
+    "generator.width": 4,
+    "generator.blocks": 1,
+    "discriminator.width": 4,
+    "training.steps": 20,
+    "training.log_every": 10,
+    "training.sample_every": 20,
+    "evaluation.metrics": ["kid_ratio", "cycle_error", "translation_error"],
+    "evaluation.num_samples": 50,
+}
+
+
+def test_translations_of_the_first_test_images_against_training_images(tmp_path):
+    trained = ganzoo.train("cyclegan_digits", tmp_path / "run", SMALL_DIGITS, eval_every=10, quiet=True)
+    run = RunDirectory(trained.directory)
+    first, last = evaluations(run)
+    assert (first["step"], last["step"], last["by"]) == (10, 20, "kid_mnist_cnn")
+    names = ("kid_ratio", "cycle_error", "translation_error", "kid")
+    assert list(last["metrics"]) == [f"{name}_mnist_cnn" for name in names]
+    assert best_step(run) in (10, 20)
+
+    digits = load_mnist_5k("test")[0][1::2, ..., np.newaxis][:50]
+    made = trained.model.translate(bold_of(digits), "plain")
+    error = np.abs(made.astype(float) - digits).mean() / 255.0
+    assert last["metrics"]["translation_error_mnist_cnn"] == pytest.approx(error)
+    back = trained.model.translate(made, "bold")
+    assert last["metrics"]["cycle_error_mnist_cnn"] == pytest.approx(
+        np.abs(back.astype(float) - bold_of(digits)).mean() / 255.0
+    )
+    translation = open_translation_in_training(trained.config, open_data(trained.config.dataset), 50)
+    target = translation.target.read(np.arange(50))
+    found = evaluate(made, "kid", real=target, features="mnist_cnn")
+    assert last["metrics"]["kid_mnist_cnn"] == pytest.approx(found["kid_mnist_cnn"])
+
+
+def test_pairs_are_translated_to_the_second_domain(tmp_path):
+    small = {"generator.width": 4, "generator.levels": 2, "training.steps": 10, "evaluation.num_samples": 20}
+    small |= {"evaluation.metrics": ["translation_error"], "training.log_every": 10, "training.sample_every": 10}
+    run = ganzoo.train("pix2pix_digits", tmp_path / "run", small, eval_every=10, quiet=True)
+    (record,) = evaluations(RunDirectory(run.directory))
+    assert set(record["metrics"]) == {"translation_error_mnist_cnn", "kid_mnist_cnn"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (
+            "taken_for_target",
+            r"taken_for_target needs test images of cyclegan_digits \(plain\), which training does not",
+        ),
+        ("memorisation", "memorisation needs held-out real examples"),
+        ("label_accuracy", "label_accuracy needs a conditional model"),
+    ],
+)
+def test_what_translations_are_not_asked_while_training(tmp_path, metric, message):
+    with pytest.raises(UsageError, match=message):
+        ganzoo.train(
+            "cyclegan_digits",
+            tmp_path / "run",
+            {**SMALL_DIGITS, "evaluation.metrics": [metric]},
+            eval_every=10,
+            quiet=True,
+        )
 
 
 @pytest.mark.slow

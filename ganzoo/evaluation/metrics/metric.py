@@ -18,9 +18,13 @@ from ganzoo.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from ganzoo.evaluation.collected import Collected
     from ganzoo.evaluation.extractors.extractor import Extractor
+    from ganzoo.evaluation.translations import Translation
     from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.translation import TranslationModel
 
-Need = Literal["features", "classes", "held_out", "labels", "model"]
+Need = Literal[
+    "features", "classes", "held_out", "labels", "model", "translation", "untouched", "source", "truth", "both_ways"
+]
 Better = Literal["lower", "higher"]
 
 
@@ -39,8 +43,12 @@ class Comparison:
       real, fake: what was collected of the two sets.
       held_out: of real examples that no model was trained on; None where there are none.
       extractor: that the features came from.
-      model: that the fake ones were drawn from; None where they came from files.
+      model: that the fake ones were drawn from; None where they came from files or are translations.
       seed: of whatever a metric draws.
+      translation: the real images on both sides of it; None where the fake ones are no translations, as the rest.
+      translator: that made the fake ones out of `translation.given`.
+      untouched: what was collected of `translation.given`, where a metric needs it.
+      source: the same of `translation.source`.
     """
 
     real: Collected
@@ -49,6 +57,15 @@ class Comparison:
     extractor: Extractor
     model: GenerativeModel | None
     seed: int
+    translation: Translation | None = None
+    translator: TranslationModel | None = None
+    untouched: Collected | None = None
+    source: Collected | None = None
+
+    def translated(self) -> tuple[Translation, TranslationModel]:
+        """The translation and its model, of a metric that needs one."""
+        assert self.translation is not None and self.translator is not None, "the need is checked before"  # noqa: PT018
+        return self.translation, self.translator
 
 
 @dataclass(frozen=True)
@@ -58,7 +75,10 @@ class Metric:
     Attributes:
       names: of the numbers it gives, each with what it is better to be.
       needs: `features` (kept, one by one), `classes` (an extractor that classifies), `held_out` (further real
-        examples), `labels` (a conditional model), `model` (a model, not files).
+        examples), `labels` (a conditional model), `model` (one that draws, not files); `translation` (fake examples
+        that are translations), and of these `untouched` (what was collected of the images before), `source` (the same
+        of the training images of their domain, and test images of the target), `truth` (the right translations),
+        `both_ways` (a model that translates back, too).
       compute: comparison -> name -> value.
     """
 

