@@ -225,7 +225,7 @@ class _Job:
         self.pictures = [picture for alike in by_size.values() for picture in alike]
         self.done, total = 0, sum(self._parts(picture) for picture in pictures)
         what = "tiles" if total > len(pictures) else "images"
-        self.bar = ProgressBar(what, total, 1, stderr_unless(quiet))
+        self.bar = ProgressBar(model.name, total, 1, stderr_unless(quiet), unit=what)
         automatic = sum(self._tile(*self._shape(picture)) is not None for picture in pictures) if tile is None else 0
         if automatic:
             self.bar.note(

@@ -26,13 +26,15 @@ class ProgressBar:
       total: number of steps at the end.
       batch_size: examples a step.
       stream: where to draw; None draws nothing.
+      unit: what the examples are called.
     """
 
-    def __init__(self, name: str, total: int, batch_size: int, stream: TextIO | None) -> None:
+    def __init__(self, name: str, total: int, batch_size: int, stream: TextIO | None, unit: str = "images") -> None:
         self.name = name
         self.total = total
         self.batch_size = batch_size
         self.stream = stream
+        self.unit = unit
         self.in_place = stream is not None and stream.isatty()
         self.full, self.empty = ("█", "░") if _can_draw_blocks(stream) else ("#", "-")
         self.seen: deque[tuple[int, float]] = deque()  # steps and times of the last SPEED_SECONDS
@@ -71,7 +73,7 @@ class ProgressBar:
         """
         parts = [f"{step:,}/{self.total:,}"]
         if speed := self.speed:
-            parts += [f"{clock((self.total - step) / speed)} left", f"{speed * self.batch_size:,.0f} images/s"]
+            parts += [f"{clock((self.total - step) / speed)} left", f"{_pace(speed * self.batch_size)} {self.unit}/s"]
         if losses:
             parts.append("  ".join(f"{name} {value:.3f}" for name, value in losses.items()))
         while len(parts) > 1 and len(self.name) + 1 + len("  ".join(parts)) > width:
@@ -128,6 +130,11 @@ def _can_draw_blocks(stream: TextIO | None) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _pace(speed: float) -> str:
+    """A speed in three digits at most where it is small."""
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}"
 
 
 def clock(seconds: float) -> str:
