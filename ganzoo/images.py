@@ -5,8 +5,11 @@ Outside the networks an image is uint8 `[H, W, C]` with C = 1 (grey) or 3 (RGB).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +118,7 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
     _check_target(size, channels)
     too_large = DataError(f"{name}: more than {MAX_PIXELS:,} pixels: make it smaller or remove it")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet_about_size(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise too_large
             image.load()
@@ -203,6 +206,14 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     except Exception as error:  # as in decode: a broken file raises nearly anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: its metadata cannot be read ({reason}): check the file") from error
+
+
+@contextlib.contextmanager
+def quiet_about_size() -> Iterator[None]:
+    """Pillow warns of images of half of `MAX_PIXELS` already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _check_target(size: int | None, channels: int) -> None:

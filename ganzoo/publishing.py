@@ -16,7 +16,6 @@ from ganzoo import files, weights, zoo
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
 from ganzoo.evaluation.evaluate import Evaluation, default_features
-from ganzoo.evaluation.translations import domains_made
 from ganzoo.judging import evaluate
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
@@ -138,7 +137,7 @@ def _draft(run: str | Path, path: Path) -> Path:
 
 def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
     if config.translates:
-        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in domains_made(config)}
+        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in config.domains_made}
     features = default_features(config.dataset)
     judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
     metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and config.conditional else ())

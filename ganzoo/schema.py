@@ -8,7 +8,7 @@ never edits this file.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from ganzoo.errors import ConfigError
+from ganzoo.errors import ConfigError, UsageError, did_you_mean
 from ganzoo.parsing import assign, check_path, describe, load_yaml, read_scalar
 
 # what flags and keyword arguments call a config's key
@@ -69,8 +69,8 @@ class DatasetConfig(Section):
     images in pixels; point data has `size: 0` and as many `channels` as columns. `classes` is 0 for data without
     labels. `class_names`, in the order of the labels, is filled in for a data set that is asked for by `--dataset`.
     Translation has two `domains`, the first is what papers call A, in folders `trainA`, `trainB`, `testA`, `testB` or
-    in TFDS's `cycle_gan/NAME`; images smaller than `size` are refused there. With a `load_size`, training images are
-    resized to that side, and a square of `size` is cut out anew each time an image comes.
+    in TFDS's `cycle_gan/NAME`; images in folders are refused if smaller than `size`. With a `load_size`, training
+    images are resized to that side, and a square of `size` is cut out anew each time an image comes.
     """
 
     name: str
@@ -87,6 +87,8 @@ class DatasetConfig(Section):
     def _two_domains_and_a_crop_that_fits(self) -> DatasetConfig:
         if len(self.domains) == 1 or len(set(self.domains)) < len(self.domains):
             raise ValueError(f"domains: {self.domains} given, two different names wanted (or none)")
+        if any(domain.endswith("_ema") for domain in self.domains):
+            raise ValueError(f"domains: {self.domains} given, but _ema at the end is kept for moving averages")
         if self.load_size is not None and self.load_size < self.size:
             raise ValueError(
                 f"load_size: {self.load_size} is smaller than size, {self.size} (leave it out, or enlarge it)"
@@ -105,7 +107,6 @@ class LatentConfig(Section):
 
 
 TRANSLATION_SCHEMES = ("cyclegan", "pix2pix")
-CYCLE_WEIGHT, L1_WEIGHT, POOL_SIZE = 10.0, 100.0, 50
 
 
 class ModelConfig(Section):
@@ -286,24 +287,6 @@ class Config(Section):
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_the_scheme_s_defaults(cls, data: Any) -> Any:
-        """So that a resolved config names every weight; whatever is not a mapping here is told of later."""
-        if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
-            return data
-        scheme, loss, training = data["model"].get("scheme"), data.get("loss"), data.get("training")
-        if not isinstance(loss, dict) or not isinstance(training, dict):
-            return data
-        if scheme == "cyclegan":
-            cycle = loss.get("cycle_weight", CYCLE_WEIGHT)
-            half = 0.5 * cycle if isinstance(cycle, int | float) else None
-            loss = {"cycle_weight": cycle, "identity_weight": half, **loss}
-            training = {"pool_size": POOL_SIZE, **training}
-        elif scheme == "pix2pix":
-            loss = {"l1_weight": L1_WEIGHT, **loss}
-        return {**data, "loss": loss, "training": training}
-
     @model_validator(mode="after")
     def _possible(self) -> Config:
         self._check_translation()
@@ -311,7 +294,7 @@ class Config(Section):
             raise ValueError("model.scheme: conditional needs dataset.classes of 2 or more (or use scheme: vanilla)")
         if self.model.scheme == "conditional" and self.model.conditioning is None:
             raise ValueError("model.conditioning: missing (one of concatenation, embedding, projection)")
-        if self.model.scheme == "vanilla" and self.model.conditioning is not None:
+        if self.model.scheme != "conditional" and self.model.conditioning is not None:
             raise ValueError("model.conditioning: only for scheme: conditional (remove it, or change model.scheme)")
         names = [penalty.name for penalty in self.penalties]
         if len(set(names)) < len(names):
@@ -330,6 +313,8 @@ class Config(Section):
             raise ValueError("dataset.domains: two names for model.scheme: cyclegan and pix2pix, and for these alone")
         if self.translates == (self.model.latent is not None):
             raise ValueError(f"model.latent: {'not for' if self.translates else 'missing, for'} scheme: {scheme}")
+        if self.translates and self.dataset.classes:
+            raise ValueError(f"dataset.classes: not for model.scheme: {scheme} (remove it)")
         if self.dataset.load_size is not None and not self.translates:
             raise ValueError("dataset.load_size: only for task: image_translation (remove it)")
         only = {"cyclegan": ("cycle_weight", "identity_weight"), "pix2pix": ("l1_weight",)}
@@ -352,6 +337,16 @@ class Config(Section):
     def translates(self) -> bool:
         """Whether the model offers `translate`, between two domains."""
         return self.model.scheme in TRANSLATION_SCHEMES
+
+    @property
+    def paired(self) -> bool:
+        """Whether example i of one domain has to belong to example i of the other."""
+        return self.model.scheme == "pix2pix"
+
+    @property
+    def domains_made(self) -> list[str]:
+        """The domains that the model can make images of; none where it does not translate."""
+        return self.dataset.domains[1:] if self.paired else list(self.dataset.domains)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `parse` reads back to an equal config."""
@@ -396,6 +391,24 @@ def parse(data: Any, origin: str) -> Config:
         return Config.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {describe(error, Config)}") from None
+
+
+def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
+    """The domain that is wanted of a model.
+
+    Args:
+      name: of the model.
+      to: what was asked for; None for the first.
+      made: the domains that it can make.
+
+    Raises:
+      UsageError: it cannot make that one.
+    """
+    if to is None:
+        return made[0]
+    if to not in made:
+        raise UsageError(f"to: {name} cannot make '{to}'{did_you_mean(to, made)} (it makes: {', '.join(made)})")
+    return to
 
 
 def check_arguments(function: Callable[..., Any], arguments: dict[str, Any], key: str) -> dict[str, Any]:

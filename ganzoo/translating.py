@@ -7,7 +7,6 @@ import itertools
 import logging
 import math
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ganzoo import figures, files, images, zoo
 from ganzoo.data.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
 from ganzoo.models.tiling import tiled, tiles_in
+from ganzoo.schema import choose_domain
 from ganzoo.training.progress import ProgressBar, stderr_unless
 
 if TYPE_CHECKING:
@@ -58,12 +58,16 @@ class Translated:
     sheet_pairs: int
 
 
-def check_translates(model: str) -> None:
+def check_translates(model: str, to: str | None) -> None:
     """Refuses a model that does something else, before it is built.
+
+    Args:
+      model: as `zoo.config` takes it.
+      to: the domain that is wanted; None for the first that it makes.
 
     Raises:
       ConfigError: the model is unknown.
-      UsageError: it does not translate.
+      UsageError: it does not translate, or not to that domain.
     """
     config = zoo.config(model)
     if not config.translates:
@@ -74,6 +78,7 @@ def check_translates(model: str) -> None:
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"
         )
+    choose_domain(config.name, to, config.domains_made)
 
 
 def find(names: Sequence[str]) -> list[Path]:
@@ -87,8 +92,10 @@ def find(names: Sequence[str]) -> list[Path]:
     """
     if not names:
         raise UsageError("no images given: name files, folders or patterns (ganzoo translate --model NAME photo.jpg)")
-    found = [path for name in names for place in _expanded(name) for path in _images_of(place)]
-    return list({os.path.abspath(path): path for path in reversed(found)}.values())[::-1]
+    once: dict[str, Path] = {}
+    for path in (path for name in names for place in _expanded(name) for path in _images_of(place)):
+        once.setdefault(os.path.abspath(path), path)
+    return list(once.values())
 
 
 def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
@@ -350,10 +357,8 @@ def _images_of(place: Path) -> list[Path]:
 
 def _header(path: Path) -> Picture:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=images.FORMATS) as image:
-                return Picture(path, image.width, image.height)
+        with images.quiet_about_size(), Image.open(path, formats=images.FORMATS) as image:
+            return Picture(path, image.width, image.height)
     except Exception:  # Pillow raises nearly anything; `read` says in one line what it is
         height, width = images.read(path).shape[:2]
         return Picture(path, width, height)
@@ -410,7 +415,6 @@ def _numbered(stem: str, taken: set[str]) -> str:
 
 
 def _refuse_sources(paths: Sequence[Path], places: Iterable[Path]) -> None:
-    sources = {path.resolve() for path in paths}
     for place in places:
-        if place.resolve() in sources:
+        if place.exists() and any(place.samefile(path) for path in paths if path.exists()):
             raise UsageError(f"{place}: is one of the images given, and would be replaced (choose another place)")

@@ -103,17 +103,19 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
       UsageError: `step` for something that is not a run.
     """
     resolved = config(model)
-    is_run = str(model) not in _names() and _is_dir(Path(model))
+    is_folder = str(model) not in _names() and _is_dir(Path(model))
+    file = Path(model) / WEIGHTS_FILE
+    is_run = is_folder and ((Path(model) / "checkpoints").is_dir() or not file.is_file())
     if step != "last" and not (is_run and str(weights) == "pretrained"):
         raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
     if str(weights) == "random":
         return _build(resolved)
     if str(weights) != "pretrained":
         return _with_file(resolved, Path(weights), None)
-    if is_run and (Path(model) / WEIGHTS_FILE).is_file() and not (Path(model) / "checkpoints").is_dir():
-        return _with_file(resolved, Path(model) / WEIGHTS_FILE, None)
     if is_run:
         return _load_run(resolved, Path(model), step)
+    if is_folder:
+        return _with_file(resolved, file, None)
     if not (str(model) in _names() and has_weights(str(model))):
         raise _no_weights(resolved, str(model))
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)

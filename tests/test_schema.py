@@ -245,3 +245,64 @@ def test_arguments_are_checked_against_keyword_only_parameters():
     ]:
         with pytest.raises(ConfigError, match=message):
             schema.check_arguments(build, arguments, "generator")
+
+
+@pytest.fixture
+def cycle():
+    return copy.deepcopy(zoo.config("cyclegan_digits").to_dict())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("task", "image_generation", "f.yaml: task: image_generation, but model.scheme: cyclegan "),
+        ("dataset.domains", [], "f.yaml: dataset.domains: two names for model.scheme: cyclegan and pix2pix"),
+        ("dataset.domains", ["a"], "f.yaml: dataset: domains: ['a'] given, two different names wanted"),
+        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: ['a', 'a'] given, two different names wanted"),
+        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: ['a', 'a_ema'] given, but _ema at the end"),
+        ("dataset.domains", ["a", "B"], "f.yaml: dataset.domains.1: string should match pattern"),
+        ("dataset.load_size", 27, "f.yaml: dataset: load_size: 27 is smaller than size, 28"),
+        ("dataset.classes", 10, "f.yaml: dataset.classes: not for model.scheme: cyclegan"),
+        ("model.latent", {"size": 4}, "f.yaml: model.latent: not for scheme: cyclegan"),
+        ("model.conditioning", "embedding", "f.yaml: model.conditioning: only for scheme: conditional"),
+        ("loss.l1_weight", 1.0, "f.yaml: loss.l1_weight: not for model.scheme: cyclegan"),
+        ("loss.cycle_weight", -1.0, "f.yaml: loss.cycle_weight: input should be greater than or equal to 0"),
+        ("training.critic_steps", 2, "f.yaml: training.critic_steps, fresh_latents and penalties are not for"),
+        ("training.stop_when", "discriminator_fooled", "f.yaml: training.stop_when: not for model.scheme: cyclegan"),
+    ],
+)
+def test_what_does_not_go_with_a_cyclegan(cycle, path, value, message):
+    section, _, key = path.partition(".")
+    if key:
+        cycle[section][key] = value
+    else:
+        cycle[section] = value
+    assert complaint(cycle).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("dataset.domains", ["a", "b"], "f.yaml: dataset.domains: two names for model.scheme: cyclegan and pix2pix"),
+        ("dataset.load_size", 30, "f.yaml: dataset.load_size: only for task: image_translation"),
+        ("loss.cycle_weight", 1.0, "f.yaml: loss.cycle_weight: not for model.scheme: conditional"),
+        ("training.pool_size", 5, "f.yaml: training.pool_size: not for model.scheme: conditional"),
+        ("model.latent", None, "f.yaml: model.latent: missing, for scheme: conditional"),
+    ],
+)
+def test_what_is_for_translation_alone(data, path, value, message):
+    section, key = path.split(".")
+    data[section][key] = value
+    assert complaint(data).startswith(message)
+
+
+def test_the_weights_of_a_cyclegan_can_be_left_to_the_model():
+    config = zoo.config("cyclegan_digits").override({"loss.identity_weight": None, "training.pool_size": None})
+    assert "identity_weight" not in config.to_dict()["loss"]
+    assert schema.parse(config.to_dict(), "again") == config
+
+
+def test_a_model_says_which_domains_it_makes():
+    assert zoo.config("cyclegan_digits").domains_made == ["plain", "bold"]
+    assert zoo.config("pix2pix_digits").domains_made == ["digits"]
+    assert zoo.config("cgan").domains_made == []

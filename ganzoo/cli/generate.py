@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
@@ -50,10 +51,12 @@ def main(argv: list[str] | None = None) -> int:
 def work(given: SimpleNamespace) -> Answer:
     """Loads the model, draws, and writes the files."""
     form = form_of(given.out)
+    if zoo.config(given.model).translates:
+        raise UsageError(
+            f"{given.model}: translates images and draws none (ganzoo translate --model {given.model} FILES)"
+        )
     _tensorflow.import_quietly()
-    from ganzoo.zoo import load
-
-    model = load(given.model)
+    model = zoo.load(given.model)
     points = len(model.generator.output_shape) == 2
     if form == ("" if points else ".csv"):
         raise UsageError(f"--out={given.out}: {model.name} writes FILE.png or {'FILE.csv' if points else 'DIR/'}")

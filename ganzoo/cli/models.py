@@ -46,7 +46,7 @@ def _one(name: str, given: SimpleNamespace) -> Answer:
         raise UsageError(f"--task and --pretrained are for the list, not for one model ({name})")
     if given.card:
         card = zoo.card(name)
-        return Answer(str(card), card.model_dump(), brief=str(card))
+        return Answer(str(card), card.to_dict(), brief=str(card))
     config = zoo.config(name)
     return Answer(config.to_yaml().rstrip(), config.to_dict(), brief=config.to_yaml().rstrip())
 

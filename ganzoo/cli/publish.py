@@ -44,7 +44,7 @@ def work(given: SimpleNamespace) -> Answer:
         others=given.also,
         data_dir=given.data_dir,
     )
-    return Answer(str(card), card.model_dump(), brief=card.name)
+    return Answer(str(card), card.to_dict(), brief=card.name)
 
 
 COMMAND = Command(

@@ -30,7 +30,11 @@ FLAGS = {
     "Model and data": (
         _flags.text("model", "NAME|FILE", "a model of the zoo (`ganzoo models` lists them) or a YAML config"),
         _flags.text("dataset", "NAME|folder:PATH", "train on this data set instead of the config's"),
-        _flags.text("data_dir", "DIR", "where TensorFlow Datasets keeps prepared data sets"),
+        _flags.text(
+            "data_dir",
+            "DIR",
+            "where data sets are: TFDS's copies, or folders trainA, trainB, testA, testB",
+        ),
         _flags.switch("skip_broken", "leave out images that cannot be read instead of stopping at the first"),
     ),
     "Training": (
@@ -109,7 +113,7 @@ def asked_for(given: SimpleNamespace, data_dir: str | None = None) -> dict[str, 
 
     changes = overrides(given)
     config = zoo.config(given.model).override(changes)
-    source.check_available(config.dataset, data_dir=data_dir, paired=config.model.scheme == "pix2pix")
+    source.check_available(config.dataset, data_dir=data_dir, paired=config.paired)
     tfds_source.show_progress(not given.quiet)
     return changes
 

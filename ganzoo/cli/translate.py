@@ -52,7 +52,7 @@ def work(given: SimpleNamespace) -> Answer:
             "--model is missing: for example --model cyclegan_digits (see ganzoo models --task image_translation)"
         )
     check_places(given.out, given.sheet)
-    translating.check_translates(given.model)
+    translating.check_translates(given.model, given.to)
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
     _tensorflow.import_quietly()
@@ -71,7 +71,7 @@ def work(given: SimpleNamespace) -> Answer:
         sheet=given.sheet,
         quiet=given.quiet,
     )
-    text = f"{model.name}: {len(done.files)} images as {to} are in {out}"
+    text = f"{model.name}: {_counted(len(done.files))} as {to} in {out}"
     if given.sheet is not None:
         text += f"\n{done.sheet_pairs} of them beside their originals are in {given.sheet}"
     return Answer(
@@ -87,6 +87,10 @@ def work(given: SimpleNamespace) -> Answer:
             "sheet": given.sheet,
         },
     )
+
+
+def _counted(images: int) -> str:
+    return "1 image" if images == 1 else f"{images} images"
 
 
 def check_places(out: str | None, sheet: str | None) -> None:

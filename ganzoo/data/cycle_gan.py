@@ -59,7 +59,7 @@ def plain_folders(name: str, data_dir: Path | None) -> Path | None:
     config = _config_of(name)
     root = data_dir.expanduser()
     places = (root / "cycle_gan" / config, root / config, root)
-    return next((place for place in places if (place / "trainA").is_dir()), None)
+    return next((place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS)), None)
 
 
 def _config_of(name: str) -> str:

@@ -23,6 +23,8 @@ LETTERS = "AB"
 
 _log = logging.getLogger(__name__)
 
+PARTS = ("trainA", "trainB", "testA", "testB")
+
 
 def check(dataset: DatasetConfig, *, paired: bool, **_: Any) -> None:
     """Refuses folders that are not there or are empty and, where pairs are wanted, images without a partner.

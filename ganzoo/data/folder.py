@@ -170,7 +170,7 @@ def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
         if min(height, width) < smallest:
             raise DataError(
                 f"{path}: {width}x{height} pixels, smaller than the squares of {smallest} to be cut out of it: remove"
-                f" it, take --set dataset.size={min(height, width)}"
+                f" it, take a smaller --set dataset.size="
             )
     except DataError as error:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error

@@ -77,7 +77,7 @@ def open_translation(
         picked(given, numbers),
         _examples(dataset, other, train.sources[other], dataset.split),
         truth and picked(truth, numbers),
-        len(domains_made(config)) > 1,
+        len(config.domains_made) > 1,
     )
 
 
@@ -98,7 +98,7 @@ def open_translation_in_training(
       data_dir: folder of the data sets.
       note: told when training images are translated, for want of others.
     """
-    dataset, to = config.dataset, domains_made(config)[0]
+    dataset, to = config.dataset, config.domains_made[0]
     learned_from = {}
     for domain, one in source.sources.items():
         found = _examples(dataset, domain, one, dataset.split)
@@ -107,7 +107,7 @@ def open_translation_in_training(
     try:
         given, truth = _given(dataset, to, _open(config, "test", config.training.seed, data_dir), "test")
     except DataError as error:
-        note(f"translations of training images are evaluated, there are no test images ({error})")
+        note(f"translations of training images are evaluated: the test images cannot be had ({error})")
         given, truth = _given(dataset, to, source, dataset.split)
     numbers = np.arange(min(count, given.count))
     return Translation(
@@ -117,13 +117,8 @@ def open_translation_in_training(
         picked(given, numbers),
         learned_from[_other(dataset, to)],
         truth and picked(truth, numbers),
-        len(domains_made(config)) > 1,
+        len(config.domains_made) > 1,
     )
-
-
-def domains_made(config: Config) -> list[str]:
-    """The domains that a config's model can make, in their order: both, or the second alone."""
-    return config.dataset.domains if config.model.scheme == "cyclegan" else config.dataset.domains[1:]
 
 
 def default_metrics(translation: Translation) -> list[str]:
@@ -167,7 +162,7 @@ def picked(examples: Examples, numbers: np.ndarray) -> Examples:
 def _open(config: Config, split: str, seed: int, data_dir: str | Path | None) -> Domains:
     """Both domains of a split, of the size that the model takes."""
     dataset = config.dataset.model_copy(update={"split": split, "load_size": None})
-    return open_domains(dataset, data_dir=data_dir, seed=seed, paired=config.model.scheme == "pix2pix")
+    return open_domains(dataset, data_dir=data_dir, seed=seed, paired=config.paired)
 
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:

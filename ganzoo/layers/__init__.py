@@ -7,6 +7,7 @@ from ganzoo.layers.instance_normalization import InstanceNormalization
 from ganzoo.layers.maxout import Maxout
 from ganzoo.layers.padding import ReflectionPadding2D
 from ganzoo.layers.residual_tanh import ResidualTanh
+from ganzoo.layers.spectral_convolution import SpectralConv2D
 
 __all__ = [
     "BatchNormalization",
@@ -17,4 +18,5 @@ __all__ = [
     "Maxout",
     "ReflectionPadding2D",
     "ResidualTanh",
+    "SpectralConv2D",
 ]

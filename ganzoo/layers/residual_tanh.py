@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 SHRINK = 0.98  # atanh of 1 is infinite
-# Of the slope that gradients see. Where tanh has run into -1 it is 0, and what a young generator had painted black stayed
-# black (monet2photo, 500 steps: holes in every other image).
+# Of the slope that gradients see. Where tanh has run into -1 it is 0, and what a young generator had painted black
+# stayed black (monet2photo, 500 steps: holes in every other image).
 LEAST_SLOPE = 0.2
 
 

@@ -100,15 +100,32 @@ def _translation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
         return _network("translator", config.generator, shape)
 
     def discriminator(images: int) -> keras.Model:
-        return _network("patch_discriminator", config.discriminator, images * shape[-1])
+        network = _network("patch_discriminator", config.discriminator, images * shape[-1])
+        return _check_patches(network, config.dataset.size)
 
-    if config.model.scheme == "pix2pix":
-        return Pix2Pix(domains, generator(), discriminator(2), **common), {"l1_weight": config.loss.l1_weight}
+    if config.paired:
+        return Pix2Pix(domains, generator(), discriminator(2), **common), _given(l1_weight=config.loss.l1_weight)
     generators = {domain: generator() for domain in domains}
     discriminators = {domain: discriminator(1) for domain in domains}
-    model = CycleGAN(domains, generators, discriminators, shape, pool_size=config.training.pool_size or 0, **common)
-    weights = {"cycle_weight": config.loss.cycle_weight, "identity_weight": config.loss.identity_weight}
-    return model, weights
+    pool = _given(pool_size=config.training.pool_size)
+    model = CycleGAN(domains, generators, discriminators, shape, **pool, **common)
+    return model, _given(cycle_weight=config.loss.cycle_weight, identity_weight=config.loss.identity_weight)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What the config says; of the rest the model knows the default."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_patches(discriminator: keras.Model, size: int) -> keras.Model:
+    """Refuses a discriminator whose patches are larger than the images."""
+    logits = discriminator.compute_output_shape((1, size, size, discriminator.input_shape[-1]))
+    if min(logits[1:3]) < 1:
+        raise ConfigError(
+            f"dataset.size: {size} is too small for the discriminator, which has no logit for it (enlarge it, or take "
+            "fewer discriminator.layers)"
+        )
+    return discriminator
 
 
 def _network(role: str, config: NetworkConfig, *given: Any) -> keras.Model:

@@ -30,6 +30,9 @@ class Pix2Pix(TranslationModel):
     batches: mappings from both domains to `[B, H, W, C]` in [-1, 1], or pairs of such in the order of the domains.
     Dropout is on in training alone (the paper has it on always, as the only source of noise).
 
+    The paper halves the discriminator's objective, to slow it down; Adam, which everybody trains it with, does not see
+    such a factor, so there is none here beyond the loss's own.
+
     Source: Isola et al. 2017, arXiv:1611.07004, eq. 1 to 4.
     """
 

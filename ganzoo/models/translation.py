@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import images
-from ganzoo.errors import UsageError, did_you_mean
+from ganzoo.errors import UsageError
 from ganzoo.models.sampling import Exported, with_named_output
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.tiling import tiled
+from ganzoo.schema import choose_domain
 
 SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
 PIXELS_A_CALL = 2**18  # bounds the memory of one call
@@ -74,7 +76,7 @@ class TranslationModel(SteppedModel):
           UsageError: an unknown domain; images of another type or shape; a tile that is too small.
         """
         translator = self.translators[self.check_domain(to)]
-        given = np.asarray(pictures)
+        given = _array(pictures)
         batch = given[np.newaxis] if given.ndim == 3 else given
         translator.check(batch)
         if tile is not None:
@@ -102,14 +104,7 @@ class TranslationModel(SteppedModel):
         Raises:
           UsageError: it cannot make that one.
         """
-        known = [domain for domain in self.domains if domain in self.translators]
-        if to is None:
-            return known[0]
-        if to not in known:
-            raise UsageError(
-                f"to: {self.name} cannot make '{to}'{did_you_mean(to, known)} (it makes: {', '.join(known)})"
-            )
-        return to
+        return choose_domain(self.name, to, [domain for domain in self.domains if domain in self.translators])
 
     def other(self, domain: str) -> str:
         """The other domain."""
@@ -160,6 +155,17 @@ class Translator(tf.Module):
             raise UsageError(
                 f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least"
             )
+
+
+def _array(pictures: Any) -> np.ndarray:
+    if isinstance(pictures, str | os.PathLike):
+        raise UsageError(
+            f"images: {pictures}, a file name, given (read it with ganzoo.images.read, or: ganzoo translate)"
+        )
+    try:
+        return np.asarray(pictures)
+    except ValueError:
+        raise UsageError("images: of several sizes (translate those of one size at a time)") from None
 
 
 def _mirrored_up_to(pictures: tf.Tensor, stride: int, axis: int) -> tf.Tensor:

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
-from ganzoo.layers import Conv2D, InstanceNormalization
+from ganzoo.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.networks.registry import patch_discriminator
 
 Width = Annotated[int, Field(ge=1, le=1024)]
+Normalization = Literal["instance", "spectral", "none"]
 MOST_DOUBLINGS = 3  # of the width
 LEAK = 0.2
 
@@ -24,7 +25,7 @@ def patchgan_discriminator(
     *,
     width: Width = 64,
     layers: Annotated[int, Field(ge=1, le=6)] = 3,
-    normalization: Literal["instance", "none"] = "instance",
+    normalization: Normalization = "instance",
 ) -> keras.Model:
     """Convolutions of 4x4: `layers` of them halve the image, one more and the logits keep its size.
 
@@ -32,39 +33,38 @@ def patchgan_discriminator(
       channels: of the images.
       width: channels after the first layer, doubled at each of the next, three times at most.
       layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (the papers') and 142x142 pixels.
-      normalization: after each layer but the first and the last.
+      normalization: `instance`, after each layer but the first and the last; `spectral`, of every layer's kernel
+        (`layers.SpectralConv2D`), which an image cannot upset by a few strong spots; or `none`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
     """
     image = keras.Input((None, None, channels), name="images")
-    x = Conv2D(width, 4, 2, border=1, kernel_initializer=_initial(), name="down1")(image)
+    x = _convolution(normalization)(width, 4, 2, border=1, kernel_initializer=_initial(), name="down1")(image)
     x = keras.layers.LeakyReLU(LEAK, name="down1_relu")(x)
     for level in range(1, layers + 1):
         stride = 2 if level < layers else 1
         name = f"down{level + 1}" if level < layers else "last"
         x = _layer(x, width * 2 ** min(level, MOST_DOUBLINGS), 4, stride, normalization, name)
-    return _with_logits(image, x, 4)
+    return _with_logits(image, x, 4, normalization)
 
 
 @patch_discriminator("pixel")
-def pixel_discriminator(
-    channels: int, *, width: Width = 64, normalization: Literal["instance", "none"] = "instance"
-) -> keras.Model:
+def pixel_discriminator(channels: int, *, width: Width = 64, normalization: Normalization = "instance") -> keras.Model:
     """Judges each pixel by its colour alone, with convolutions of 1x1.
 
     Args:
       channels: of the images.
       width: channels of the first layer; the second has twice as many.
-      normalization: after the second layer.
+      normalization: `instance` after the second layer, `spectral` of all kernels, or `none`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
     """
     image = keras.Input((None, None, channels), name="images")
-    x = Conv2D(width, 1, kernel_initializer=_initial(), name="first")(image)
+    x = _convolution(normalization)(width, 1, kernel_initializer=_initial(), name="first")(image)
     x = keras.layers.LeakyReLU(LEAK, name="first_relu")(x)
-    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1)
+    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization)
 
 
 def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, name: str) -> Any:
@@ -78,11 +78,16 @@ def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, nam
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_relu")(x)
 
 
-def _with_logits(image: Any, x: Any, kernel: int) -> keras.Model:
+def _with_logits(image: Any, x: Any, kernel: int, normalization: str) -> keras.Model:
     border = (kernel - 1) // 2
     floats = keras.config.floatx()
-    logits = Conv2D(1, kernel, border=border, kernel_initializer=_initial(), name="logits", dtype=floats)(x)
+    convolution = _convolution(normalization)
+    logits = convolution(1, kernel, border=border, kernel_initializer=_initial(), name="logits", dtype=floats)(x)
     return keras.Model(image, logits, name="discriminator")
+
+
+def _convolution(normalization: str) -> type[Conv2D]:
+    return SpectralConv2D if normalization == "spectral" else Conv2D
 
 
 def _initial() -> keras.initializers.Initializer:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
+from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
 from ganzoo.networks.registry import translator
 
@@ -25,11 +26,12 @@ def resnet_translator(
     blocks: Annotated[int, Field(ge=1, le=64)] = 9,
     upsampling: Literal["transposed", "transposed4", "resize"] = "transposed",
     residual: Literal["none", "fine", "coarse"] = "none",
+    normalization: Literal["instance", "none"] = "instance",
 ) -> keras.Model:
     """Works on images of any size that is a multiple of 4.
 
     Args:
-      example_shape: (H, W, channels); only the channels matter.
+      example_shape: (H, W, channels) of the images to learn from.
       width: channels at full size, doubled at each halving; the paper has 64.
       blocks: residual blocks at a quarter of the size; the paper has 6 for 128x128, 9 for 256x256 and more.
       upsampling: `transposed` 3x3 convolutions of stride 2, the paper's and PyTorch's; `transposed4` with kernels of
@@ -37,20 +39,28 @@ def resnet_translator(
         without checkerboards (Odena et al. 2016).
       residual: learn the change and not the picture: of the image itself (`fine`) or of the image without its detail
         (`coarse`), see `layers.ResidualTanh`.
+      normalization: after each convolution but the last; with `none`, convolutions have biases and start as He et al.
+        2015 (arXiv:1502.01852) do, and a picture's parts are translated independently of each other.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> the same.
+
+    Raises:
+      ConfigError: H does not divide by 4.
     """
-    channels = example_shape[-1]
+    side, channels = example_shape[0], example_shape[-1]
+    if side % STRIDE:
+        raise ConfigError(f"dataset.size: {side} does not suit network resnet (use a multiple of 4)")
     image = keras.Input((None, None, channels), name="images")
+    part = _Part(normalization == "instance")
     x = ReflectionPadding2D(3, name="start_pad")(image)
-    x = _normalised(Conv2D(width, 7, **_plain("start"))(x), "start")
+    x = part.rectified(part.convolution(width, 7, name="start")(x))
     for level in (1, 2):
-        x = _normalised(Conv2D(width * 2**level, 3, 2, border=1, **_plain(f"down{level}"))(x), f"down{level}")
+        x = part.rectified(part.convolution(width * 2**level, 3, 2, border=1, name=f"down{level}")(x))
     for block in range(1, blocks + 1):
-        x = _block(x, f"block{block}")
+        x = part.block(x, f"block{block}")
     for level in (1, 2):
-        x = _normalised(_doubled(x, width * 4 // 2**level, upsampling, f"up{level}"), f"up{level}")
+        x = part.rectified(part.doubled(x, width * 4 // 2**level, upsampling, f"up{level}"))
     x = ReflectionPadding2D(3, name="end_pad")(x)
     x = Conv2D(channels, 7, kernel_initializer=_initial(), name="end")(x)
     floats = keras.config.floatx()
@@ -64,34 +74,51 @@ def resnet_translator(
     return network
 
 
-def _block(x: Any, name: str) -> Any:
-    width = x.shape[-1]
-    change = ReflectionPadding2D(1, name=f"{name}_pad1")(x)
-    change = _normalised(Conv2D(width, 3, **_plain(f"{name}_conv1"))(change), f"{name}_conv1")
-    change = ReflectionPadding2D(1, name=f"{name}_pad2")(change)
-    change = Conv2D(width, 3, **_plain(f"{name}_conv2"))(change)
-    change = InstanceNormalization(name=f"{name}_conv2_norm")(change)
-    return keras.layers.Add(name=f"{name}_sum")([x, change])
+class _Part:
+    """Makes the parts of a translator, with instance normalisation or without any."""
+
+    def __init__(self, normalised: bool) -> None:
+        self.normalised = normalised
+
+    def convolution(self, *args: Any, **kwargs: Any) -> Conv2D:
+        """A convolution that `normalise` follows."""
+        return Conv2D(*args, **self._plain(), **kwargs)
+
+    def normalise(self, x: Any) -> Any:
+        """What comes after a convolution, which it is named after."""
+        return InstanceNormalization(name=f"{_layer_of(x)}_norm")(x) if self.normalised else x
+
+    def rectified(self, x: Any) -> Any:
+        """The same, and a rectifier."""
+        return keras.layers.ReLU(name=f"{_layer_of(x)}_relu")(self.normalise(x))
+
+    def block(self, x: Any, name: str) -> Any:
+        """A residual block."""
+        width = x.shape[-1]
+        change = ReflectionPadding2D(1, name=f"{name}_pad1")(x)
+        change = self.rectified(self.convolution(width, 3, name=f"{name}_conv1")(change))
+        change = ReflectionPadding2D(1, name=f"{name}_pad2")(change)
+        change = self.normalise(self.convolution(width, 3, name=f"{name}_conv2")(change))
+        return keras.layers.Add(name=f"{name}_sum")([x, change])
+
+    def doubled(self, x: Any, width: int, upsampling: str, name: str) -> Any:
+        """`[N, H, W, C] -> [N, 2 H, 2 W, width]`."""
+        if upsampling == "transposed4":
+            return Conv2DTranspose(width, 4, 2, "same", name=name, **self._plain())(x)
+        if upsampling == "transposed":  # cropped as PyTorch does with padding and output_padding of 1
+            return Conv2DTranspose(width, 3, 2, "valid", crop=1, name=name, **self._plain())(x)
+        x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
+        x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
+        return self.convolution(width, 3, name=name)(x)
+
+    def _plain(self) -> dict[str, Any]:
+        initial = _initial() if self.normalised else keras.initializers.HeNormal()
+        return {"use_bias": not self.normalised, "kernel_initializer": initial}
 
 
-def _doubled(x: Any, width: int, upsampling: str, name: str) -> Any:
-    """`[N, H, W, C] -> [N, 2 H, 2 W, width]`."""
-    if upsampling == "transposed4":
-        return Conv2DTranspose(width, 4, 2, "same", **_plain(name))(x)
-    if upsampling == "transposed":  # cropped as PyTorch does with padding and output_padding of 1
-        return Conv2DTranspose(width, 3, 2, "valid", crop=1, **_plain(name))(x)
-    x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
-    x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
-    return Conv2D(width, 3, **_plain(name))(x)
-
-
-def _normalised(x: Any, name: str) -> Any:
-    return keras.layers.ReLU(name=f"{name}_relu")(InstanceNormalization(name=f"{name}_norm")(x))
-
-
-def _plain(name: str) -> dict[str, Any]:
-    """The arguments of a convolution before a normalisation."""
-    return {"use_bias": False, "kernel_initializer": _initial(), "name": name}
+def _layer_of(x: Any) -> str:
+    """The name of the layer that made a symbolic tensor."""
+    return x._keras_history.operation.name
 
 
 def _initial() -> keras.initializers.Initializer:

@@ -1,6 +1,6 @@
 """The U-Net translator: down to one pixel and up again, with everything on the way down handed across.
 
-Source: Isola et al. 2017, arXiv:1611.07004, section 6.1.1.
+Source: Isola et al. 2017, arXiv:1611.07004, section 6.1.1, with dropout where the authors' PyTorch code has it.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def resolve(
         data_dir=data_dir,
         skip_broken=skip_broken,
         seed=config.training.seed,
-        paired=config.model.scheme == "pix2pix",
+        paired=config.paired,
     )
     if other_data:
         found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}

@@ -86,4 +86,6 @@ class Run:
             "export": run.export,
         }
         table = "\n".join(f"  {what:<12} {place}" for what, place in rows.items())
-        return f"{head}\n{table}\nnext: ganzoo generate --model {where} --out {name}.png"
+        command = "translate" if self.config.translates else "generate"
+        what = "photo.png" if self.config.translates else f"--out {name}.png"
+        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {what}"

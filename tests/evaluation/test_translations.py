@@ -14,7 +14,6 @@ from ganzoo.evaluation.collected import scratch
 from ganzoo.evaluation.examples import from_array
 from ganzoo.evaluation.translations import (
     default_metrics,
-    domains_made,
     joined,
     open_translation,
     open_translation_in_training,
@@ -76,7 +75,7 @@ def test_fewer_are_a_random_choice_with_the_truth_beside_it(digits):
 
 def test_the_truth_of_pairs_is_the_other_half():
     config = ganzoo.config("pix2pix_digits")
-    assert domains_made(config) == ["digits"]
+    assert config.domains_made == ["digits"]
     found = open_translation(config.override({"dataset.size": 28}), "digits", 100)
     assert not found.both_ways
     np.testing.assert_array_equal(edges_of(all_of(found.truth)), all_of(found.given))

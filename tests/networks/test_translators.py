@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganzoo import randomness
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Dropout
 from ganzoo.networks import registry
@@ -48,6 +49,16 @@ def test_a_residual_resnet_starts_near_the_identity():
     np.testing.assert_allclose(network(images), 0.98 * images, atol=1e-6)
 
 
+def test_without_normalisation_what_is_far_away_changes_nothing():
+    network = translator("resnet", width=4, blocks=1, normalization="none")
+    assert not [layer for layer in network.layers if layer.name.endswith("_norm")]
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 128, 16, 3)).astype(np.float32)
+    other = images.copy()
+    other[:, :32] = 0.5
+    np.testing.assert_allclose(network(images)[:, 96:], network(other)[:, 96:], atol=1e-6)
+    assert not np.allclose(network(images)[:, :32], network(other)[:, :32], atol=1e-3)
+
+
 def test_a_coarse_residual_starts_without_the_detail():
     network = translator("resnet", width=8, blocks=1, residual="coarse")
     end = network.get_layer("end")
@@ -84,7 +95,9 @@ def test_a_unet_s_dropout_is_in_training_alone():
     named = [layer.name for layer in network.layers if isinstance(layer, Dropout)]
     assert named == ["up4_dropout", "up3_dropout", "up2_dropout"]  # after the smallest, up5
     images = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 1)).astype(np.float32)
-    np.testing.assert_array_equal(network(images), network(images))
+    with randomness.scope(randomness.key(0, "t"), randomness.Place(0, 1)):
+        in_training = network(images, training=True)
+    assert not np.allclose(in_training, network(images), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [28, 30])

@@ -61,3 +61,29 @@ def test_a_place_that_cannot_be_written_is_one_line(model, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="cannot be written"):
         ganzoo.export(model, tmp_path / "file")
+
+
+TRANSLATES = """
+import sys
+sys.modules["ganzoo"] = sys.modules["keras"] = None  # not importable
+import numpy as np, tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+assert sorted(loaded.signatures) == ["serving_default", "translate_to_bold", "translate_to_plain"]
+pictures = tf.constant(np.load(sys.argv[2]))
+for name in ("plain", "bold"):
+    np.save(f"{sys.argv[2]}.{name}.npy", loaded.signatures[f"translate_to_{name}"](images=pictures)["images"])
+default = loaded.signatures["serving_default"](images=pictures)["images"]
+np.testing.assert_array_equal(default, np.load(sys.argv[2] + ".plain.npy"))
+"""
+
+
+def test_a_translation_without_ganzoo_and_keras_gives_the_same_bytes(tmp_path):
+    small = {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}
+    model = build(ganzoo.config("cyclegan_digits").override(small))
+    path = ganzoo.export(model, tmp_path / "cyclegan")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 31, 45, 1), np.uint8)
+    np.save(tmp_path / "pictures.npy", pictures)
+    subprocess.run([sys.executable, "-c", TRANSLATES, str(path), str(tmp_path / "pictures.npy")], check=True)
+    for domain in ("plain", "bold"):
+        found = np.load(tmp_path / f"pictures.npy.{domain}.npy")
+        np.testing.assert_array_equal(found, model.translate(pictures, domain))

@@ -4,12 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from ganzoo import figures
+from ganzoo import figures, images
+from ganzoo.data.source import Source
 from ganzoo.training.callbacks import Reporter, SampleSheets, SaveCheckpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import ProgressBar
+from ganzoo.training.sheets import picture_of
 
 
 class Counted:
@@ -82,11 +85,12 @@ def test_sheets_of_points_of_any_number_of_columns(tmp_path, columns):
     wanted = figures.points(drawn, reference, "step 5")
     np.testing.assert_array_equal(np.asarray(Image.open(run.sample_sheet(5))), wanted)
     np.testing.assert_array_equal(shown[5], wanted)
+    assert images.read_metadata(run.sample_sheet(5)) == {"step": "5", "seed": "1"}
 
 
 def test_preparing_sheets_asks_for_the_same_samples_and_writes_nothing(tmp_path):
     model = Drawer(np.zeros([100, 4, 4, 1], np.uint8), classes=3)
-    sheets = SampleSheets(RunDirectory(tmp_path), 5, 1, None, None)
+    sheets = SampleSheets(RunDirectory(tmp_path), 5, lambda model: model.generate(1, 0)[0], {}, None)
     sheets.set_model(model)
     sheets.prepare()
     assert model.calls == 1
@@ -98,7 +102,8 @@ def sheets_of(directory, model, reference):
     shown = {}
     summaries = SimpleNamespace(image=lambda step, _, picture: shown.update({step: picture}))
     run = RunDirectory(directory)
-    sheets = SampleSheets(run, 5, 1, reference, summaries)
+    source = Source("points", None, reference.shape[1:], (), lambda at: {"images": tf.constant(reference)})
+    sheets = SampleSheets(run, 5, picture_of(source, 1), {"seed": "1"}, summaries)
     sheets.set_model(model)
     sheets.on_train_batch_end(0)
     return run, shown
