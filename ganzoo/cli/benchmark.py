@@ -25,8 +25,9 @@ FLAGS = {
         _flags.text(
             "against",
             "NAME,NAME",
-            "reference loops of dcgan_benchmark that take part, from a checkout's tools/references: keras_tutorial, "
-            "torch, torch_channels_last, torch_bfloat16; a run in float32 does too then",
+            "reference loops that take part, from a checkout's tools/references: for dcgan_benchmark keras_tutorial, "
+            "torch, torch_channels_last, torch_bfloat16, for cyclegan_benchmark the last three; a run in float32 "
+            "does too then",
         ),
     ),
     "How long": (

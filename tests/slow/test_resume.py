@@ -28,6 +28,7 @@ SMALL = {
     "training.checkpoint_every": 10,
     "training.steps_per_execution": 5,
 }
+TINY = {"cyclegan_digits": {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}}
 # the most calls that a session makes before it is killed: the four together do not reach the last step
 PLACES = {
     "between two steps": {"at": "ganzoo.training.progress:ProgressBar.update", "most": 7},
@@ -39,7 +40,8 @@ MOST_SECONDS = 1.0  # after a session's first line of the log, when it is killed
 
 
 def start(model, workdir, kill=None, workers=None):
-    spec = {"model": model, "workdir": str(workdir), "overrides": SMALL} | ({"kill": kill} if kill else {})
+    overrides = SMALL | TINY.get(model, {})
+    spec = {"model": model, "workdir": str(workdir), "overrides": overrides} | ({"kill": kill} if kill else {})
     launch = [sys.executable, LAUNCH, "--workers", str(workers), "--"] if workers else []
     return subprocess.Popen(
         [*launch, sys.executable, DRIVER, json.dumps(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -68,7 +70,7 @@ def outcome(workdir):
     return state, losses, {path.name: path.read_bytes() for path in run.sample_sheets()}
 
 
-@pytest.mark.parametrize("model", ["gan_mnist", "cgan_mnist"])
+@pytest.mark.parametrize("model", ["gan_mnist", "cgan_mnist", "cyclegan_digits"])
 def test_five_kills_change_nothing(tmp_path, model):
     draw = random.Random(f"kills of {model}")
     peace, killed = tmp_path / "peace", tmp_path / "killed"
