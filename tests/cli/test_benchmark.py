@@ -73,7 +73,10 @@ def test_flags_become_arguments(calls, capsys):
         ("--model cgan --steps 1", "--steps=1: not a whole number of 2 or more"),
         ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
         ("--model cgan --precision half", "--precision=half: not one of auto, float32, bfloat16, float16"),
-        ("--model cgan --against torch", "against: the references are written for dcgan_benchmark, not for cgan_mnist"),
+        (
+            "--model cgan --against torch",
+            "against: torch is written for dcgan_benchmark and cyclegan_benchmark, not for cgan_mnist",
+        ),
         ("--model dcgan_benchmark --against torh", "against: unknown reference 'torh' (did you mean 'torch'?)"),
         ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
         ("--model cgan --set training.steps=6", "--set training.steps=6: training.steps is given twice (give it once)"),

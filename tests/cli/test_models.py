@@ -61,7 +61,10 @@ def test_one_config_as_json(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--task image", "--task=image: no model has this task (known: image_generation, point_generation)"),
+        (
+            "--task image",
+            "--task=image: no model has this task (known: image_generation, image_translation, point_generation)",
+        ),
         ("--task image_generatoin", "no model has this task (did you mean 'image_generation'?)"),
         ("cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
         ("--card", "--card: of which model? For example: ganzoo models cgan --card"),

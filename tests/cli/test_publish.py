@@ -22,7 +22,7 @@ class Card:
     def __str__(self):
         return "cgan_mnist: a card"
 
-    def model_dump(self):
+    def to_dict(self):
         return {"name": self.name}
 
 

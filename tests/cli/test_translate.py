@@ -75,8 +75,8 @@ def test_one_image(model, capsys):
     draw("a.png", 13, 17)
     assert run("a.png") == 0
     out, err = capsys.readouterr()
-    assert out == "tiny: 1 images as summer are in tiny_summer\n"
-    assert err == "images ████████████████████ 1/1\n"
+    assert out == "tiny: 1 image as summer in tiny_summer\n"
+    assert err == "tiny ████████████████████ 1/1\n"
     assert written() == ["a.png"]
     made = images.read("tiny_summer/a.png")
     assert np.array_equal(made, model.translate(images.read("a.png"), "summer"))
@@ -214,7 +214,7 @@ def test_tiles(model, capsys):
     assert run("a.png", "b.png", "--tile", "32") == 0
     assert np.array_equal(images.read("tiny_summer/a.png"), model.translate(images.read("a.png"), tile=32))
     assert images.read_metadata("tiny_summer/a.png")["tile"] == "32"
-    assert capsys.readouterr().err.splitlines()[-1].startswith("tiles ████████████████████ 7/7")  # 2 x 3, and 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("tiny ████████████████████ 7/7")  # 2 x 3, and 1
 
 
 def test_very_large_images_are_tiled_by_themselves(model, monkeypatch, capsys):

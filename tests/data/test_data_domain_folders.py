@@ -100,7 +100,7 @@ def test_an_image_smaller_than_the_crop_is_named_or_left_out(root, caplog):
     save(root / "trainA" / "small.png", 9, (20, 7))
     told = (
         f"{root}/trainA/small.png: 20x7 pixels, smaller than the squares of 8 to be cut out of it: remove it, take"
-        " --set dataset.size=7, or leave such files out with --skip_broken"
+        " a smaller --set dataset.size=, or leave such files out with --skip_broken"
     )
     for load_size in (None, 12):
         assert message(config(root, load_size=load_size)) == told

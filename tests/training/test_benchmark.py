@@ -125,7 +125,7 @@ def test_in_float32_it_takes_part_once(contests):
 
 
 def test_an_impossible_reference_is_told_before_anything_starts(contests):
-    with pytest.raises(UsageError, match="written for dcgan_benchmark, not for cgan_mnist"):
+    with pytest.raises(UsageError, match="written for dcgan_benchmark and cyclegan_benchmark, not for cgan_mnist"):
         benchmark(ganzoo.config("cgan"), against=["torch"])
     assert contests == []
 
