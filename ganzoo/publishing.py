@@ -29,8 +29,9 @@ SAMPLES = 10_000
 TOLERANCE = 0.02
 LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02, "copies": 0.001, "cycle_error": 5e-4, "translation_error": 5e-4}
 LEAST_TOLERANCE |= dict.fromkeys(("taken_for_target", "untouched_taken", "classifier_accuracy"), 0.02)  # 1 image of 60
-Measured = dict[str | None, Evaluation]  # by the domain that was made; None for a model that draws
 LEAST_TOLERANCE_ELSE = 0.005
+
+Measured = dict[str | None, Evaluation]  # by the domain that was made; None for a model that draws
 
 
 def publish(

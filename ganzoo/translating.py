@@ -415,6 +415,13 @@ def _numbered(stem: str, taken: set[str]) -> str:
 
 
 def _refuse_sources(paths: Sequence[Path], places: Iterable[Path]) -> None:
+    sources = {_identity(path) for path in paths if path.exists()}
     for place in places:
-        if place.exists() and any(place.samefile(path) for path in paths if path.exists()):
+        if place.exists() and _identity(place) in sources:
             raise UsageError(f"{place}: is one of the images given, and would be replaced (choose another place)")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What two names of one file have in common, whatever links and upper case lie between."""
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -15,6 +15,7 @@ from pydantic import Field
 from ganzoo.errors import ConfigError
 from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
+from ganzoo.networks.initial import initial
 from ganzoo.networks.registry import discriminator, generator, inputs
 
 Width = Annotated[int, Field(ge=1, le=4096)]
@@ -60,9 +61,9 @@ def dcgan_generator(
     strides = [1] * refine + [2] * levels
     channels = width * 2 ** (len(strides) - 1)
     normalised = normalization == "batch"
-    x = keras.layers.Dense(
-        side * side * channels, use_bias=not normalised, kernel_initializer=_initial(), name="start"
-    )(x)
+    x = keras.layers.Dense(side * side * channels, use_bias=not normalised, kernel_initializer=initial(), name="start")(
+        x
+    )
     x = keras.layers.Reshape((side, side, channels), name="start_image")(x)
     x = _rectify(_normalise(x, normalization, "start_norm"), leak, "start_relu")
     for level, stride in enumerate(strides[:-1], start=1):
@@ -72,13 +73,11 @@ def dcgan_generator(
             stride,
             "same",
             use_bias=not normalised,
-            kernel_initializer=_initial(),
+            kernel_initializer=initial(),
             name=f"up{level}",
         )(x)
         x = _rectify(_normalise(x, normalization, f"up{level}_norm"), leak, f"up{level}_relu")
-    x = Conv2DTranspose(example_shape[-1], kernel, 2, "same", kernel_initializer=_initial(), name=f"up{len(strides)}")(
-        x
-    )
+    x = Conv2DTranspose(example_shape[-1], kernel, 2, "same", kernel_initializer=initial(), name=f"up{len(strides)}")(x)
     x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")
 
@@ -122,7 +121,7 @@ def dcgan_discriminator(
             2,
             "same",
             use_bias=not normalised,
-            kernel_initializer=_initial(),
+            kernel_initializer=initial(),
             name=f"down{level}",
         )(x)
         if normalised:
@@ -131,7 +130,7 @@ def dcgan_discriminator(
         if dropout:
             x = Dropout(dropout, name=f"down{level}_dropout")(x)
     x = keras.layers.Flatten(name="features")(x)
-    logits = keras.layers.Dense(1, kernel_initializer=_initial(), name="logits", dtype=keras.config.floatx())(x)
+    logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
     if classes:
         logits = projected_logits(x, logits, tensors[1], classes, conditioning)
     return keras.Model(tensors, logits, name="discriminator")
@@ -160,7 +159,3 @@ def _normalise(x: Any, normalization: str, name: str) -> Any:
 
 def _rectify(x: Any, leak: float, name: str) -> Any:
     return keras.layers.LeakyReLU(leak, name=name)(x) if leak else keras.layers.ReLU(name=name)(x)
-
-
-def _initial() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, 0.02)

@@ -11,6 +11,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.layers import Conv2D, InstanceNormalization, SpectralConv2D
+from ganzoo.networks.initial import initial
 from ganzoo.networks.registry import patch_discriminator
 
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -40,7 +41,7 @@ def patchgan_discriminator(
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
     """
     image = keras.Input((None, None, channels), name="images")
-    x = _convolution(normalization)(width, 4, 2, border=1, kernel_initializer=_initial(), name="down1")(image)
+    x = _convolution(normalization)(width, 4, 2, border=1, kernel_initializer=initial(), name="down1")(image)
     x = keras.layers.LeakyReLU(LEAK, name="down1_relu")(x)
     for level in range(1, layers + 1):
         stride = 2 if level < layers else 1
@@ -62,7 +63,7 @@ def pixel_discriminator(channels: int, *, width: Width = 64, normalization: Norm
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
     """
     image = keras.Input((None, None, channels), name="images")
-    x = _convolution(normalization)(width, 1, kernel_initializer=_initial(), name="first")(image)
+    x = _convolution(normalization)(width, 1, kernel_initializer=initial(), name="first")(image)
     x = keras.layers.LeakyReLU(LEAK, name="first_relu")(x)
     return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization)
 
@@ -70,7 +71,7 @@ def pixel_discriminator(channels: int, *, width: Width = 64, normalization: Norm
 def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, name: str) -> Any:
     normalised = normalization == "instance"
     border = (kernel - 1) // 2
-    x = Conv2D(width, kernel, stride, border=border, use_bias=not normalised, kernel_initializer=_initial(), name=name)(
+    x = Conv2D(width, kernel, stride, border=border, use_bias=not normalised, kernel_initializer=initial(), name=name)(
         x
     )
     if normalised:
@@ -82,13 +83,9 @@ def _with_logits(image: Any, x: Any, kernel: int, normalization: str) -> keras.M
     border = (kernel - 1) // 2
     floats = keras.config.floatx()
     convolution = _convolution(normalization)
-    logits = convolution(1, kernel, border=border, kernel_initializer=_initial(), name="logits", dtype=floats)(x)
+    logits = convolution(1, kernel, border=border, kernel_initializer=initial(), name="logits", dtype=floats)(x)
     return keras.Model(image, logits, name="discriminator")
 
 
 def _convolution(normalization: str) -> type[Conv2D]:
     return SpectralConv2D if normalization == "spectral" else Conv2D
-
-
-def _initial() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, 0.02)

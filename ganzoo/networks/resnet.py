@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
+from ganzoo.networks.initial import initial
 from ganzoo.networks.registry import translator
 
 STRIDE = 4
@@ -62,7 +63,7 @@ def resnet_translator(
     for level in (1, 2):
         x = part.rectified(part.doubled(x, width * 4 // 2**level, upsampling, f"up{level}"))
     x = ReflectionPadding2D(3, name="end_pad")(x)
-    x = Conv2D(channels, 7, kernel_initializer=_initial(), name="end")(x)
+    x = Conv2D(channels, 7, kernel_initializer=initial(), name="end")(x)
     floats = keras.config.floatx()
     if residual == "none":
         x = keras.layers.Activation("tanh", name="translated", dtype=floats)(x)
@@ -112,14 +113,10 @@ class _Part:
         return self.convolution(width, 3, name=name)(x)
 
     def _plain(self) -> dict[str, Any]:
-        initial = _initial() if self.normalised else keras.initializers.HeNormal()
-        return {"use_bias": not self.normalised, "kernel_initializer": initial}
+        start = initial() if self.normalised else keras.initializers.HeNormal()
+        return {"use_bias": not self.normalised, "kernel_initializer": start}
 
 
 def _layer_of(x: Any) -> str:
     """The name of the layer that made a symbolic tensor."""
     return x._keras_history.operation.name
-
-
-def _initial() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, 0.02)

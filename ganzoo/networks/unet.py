@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Conv2DTranspose, Dropout, InstanceNormalization
+from ganzoo.networks.initial import initial
 from ganzoo.networks.registry import translator
 
 DOUBLINGS = 3  # of the width, on the way down
@@ -65,7 +66,7 @@ def unet_translator(
             x = Dropout(dropout, name=f"up{level}_dropout")(x)
         x = keras.layers.Concatenate(name=f"up{level}_across")([x, across.pop()])
     x = keras.layers.ReLU(name="end_relu")(x)
-    x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=_initial(), name="end")(x)
+    x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=initial(), name="end")(x)
     x = keras.layers.Activation("tanh", name="translated", dtype=keras.config.floatx())(x)
     network = keras.Model(image, x, name="translator")
     network.stride = 2**levels
@@ -74,14 +75,10 @@ def unet_translator(
 
 def _down(x: Any, width: int, name: str, normalised: bool) -> Any:
     if not normalised:
-        return Conv2D(width, 4, 2, "same", kernel_initializer=_initial(), name=name)(x)
+        return Conv2D(width, 4, 2, "same", kernel_initializer=initial(), name=name)(x)
     return InstanceNormalization(name=f"{name}_norm")(Conv2D(width, 4, 2, "same", **_plain(name))(x))
 
 
 def _plain(name: str) -> dict[str, Any]:
     """The arguments of a convolution before a normalisation."""
-    return {"use_bias": False, "kernel_initializer": _initial(), "name": name}
-
-
-def _initial() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, 0.02)
+    return {"use_bias": False, "kernel_initializer": initial(), "name": name}
