@@ -1,7 +1,23 @@
-"""Two logical CPUs for all tests, so that replicas can be tried; they have to be set before TensorFlow starts."""
+"""Two logical CPUs for all tests, so that replicas can be tried; they have to be set before TensorFlow starts.
 
+Data that are in no package are looked for in `GANZOO_TEST_DATA`, by default in `../shared/data` beside the checkout.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
 import tensorflow as tf
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture(scope="session")
+def monet2photo():
+    """The folder for `--data_dir`, with monet2photo in it."""
+    data = Path(os.environ.get("GANZOO_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (data / "monet2photo" / "testB").is_dir():
+        pytest.skip(f"no monet2photo in {data}; name its folder in GANZOO_TEST_DATA")
+    return data

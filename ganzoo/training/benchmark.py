@@ -11,7 +11,7 @@ from ganzoo import hardware
 from ganzoo.errors import UsageError
 from ganzoo.schema import Config
 from ganzoo.training import contestant, references
-from ganzoo.training.contest import Measured, compete
+from ganzoo.training.contest import Measured, compete, speed
 from ganzoo.training.resolve import long_names, overridden
 
 
@@ -85,7 +85,10 @@ class Benchmark:
         )
         ratios = _table(
             ("ratio of images/s", "median", "turn by turn"),
-            [(f"{r.over} / {r.under}", f"{r.median:.3f}", _spread(r.turns, ".3f")) for r in self.ratios],
+            [
+                (f"{r.over} / {r.under}", f"{r.median:.3f}", f"{min(r.turns):.3f} to {max(r.turns):.3f}")
+                for r in self.ratios
+            ],
         )
         return "\n\n".join([what, engine, where, speeds, ratios])
 
@@ -105,7 +108,8 @@ def benchmark(
     Args:
       config, settings: as in `training.run.train`.
       turns: how often each is measured.
-      steps: steps of each turn, at least two; a whole run's sample sheets and checkpoints come halfway and at the end.
+      steps: steps of each turn, at least two; a whole run makes sample sheets and checkpoints when its config says so,
+        and once a turn at least.
       against: names of reference loops that take part (`references.REFERENCES`). A whole run in float32 does too then.
       engine: keyword arguments of `training.run.train` that say where to compute (`strategy`, `logical_devices`).
       quiet: tell nothing on the way.
@@ -168,17 +172,13 @@ def _row(measured: Measured) -> tuple[str, ...]:
     first = measured.first_step_seconds
     return (
         measured.name,
-        f"{measured.median:,.0f}",
-        _spread(measured.images_per_second, ",.0f"),
+        speed(measured.median),
+        f"{speed(min(measured.images_per_second))} to {speed(max(measured.images_per_second))}",
         f"{1000 * measured.step_median:.2f}",
         f"{1000 * measured.step_p95:.2f}",
         "–" if first is None else f"{first:.1f}",
         f"{measured.peak_memory_gib:.2f}",
     )
-
-
-def _spread(values: Sequence[float], form: str) -> str:
-    return f"{min(values):{form}} to {max(values):{form}}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -113,8 +113,13 @@ def compete(
             # What grows with time, or falls on whoever comes after another, then falls on all alike.
             for child in children if turn % 2 == 0 else reversed(children):
                 child.turn(steps)
-                note(f"turn {turn + 1} of {turns}: {child.name} {child.speeds[-1]:,.0f} images/s")
+                note(f"turn {turn + 1} of {turns}: {child.name} {speed(child.speeds[-1])} images/s")
         return [child.finish() for child in children]
+
+
+def speed(images_per_second: float) -> str:
+    """For people, with three digits at least."""
+    return f"{images_per_second:,.{2 if images_per_second < 10 else 1 if images_per_second < 100 else 0}f}"
 
 
 class _Child:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.schema import Config, parse
+from ganzoo.schema import Config, TrainingConfig, parse
 from ganzoo.training import turns
 from ganzoo.training.contest import Contestant
 
@@ -80,8 +80,7 @@ def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) 
     config = overridden(config, settings)
 
     def turn(steps: int) -> turns.Reply:
-        rhythm = _rhythm(steps, config.training.log_every)
-        own = {"training.steps": steps, "training.sample_every": rhythm, "training.checkpoint_every": rhythm}
+        own = {"training.steps": steps, **_rhythm(config.training, steps)}
         with tempfile.TemporaryDirectory() as workdir:
             run = train(config, workdir, {**settings, **own}, **engine)
             speeds = [line["images_per_second"] for line in run.losses if "images_per_second" in line]
@@ -101,9 +100,10 @@ class OneBatch(Pipeline):
         return super().dataset(first_batch, rows).take(1).cache().repeat()
 
 
-def _rhythm(steps: int, log_every: int) -> int:
-    """Steps between two sample sheets and checkpoints: about half of a turn, without breaking the log's rhythm."""
-    return steps // 2 // log_every * log_every or steps // 2
+def _rhythm(training: TrainingConfig, steps: int) -> dict[str, int]:
+    """Sample sheets and checkpoints as often as the config has them, and once a turn at least."""
+    keys = ("sample_every", "checkpoint_every")
+    return {f"training.{key}": min(getattr(training, key), steps) for key in keys}
 
 
 def _made_with() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where and how a run computes: strategy, precision, XLA; each chosen or checked, with the reason in words."""
+"""Where and how a run computes: strategy, threads, precision, XLA; each chosen or checked, with the reason in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
-from ganzoo.hardware import cpu_flags
+from ganzoo.hardware import cores, cpu_flags
 from ganzoo.models.build import build
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
@@ -35,6 +35,9 @@ STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 # points gained nothing, and its output has three digits
 CPUS_WITH_BFLOAT16 = ("amx_bf16", "avx512_bf16")
 GPU_WITH_BFLOAT16 = (8, 0)  # compute capability
+# whose step is two halves that do not wait for each other; ms a step with every operation on both of 2 cores, and with
+# one core for each half: cyclegan_benchmark 352 and 294, at batch 4 1,370 and 1,090; cyclegan_monet 461 and 309
+TWO_HALVES = ("cyclegan",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Engine:
       name: `none`, `mirrored`, `multiworker` or `tpu`.
       precision: `float32`, `bfloat16` or `float16`.
       xla: whether replicas' computations are compiled.
-      reasons: of the three, for people.
+      threads: how many cores of the CPU an operation may use; None for all, as TensorFlow does.
+      reasons: of these, for people.
       workers: how many processes there are.
       index: of this one; 0 is the chief, who writes.
     """
@@ -55,6 +59,7 @@ class Engine:
     name: str
     precision: str
     xla: bool
+    threads: int | None
     reasons: dict[str, str]
     workers: int = 1
     index: int = 0
@@ -79,6 +84,7 @@ class Engine:
             "strategy": self.name,
             "replicas": self.replicas,
             "workers": self.workers,
+            "threads": self.threads,
             "precision": self.precision,
             "xla": self.xla,
         }
@@ -216,13 +222,16 @@ def choose(
             )
         tf.config.experimental.enable_op_determinism()
     cluster = read_cluster()
+    _use_half_the_cores(config, alone=cluster is None or cluster.size == 1)
     kind, chosen, why = _strategy(strategy, logical_devices, cluster)
     device = _device_kind(kind, chosen)
     precision, why_precision = _precision(config, device)
     xla, why_xla = _xla(config, device, deterministic)
     reasons = {"strategy": why, "precision": why_precision, "xla": why_xla}
+    if _threads() is not None:
+        reasons["threads"] = f"operations on {_threads()} of {cores()} cores"
     workers, index = (cluster.size, cluster.index) if cluster is not None and kind == "multiworker" else (1, 0)
-    engine = Engine(chosen, kind, precision, xla, reasons, workers, index)
+    engine = Engine(chosen, kind, precision, xla, _threads(), reasons, workers, index)
     return engine if workers == 1 else _as_the_chief(engine)
 
 
@@ -240,6 +249,20 @@ def _lost(where: object, error: tf.errors.OpError) -> WorkerLostError:
         f"{where}: another worker is gone ({said}); start all of them again with the same command, and they go on from "
         "the last checkpoint"
     )
+
+
+def _use_half_the_cores(config: Config, alone: bool) -> None:
+    """For each operation, where two run at any time; not where somebody has set it, or TensorFlow has started."""
+    elsewhere = tf.config.list_physical_devices("GPU") or "TPU_NAME" in os.environ
+    given = _threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
+    if config.model.scheme in TWO_HALVES and cores() > 1 and alone and not elsewhere and not given:
+        with contextlib.suppress(RuntimeError):  # it runs already, in a notebook for example
+            tf.config.threading.set_intra_op_parallelism_threads(cores() // 2)
+
+
+def _threads() -> int | None:
+    """How many an operation may use, as far as this process has said."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or None
 
 
 def _strategy(

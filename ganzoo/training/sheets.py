@@ -13,7 +13,7 @@ from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 
 REFERENCE_POINTS = 1000
-TRANSLATED = 8  # images of each domain
+TRANSLATED = 4  # images of each domain: large ones take a second each, there and back
 WIDEST = 20
 
 Picture = Callable[[Any], np.ndarray]  # a model -> uint8 `[H, W, C]`

@@ -21,6 +21,9 @@ STRATEGIES = ("none", "mirrored1", "mirrored2")
 ALONE = [f"{s}/{xla}/{floats}" for floats in ("float64", "float32") for s in STRATEGIES for xla in ("noxla", "xla")]
 WORKERS = [f"multiworker/{xla}/{floats}" for floats in ("float64", "float32") for xla in ("noxla", "xla")]
 BASE = "none-noxla-float64"
+# relative distances after one step in float32 and in bfloat16; each of a CycleGAN's generators normalises nearly flat
+# images one by one, and learns through the other one
+LIMITS, LIMITS_OF = (1e-4, 3e-2), {"cyclegan_digits": (1e-3, 0.2)}
 
 
 def load_models():
@@ -89,7 +92,7 @@ def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
     way = way.replace("/", "-")
     for suffix in ("-0", "-1") if "multiworker" in way else ("",):
         for name, distance in distances(states(model, way + suffix), states(model, "none-noxla-float32")):
-            assert distance <= 1e-4, name
+            assert distance <= LIMITS_OF.get(model, LIMITS)[0], name
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -108,4 +111,4 @@ def test_one_step_in_bfloat16_is_near_float32(states, model):
     """Without the accuracy, which counts logits on either side of 0, and the twin that is sampled in float32."""
     base, short = states(model, "none-noxla-float32"), states(model, "none-noxla-bfloat16")
     for name, distance in distances({name: short[name] for name in base}, base):
-        assert distance <= 3e-2 or name == "logs/discriminator_accuracy", name
+        assert distance <= LIMITS_OF.get(model, LIMITS)[1] or name == "logs/discriminator_accuracy", name

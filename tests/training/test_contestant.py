@@ -63,12 +63,12 @@ def test_fit(ring, monkeypatch):
     assert len(reply["step_seconds"]) == 4
     assert min(reply["step_seconds"]) > 0
     made = runs[0].config.training
-    assert (made.steps, made.sample_every, made.checkpoint_every, made.log_every) == (40, 20, 20, 10)
+    assert (made.steps, made.sample_every, made.checkpoint_every, made.log_every) == (40, 40, 40, 10)
     assert not runs[0].directory.exists()
 
 
-@pytest.mark.parametrize(
-    ("steps", "log_every", "rhythm"), [(500, 50, 250), (100, 50, 50), (110, 50, 50), (99, 50, 49), (2, 50, 1)]
-)
-def test_checkpoints_do_not_break_the_rhythm_of_the_log(steps, log_every, rhythm):
-    assert contestant._rhythm(steps, log_every) == rhythm
+@pytest.mark.parametrize(("every", "steps", "rhythm"), [(50, 500, 50), (500, 100, 100), (100, 100, 100)])
+def test_a_turn_has_the_rhythm_of_the_config_and_one_sheet_at_least(ring, every, steps, rhythm):
+    training = ring.override({"training.sample_every": every, "training.checkpoint_every": 2 * every}).training
+    found = contestant._rhythm(training, steps)
+    assert found == {"training.sample_every": rhythm, "training.checkpoint_every": min(2 * every, steps)}

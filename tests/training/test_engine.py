@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -318,3 +321,34 @@ def test_it_describes_itself():
 def test_one_worker_agrees_with_itself():
     made = engine.choose(config(), TWO)
     assert made.agree([True, False]) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("model", "before", "threads"),
+    [
+        ("cyclegan_digits", "", 2),
+        ("cgan", "", None),
+        ("cyclegan_digits", "tf.config.threading.set_intra_op_parallelism_threads(3)", 3),
+        ("cyclegan_digits", "os.environ['TF_NUM_INTRAOP_THREADS'] = '3'", None),
+        ("cyclegan_digits", "tf.constant(0)", None),
+        ("cyclegan_digits", "engine.cores = lambda: 1", None),
+    ],
+)
+def test_operations_use_half_of_the_cores_where_a_step_has_two_halves(model, before, threads):
+    """In a process of its own, for TensorFlow takes it before its first operation and never again."""
+    code = f"""
+import os
+import tensorflow as tf
+from ganzoo import zoo
+from ganzoo.training import engine
+
+engine.cores = lambda: 4
+{before}
+made = engine.choose(zoo.config("{model}"), "none")
+tf.constant(0)
+print(made.threads, "threads" in made.reasons, made.describe())
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_NUM_")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.startswith(f"{threads} {threads is not None} one device; ")
+    assert ("operations on 2 of 4 cores" in done.stdout) == (threads == 2)
