@@ -24,7 +24,7 @@ import numpy as np
 
 from ganzoo import files, weights
 from ganzoo.errors import UsageError, WeightsError, did_you_mean
-from ganzoo.schema import Config, parse
+from ganzoo.schema import Config, other_domain, parse
 from ganzoo.torch_file import read_state_dict
 from ganzoo.training.directory import CONFIG_FILE
 from ganzoo.zoo import WEIGHTS_FILE
@@ -88,7 +88,7 @@ def import_generator(
       RunError: the directory cannot be written.
     """
     directory = Path(directory)
-    before = _other(domains, to)
+    before = _start(domains, to)
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise UsageError(f"{directory}: is there already, and no empty folder (give a new one)")
     generator = read_generator(file)
@@ -99,13 +99,13 @@ def import_generator(
     return config, generator
 
 
-def _other(domains: Sequence[str], to: str) -> str:
+def _start(domains: Sequence[str], to: str) -> str:
     """The domain that a generator of images of `to` starts from."""
     if len(set(domains)) != 2 or len(domains) != 2:
         raise UsageError(f"domains: {','.join(domains)} given, two different names wanted")
     if to not in domains:
         raise UsageError(f"to: '{to}' is none of the domains{did_you_mean(to, domains)}")
-    return next(domain for domain in domains if domain != to)
+    return other_domain(domains, to)
 
 
 def read_generator(path: str | Path) -> Generator:

@@ -411,6 +411,12 @@ def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
     return to
 
 
+def other_domain(domains: Sequence[str], domain: str) -> str:
+    """The one of two domains that is not this one."""
+    first, second = domains
+    return second if domain == first else first
+
+
 def check_arguments(function: Callable[..., Any], arguments: dict[str, Any], key: str) -> dict[str, Any]:
     """Validates a pluggable part's own arguments against the keyword-only parameters of the function that builds it.
 

@@ -15,7 +15,7 @@ from ganzoo.data.domains import Domains, open_domains
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source
-from ganzoo.schema import Config, DatasetConfig
+from ganzoo.schema import Config, DatasetConfig, other_domain
 
 if TYPE_CHECKING:
     from ganzoo.data.source import Source
@@ -60,7 +60,7 @@ def open_translation(
     Raises:
       DataError: the data cannot be had, or the model learns from its test images.
     """
-    dataset, other = config.dataset, _other(config.dataset, to)
+    dataset, other = config.dataset, other_domain(config.dataset.domains, to)
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to translate (train on another one)")
     train = _open(config, dataset.split, seed, data_dir)
@@ -115,7 +115,7 @@ def open_translation_in_training(
         learned_from[to],
         learned_from[to].count,
         picked(given, numbers),
-        learned_from[_other(dataset, to)],
+        learned_from[other_domain(dataset.domains, to)],
         truth and picked(truth, numbers),
         len(config.domains_made) > 1,
     )
@@ -167,7 +167,7 @@ def _open(config: Config, split: str, seed: int, data_dir: str | Path | None) ->
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:
     """All images of the other domain than `to`, and what they should become, where that is known."""
-    other = _other(dataset, to)
+    other = other_domain(dataset.domains, to)
     source = domains.sources[other]
     given = _examples(dataset, other, source, split)
     if domains.paired:
@@ -186,8 +186,3 @@ def _examples(dataset: DatasetConfig, domain: str, source: Source, split: str) -
         return np.stack([images.fit(image, side, dataset.channels) for image in batch])
 
     return Examples(f"{dataset.name} ({domain})", found.count, dataset.example_shape, read, about={"split": split})
-
-
-def _other(dataset: DatasetConfig, domain: str) -> str:
-    first, second = dataset.domains
-    return second if domain == first else first

@@ -16,7 +16,7 @@ from ganzoo.errors import UsageError
 from ganzoo.models.sampling import Exported, with_named_output
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.tiling import tiled
-from ganzoo.schema import choose_domain
+from ganzoo.schema import choose_domain, other_domain
 
 SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
 PIXELS_A_CALL = 2**18  # bounds the memory of one call
@@ -108,8 +108,7 @@ class TranslationModel(SteppedModel):
 
     def other(self, domain: str) -> str:
         """The other domain."""
-        first, second = self.domains
-        return second if domain == first else first
+        return other_domain(self.domains, domain)
 
     def of_domains(self, batch: Any) -> dict[str, tf.Tensor]:
         """A batch's images by domain: what `fit` is given is such a mapping, or both in the order of the domains."""
