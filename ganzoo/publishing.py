@@ -42,6 +42,7 @@ def publish(
     limits: str,
     hardware: str,
     others: Sequence[str | Path] = (),
+    after: Sequence[str | Path] = (),
     data_dir: str | Path | None = None,
 ) -> Card:
     """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
@@ -54,6 +55,8 @@ def publish(
       command: the command that made it, for the card.
       intended_use, limits, hardware: sentences for the card.
       others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
+      after: finished runs, each of which began with the one before it, and this one with the last (`init_from`). The
+        first has the zoo's config then, the others differ from it in `optimizer` and `training` alone.
       data_dir: folder of the data sets, for data that are not embedded.
 
     Raises:
@@ -63,9 +66,11 @@ def publish(
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
-    if not _same(run.decided(zoo.config(config.name)), config):
-        raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
-    sessions = _sessions(run)
+    stages = [*map(RunDirectory, after), run]
+    for stage in stages:
+        if not _is_of_the_zoo(stage, config.name, first=stage is stages[0]):
+            raise UsageError(f"{stage.path}: was trained with another config than zoo_configs/{config.name}.yaml")
+    sessions = [session for stage in stages for session in _sessions(stage)]
     seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"{config.name}: runs of the seeds {seeds}: each wants a seed of its own")
@@ -86,7 +91,7 @@ def publish(
         training=TrainingRecord(
             command=command,
             commit=_commit(),
-            steps=sessions[-1]["step"],
+            steps=sum(_sessions(stage)[-1]["step"] for stage in stages),
             seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),
@@ -104,6 +109,14 @@ def publish(
     files.write_bytes(zoo.directory() / "weights" / f"{config.name}.safetensors", content)
     files.write_text(zoo.directory() / "cards" / f"{config.name}.yaml", text)
     return card
+
+
+def _is_of_the_zoo(run: RunDirectory, name: str, *, first: bool) -> bool:
+    """Whether a run has the zoo's config, of which runs that began with another one may change how they learn."""
+    ours, theirs = run.decided(zoo.config(name)), zoo.config(run.path)
+    if not first:
+        ours = ours.model_copy(update={"optimizer": theirs.optimizer, "training": theirs.training})
+    return _same(ours, theirs)
 
 
 def _sessions(run: RunDirectory) -> list[dict[str, Any]]:

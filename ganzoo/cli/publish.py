@@ -18,6 +18,7 @@ NEEDED = (
 
 ALSO = (
     _flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),
+    _flags.texts("after", "DIR", "a finished run that this one, or the next of these, began with (--init_from)"),
     _flags.text("data_dir", "DIR", "where the data sets are that do not come with the package"),
 )
 
@@ -42,6 +43,7 @@ def work(given: SimpleNamespace) -> Answer:
         limits=given.limits,
         hardware=given.hardware,
         others=given.also,
+        after=given.after,
         data_dir=given.data_dir,
     )
     return Answer(str(card), card.to_dict(), brief=card.name)

@@ -39,6 +39,7 @@ FLAGS = {
     ),
     "Training": (
         _flags.text("workdir", "DIR", "the run's directory (default: runs/NAME); an existing run is resumed"),
+        _flags.text("init_from", "NAME|RUN", "begin with the weights of a zoo model or a run instead of random ones"),
         _flags.whole("steps", "steps to train: updates of the generator", at_least=1),
         _flags.whole("batch_size", "images in a step, over all devices", at_least=1),
         _flags.whole("seed", "of every random draw", at_least=0),
@@ -76,6 +77,7 @@ def work(given: SimpleNamespace) -> Answer:
         given.model,
         workdir=given.workdir,
         overrides=changes,
+        init_from=given.init_from,
         data_dir=given.data_dir,
         skip_broken=given.skip_broken,
         quiet=given.quiet,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from ganzoo.errors import UsageError
-from ganzoo.models.sampling import Exported, Sampler, with_named_output
+from ganzoo.models.sampling import Exported, Sampler
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
 LARGEST_SEED = 2**31 - 1
@@ -39,14 +39,11 @@ class GenerativeModel:
             self._sampler = Sampler(self.generator_ema, self.latent_size, self.prior, bool(self.classes))
         return self._sampler
 
-    def exported(self) -> Exported:
-        """What a SavedModel of the model holds; see `serving.export`."""
-        output = (
-            "images" if len(self.sampler.decode.get_concrete_function().structured_outputs.shape) == 4 else "points"
-        )
-        generate, decode = (with_named_output(f, output) for f in (self.sampler.generate, self.sampler.decode))
-        signatures = {"serving_default": generate, "generate": generate, "decode": decode}
-        return Exported(self.sampler.generator_variables, signatures)
+    def exported(self) -> dict[str, Exported]:
+        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
+        functions = {"generate": self.sampler.generate, "decode": self.sampler.decode}
+        variables = self.generator_ema.variables
+        return {name: Exported(function, variables, self.classes) for name, function in functions.items()}
 
     def generate(
         self,

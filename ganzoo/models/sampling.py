@@ -16,15 +16,19 @@ from ganzoo import images, randomness
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What a SavedModel of a model holds.
+    """One function of a model, as its SavedModel holds it.
 
     Attributes:
-      variables: each once.
-      signatures: name -> function with an input signature and a dictionary for an output.
+      run: with an input signature and one output; the very function that Python calls.
+      variables: of the network that it runs.
+      classes: what its input `labels` has to be below; 0 where there is none.
+      smallest_side: of its input `images`, in pixels; 0 where there is none.
     """
 
-    variables: list[tf.Variable]
-    signatures: dict[str, tf.types.experimental.PolymorphicFunction]
+    run: tf.types.experimental.PolymorphicFunction
+    variables: Sequence[keras.Variable]
+    classes: int = 0
+    smallest_side: int = 0
 
 
 class Sampler(tf.Module):
@@ -44,7 +48,6 @@ class Sampler(tf.Module):
 
     def __init__(self, generator: keras.Model, latent_size: int, prior: str, conditional: bool) -> None:
         super().__init__(name="sampler")
-        self.generator_variables = [variable.value for variable in generator.variables]
         seeds = tf.TensorSpec([None, 2], tf.int32, "seeds")
         truncation = tf.TensorSpec([None], tf.float32, "truncation")
         labels = [tf.TensorSpec([None], tf.int32, "labels")] if conditional else []
@@ -65,13 +68,6 @@ class Sampler(tf.Module):
         self.latents = tf.function(draw, input_signature=[seeds, truncation])
         self.decode = tf.function(decode, input_signature=[latents, *labels])
         self.generate = tf.function(generate, input_signature=[seeds, truncation, *labels])
-
-
-def with_named_output(
-    function: tf.types.experimental.PolymorphicFunction, output: str
-) -> tf.types.experimental.PolymorphicFunction:
-    """The same function with a dictionary for an output, which is what a signature of a SavedModel wants."""
-    return tf.function(lambda *inputs: {output: function(*inputs)}, input_signature=function.input_signature)
 
 
 def call(network: keras.Model, examples: tf.Tensor, conditions: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:

@@ -125,8 +125,8 @@ class SteppedModel(keras.Model):
         parts = {**self.networks, **self.averages}
         return {f"{role}/{v.path}": v for role, network in parts.items() for v in network.variables}
 
-    def exported(self) -> Exported:
-        """What a SavedModel of the model holds; see `serving.export`."""
+    def exported(self) -> dict[str, Exported]:
+        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
         raise NotImplementedError
 
     def adopt_averages(self) -> None:

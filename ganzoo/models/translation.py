@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ganzoo import images
 from ganzoo.errors import UsageError
-from ganzoo.models.sampling import Exported, with_named_output
+from ganzoo.models.sampling import Exported
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.tiling import tiled
 from ganzoo.schema import choose_domain, other_domain
@@ -89,14 +89,14 @@ class TranslationModel(SteppedModel):
             result = np.concatenate([translator.run(part).numpy() for part in parts])
         return result[0] if given.ndim == 3 else result
 
-    def exported(self) -> Exported:
-        """What a SavedModel of the model holds; see `serving.export`."""
-        signatures = {
-            f"translate_to_{domain}": with_named_output(translator.run, "images")
+    def exported(self) -> dict[str, Exported]:
+        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
+        return {
+            f"translate_to_{domain}": Exported(
+                translator.run, self.averages[f"generator_{domain}"].variables, smallest_side=SMALLEST_SIDE
+            )
             for domain, translator in self.translators.items()
         }
-        variables = [v for translator in self.translators.values() for v in translator.generator_variables]
-        return Exported(variables, {"serving_default": next(iter(signatures.values())), **signatures})
 
     def check_domain(self, to: str | None) -> str:
         """A domain that the model can make; the first of these for None.
@@ -128,7 +128,6 @@ class Translator(tf.Module):
 
     def __init__(self, generator: keras.Model, stride: int) -> None:
         super().__init__(name="translator")
-        self.generator_variables = [variable.value for variable in generator.variables]
         self.channels = generator.input_shape[-1]
 
         def run(pictures: tf.Tensor) -> tf.Tensor:

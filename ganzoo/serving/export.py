@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,50 +11,105 @@ import tensorflow as tf
 
 from ganzoo import files
 from ganzoo.errors import UsageError
+from ganzoo.serving import warm_up
+from ganzoo.serving.compact import compact
+from ganzoo.serving.signatures import Signatures, signatures
 
 if TYPE_CHECKING:
     from ganzoo.models.stepped import SteppedModel
 
+CONFIG_FILE = "config.yaml"
+CARD_FILE = "card.yaml"
 
-def export(model: SteppedModel, directory: str | Path, version: int = 1, *, overwrite: bool = False) -> Path:
-    """Writes `directory/VERSION/`, a SavedModel.
+
+def write_version(
+    model: SteppedModel,
+    base: str | Path,
+    version: int = 1,
+    *,
+    overwrite: bool = False,
+    card: Path | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Writes `base/VERSION/`, a SavedModel that TensorFlow Serving loads as it is.
+
+    Its signatures are those of `signatures.signatures`. Weights that float16 holds exactly, as it does those of the
+    zoo, are stored so. Beside them are, in `assets.extra/`, the resolved config, the card and the warm-up requests.
 
     Args:
       model: a model.
-      directory: the base directory of the model's versions.
-      version: a number of 1 or more.
+      base: the directory of the model's versions.
+      version: an integer of 1 or more.
       overwrite: replace a version that is there.
+      card: the file of the model's card.
+      note: is told, in one line, what is left out.
 
     Returns:
-      The directory of the version. Its signatures take keyword tensors and give one output, `images` (or `points`).
-      Of a model that draws (`generate` is `serving_default` too):
-        generate(seeds int32 [N, 2] = (seed, position), truncation float32 [N], labels int32 [N] if conditional)
-        decode(latents float32 [N, latent_size], labels int32 [N] if conditional)
-      Of one that translates, for each domain that it makes (the first is `serving_default` too):
-        translate_to_DOMAIN(images uint8 [N, H, W, C])
+      The directory of the version.
 
     Raises:
-      UsageError: the version is no number of 1 or more, or is there already.
+      UsageError: as `check_version`.
       RunError: it cannot be written; a version that was there stays.
     """
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
-    final = Path(directory) / str(version)
-    if final.exists() and not overwrite:
-        raise UsageError(f"{final}: is there already (give another version, or overwrite=True)")
-    content = model.exported()
-    module = tf.Module()
-    module.variables_used = content.variables
-    module.functions = content.signatures
-    temporary, old = (final.with_name(f".{final.name}.{part}.{os.getpid()}") for part in ("new", "old"))
+    final = check_version(base, version, overwrite)
+    temporary = files.temporary_beside(final)
     try:
-        tf.saved_model.save(module, str(temporary), signatures=content.signatures)
-        if final.exists():
-            final.rename(old)
-        temporary.rename(final)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _save(model, temporary, card, note)
+        _put(temporary, final)
     except (OSError, tf.errors.OpError) as error:
         raise files.cannot_write(final, error) from None
     finally:
-        for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def check_version(base: str | Path, version: int, overwrite: bool) -> Path:
+    """The directory of a version that may be written.
+
+    Raises:
+      UsageError: the version is no integer of 1 or more, or is there already.
+    """
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
+    final = Path(base) / str(version)
+    if final.exists() and not overwrite:
+        raise UsageError(f"{final}: is there already (give another version, or overwrite it: overwrite, --overwrite)")
+    return final
+
+
+def _save(model: SteppedModel, directory: Path, card: Path | None, note: Callable[[str], None]) -> None:
+    functions, variables = compact(model.exported())
+    made = signatures(functions)
+    module = tf.Module()
+    module.variables_used = variables
+    tf.saved_model.save(module, str(directory), signatures=made)
+    _write_extra(model, directory / "assets.extra", card, made, note)
+
+
+def _write_extra(
+    model: SteppedModel, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
+) -> None:
+    """What travels with a model; TensorFlow Serving reads the warm-up requests, people the rest."""
+    extra.mkdir()
+    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    if config is not None:
+        (extra / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
+    if card is not None:
+        shutil.copyfile(card, extra / CARD_FILE)
+    if not warm_up.write(extra / warm_up.FILE, model.name, made):
+        note(f"{model.name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
+
+
+def _put(made: Path, final: Path) -> None:
+    """Gives a directory its name; one that has it already is put back if that fails."""
+    old = files.temporary_beside(final)
+    if final.exists():
+        final.rename(old)
+    try:
+        made.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

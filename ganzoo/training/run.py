@@ -42,6 +42,7 @@ def train(
     strategy: str = "auto",
     logical_devices: int | None = None,
     deterministic: bool = False,
+    initialise: Callable[[SteppedModel], str] | None = None,
     export: Exporter | None = None,
 ) -> Run:
     """Trains a model, or goes on with a run that was stopped.
@@ -57,6 +58,7 @@ def train(
       strategy, logical_devices: where to compute, see `engine.choose`. Of several workers only the chief, number 0 in
         TF_CONFIG, needs and writes the work directory.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
+      initialise: called with the model where a run begins, to give it other weights than random ones; says whose.
       export: called at the end with the model and `RUN/export`.
 
     Returns:
@@ -88,6 +90,9 @@ def train(
         interrupt = held.enter_context(Interrupt())
         checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints, lambda: best_step(run))
         resumed_at = checkpoints.restore(model)
+        begun_from = None
+        if resumed_at is None and initialise is not None and engine.is_chief:  # the other workers get what it has
+            begun_from = initialise(model)
         (over,) = engine.agree(
             [resumed_at is not None and resumed_at >= training.steps and run.is_finished(training.steps)]
         )
@@ -104,6 +109,9 @@ def train(
         if resumed_at is not None:
             run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
             bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
+        if begun_from is not None:
+            run.log({"step": model.step, "event": "initialised", "from": begun_from})
+            bar.note(f"{config.name}: begins with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
@@ -126,9 +134,7 @@ def train(
 
 def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
     """Animation, plot of the losses, export."""
-    sheets = run.sample_sheets()
-    chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
-    figures.write_gif(run.animation, [images.read(path, channels=_channels(path)) for path in chosen])
+    figures.write_gif(run.animation, _frames(run.sample_sheets()))
     lines = run.read_losses()
     series = {
         name.replace("_", " "): ([record["step"] for record in lines], [record[name] for record in lines])
@@ -141,6 +147,13 @@ def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> 
             export(model, run.export)
         except (OSError, tf.errors.OpError) as error:
             raise files.cannot_write(run.export, error) from None
+
+
+def _frames(sheets: list[Path]) -> list[np.ndarray]:
+    """Of all sheets so many, from the first to the last; an older ganzoo may have drawn the first ones otherwise."""
+    chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
+    frames = [images.read(path, channels=_channels(path)) for path in chosen]
+    return [frame for frame in frames if frame.shape == frames[-1].shape]
 
 
 def _channels(path: Path) -> int:

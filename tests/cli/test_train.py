@@ -43,6 +43,7 @@ def test_defaults(calls, capsys):
             {
                 "workdir": None,
                 "overrides": {},
+                "init_from": None,
                 "data_dir": None,
                 "skip_broken": False,
                 "quiet": False,
@@ -59,7 +60,8 @@ def test_defaults(calls, capsys):
 def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
-    argv = "--model cgan --dataset folder:a --data_dir b --workdir c --steps 5 --batch_size 6 --seed 7 --skip_broken"
+    argv = "--model cgan --dataset folder:a --data_dir b --workdir c --init_from d --steps 5"
+    argv += " --batch_size 6 --seed 7 --skip_broken"
     argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
     argv += " --precision bfloat16 --xla off --on_nan rollback --deterministic"
     argv += " --strategy mirrored --logical_devices 2"
@@ -79,6 +81,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
             "optimizer.generator.learning_rate": "1e-4",
             "dataset.augment": "[flip]",
         },
+        "init_from": "d",
         "data_dir": "b",
         "skip_broken": True,
         "quiet": True,

@@ -15,7 +15,8 @@ from PIL import Image
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
 import ganzoo
-from ganzoo.errors import ConfigError, DataError, RunError
+from ganzoo import images
+from ganzoo.errors import ConfigError, DataError, RunError, UsageError
 from ganzoo.training import fit, resolve
 from ganzoo.training import run as runs
 from ganzoo.training.callbacks import Stop, StopWhenFooled
@@ -85,7 +86,9 @@ def test_what_train_left_loads_and_is_the_trained_average(digits_run):
 
 
 def test_the_export_gives_the_same_bytes(digits_run):
-    signature = tf.saved_model.load(str(RunDirectory(digits_run.directory).export / "1")).signatures["generate"]
+    version = RunDirectory(digits_run.directory).export / "1"
+    assert ganzoo.config(version / "assets.extra" / "config.yaml") == digits_run.config
+    signature = tf.saved_model.load(str(version)).signatures["generate"]
     seeds = np.stack([np.full(20, 4), np.arange(20)], axis=1).astype(np.int32)
     labels = (np.arange(20) % 10).astype(np.int32)
     images = signature(seeds=tf.constant(seeds), truncation=tf.ones(20), labels=tf.constant(labels))["images"]
@@ -378,3 +381,47 @@ def test_a_step_that_does_not_fit_into_memory_is_one_line(tmp_path, monkeypatch)
     monkeypatch.setattr(VanillaGAN, "fit", exhausted)
     with pytest.raises(RunError, match=r"batches of 16 does not fit into memory .*smaller --batch_size"):
         train("gan_ring", tmp_path / "run", RING)
+
+
+def test_sheets_that_were_drawn_otherwise_are_no_frames(tmp_path):
+    paths = [tmp_path / f"step_{number:08d}.png" for number in range(3)]
+    for path, side in zip(paths, (8, 6, 6), strict=True):
+        images.write_png(path, np.full((side, side, 3), side, np.uint8))
+    assert [frame.shape for frame in runs._frames(paths)] == [(6, 6, 3)] * 2
+
+
+STILL = {"optimizer.generator.learning_rate": 1e-9, "optimizer.discriminator.learning_rate": 1e-9}
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path):
+    first = ganzoo.train("gan_ring", tmp_path / "first", RING, quiet=True).model
+    second = ganzoo.train("gan_ring", tmp_path / "second", RING | STILL, init_from=tmp_path / "first", quiet=True).model
+    for role in ("generator", "discriminator"):
+        theirs = first.averages.get(role, first.networks[role])
+        for network in (second.networks[role], second.averages.get(role, second.networks[role])):
+            for ours, wanted in zip(network.get_weights(), theirs.get_weights(), strict=True):
+                np.testing.assert_allclose(ours, wanted, atol=1e-6)
+    events = [json.loads(line) for line in (tmp_path / "second" / "log.jsonl").read_text().splitlines()]
+    assert {"step": 0, "event": "initialised", "from": f"{tmp_path / 'first'}, step {first.step}"} in events
+
+    later = RING | {"training.steps": 2 * first.step}
+    third = ganzoo.train("gan_ring", tmp_path / "first", later, init_from=tmp_path / "second", quiet=True)
+    assert third.model.step == 2 * first.step  # a run that goes on has its own weights
+    assert "initialised" not in (tmp_path / "first" / "log.jsonl").read_text()
+
+
+def test_a_zoo_model_gives_what_it_ships(tmp_path):
+    settings = STILL | {"training.steps": 1, "training.batch_size": 8, "training.steps_per_execution": 1}
+    begun = ganzoo.train("cyclegan_digits", tmp_path / "run", settings, init_from="cyclegan_digits", quiet=True).model
+    shipped = ganzoo.load("cyclegan_digits")
+    for role, average in shipped.averages.items():
+        for ours, wanted in zip(begun.networks[role].get_weights(), average.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, wanted, atol=1e-6)
+
+
+def test_a_run_cannot_begin_with_other_networks(tmp_path):
+    ganzoo.train("gan_ring", tmp_path / "first", RING, quiet=True)
+    wider = RING | {"generator.widths": [9]}
+    with pytest.raises(UsageError, match=r"^init_from: .*first has another generator than gan_ring"):
+        ganzoo.train("gan_ring", tmp_path / "second", wider, init_from=tmp_path / "first", quiet=True)
+    assert not (tmp_path / "second" / "checkpoints").exists()

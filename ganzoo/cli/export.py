@@ -1,0 +1,84 @@
+"""Export a model for TensorFlow Serving: a SavedModel that needs neither ganzoo nor Keras.
+
+BASE/NAME/VERSION/ gets the model's signatures, its config and card, and warm-up requests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from ganzoo import zoo
+from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli.base import Answer, Command
+from ganzoo.errors import UsageError
+
+FLAGS = {
+    "Model": (
+        _flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run"),
+        _flags.switch("allow_untrained", "export random weights if the model has no others"),
+    ),
+    "Where to": (
+        _flags.text("out", "BASE", "the folder of all models", "exported"),
+        _flags.whole("version", "the number of this version", at_least=1, default=1),
+        _flags.text(
+            "deploy", "DIR", "also write what runs all models of BASE under TensorFlow Serving into that folder"
+        ),
+        _flags.switch("overwrite", "replace the version, and the files of --deploy, if they are there"),
+    ),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    return COMMAND.run(argv)
+
+
+def work(given: SimpleNamespace) -> Answer:
+    """Loads the model and writes the version."""
+    if given.model is None:
+        raise UsageError("--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)")
+    name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
+    _tensorflow.import_quietly()
+    path = zoo.export(
+        given.model,
+        given.out,
+        given.version,
+        overwrite=given.overwrite,
+        allow_untrained=given.allow_untrained,
+        quiet=given.quiet,
+    )
+    deployed = _deploy(given, path.parent) if given.deploy is not None else []
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    said = [f"{name}: version {given.version} is in {path} ({size / 1e6:.1f} MB)"]
+    if deployed:
+        said.append(f"TensorFlow Serving: {len(deployed)} files are in {given.deploy}, begin with its README.md")
+    return Answer(
+        "\n".join(said),
+        {
+            "model": name,
+            "version": given.version,
+            "directory": str(path),
+            "bytes": size,
+            "untrained": untrained,
+            "deployed": list(map(str, deployed)),
+        },
+        brief=str(path),
+    )
+
+
+def _deploy(given: SimpleNamespace, model: Path) -> list[Path]:
+    """For the model and all that lie beside it."""
+    from ganzoo.serving.deploy import write_deployment
+
+    others = sorted({path.parent.parent for path in model.parent.glob("*/*/saved_model.pb")} - {model})
+    return write_deployment([model, *others], given.deploy, overwrite=given.overwrite)
+
+
+COMMAND = Command(
+    name="export",
+    about=__doc__,
+    usage="--model NAME|RUN|FILE [flags]",
+    flags=FLAGS,
+    work=work,
+)

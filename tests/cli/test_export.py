@@ -1,0 +1,105 @@
+"""`ganzoo export`: what it asks for, what it says, wrong use."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganzoo import zoo
+from ganzoo.cli import export
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Collects what is exported instead of doing it."""
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def write(model, directory, version, **settings):
+        calls.append((model, directory, version, settings))
+        path = Path(directory) / "cgan_mnist" / str(version)
+        path.mkdir(parents=True)
+        (path / "saved_model.pb").write_bytes(b"x" * 150_000)
+        return path
+
+    monkeypatch.setattr("ganzoo.zoo.export", write)
+    return calls
+
+
+def test_defaults(asked, capsys):
+    assert export.main(["--model", "cgan"]) == 0
+    settings = {"overwrite": False, "allow_untrained": False, "quiet": False}
+    assert asked == [("cgan", "exported", 1, settings)]
+    assert capsys.readouterr().out == "cgan_mnist: version 1 is in exported/cgan_mnist/1 (0.1 MB)\n"
+
+
+def test_all_flags(asked, capsys):
+    flags = "--model gan_ring --out base --version 12 --overwrite --allow_untrained --quiet"
+    assert export.main(flags.split()) == 0
+    settings = {"overwrite": True, "allow_untrained": True, "quiet": True}
+    assert asked == [("gan_ring", "base", 12, settings)]
+    assert capsys.readouterr().out == "base/cgan_mnist/12\n"
+
+
+def test_json(asked, capsys):
+    assert export.main(["--model", "cgan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "model": "cgan_mnist",
+        "version": 1,
+        "directory": "exported/cgan_mnist/1",
+        "bytes": 150_000,
+        "untrained": False,
+        "deployed": [],
+    }
+
+
+def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypatch, tmp_path):
+    calls = []
+
+    def write(exports, directory, *, overwrite):
+        calls.append((list(map(str, exports)), directory, overwrite))
+        return [Path(directory, "README.md"), Path(directory, "models.config")]
+
+    monkeypatch.setattr("ganzoo.serving.deploy.write_deployment", write)
+    for name in ("zebra", "apple"):
+        (tmp_path / "base" / name / "3").mkdir(parents=True)
+        (tmp_path / "base" / name / "3" / "saved_model.pb").touch()
+    (tmp_path / "base" / "notes").mkdir()
+    assert export.main(["--model", "cgan", "--out", "base", "--deploy", "there"]) == 0
+    assert calls == [(["base/cgan_mnist", "base/apple", "base/zebra"], "there", False)]
+    assert "TensorFlow Serving: 2 files are in there, begin with its README.md" in capsys.readouterr().out
+    assert export.main(["--model", "cgan", "--out", "other", "--deploy", "there", "--overwrite", "--json"]) == 0
+    assert calls[1] == (["other/cgan_mnist"], "there", True)
+    assert json.loads(capsys.readouterr().out)["deployed"] == ["there/README.md", "there/models.config"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("", "--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)"),
+        ("--model cgna", "unknown model 'cgna' (did you mean 'cgan'?)"),
+        ("--model gan_ring", "gan_ring: has no trained weights; train it (ganzoo train --model gan_ring)"),
+        ("--model run", "run: has no checkpoint yet"),
+        ("--model run --allow_untrained", "run: has no checkpoint yet"),
+        ("--model cgan --version 0", "--version=0: not a whole number of 1 or more"),
+        ("--model cgan --version two", "--version=two: not a whole number of 1 or more"),
+        ("--model cgan --version 1.5", "--version=1.5: not a whole number of 1 or more"),
+        ("--model cgan --out base", "base/cgan_mnist/1: is there already (give another version, or overwrite it"),
+        ("--model cgan --out file", "file/cgan_mnist/1: cannot be written (Not a directory)"),
+    ],
+)
+def test_wrong_use(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("base/cgan_mnist/1", "run/checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "base/cgan_mnist/1/saved_model.pb").write_text("kept")
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "run/config.yaml").write_text(zoo.config("gan_ring").to_yaml())
+    before = sorted(tmp_path.rglob("*"))
+    assert export.main(argv.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"ganzoo export: {message}")
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "base/cgan_mnist/1/saved_model.pb").read_text() == "kept"
