@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def publish(
     limits: str,
     hardware: str,
     others: Sequence[str | Path] = (),
-    after: Sequence[str | Path] = (),
+    average: Mapping[int, float] | None = None,
     data_dir: str | Path | None = None,
 ) -> Card:
     """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
@@ -55,8 +55,8 @@ def publish(
       command: the command that made it, for the card.
       intended_use, limits, hardware: sentences for the card.
       others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
-      after: finished runs, each of which began with the one before it, and this one with the last (`init_from`). The
-        first has the zoo's config then, the others differ from it in `optimizer` and `training` alone.
+      average: ship the mean of the weights at several steps, which every run has checkpoints of, instead of the last
+        ones: step -> its part. Source: Izmailov et al. 2018, arXiv:1803.05407.
       data_dir: folder of the data sets, for data that are not embedded.
 
     Raises:
@@ -66,17 +66,17 @@ def publish(
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
-    stages = [*map(RunDirectory, after), run]
-    for stage in stages:
-        if not _is_of_the_zoo(stage, config.name, first=stage is stages[0]):
-            raise UsageError(f"{stage.path}: was trained with another config than zoo_configs/{config.name}.yaml")
-    sessions = [session for stage in stages for session in _sessions(stage)]
+    if not _same(run.decided(zoo.config(config.name)), config):
+        raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
+    sessions = _sessions(run)
     seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"{config.name}: runs of the seeds {seeds}: each wants a seed of its own")
     speeds = [record["images_per_second"] for record in run.read_losses() if "images_per_second" in record]
     with tempfile.TemporaryDirectory() as folder:
-        drafts = [_draft(path, Path(folder) / f"{i}.safetensors") for i, path in enumerate([run.path, *others])]
+        drafts = [
+            _draft(path, Path(folder) / f"{i}.safetensors", average) for i, path in enumerate([run.path, *others])
+        ]
         measured = [_measure(zoo.load(config.name, weights=draft), config, data_dir) for draft in drafts]
         content, sha256 = drafts[0].read_bytes(), weights.sha256(drafts[0])
         parameters = sum(int(array.size) for array in weights.read(drafts[0]).values())
@@ -91,7 +91,7 @@ def publish(
         training=TrainingRecord(
             command=command,
             commit=_commit(),
-            steps=sum(_sessions(stage)[-1]["step"] for stage in stages),
+            steps=sessions[-1]["step"],
             seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),
@@ -109,14 +109,6 @@ def publish(
     files.write_bytes(zoo.directory() / "weights" / f"{config.name}.safetensors", content)
     files.write_text(zoo.directory() / "cards" / f"{config.name}.yaml", text)
     return card
-
-
-def _is_of_the_zoo(run: RunDirectory, name: str, *, first: bool) -> bool:
-    """Whether a run has the zoo's config, of which runs that began with another one may change how they learn."""
-    ours, theirs = run.decided(zoo.config(name)), zoo.config(run.path)
-    if not first:
-        ours = ours.model_copy(update={"optimizer": theirs.optimizer, "training": theirs.training})
-    return _same(ours, theirs)
 
 
 def _sessions(run: RunDirectory) -> list[dict[str, Any]]:
@@ -141,11 +133,16 @@ def _same(one: Config, other: Config) -> bool:
     return one == other.model_copy(update={"evaluation": one.evaluation})
 
 
-def _draft(run: str | Path, path: Path) -> Path:
+def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> Path:
     """The run's weights as they would be shipped."""
-    model = zoo.load(run)
-    arrays = {name: variable.numpy().astype(np.float16) for name, variable in model.weights_to_ship().items()}
-    weights.write(path, arrays, {"name": model.name})
+    parts: Mapping[Any, float] = average or {"last": 1.0}
+    models = [zoo.load(run, step=step) for step in parts]
+    shares = np.array(list(parts.values())) / sum(parts.values())
+    arrays = {}
+    for name in models[0].weights_to_ship():
+        values = [np.float64(model.weights_to_ship()[name].numpy()) for model in models]
+        arrays[name] = np.tensordot(shares, values, axes=1).astype(np.float16)
+    weights.write(path, arrays, {"name": models[0].name})
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 from ganzoo.cli import _flags, _tensorflow
@@ -18,7 +19,7 @@ NEEDED = (
 
 ALSO = (
     _flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),
-    _flags.texts("after", "DIR", "a finished run that this one, or the next of these, began with (--init_from)"),
+    _flags.texts("average", "STEP:PART", "ship the mean of the weights at these steps, each with its part (repeated)"),
     _flags.text("data_dir", "DIR", "where the data sets are that do not come with the package"),
 )
 
@@ -43,10 +44,24 @@ def work(given: SimpleNamespace) -> Answer:
         limits=given.limits,
         hardware=given.hardware,
         others=given.also,
-        after=given.after,
+        average=_parts(given.average),
         data_dir=given.data_dir,
     )
     return Answer(str(card), card.to_dict(), brief=card.name)
+
+
+def _parts(given: list[str]) -> dict[int, float] | None:
+    """`5000:1` and so on as step -> part."""
+    parts = {}
+    for text in given:
+        step, _, part = text.partition(":")
+        try:
+            parts[int(step)] = float(part or 1)
+        except ValueError:
+            raise UsageError(f"--average={text}: give STEP or STEP:PART, such as 5000:1") from None
+        if not 0 < parts[int(step)] < math.inf:
+            raise UsageError(f"--average={text}: a part is a number above 0")
+    return parts or None
 
 
 COMMAND = Command(
