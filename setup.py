@@ -12,13 +12,7 @@ ZOO = Path("zoo_configs")
 version: dict[str, str] = {}
 exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
 
-SERVING = [
-    "fastapi>=0.115",
-    "grpcio>=1.70",
-    "prometheus-client>=0.22",
-    "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
-    "uvicorn>=0.34",
-]
+SERVING = ["tensorflow-serving-api>=2.21"]  # TensorFlow Serving's messages: warm-up requests
 
 TEST = [
     *SERVING,
@@ -82,6 +76,7 @@ setup(
         "matplotlib>=3.9",
         "numpy>=2.0",
         "pillow>=11.3",
+        "protobuf>=5.28",
         "pydantic>=2.10",
         "PyYAML>=6.0.2",
         "requests>=2.32",

@@ -62,7 +62,8 @@ def publish(
     Raises:
       DataError: the data for the numbers cannot be had.
       UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; a run is not
-        finished; or another one differs in more than its seed. Nothing is written then.
+        finished; another one differs in more than its seed; or `average` is asked of a network with batch
+        normalisation. Nothing is written then.
     """
     run = RunDirectory(run_directory)
     config = zoo.config(run.path)
@@ -92,6 +93,7 @@ def publish(
             command=command,
             commit=_commit(),
             steps=sessions[-1]["step"],
+            average=dict(average or {}),
             seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),
@@ -137,6 +139,9 @@ def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> 
     """The run's weights as they would be shipped."""
     parts: Mapping[Any, float] = average or {"last": 1.0}
     models = [zoo.load(run, step=step) for step in parts]
+    statistics = [name for name in models[0].weights_to_ship() if "/moving_" in name]
+    if statistics and len(models) > 1:
+        raise UsageError(f"average: {statistics[0]} is a statistic, and the mean's own is not the mean of these")
     shares = np.array(list(parts.values())) / sum(parts.values())
     arrays = {}
     for name in models[0].weights_to_ship():

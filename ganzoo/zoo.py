@@ -144,7 +144,8 @@ def train(
       workdir: the run's own directory; by default `runs/NAME`. The same call again resumes.
       overrides: dotted key -> value, as `--set` (`{"optimizer.generator.learning_rate": 1e-4}`).
       init_from: what `load` takes: begin with its weights instead of random ones. Moving averages start both the
-        averages and the networks themselves; discriminators are there in runs only. A run that goes on has its own.
+        averages and the networks themselves. Models that translate ship no discriminators, runs have them. A run that
+        goes on has its own.
       data_dir: folder of TFDS data sets.
       skip_broken: leave broken images of a folder out, with a warning.
       quiet: no bar and no notes.
@@ -182,7 +183,8 @@ def train(
 def _take_over(model: SteppedModel, source: str | Path) -> str:
     """Gives a new model the weights of another one; says of which, and of what step."""
     given = load(source)
-    roles = {name.split("/")[0] for name in given.weights_to_ship()} if str(source) in _names() else set(given.networks)
+    trained_here = given.step > 0  # then all of it is there, and otherwise what a weights file holds
+    roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
     for role in sorted(roles):
         theirs = given.averages.get(role, given.networks[role]).get_weights()
         ours = model.networks.get(role)

@@ -113,7 +113,7 @@ def imported():
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     tops = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names - {"ganzoo"}
-    where = importlib.metadata.packages_distributions()
+    where = importlib.metadata.packages_distributions() | {"google": ["protobuf"]}  # several share that name
     return {where[top][0].lower().replace("_", "-") for top in tops}
 
 

@@ -144,3 +144,28 @@ def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, tmp_path, monk
     with pytest.raises(UsageError, match=message):
         publishing.publish(run.directory, **WORDS)
     assert not list((small_zoo / "weights").glob("*"))
+
+
+def test_the_mean_of_several_steps(translating_zoo, tmp_path):
+    settings = {"training.checkpoint_every": 10}
+    config = ganzoo.config("cyclegan_digits").override(settings)
+    (translating_zoo / "cyclegan_digits.yaml").write_text(config.to_yaml())
+    zoo._configs.cache_clear()
+    run = ganzoo.train("cyclegan_digits", tmp_path / "run", quiet=True).directory
+    card = publishing.publish(run, average={20: 1, 30: 3}, **WORDS)
+    assert card.training.average == {20: 1.0, 30: 3.0}
+    assert ", the mean of those at steps 20 (1), 30 (3)" in str(card)
+    early, late = (zoo.load(run, step=step).weights_to_ship() for step in (20, 30))
+    stored = weights.read(translating_zoo / "weights" / "cyclegan_digits.safetensors")
+    for name, array in stored.items():
+        np.testing.assert_allclose(array, 0.25 * early[name].numpy() + 0.75 * late[name].numpy(), atol=1e-3)
+
+
+def test_no_mean_of_batch_statistics(small_zoo, tmp_path):
+    settings = {"generator.network": "dcgan", "training.checkpoint_every": 50}
+    config = ganzoo.config("cgan").override(settings)
+    (small_zoo / "cgan_mnist.yaml").write_text(config.to_yaml())
+    zoo._configs.cache_clear()
+    run = ganzoo.train("cgan", tmp_path / "run", quiet=True).directory
+    with pytest.raises(UsageError, match=r"^average: generator/.*moving_mean is a statistic"):
+        publishing.publish(run, average={50: 1, 100: 1}, **WORDS)

@@ -40,6 +40,10 @@ def work(given: SimpleNamespace) -> Answer:
         raise UsageError("--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)")
     name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
     _tensorflow.import_quietly()
+    if given.deploy is not None:
+        from ganzoo.serving.deploy import check_before_export
+
+        check_before_export(name, given.deploy, given.overwrite)
     path = zoo.export(
         given.model,
         given.out,
@@ -71,7 +75,7 @@ def _deploy(given: SimpleNamespace, model: Path) -> list[Path]:
     """For the model and all that lie beside it."""
     from ganzoo.serving.deploy import write_deployment
 
-    others = sorted({path.parent.parent for path in model.parent.glob("*/*/saved_model.pb")} - {model})
+    others = sorted({path.parent.parent for path in model.parent.glob("[!.]*/[0-9]*/saved_model.pb")} - {model})
     return write_deployment([model, *others], given.deploy, overwrite=given.overwrite)
 
 

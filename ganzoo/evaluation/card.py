@@ -13,11 +13,15 @@ from ganzoo.schema import Licence, Section
 
 
 class TrainingRecord(Section):
-    """How the weights came about; times in seconds."""
+    """How the weights came about; times in seconds.
+
+    `average` is empty, or the weights are a mean of those at several steps: step -> its part.
+    """
 
     command: str
     commit: str
     steps: int
+    average: dict[int, float] = Field(default_factory=dict)
     seeds: list[int]
     hardware: str
     wall_time: float
@@ -97,6 +101,8 @@ class Card(Section):
         seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
         rows = "\n".join(_row(metric, how) for how in self.evaluations for metric in self.metrics_of(how))
         measured = "\n".join(map(_sentence, self.evaluations))
+        parts = ", ".join(f"{step:,} ({part:g})" for step, part in made.average.items())
+        mean = f", the mean of those at steps {parts}" if parts else ""
         return f"""# {self.name}
 
 {self.summary}
@@ -119,7 +125,7 @@ class Card(Section):
 
 - {made.steps:,} steps, seed {made.seeds[0]} (over seeds: {", ".join(map(str, made.seeds))}), at commit {made.commit}
 - {made.wall_time:.0f} s on {made.hardware}: {made.images_per_second:.0f} images/s, peak {made.peak_memory_gib:.2f} GiB
-- weights: {self.weights.parameters:,} parameters in {self.weights.dtype}, SHA-256 `{self.weights.sha256}`
+- weights: {self.weights.parameters:,} parameters in {self.weights.dtype}, SHA-256 `{self.weights.sha256}`{mean}
 """
 
     def to_dict(self) -> dict[str, Any]:

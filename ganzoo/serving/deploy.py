@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -71,6 +71,16 @@ def write_deployment(
         **{f"kubernetes/{name}": text for name, text in kubernetes.manifests(server).items()},
     }
     return _write(texts, directory, overwrite)
+
+
+def check_before_export(name: str, directory: str | Path, overwrite: bool) -> None:
+    """Refuses what `write_deployment` would refuse once the model is exported.
+
+    Raises:
+      UsageError: a name that Kubernetes cannot take, or files that are there already.
+    """
+    _check_name(name)
+    _check_free([Path(directory) / file for file in ("models.config", "docker-compose.yml", "README.md")], overwrite)
 
 
 def _common_base(exports: Sequence[Path]) -> Path:
@@ -153,13 +163,17 @@ def _seen_from(directory: Path, base: Path) -> str:
     return path if path.startswith(".") else f"./{path}"
 
 
-def _write(texts: Mapping[str, str], directory: Path, overwrite: bool) -> list[Path]:
-    """Writes all files, or none: they are made in a folder of their own first, and then moved to their places."""
-    paths = {name: directory / name for name in texts}
-    for path in paths.values():
+def _check_free(paths: Iterable[Path], overwrite: bool) -> None:
+    for path in paths:
         if path.is_dir() or (path.exists() and not overwrite):
             mend = "" if path.is_dir() else ", or overwrite it: overwrite, --overwrite"
             raise UsageError(f"{path}: is there already (give another directory{mend})")
+
+
+def _write(texts: Mapping[str, str], directory: Path, overwrite: bool) -> list[Path]:
+    """Writes all files, or none: they are made in a folder of their own first, and then moved to their places."""
+    paths = {name: directory / name for name in texts}
+    _check_free(paths.values(), overwrite)
     try:
         for path in paths.values():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,14 @@ def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypa
     assert json.loads(capsys.readouterr().out)["deployed"] == ["there/README.md", "there/models.config"]
 
 
+def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "models.config").write_text("mine")
+    assert export.main(["--model", "cgan", "--deploy", "there"]) == 2
+    assert "there/models.config: is there already (give another directory, or overwrite it" in capsys.readouterr().err
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

@@ -309,6 +309,7 @@ def test_it_describes_itself():
         "strategy": "mirrored",
         "replicas": 2,
         "workers": 1,
+        "threads": None,
         "precision": "float32",
         "xla": True,
     }
