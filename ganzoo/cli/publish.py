@@ -34,6 +34,7 @@ def work(given: SimpleNamespace) -> Answer:
     for flag in NEEDED:
         if getattr(given, flag.name) is None:
             raise UsageError(f"--{flag.name} is missing: {flag.help}")
+    average = _parts(given.average)
     _tensorflow.import_quietly()
     from ganzoo.publishing import publish
 
@@ -44,7 +45,7 @@ def work(given: SimpleNamespace) -> Answer:
         limits=given.limits,
         hardware=given.hardware,
         others=given.also,
-        average=_parts(given.average),
+        average=average,
         data_dir=given.data_dir,
     )
     return Answer(str(card), card.to_dict(), brief=card.name)

@@ -48,9 +48,14 @@ def flags(given):
 )
 def test_flags_become_arguments(calls, output, said, capsys):
     assert main([*flags(GIVEN), "--also", "runs/a", "--also", "runs/b", "--data_dir", "d", *output]) == 0
-    assert calls == [{**GIVEN, "others": ["runs/a", "runs/b"], "data_dir": "d"}]
+    assert calls == [{**GIVEN, "others": ["runs/a", "runs/b"], "average": None, "data_dir": "d"}]
     out = capsys.readouterr().out
     assert said == (json.loads(out) if "--json" in output else out)
+
+
+def test_steps_and_their_parts(calls, capsys):
+    assert main([*flags(GIVEN), "--average", "500:1", "--average", "700:2.5", "--average", "900"]) == 0
+    assert calls[0]["average"] == {500: 1.0, 700: 2.5, 900: 1.0}
 
 
 def wrong(argv, message, monkeypatch, capsys):
@@ -71,7 +76,10 @@ def test_each_flag_is_needed(missing, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--model", "cgan"], "--model: unknown flag (known: --also, --command, "),
+        (["--model", "cgan"], "--model: unknown flag (known: --also, --average, --command, "),
+        ([*flags(GIVEN), "--average", "last:1"], "--average=last:1: give STEP or STEP:PART, such as 5000:1"),
+        ([*flags(GIVEN), "--average", "5:x"], "--average=5:x: give STEP or STEP:PART, such as 5000:1"),
+        ([*flags(GIVEN), "--average", "5:0"], "--average=5:0: a part is a number above 0"),
         (["--limit", "none"], "--limit: unknown flag (did you mean '--limits'?)"),
         (["--limits", ""], "--limits=: not a text that is not empty"),
         (["--run"], "--run: its value is missing"),
