@@ -93,7 +93,7 @@ def publish(
             command=command,
             commit=_commit(),
             steps=sessions[-1]["step"],
-            average=dict(average or {}),
+            average=dict(average) if average else None,
             seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),

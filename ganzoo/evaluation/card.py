@@ -15,13 +15,13 @@ from ganzoo.schema import Licence, Section
 class TrainingRecord(Section):
     """How the weights came about; times in seconds.
 
-    `average` is empty, or the weights are a mean of those at several steps: step -> its part.
+    `average` is left out, or the weights are a mean of those at several steps: step -> its part.
     """
 
     command: str
     commit: str
     steps: int
-    average: dict[int, float] = Field(default_factory=dict)
+    average: dict[int, float] | None = None
     seeds: list[int]
     hardware: str
     wall_time: float
@@ -101,7 +101,7 @@ class Card(Section):
         seeds = "1 seed" if len(made.seeds) == 1 else f"{len(made.seeds)} seeds"
         rows = "\n".join(_row(metric, how) for how in self.evaluations for metric in self.metrics_of(how))
         measured = "\n".join(map(_sentence, self.evaluations))
-        parts = ", ".join(f"{step:,} ({part:g})" for step, part in made.average.items())
+        parts = ", ".join(f"{step:,} ({part:g})" for step, part in (made.average or {}).items())
         mean = f", the mean of those at steps {parts}" if parts else ""
         return f"""# {self.name}
 
