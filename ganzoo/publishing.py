@@ -139,13 +139,14 @@ def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> 
     """The run's weights as they would be shipped."""
     parts: Mapping[Any, float] = average or {"last": 1.0}
     models = [zoo.load(run, step=step) for step in parts]
-    statistics = [name for name in models[0].weights_to_ship() if "/moving_" in name]
-    if statistics and len(models) > 1:
+    first, *others = shipped = [model.weights_to_ship() for model in models]
+    statistics = [name for name in first if "/moving_" in name]
+    if statistics and others:
         raise UsageError(f"average: {statistics[0]} is a statistic, and the mean's own is not the mean of these")
     shares = np.array(list(parts.values())) / sum(parts.values())
     arrays = {}
-    for name in models[0].weights_to_ship():
-        values = [np.float64(model.weights_to_ship()[name].numpy()) for model in models]
+    for name in first:
+        values = [np.float64(variables[name].numpy()) for variables in shipped]
         arrays[name] = np.tensordot(shares, values, axes=1).astype(np.float16)
     weights.write(path, arrays, {"name": models[0].name})
     return path

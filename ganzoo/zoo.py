@@ -5,8 +5,7 @@ Nothing here imports TensorFlow before a model is built.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,6 +161,7 @@ def train(
       UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
     from ganzoo.serving.export import write_version
+    from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
     return train_config(
@@ -176,7 +176,7 @@ def train(
         logical_devices=logical_devices,
         deterministic=deterministic,
         initialise=None if init_from is None else lambda made: _take_over(made, init_from),
-        export=lambda trained, place: write_version(trained, place, overwrite=True, note=_note_unless(quiet)),
+        export=lambda trained, place: write_version(trained, place, overwrite=True, note=note_unless(quiet)),
     )
 
 
@@ -231,8 +231,9 @@ def export(
       RunError: it cannot be written; a version that was there stays.
     """
     from ganzoo.serving.export import check_version, write_version
+    from ganzoo.training.progress import note_unless
 
-    note = _note_unless(quiet)
+    note = note_unless(quiet)
     if not isinstance(model, str | Path):
         named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
         return write_version(model, Path(directory) / named.name, version, overwrite=overwrite, note=note)
@@ -256,11 +257,6 @@ def has_no_weights(model: str | Path) -> bool:
     if str(model) in _names():
         return not has_weights(str(model))
     return not _is_dir(Path(model))
-
-
-def _note_unless(quiet: bool) -> Callable[[str], None]:
-    """Tells people on stderr what is going on, or does nothing."""
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def _no_weights(resolved: Config, model: str) -> WeightsError:

@@ -20,6 +20,7 @@ from typing import Any
 from ganzoo import files
 from ganzoo.cli import _flags
 from ganzoo.errors import GanzooError
+from ganzoo.training.progress import note_unless
 
 INTERRUPTED = 130
 
@@ -115,16 +116,6 @@ def reported(program: str) -> Iterator[Outcome]:
     except BrokenPipeError:
         # The reader of our output has gone (`ganzoo models | head -1`); Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def note_unless(quiet: bool) -> Callable[[str], None]:
-    """Tells people on stderr what is going on, or does nothing."""
-
-    def note(line: str) -> None:
-        if not quiet:
-            print(line, file=sys.stderr, flush=True)
-
-    return note
 
 
 def asks_for_help(arguments: list[str]) -> bool:

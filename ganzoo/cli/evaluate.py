@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 from ganzoo import files
 from ganzoo.cli import _flags, _tensorflow
-from ganzoo.cli.base import Answer, Command, note_unless
+from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.training.progress import note_unless
 
 FLAGS = {
     "What": (

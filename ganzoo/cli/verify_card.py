@@ -8,8 +8,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from ganzoo.cli import _flags, _tensorflow
-from ganzoo.cli.base import Answer, Command, note_unless
+from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import DataError, GanzooError, UsageError
+from ganzoo.training.progress import note_unless
 
 DOES_NOT_HOLD = 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from ganzoo.errors import UsageError
 from ganzoo.schema import Config
 from ganzoo.training import contestant, references
 from ganzoo.training.contest import Measured, compete, speed
+from ganzoo.training.progress import note_unless
 from ganzoo.training.resolve import long_names, overridden
 
 
@@ -133,11 +133,8 @@ def benchmark(
     if opponents and precision != "float32":
         own.append(contestant.entry("fit", "float32", config, {**values, "training.precision": "float32"}, engine))
 
-    def note(line: str) -> None:
-        if not quiet:
-            print(f"{config.name}: {line}", file=sys.stderr, flush=True)
-
-    measured = compete([*own, *opponents], turns=turns, steps=steps, note=note)
+    note = note_unless(quiet)
+    measured = compete([*own, *opponents], turns=turns, steps=steps, note=lambda line: note(f"{config.name}: {line}"))
     return Benchmark(
         name=config.name,
         batch_size=asked.training.batch_size,

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 WIDTH = 20
@@ -111,6 +112,16 @@ class ProgressBar:
 def stderr_unless(quiet: bool) -> TextIO | None:
     """Where a bar is drawn."""
     return None if quiet else sys.stderr
+
+
+def note_unless(quiet: bool) -> Callable[[str], None]:
+    """Tells people on stderr what is going on, or does nothing."""
+
+    def note(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    return note
 
 
 def _room(stream: TextIO) -> int:
