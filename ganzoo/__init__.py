@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
-    from ganzoo.errors import ConfigError, DataError, GanzooError, RunError, UsageError, WeightsError
+    from ganzoo.errors import ConfigError, DataError, GanzooError, RunError, ServerError, UsageError, WeightsError
     from ganzoo.judging import evaluate
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from ganzoo.models.pix2pix import Pix2Pix
     from ganzoo.models.vanilla import VanillaGAN
     from ganzoo.schema import Config
+    from ganzoo.serving.client.client import Client
     from ganzoo.training.result import Run
     from ganzoo.zoo import card, config, export, list_models, load, train
 
 _MODULES = {
     "AdversarialModel": "ganzoo.models.adversarial",
+    "Client": "ganzoo.serving.client.client",
     "ConditionalGAN": "ganzoo.models.conditional",
     "Config": "ganzoo.schema",
     "ConfigError": "ganzoo.errors",
@@ -33,6 +35,7 @@ _MODULES = {
     "Pix2Pix": "ganzoo.models.pix2pix",
     "Run": "ganzoo.training.result",
     "RunError": "ganzoo.errors",
+    "ServerError": "ganzoo.errors",
     "UsageError": "ganzoo.errors",
     "VanillaGAN": "ganzoo.models.vanilla",
     "WeightsError": "ganzoo.errors",
@@ -47,6 +50,7 @@ _MODULES = {
 
 __all__ = [
     "AdversarialModel",
+    "Client",
     "ConditionalGAN",
     "Config",
     "ConfigError",
@@ -56,6 +60,7 @@ __all__ = [
     "Pix2Pix",
     "Run",
     "RunError",
+    "ServerError",
     "UsageError",
     "VanillaGAN",
     "WeightsError",

@@ -40,6 +40,10 @@ class RunError(GanzooError):
     """A work directory that cannot be written, or that belongs to another config."""
 
 
+class ServerError(GanzooError):
+    """A server that is not there, refuses, fails, or answers something else than it was asked."""
+
+
 class WorkerLostError(GanzooError):
     """Another worker of the training is gone: nothing is wrong here, and the same command goes on."""
 

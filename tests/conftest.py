@@ -1,5 +1,7 @@
 """Two logical CPUs for all tests, so that replicas can be tried; they have to be set before TensorFlow starts.
 
+No proxy stands between a test and its own servers, whatever the machine's settings.
+
 Data that are in no package are looked for in `GANZOO_TEST_DATA`, by default in `../shared/data` beside the checkout.
 """
 
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

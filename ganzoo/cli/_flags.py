@@ -61,9 +61,10 @@ def choice(name: str, values: Sequence[str], help: str) -> Flag:
     return Flag(name, "|".join(values), help, _one_of(values), f"one of {', '.join(values)}")
 
 
-def whole(name: str, help: str, *, at_least: int, default: int | None = None) -> Flag:
-    """A flag that takes a whole number, `at_least` or more."""
-    return Flag(name, "N", help, _at_least(at_least), f"a whole number of {at_least} or more", default)
+def whole(name: str, help: str, *, at_least: int, at_most: int | None = None, default: int | None = None) -> Flag:
+    """A flag that takes a whole number, `at_least` or more, and `at_most` at most."""
+    wanted = f"a whole number {f'of {at_least} or more' if at_most is None else f'from {at_least} to {at_most}'}"
+    return Flag(name, "N", help, _between(at_least, at_most), wanted, default)
 
 
 def wholes(name: str, value: str, help: str) -> Flag:
@@ -76,9 +77,12 @@ def names(name: str, value: str, help: str) -> Flag:
     return Flag(name, value, help, _names, f"a list of names like {value}")
 
 
-def number(name: str, value: str, help: str, *, above: float, default: float | None = None) -> Flag:
-    """A flag that takes a finite number above a bound."""
-    return Flag(name, value, help, _above(above), f"a number above {above:g}", default)
+def number(
+    name: str, value: str, help: str, *, above: float, at_most: float | None = None, default: float | None = None
+) -> Flag:
+    """A flag that takes a finite number above a bound, and `at_most` at most."""
+    wanted = f"a number above {above:g}" + (f", {at_most:g} at most" if at_most is not None else "")
+    return Flag(name, value, help, _above(above, at_most), wanted, default)
 
 
 def switch(name: str, help: str, default: bool | None = False) -> Flag:
@@ -204,20 +208,20 @@ def _one_of(values: Sequence[str]) -> Callable[[str], str]:
     return read
 
 
-def _at_least(bound: int) -> Callable[[str], int]:
+def _between(least: int, most: int | None) -> Callable[[str], int]:
     def read(text: str) -> int:
         value = int(text)
-        if value < bound:
+        if value < least or (most is not None and value > most):
             raise ValueError
         return value
 
     return read
 
 
-def _above(bound: float) -> Callable[[str], float]:
+def _above(bound: float, most: float | None) -> Callable[[str], float]:
     def read(text: str) -> float:
         value = float(text)
-        if not bound < value < float("inf"):
+        if not bound < value < float("inf") or (most is not None and value > most):
             raise ValueError
         return value
 

@@ -39,12 +39,14 @@ class Answer:
       data: the same for machines; whatever `json` can write.
       brief: what is left of the text under --quiet.
       code: the exit code.
+      leaves_threads: they do what nothing can end; the process does not wait for them.
     """
 
     text: str
     data: Any
     brief: str = ""
     code: int = 0
+    leaves_threads: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Command:
                     note_unless(given.quiet)(f"the result is in {file}")
                 _print(answer, given)
                 outcome.code = answer.code
+                if answer.leaves_threads:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(answer.code)
         return outcome.code
 
 

@@ -9,7 +9,7 @@ import io
 from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
@@ -50,26 +50,49 @@ def main(argv: list[str] | None = None) -> int:
 
 def work(given: SimpleNamespace) -> Answer:
     """Loads the model, draws, and writes the files."""
-    form = form_of(given.out)
+    form_of(given.out)  # before a model is loaded
     if zoo.config(given.model).translates:
         raise UsageError(
             f"{given.model}: translates images and draws none (ganzoo translate --model {given.model} FILES)"
         )
     _tensorflow.import_quietly()
     model = zoo.load(given.model)
-    points = len(model.generator.output_shape) == 2
+    return draw(given, model, model.name, points=len(model.generator.output_shape) == 2, classes=model.classes)
+
+
+class Drawing(Protocol):
+    """What a model and a client have in common."""
+
+    name: str
+
+    def generate(self, n: int, labels: list[int] | None, seed: int, truncation: float) -> np.ndarray: ...
+
+
+def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, classes: int) -> Answer:
+    """Draws what the flags ask for and writes the files.
+
+    Args:
+      given: the flags.
+      model: that draws.
+      said: of it to people.
+      points: whether it draws points, and no images.
+      classes: of the labels, needed where --labels gives none.
+
+    Raises:
+      UsageError: --out or --labels does not suit the model.
+    """
+    form = form_of(given.out)
     if form == ("" if points else ".csv"):
         raise UsageError(f"--out={given.out}: {model.name} writes FILE.png or {'FILE.csv' if points else 'DIR/'}")
-    labels = labels_of(given.labels, given.n, model.classes)
+    labels = labels_of(given.labels, given.n, classes)
     n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
     out = Path(given.out or f"{model.name}_{given.seed}.png")
-    columns = min(model.classes, WIDEST_SHEET) if model.classes and not given.labels else None  # a column a class
+    columns = min(classes, WIDEST_SHEET) if classes and not given.labels else None  # a column a class
     files = [write_one(out, drawn, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
-    what = "points" if points else "images"
     return Answer(
-        f"{model.name}: {n} {what} of seed {given.seed} are in {out}",
+        f"{said}: {n} {'points' if points else 'images'} of seed {given.seed} are in {out}",
         {
             "model": model.name,
             "n": n,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,13 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import images
-from ganzoo.errors import UsageError
+from ganzoo.models import rows
 from ganzoo.models.sampling import Exported
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.tiling import tiled
 from ganzoo.schema import choose_domain, other_domain
 
-SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
 PIXELS_A_CALL = 2**18  # bounds the memory of one call
 
 
@@ -76,24 +74,22 @@ class TranslationModel(SteppedModel):
           UsageError: an unknown domain; images of another type or shape; a tile that is too small.
         """
         translator = self.translators[self.check_domain(to)]
-        given = _array(pictures)
-        batch = given[np.newaxis] if given.ndim == 3 else given
-        translator.check(batch)
+        batch = rows.translating(pictures, translator.channels)
         if tile is not None:
             result = np.stack(
                 [tiled(lambda x: translator.run(x[np.newaxis]).numpy()[0], image, tile) for image in batch]
             )
         else:
-            rows = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
-            parts = [batch[start : start + rows] for start in range(0, len(batch), rows)]
+            together = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
+            parts = [batch[start : start + together] for start in range(0, len(batch), together)]
             result = np.concatenate([translator.run(part).numpy() for part in parts])
-        return result[0] if given.ndim == 3 else result
+        return result[0] if np.ndim(pictures) == 3 else result
 
     def exported(self) -> dict[str, Exported]:
         """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
         return {
             f"translate_to_{domain}": Exported(
-                translator.run, self.averages[f"generator_{domain}"].variables, smallest_side=SMALLEST_SIDE
+                translator.run, self.averages[f"generator_{domain}"].variables, smallest_side=rows.SMALLEST_SIDE
             )
             for domain, translator in self.translators.items()
         }
@@ -138,32 +134,6 @@ class Translator(tf.Module):
 
         spec = tf.TensorSpec([None, None, None, self.channels], tf.uint8, "images")
         self.run = tf.function(run, input_signature=[spec])
-
-    def check(self, pictures: np.ndarray) -> None:
-        """Refuses what `run` cannot take.
-
-        Raises:
-          UsageError: one line.
-        """
-        shape = list(pictures.shape)
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or shape[-1] != self.channels or not len(pictures):
-            wanted = f"uint8 [n, height, width, {self.channels}]"
-            raise UsageError(f"images: {pictures.dtype} {shape} given, {wanted} wanted (or one without the n)")
-        if min(shape[1:3]) < SMALLEST_SIDE:
-            raise UsageError(
-                f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least"
-            )
-
-
-def _array(pictures: Any) -> np.ndarray:
-    if isinstance(pictures, str | os.PathLike):
-        raise UsageError(
-            f"images: {pictures}, a file name, given (read it with ganzoo.images.read, or: ganzoo translate)"
-        )
-    try:
-        return np.asarray(pictures)
-    except ValueError:
-        raise UsageError("images: of several sizes (translate those of one size at a time)") from None
 
 
 def _mirrored_up_to(pictures: tf.Tensor, stride: int, axis: int) -> tf.Tensor:

@@ -1,0 +1,132 @@
+"""What a generator and a translator are given, from the arguments of `generate` and `translate`; needs NumPy alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any
+
+import numpy as np
+
+from ganzoo.errors import UsageError
+
+LARGEST_SEED = 2**31 - 1
+SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
+WITHOUT_CLASSES = 16  # how many are drawn where nothing says it
+
+
+def drawing(
+    name: str,
+    classes: int,
+    n: int | None = None,
+    labels: Any = None,
+    seed: int | None = None,
+    truncation: float = 1.0,
+    positions: Any = None,
+) -> dict[str, np.ndarray]:
+    """The inputs of a generator's signature; the arguments are those of `GenerativeModel.generate`.
+
+    Args:
+      name: of the model.
+      classes: labels have to be below it; 0 for an unconditional model.
+      n, labels, seed, truncation, positions: as there.
+
+    Returns:
+      seeds int32 `[n, 2]` = (seed, position), truncation float32 `[n]`, and labels int32 `[n]` if there are classes.
+
+    Raises:
+      UsageError: as there.
+    """
+    n = _count(n, labels, positions, classes)
+    positions = np.arange(n) if positions is None else _integers("positions", positions, n, LARGEST_SEED + 1)
+    seeds = np.stack([np.full(n, check_seed(seed)), positions], axis=1).astype(np.int32)
+    inputs = {"seeds": seeds, "truncation": np.full(n, check_truncation(truncation), np.float32)}
+    if labels is None and classes:
+        labels = positions % classes
+    return inputs | check_labels(name, classes, labels, n)
+
+
+def check_seed(seed: int | None) -> int:
+    """A seed in [0, 2**31); a fresh one for None.
+
+    Raises:
+      UsageError: not an integer, or out of range.
+    """
+    if seed is None:
+        return secrets.randbelow(LARGEST_SEED + 1)
+    return int(_integers("seed", [seed], 1, LARGEST_SEED + 1)[0])
+
+
+def check_labels(name: str, classes: int, labels: Any, n: int) -> dict[str, np.ndarray]:
+    """labels int32 `[n]` for a conditional model, nothing for another.
+
+    Raises:
+      UsageError: labels that are missing, not wanted, not integers, too many or out of range.
+    """
+    if not classes:
+        if labels is not None:
+            raise UsageError(f"labels: {name} is not conditional (leave them out)")
+        return {}
+    if labels is None:
+        raise UsageError(f"labels: wanted, ints in 0 … {classes - 1}")
+    if np.ndim(labels) == 0:
+        labels = [labels] * n
+    return {"labels": _integers("labels", labels, n, classes).astype(np.int32)}
+
+
+def translating(pictures: Any, channels: int) -> np.ndarray:
+    """The input of a translator's signature, uint8 `[n, H, W, channels]`; one image `[H, W, channels]` becomes a row.
+
+    Raises:
+      UsageError: images of another type or shape, or too small.
+    """
+    if isinstance(pictures, str | os.PathLike):
+        raise UsageError(
+            f"images: {pictures}, a file name, given (read it with ganzoo.images.read, or: ganzoo translate, request)"
+        )
+    try:
+        given = np.asarray(pictures)
+    except ValueError:
+        raise UsageError("images: of several sizes (translate those of one size at a time)") from None
+    batch = given[np.newaxis] if given.ndim == 3 else given
+    shape = list(batch.shape)
+    if batch.dtype != np.uint8 or batch.ndim != 4 or shape[-1] != channels or not len(batch):
+        wanted = f"uint8 [n, height, width, {channels}]"
+        raise UsageError(f"images: {batch.dtype} {shape} given, {wanted} wanted (or one without the n)")
+    if min(shape[1:3]) < SMALLEST_SIDE:
+        raise UsageError(f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least")
+    return batch
+
+
+def _count(n: Any, labels: Any, positions: Any, classes: int) -> int:
+    if n is not None:
+        return check_count(n)
+    for values in (labels, positions):
+        if values is not None and np.ndim(values) == 1:
+            return check_count(len(values))
+    return 1 if labels is not None else classes or WITHOUT_CLASSES
+
+
+def check_count(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise UsageError(f"n: {n!r} given, an integer of 1 or more wanted")
+    return int(n)
+
+
+def check_truncation(truncation: Any) -> float:
+    if not isinstance(truncation, int | float | np.number) or not 0.0 < float(truncation) <= 1.0:
+        raise UsageError(f"truncation: {truncation!r} given, a number in (0, 1] wanted")
+    return float(truncation)
+
+
+def _integers(what: str, values: Any, n: int, limit: int) -> np.ndarray:
+    """int64 `[n]` in [0, limit), or a UsageError that names the first value that is not."""
+    array = np.asarray(values)
+    if array.ndim != 1 or len(array) != n:
+        raise UsageError(f"{what}: {n} wanted, shape {list(array.shape)} given")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise UsageError(f"{what}: {array.tolist()[0]!r} given, integers in 0 … {limit - 1} wanted")
+    wrong = array[(array < 0) | (array >= limit)]
+    if len(wrong):
+        raise UsageError(f"{what}: {wrong[0]} is out of range (0 … {limit - 1})")
+    return array.astype(np.int64)

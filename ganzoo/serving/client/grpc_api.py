@@ -1,0 +1,136 @@
+"""A model behind TensorFlow Serving's gRPC API, by the official stubs of tensorflow-serving-api.
+
+These import TensorFlow, whose own messages theirs contain; so it is at hand for the tensors too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ganzoo.errors import UsageError
+from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.rest import not_there
+from ganzoo.serving.client.retries import AttemptError, one_line
+
+try:
+    import grpc  # type: ignore[import-untyped]
+    import tensorflow as tf
+    from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+except ImportError:
+    raise UsageError("address: grpc:// needs more packages (pip install 'ganzoo[serving]'; http:// does not)") from None
+
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),  # 4 MB by default: fewer than 6 images of 512x512 pixels
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_retries", 0),  # `Call` does it, and counts
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+
+
+class GrpcTransport:
+    """Asks for one model; the arguments are those of `Client`. See `RestTransport`."""
+
+    prefers_files = False
+
+    def __init__(self, address: str, model: str, version: int | None) -> None:
+        self._address, self._model, self._version = address.rstrip("/"), model, version
+        self._channel = grpc.insecure_channel(urlsplit(address).netloc, OPTIONS)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+
+    def metadata(self, seconds: float) -> Metadata:
+        """See `RestTransport.metadata`."""
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        answer = self._ask(self._stub.GetModelMetadata, request, seconds)
+        described = get_model_metadata_pb2.SignatureDefMap()
+        if not answer.metadata["signature_def"].Unpack(described):
+            raise AttemptError(f"{self._address}: {self._model}: its metadata are not in TensorFlow Serving's form")
+        found = described.signature_def
+        return Metadata(
+            self._model,
+            answer.model_spec.version.value,
+            {
+                name: Signature(name, _tensors(found[name].inputs), _tensors(found[name].outputs))
+                for name in sorted(found)
+                if not name.startswith("__")
+            },
+        )
+
+    def predict(
+        self, signature: Signature, inputs: Mapping[str, np.ndarray], seconds: float
+    ) -> Mapping[str, np.ndarray]:
+        """See `RestTransport.predict`."""
+        request = predict_pb2.PredictRequest()
+        request.model_spec.signature_name = signature.name
+        for name, values in inputs.items():
+            dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype)
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(values, dtype))
+        answer = self._ask(self._stub.Predict, request, seconds)
+        try:
+            return {name: _array(answer.outputs, name, tensor.dtype) for name, tensor in signature.outputs.items()}
+        except (KeyError, TypeError, ValueError):
+            raise AttemptError(
+                f"{self._address}: {self._model}: '{signature.name}' does not give what its metadata say"
+            ) from None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+    def _ask(self, method: Any, request: Any, seconds: float) -> Any:
+        request.model_spec.name = self._model
+        if self._version is not None:
+            request.model_spec.version.value = self._version
+        try:
+            return method(request, timeout=seconds)
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise TimeoutError from None
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: Any) -> AttemptError:
+        code, reason = error.code(), one_line(error.details() or error.code().name)
+        if code == grpc.StatusCode.UNAVAILABLE:
+            return AttemptError(f"{self._address}: no server answers there ({reason})", passing=True, wait=_wait(error))
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=_wait(error))
+        if code == grpc.StatusCode.NOT_FOUND:
+            return AttemptError(not_there(self._address, self._model, self._version, reason), absent=True)
+        if code == grpc.StatusCode.UNIMPLEMENTED:
+            return AttemptError(
+                f"{self._address}: does not speak TensorFlow Serving's gRPC API ({reason}): check the port"
+            )
+        return AttemptError(f"{self._address}: {self._model}: {reason}")
+
+
+def _wait(error: Any) -> float | None:
+    """Seconds: what a server pushes back (gRPC proposal A6), or Retry-After."""
+    said = dict(error.trailing_metadata() or ())
+    for key, unit in (("grpc-retry-pushback-ms", 1000.0), ("retry-after", 1.0)):
+        if str(said.get(key, "")).isdecimal():
+            return float(said[key]) / unit
+    return None
+
+
+def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        name: Tensor(
+            tf.dtypes.as_dtype(described[name].dtype).name,
+            tuple(None if side.size < 0 else side.size for side in described[name].tensor_shape.dim),
+        )
+        for name in sorted(described)
+    }
+
+
+def _array(outputs: Mapping[str, Any], name: str, dtype: str) -> np.ndarray:
+    if name not in outputs:  # a protobuf map would make one up
+        raise KeyError(name)
+    array = tf.make_ndarray(outputs[name])
+    if np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype) != array.dtype or not array.ndim:
+        raise TypeError
+    return array

@@ -1,0 +1,215 @@
+"""A model behind TensorFlow Serving's REST API.
+
+Source: https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import requests
+import urllib3
+
+from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.retries import AttemptError, one_line
+
+_BLOCK = 1 << 20
+_TOO_MANY, _UNAVAILABLE, _NOT_FOUND = 429, 503, 404
+
+
+class RestTransport:
+    """Asks for one model; the arguments are those of `Client`.
+
+    `prefers_files`: images are much smaller as PNG files than as JSON.
+    """
+
+    prefers_files = True
+
+    def __init__(self, address: str, model: str, version: int | None) -> None:
+        self._address, self._model, self._version = address.rstrip("/"), model, version
+        which = "" if version is None else f"/versions/{version}"
+        self._url = f"{self._address}/v1/models/{quote(model, safe='')}{which}"
+        self._session = requests.Session()
+
+    def metadata(self, seconds: float) -> Metadata:
+        """What the server says of the model.
+
+        Args:
+          seconds: that it may take.
+
+        Raises:
+          AttemptError: it says nothing, or nothing that can be read.
+          TimeoutError: the seconds are over.
+        """
+        answer = self._ask("GET", "/metadata", None, seconds)
+        try:
+            described = answer["metadata"]["signature_def"]["signature_def"]
+            return Metadata(
+                self._model,
+                int(answer["model_spec"]["version"]),
+                {name: _signature(name, described[name]) for name in sorted(described) if not name.startswith("__")},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._strange("its metadata are not in TensorFlow Serving's form") from None
+
+    def predict(
+        self, signature: Signature, inputs: Mapping[str, np.ndarray], seconds: float
+    ) -> Mapping[str, np.ndarray]:
+        """The signature's outputs by name.
+
+        Args:
+          signature: as in the metadata.
+          inputs: by name; strings as objects, which are bytes.
+          seconds: that it may take.
+
+        Raises:
+          AttemptError, TimeoutError: as `metadata`.
+        """
+        request = {
+            "signature_name": signature.name,
+            "inputs": {name: _to_json(values) for name, values in inputs.items()},
+        }
+        outputs: Any = self._ask("POST", ":predict", request, seconds).get("outputs")
+        if len(signature.outputs) == 1:  # then they come without their name
+            outputs = dict.fromkeys(signature.outputs, outputs)
+        try:
+            return {name: _to_array(outputs[name], tensor.dtype) for name, tensor in signature.outputs.items()}
+        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
+            raise self._strange(f"its '{signature.name}' does not give what its metadata say") from None
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._session.close()
+
+    def _ask(self, method: str, path: str, request: Any, seconds: float) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        try:
+            with self._session.request(
+                method, self._url + path, json=request, timeout=seconds, stream=True, allow_redirects=False
+            ) as response:
+                content = _content(response, end)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise TimeoutError from None
+        except requests.exceptions.SSLError as error:
+            raise AttemptError(f"{self._address}: no secure connection ({_reason(error)})") from None
+        except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
+            raise AttemptError(f"{self._address}: no server answers there ({_reason(error)})", passing=True) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise AttemptError(f"{self._address}: cannot be asked ({_reason(error)})") from None
+        answer = _json(content)
+        if response.status_code != requests.codes.ok:
+            raise self._refusal(response, answer)
+        if not isinstance(answer, dict):
+            raise self._strange("the answer is no JSON object")
+        return answer
+
+    def _refusal(self, response: requests.Response, answer: Any) -> AttemptError:
+        said = answer.get("error") if isinstance(answer, dict) else None
+        reason = one_line(said) if isinstance(said, str) and said else f"{response.status_code} {response.reason}"
+        if response.status_code in (_TOO_MANY, _UNAVAILABLE):
+            wait = _seconds_to_wait(response.headers.get("Retry-After"))
+            return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=wait)
+        if response.status_code == _NOT_FOUND and not isinstance(said, str):
+            return self._strange(reason)
+        if response.status_code == _NOT_FOUND:
+            return AttemptError(not_there(self._address, self._model, self._version, reason), absent=True)
+        return AttemptError(f"{self._address}: {self._model}: {reason}")
+
+    def _strange(self, why: str) -> AttemptError:
+        return AttemptError(
+            f"{self._address}: does not speak TensorFlow Serving's REST API ({why}): check host and port"
+        )
+
+
+def not_there(address: str, model: str, version: int | None, reason: str) -> str:
+    """The line for a server that does not have the model."""
+    which = "" if version is None else f"version {version} of "
+    return f"{address}: has no {which}model '{model}' that is ready ({reason}): check the name, or wait until it is"
+
+
+def _signature(name: str, described: Mapping[str, Any]) -> Signature:
+    return Signature(name, _tensors(described["inputs"]), _tensors(described["outputs"]))
+
+
+def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        name: Tensor(
+            _dtype(described[name]["dtype"]),
+            tuple(
+                None if int(side["size"]) < 0 else int(side["size"]) for side in described[name]["tensor_shape"]["dim"]
+            ),
+        )
+        for name in sorted(described)
+    }
+
+
+def _dtype(name: str) -> str:
+    """NumPy's name of `DT_FLOAT`, `DT_INT32`, …"""
+    name = name.removeprefix("DT_").lower()
+    return {"float": "float32", "double": "float64"}.get(name, name)
+
+
+def _to_json(values: np.ndarray) -> list[Any]:
+    if values.dtype == object:
+        return [{"b64": base64.b64encode(value).decode()} for value in values]
+    return values.tolist()
+
+
+def _to_array(values: Any, dtype: str) -> np.ndarray:
+    if not isinstance(values, list):
+        raise TypeError
+    if dtype != "string":
+        return np.array(values, dtype)
+    array = np.empty(len(values), object)
+    array[:] = [base64.b64decode(value["b64"], validate=True) for value in values]
+    return array
+
+
+def _content(response: requests.Response, end: float) -> bytes:
+    """All of an answer; looks at the clock whenever something comes, however little.
+
+    Raises:
+      TimeoutError: it is not there in time.
+    """
+    content = bytearray()
+    while block := response.raw.read1(_BLOCK, decode_content=True):
+        content += block
+        if time.monotonic() > end:
+            raise TimeoutError
+    return bytes(content)
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _seconds_to_wait(header: str | None) -> float | None:
+    """What Retry-After says, in seconds or as a date (RFC 9110, 10.2.3)."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """What lies below the errors that requests and urllib3 wrapped around it."""
+    below: BaseException | None = error
+    while below is not None:
+        innermost, below = below, below.__cause__ or below.__context__
+    return one_line(getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__)

@@ -1,0 +1,194 @@
+"""Requests that meet are run together: rows of several requests in one call, each request gets its own back.
+
+All state belongs to one asyncio loop, so nothing is locked; the calls themselves run in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+
+import numpy as np
+
+from ganzoo.serving.server.metrics import Metrics
+from ganzoo.serving.server.servable import Arrays, Servable, Signature
+from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.status import ServingError
+
+Outcome = dict[str, np.ndarray] | Exception
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A request in the queue."""
+
+    servable: Servable
+    signature: Signature
+    inputs: Arrays
+    rows: int
+    key: Hashable
+    arrived: float
+    outcome: asyncio.Future[dict[str, np.ndarray]]
+
+
+class Batcher:
+    """Runs requests, together where it can.
+
+    Requests for the same signature of the same version whose inputs agree in everything but the first axis are one
+    group. A group runs at once while no call is running; else when it has `batch_rows` rows, or its first request has
+    waited for `batch_wait_ms`. A request with more rows runs alone. If a common call fails, each of its requests is
+    run alone, so that one bad row harms nobody else.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._wait = settings.batch_wait_ms / 1000
+        self._threads = ThreadPoolExecutor(settings.calls, thread_name_prefix="ganzoo-call")
+        self._groups: dict[Hashable, deque[Waiting]] = {}
+        self._requests = self._rows = self._running = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, servable: Servable, signature: Signature, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Waits for a request's turn, and gives its outputs.
+
+        A request whose waiting task is cancelled leaves the queue; a call that has begun runs to its end.
+
+        Raises:
+          ServingError: RESOURCE_EXHAUSTED if the queue is full, or what the graph says.
+        """
+        rows, key = _group_of(servable, signature, inputs)
+        too_many = self._requests >= self._settings.queue_requests
+        if too_many or (self._requests and self._rows + rows > self._settings.queue_rows):
+            raise ServingError(
+                "RESOURCE_EXHAUSTED", f"the queue is full: {self._requests} requests with {self._rows} rows wait"
+            )
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(servable, signature, inputs, rows, key, loop.time(), loop.create_future())
+        self._groups.setdefault(key, deque()).append(waiting)
+        self._count(1, rows)
+        self._start_calls()
+        try:
+            return await waiting.outcome
+        finally:
+            self._withdraw(waiting)
+
+    @property
+    def running(self) -> int:
+        """How many calls run."""
+        return self._running
+
+    def close(self) -> None:
+        """Ends the threads once their calls have come back, without waiting for it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _start_calls(self) -> None:
+        """Starts what may start now, and comes back when the next group's time has come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._groups and self._running < self._settings.calls:
+            now = loop.time()
+            due, key = min(((self._due(group, now), key) for key, group in self._groups.items()), key=itemgetter(0))
+            if due > now:
+                self._timer = loop.call_at(due, self._start_calls)
+                return
+            batch = self._take(key)
+            self._running += 1
+            self._report()
+            call = loop.run_in_executor(self._threads, _run, batch, self._metrics)
+            call.add_done_callback(partial(self._finish, batch))
+
+    def _due(self, group: deque[Waiting], now: float) -> float:
+        """When a group may run: the time its first request came, if it may run now, so that the oldest comes first."""
+        arrived = group[0].arrived
+        ready = self._running == 0 or sum(waiting.rows for waiting in group) >= self._settings.batch_rows
+        return arrived if ready or now - arrived >= self._wait else arrived + self._wait
+
+    def _take(self, key: Hashable) -> list[Waiting]:
+        """The first requests of a group, as many as run together."""
+        group = self._groups[key]
+        batch = [group.popleft()]
+        rows = batch[0].rows
+        while group and rows + group[0].rows <= self._settings.batch_rows:
+            rows += group[0].rows
+            batch.append(group.popleft())
+        if not group:
+            del self._groups[key]
+        self._count(-len(batch), -rows)
+        return batch
+
+    def _finish(self, batch: Sequence[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+        self._running -= 1
+        if done.cancelled():  # the server has ended
+            return
+        for waiting, outcome in zip(batch, done.result(), strict=True):
+            if waiting.outcome.done():  # its time was over
+                continue
+            if isinstance(outcome, Exception):
+                waiting.outcome.set_exception(outcome)
+            else:
+                waiting.outcome.set_result(outcome)
+        self._report()
+        self._start_calls()
+
+    def _withdraw(self, waiting: Waiting) -> None:
+        """Takes a request out of the queue, if it is still there."""
+        group = self._groups.get(waiting.key)
+        if group and waiting in group:
+            group.remove(waiting)
+            if not group:
+                del self._groups[waiting.key]
+            self._count(-1, -waiting.rows)
+
+    def _count(self, requests: int, rows: int) -> None:
+        self._requests += requests
+        self._rows += rows
+        self._report()
+
+    def _report(self) -> None:
+        self._metrics.load(self._requests, self._rows, self._running)
+
+
+def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple[int, Hashable]:
+    """A request's rows, and what it has in common with those that it can run with."""
+    rows = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
+    if not signature.batched or len(rows) != 1 or 0 in rows:
+        return 1, object()  # a group of its own
+    kinds = tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(inputs.items()))
+    return rows.pop(), (servable, signature.name, kinds)
+
+
+def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
+    """What becomes of each request; runs in a thread."""
+    first = batch[0]
+    metrics.batch(first.servable.model, first.signature.name, len(batch), sum(waiting.rows for waiting in batch))
+    if len(batch) > 1:
+        try:
+            return _together(batch)
+        except Exception:  # whose fault it is shows when each runs alone
+            pass
+    return [_alone(waiting) for waiting in batch]
+
+
+def _together(batch: Sequence[Waiting]) -> list[Outcome]:
+    first = batch[0]
+    inputs = {name: np.concatenate([waiting.inputs[name] for waiting in batch]) for name in first.inputs}
+    outputs = first.servable.call(first.signature, inputs)
+    ends = np.cumsum([waiting.rows for waiting in batch])
+    if any(len(output) != ends[-1] for output in outputs.values()):
+        raise ValueError("an output has not the rows of the inputs")
+    parts = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
+    return [{name: part[i] for name, part in parts.items()} for i in range(len(batch))]
+
+
+def _alone(waiting: Waiting) -> Outcome:
+    try:
+        return waiting.servable.call(waiting.signature, waiting.inputs)
+    except Exception as error:
+        return error

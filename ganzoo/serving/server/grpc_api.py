@@ -1,0 +1,107 @@
+"""The gRPC door: PredictionService and ModelService, by the official stubs of tensorflow-serving-api."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from ganzoo.serving.server.metrics import Metrics
+from ganzoo.serving.server.proto_codec import ProtoExchange, signature_map, status_response
+from ganzoo.serving.server.service import Service
+from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.status import ServingError, invalid
+
+SIGNATURES = "signature_def"  # the one field that GetModelMetadata knows
+
+
+def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.aio.Server:
+    """A server without ports, which has not started."""
+    options = [
+        ("grpc.max_receive_message_length", settings.request_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),  # else a second server could take the same port without a word
+    ]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.open_requests)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(service, metrics, settings), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(service), server)
+    return server
+
+
+async def _unimplemented(self: Any, request: Any, context: grpc.aio.ServicerContext) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not of this server (Predict is)")
+
+
+class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, service: Service, metrics: Metrics, settings: Settings) -> None:
+        self._service, self._metrics, self._settings = service, metrics, settings
+
+    Classify = Regress = MultiInference = _unimplemented
+
+    async def Predict(  # noqa: N802
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        left = context.time_remaining()  # None without a deadline
+        most = self._settings.request_seconds
+        try:
+            with self._metrics.request("gRPC") as seen:
+                exchange = ProtoExchange(request, self._settings.request_bytes)
+                model, version = _asked(request)
+                async with self._service.admitted(most if left is None else min(left, most), exchange.size):
+                    return await self._service.predict(exchange, model, version, seen)
+        except ServingError as error:
+            return await _abort(context, error)
+
+    async def GetModelMetadata(  # noqa: N802
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        try:
+            model, version = _asked(request)
+            if set(request.metadata_field) != {SIGNATURES}:
+                raise invalid(f"metadata_field: ['{SIGNATURES}'] wanted, {list(request.metadata_field)} given")
+            response = get_model_metadata_pb2.GetModelMetadataResponse()
+            with self._service.models.lease(model, version) as servable:
+                response.model_spec.name = servable.model
+                response.model_spec.version.value = servable.version
+                response.metadata[SIGNATURES].Pack(signature_map(servable))
+            return response
+        except ServingError as error:
+            return await _abort(context, error)
+
+
+class _Models(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    HandleReloadConfigRequest = _unimplemented
+
+    async def GetModelStatus(  # noqa: N802
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        try:
+            return status_response(self._service.models.status(*_asked(request)))
+        except ServingError as error:
+            return await _abort(context, error)
+
+
+def _asked(request: Any) -> tuple[str, int | None]:
+    """The model and version that a request's ModelSpec names."""
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec: model_pb2.ModelSpec = request.model_spec
+    if spec.WhichOneof("version_choice") == "version_label":
+        raise ServingError("NOT_FOUND", "labels of versions: not of this server (ask for a version's number)")
+    return spec.name, spec.version.value if spec.HasField("version") else None
+
+
+async def _abort(context: grpc.aio.ServicerContext, error: ServingError) -> Any:
+    """Ends a request by raising; what it is said to return is never there."""
+    await context.abort(grpc.StatusCode[error.code], error.message)

@@ -1,0 +1,135 @@
+"""The REST door: TensorFlow Serving's paths and errors, and health and metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+from starlette.requests import ClientDisconnect
+from tensorflow_serving.apis import model_pb2
+
+from ganzoo.serving.server.json_codec import JsonExchange
+from ganzoo.serving.server.metrics import Metrics
+from ganzoo.serving.server.proto_codec import signature_map, status_response
+from ganzoo.serving.server.service import Service
+from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.status import ServingError, invalid
+
+MODEL = "/v1/models/{model}"
+VERSION = MODEL + "/versions/{version}"
+
+
+def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
+    """The application that uvicorn runs."""
+    app = FastAPI(openapi_url=None)  # the API is TensorFlow Serving's, and described there
+    models = service.models
+
+    @app.post(MODEL + ":predict")
+    @app.post(VERSION + ":predict")
+    async def predict(request: Request, model: str, version: str | None = None) -> Response:
+        with metrics.request("REST") as seen:
+            async with service.admitted(settings.request_seconds) as admitted:
+                admitted.waits_for = "whole request"
+                body = await _body(request, settings.request_bytes, lambda size: service.hold(admitted, size))
+                admitted.waits_for = "answer"
+                return _json(await service.predict(JsonExchange(body), model, _number(version), seen))
+
+    @app.get(MODEL)
+    @app.get(VERSION)
+    async def status(model: str, version: str | None = None) -> Response:
+        return _json(json.dumps(_words(status_response(models.status(model, _number(version))))))
+
+    @app.get(MODEL + "/metadata")
+    @app.get(VERSION + "/metadata")
+    async def metadata(model: str, version: str | None = None) -> Response:
+        with models.lease(model, _number(version)) as servable:
+            spec = model_pb2.ModelSpec(name=servable.model)
+            spec.version.value = servable.version
+            signatures = signature_map(servable)
+        return _json(json.dumps({"model_spec": _words(spec), "metadata": {"signature_def": _words(signatures)}}))
+
+    @app.get("/healthz")
+    async def healthy() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz")
+    async def ready() -> Response:
+        missing = models.without_version()
+        if service.draining or missing:
+            why = "the server is ending" if service.draining else f"no version is served of {', '.join(missing)}"
+            raise ServingError("UNAVAILABLE", why)
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/metrics")
+    async def page() -> Response:
+        return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.exception_handler(ServingError)
+    async def refused(request: Request, error: ServingError) -> Response:
+        # A body that may not have been read to its end, or a server that ends: the connection is of no more use.
+        ends = error.code in ("TOO_LARGE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
+        return _json(json.dumps({"error": error.message}), error.http, {"Connection": "close"} if ends else {})
+
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    async def no_such_path(request: Request, error: Exception) -> Response:
+        return await refused(request, _malformed(request.method, request.url.path))
+
+    return app
+
+
+async def _body(request: Request, most: int, hold: Callable[[int], None]) -> bytes:
+    """The request's body.
+
+    Args:
+      most: bytes of it.
+      hold: is told of each part's bytes, and may refuse them.
+
+    Raises:
+      ServingError: TOO_LARGE, CANCELLED.
+    """
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size <= most:
+                hold(len(part))
+                parts.append(part)
+            elif size > 2 * most:  # up to that it is thrown away: who is still writing does not read our answer
+                break
+    except ClientDisconnect:
+        raise ServingError("CANCELLED", "the client has gone before its request was there") from None
+    if size > most:
+        raise ServingError("TOO_LARGE", f"the request's body is too large: {most} bytes or fewer wanted")
+    return b"".join(parts)
+
+
+def _number(version: str | None) -> int | None:
+    if version is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", version, re.ASCII):
+        raise invalid(f"Failed to convert version: {version[:30]} to numeric.")
+    return int(version)
+
+
+def _malformed(method: str, path: str) -> ServingError:
+    """What a path asks for that is not here."""
+    if re.search(r":(classify|regress)$", path):
+        return ServingError("UNIMPLEMENTED", "classify and regress: not of this server (predict is)")
+    if "/labels/" in path:
+        return ServingError("NOT_FOUND", "labels of versions: not of this server (ask for /versions/N)")
+    message = f"Malformed request: {method} {path}"
+    return invalid(message) if path.startswith("/v1/") else ServingError("NOT_FOUND", message)
+
+
+def _words(message: Message) -> dict[str, Any]:
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def _json(content: str | bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(content, status, headers, media_type="application/json")

@@ -1,0 +1,153 @@
+"""The way of a request from either door: admitted, given a version, read, run, written, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from ganzoo.serving.server.batcher import Batcher
+from ganzoo.serving.server.metrics import Seen
+from ganzoo.serving.server.models import Models
+from ganzoo.serving.server.servable import Arrays, Servable, Signature
+from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.status import ServingError
+
+LARGE = 64 * 1024  # bytes whose reading or writing would hold up the loop for more than a moment
+
+Answer = TypeVar("Answer", covariant=True)
+T = TypeVar("T")
+
+
+class Exchange(Protocol[Answer]):
+    """A request in its own form, and the answer in the same."""
+
+    size: int
+
+    def read(self, servable: Servable) -> tuple[Signature, Arrays]: ...
+
+    def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> Answer: ...
+
+
+@dataclass(eq=False)
+class Admitted:
+    """A request that is under way.
+
+    Attributes:
+      limit: when it is given up.
+      size: bytes that it holds.
+      waits_for: what is not there yet.
+    """
+
+    limit: asyncio.Timeout
+    size: int = 0
+    waits_for: str = "answer"
+
+
+class Service:
+    """Admits requests and answers them, until it is drained.
+
+    Attributes:
+      models: whose versions answer.
+      draining: no request is admitted any more.
+    """
+
+    def __init__(self, models: Models, batcher: Batcher, settings: Settings) -> None:
+        self.models, self._batcher, self._settings = models, batcher, settings
+        self.draining = False
+        self._given_up = False
+        self._admitted: set[Admitted] = set()
+        self._bytes = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @contextlib.asynccontextmanager
+    async def admitted(self, seconds: float, size: int = 0) -> AsyncIterator[Admitted]:
+        """Lets a request in; what is in the block is to be done in that time.
+
+        Args:
+          seconds: until the answer has to be there.
+          size: bytes that are there already; see `hold`.
+
+        Raises:
+          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED.
+        """
+        if self.draining:
+            raise ServingError("UNAVAILABLE", "the server is ending")
+        if len(self._admitted) >= self._settings.open_requests:
+            raise ServingError("RESOURCE_EXHAUSTED", f"{len(self._admitted)} requests are under way")
+        request = Admitted(asyncio.timeout(seconds))
+        self._admitted.add(request)
+        self._empty.clear()
+        try:
+            self.hold(request, size)
+            async with request.limit:
+                yield request
+        except TimeoutError:
+            if self._given_up:
+                raise ServingError("UNAVAILABLE", "the server has ended before the answer was there") from None
+            raise ServingError("DEADLINE_EXCEEDED", f"no {request.waits_for} within {seconds:.3g} seconds") from None
+        finally:
+            self._bytes -= request.size
+            self._admitted.remove(request)
+            if not self._admitted:
+                self._empty.set()
+
+    def hold(self, request: Admitted, size: int) -> None:
+        """Counts more bytes of a request.
+
+        Raises:
+          ServingError: RESOURCE_EXHAUSTED where all requests together hold too many; one alone may hold any number.
+        """
+        most, others = self._settings.open_bytes, self._bytes - request.size
+        if others and self._bytes + size > most:
+            raise ServingError("RESOURCE_EXHAUSTED", f"the requests under way hold {self._bytes} of {most} bytes")
+        request.size += size
+        self._bytes += size
+
+    async def predict(self, exchange: Exchange[T], model: str, version: int | None, seen: Seen) -> T:
+        """Answers one request.
+
+        Args:
+          model, version: that is asked for; None is the newest.
+          seen: gets the names that turn out to be right.
+
+        Raises:
+          ServingError: as its code says.
+        """
+        with self.models.lease(model, version) as servable:
+            seen.model = model
+            signature, inputs = await _beside(exchange.size, lambda: exchange.read(servable))
+            seen.signature = signature.name
+            outputs = await self._batcher.run(servable, signature, inputs)
+            size = sum(array.nbytes for array in outputs.values())
+            return await _beside(size, lambda: exchange.write(servable, signature, outputs))
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> int:
+        """Admits no more requests, waits for those that are under way, and after that time gives them up.
+
+        Args:
+          hurry: ends the waiting at once.
+
+        Returns:
+          How many were given up.
+        """
+        self.draining = True
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._empty, hurry)]
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        unfinished = len(self._admitted)
+        self._given_up = True
+        for request in self._admitted:
+            with contextlib.suppress(RuntimeError):  # its time is over just now
+                request.limit.reschedule(asyncio.get_running_loop().time())
+        await self._empty.wait()
+        return unfinished
+
+
+async def _beside(size: int, work: Callable[[], T]) -> T:
+    """Works in a thread if there is much to do."""
+    return await asyncio.to_thread(work) if size > LARGE else work()

@@ -1,0 +1,207 @@
+"""`ganzoo request`: what it asks of the client, what it writes, wrong use."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ganzoo import images
+from ganzoo.cli import generate, request
+from ganzoo.errors import ServerError
+
+
+class Client:
+    """Stands for a connected client: image i shows i, a translation is a negative; remembers what it was asked for."""
+
+    name, address = "fake", "http://127.0.0.1:8501"
+
+    def __init__(self, classes=10, shape=(4, 4, 1), domains=()):
+        self.shape, self.classes, self.domains, self.asked = shape, classes, domains, []
+
+    def connect(self, address, model, **arguments):
+        self.connected = (address, model, arguments)
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.closed = True
+
+    def signature(self, name):
+        output = "points" if len(self.shape) == 1 else "images"
+        tensor = SimpleNamespace(shape=(None, None, None, 3))
+        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: tensor})
+
+    def generate(self, n, labels, seed, truncation):
+        self.asked.append((n, labels, seed, truncation))
+        values = np.arange(n).reshape(n, *[1] * len(self.shape)) * np.ones(self.shape)
+        return values.astype(np.float32) / 3 if len(self.shape) == 1 else values.astype(np.uint8)
+
+    def translate(self, image, to, tile):
+        self.asked.append((image.shape, to, tile))
+        if image.max() == 7:
+            raise ServerError("http://127.0.0.1:8501: fake: out of memory")
+        return 255 - image
+
+
+@pytest.fixture
+def client(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def use(**arguments):
+        made = Client(**arguments)
+        monkeypatch.setattr("ganzoo.serving.client.client.Client", made.connect)
+        return made
+
+    return use
+
+
+def test_a_sheet(client, tmp_path, capsys):
+    fake = client(classes=3)
+    assert request.main(["--model", "fake"]) == 0
+    assert fake.connected == (
+        "http://127.0.0.1:8501",
+        "fake",
+        {"version": None, "timeout": 120.0, "retries": 5},
+    )
+    assert fake.asked == [(30, [0, 1, 2] * 10, 0, 1.0)]
+    assert fake.closed
+    assert capsys.readouterr().out == "fake on http://127.0.0.1:8501: 30 images of seed 0 are in fake_0.png\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["fake_0.png"]
+
+
+def test_the_files_are_those_of_generate(client, monkeypatch):
+    fake = client()
+    fake.generator = SimpleNamespace(output_shape=(None, 4, 4, 1))
+    monkeypatch.setattr("ganzoo.zoo.load", lambda name: fake)
+    for flags in (["--seed", "3"], ["--labels", "3,3,7", "--truncation", "0.5"]):
+        assert request.main(["--model", "fake", *flags, "--out", "there.png"]) == 0
+        assert generate.main([*flags, "--out", "here.png"]) == 0
+        assert Path("there.png").read_bytes() == Path("here.png").read_bytes()
+
+
+def test_a_folder_of_single_images(client, capsys):
+    fake = client()
+    fake.classes = None  # are not asked for where labels are given
+    argv = ["--model", "fake", "--labels", "3,7", "--n", "3", "--seed", "5", "--out", "new/", "--json"]
+    assert request.main([*argv, "--version", "2", "--timeout", "3", "--retries", "0"]) == 0
+    assert fake.connected[2] == {"version": 2, "timeout": 3.0, "retries": 0}
+    assert fake.asked == [(3, [3, 7, 3], 5, 1.0)]
+    files = [f"new/image_00000{i}.png" for i in range(3)]
+    assert json.loads(capsys.readouterr().out) == {
+        "server": "http://127.0.0.1:8501",
+        "model": "fake",
+        "n": 3,
+        "seed": 5,
+        "truncation": 1.0,
+        "labels": [3, 7, 3],
+        "files": files,
+    }
+    assert np.array_equal(images.read(files[2], channels=1), np.full((4, 4, 1), 2))
+
+
+def test_points(client):
+    fake = client(classes=0, shape=(2,))
+    assert request.main(["--model", "fake", "--n", "2", "--out", "points.csv"]) == 0
+    assert Path("points.csv").read_text() == "x0,x1\n0,0\n0.333333343,0.333333343\n"
+    assert request.main(["--model", "fake"]) == 0
+    assert fake.asked[1] == (1000, None, 0, 1.0)
+
+
+@pytest.fixture
+def painter(client):
+    images.write_png("dark.png", np.full((9, 8, 3), 3, np.uint8))
+    images.write_png("light.png", np.full((8, 9, 3), 200, np.uint8))
+    return client(domains=("monet", "photo"))
+
+
+def test_translations(painter, capsys):
+    argv = ["--model", "fake", "--to", "monet", "--out", "made", "dark.png", "light.png", "--json"]
+    assert request.main(argv) == 0
+    assert painter.asked == [((9, 8, 3), "monet", None), ((8, 9, 3), "monet", None)]
+    assert json.loads(capsys.readouterr().out) == {
+        "server": "http://127.0.0.1:8501",
+        "model": "fake",
+        "to": "monet",
+        "size": None,
+        "tile": None,
+        "files": ["made/dark.png", "made/light.png"],
+        "sources": ["dark.png", "light.png"],
+    }
+    assert np.array_equal(images.read("made/dark.png"), np.full((9, 8, 3), 252, np.uint8))
+    assert images.read_metadata("made/dark.png") == {"model": "fake", "to": "monet", "source": "dark.png"}
+
+
+def test_their_size_and_tiles(painter, monkeypatch):
+    assert request.main(["--model", "fake", "--size", "64", "--tile", "32", "dark.png"]) == 0
+    monkeypatch.setattr("ganzoo.translating.LARGEST_WHOLE", 8)
+    assert request.main(["--model", "fake", "light.png"]) == 0
+    assert painter.asked == [((64, 64, 3), None, 32), ((8, 9, 3), None, 1024)]
+    assert images.read("fake/dark.png").shape == (64, 64, 3)
+
+
+def test_what_is_broken_is_left_out(painter, tmp_path, capsys):
+    whole = images.encode_png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    (tmp_path / "half.png").write_bytes(whole[:6000])  # its header is right
+    argv = ["--model", "fake", "--out", "made", "half.png", "light.png"]
+    assert request.main(argv) == 2
+    assert "half.png: a broken image" in capsys.readouterr().err
+    assert request.main([*argv, "--skip_broken"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "fake on http://127.0.0.1:8501: 1 image translated, in made\n"
+    assert err.startswith("left out: half.png: a broken image")
+    assert request.main([*argv[:-1], "--skip_broken"]) == 2
+    assert "broken, as are all 1 images given" in capsys.readouterr().err
+
+
+def test_what_is_done_is_told_of(painter, capsys):
+    images.write_png("seven.png", np.full((8, 8, 3), 7, np.uint8))
+    assert request.main(["--model", "fake", "--out", "made", "dark.png", "seven.png"]) == 2
+    assert capsys.readouterr().err == (
+        "ganzoo request: seven.png: http://127.0.0.1:8501: fake: out of memory (1 of 2 are done)\n"
+    )
+    assert Path("made/dark.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "domains", "message"),
+    [
+        ("", (), "--model is missing: what the server calls it, for example --model cgan_mnist"),
+        ("--model fake --version 0", (), "--version=0: not a whole number of 1 or more"),
+        ("--model fake --retries -1", (), "--retries=-1: not a whole number of 0 or more"),
+        ("--model fake --timeout 0", (), "--timeout=0: not a number above 0"),
+        ("--model fake --out a.jpg", (), "--out=a.jpg: not FILE.png, FILE.csv or DIR/"),
+        ("--model fake --out a.csv", (), "--out=a.csv: fake writes FILE.png or DIR/"),
+        ("--model fake --to monet", (), "fake: draws and translates nothing (leave out --to and FILES)"),
+        ("--model fake photo.jpg", (), "fake: draws and translates nothing"),
+        ("--model fake --n 3", ("monet",), "fake: translates and draws nothing (leave out --n and --labels)"),
+        ("--model fake", ("monet",), "no images given"),
+        ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
+        ("--model fake --out a.png photo.jpg", ("monet",), "--out=a.png: not DIR"),
+    ],
+)
+def test_wrong_use(argv, domains, message, client, tmp_path, capsys):
+    client(domains=domains)
+    assert request.main(argv.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganzoo request: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert request.main(["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "0"]) == 2
+    assert capsys.readouterr().err == (
+        "ganzoo request: http://127.0.0.1:9: no server answers there (Connection refused)\n"
+    )
+
+
+def test_an_address_of_another_form(capsys):
+    assert request.main(["--server", "127.0.0.1:8501", "--model", "fake"]) == 2
+    assert "address: '127.0.0.1:8501' given, http://HOST:PORT" in capsys.readouterr().err

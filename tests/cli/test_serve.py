@@ -1,0 +1,264 @@
+"""`ganzoo serve`: its flags, wrong use, and the process: it starts, answers, drains at a signal, and exits with 0."""
+
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+import requests
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from ganzoo.cli import _flags, serve
+from ganzoo.serving.server.settings import Settings
+
+TOOL = Path(__file__).parents[2] / "tools" / "serve.py"
+
+
+class Gated(tf.Module):
+    """Doubles a number once a file is there; asks for it over and over, so nothing can end a call before."""
+
+    def __init__(self, gate):
+        self.gate = str(gate)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "x")])
+    def double(self, x):
+        def closed(i):  # the number's text, none of it, is there so that the look is not taken once and for all
+            return tf.size(tf.io.matching_files(self.gate + tf.strings.substr(tf.strings.as_string(i), 0, 0))) == 0
+
+        return {"y": 2 * x + 0 * tf.while_loop(closed, lambda i: [i + 1], [0])[0]}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    base = tmp_path_factory.mktemp("base")
+    model = Gated(base / "open")
+    tf.saved_model.save(model, str(base / "gated" / "1"), signatures={"serving_default": model.double})
+    return base
+
+
+@pytest.fixture
+def gate(base):
+    """The file that calls wait for; it is not there."""
+    yield base / "open"
+    (base / "open").unlink(missing_ok=True)
+
+
+def test_flags_are_settings():
+    given = _flags.parse(serve.FLAGS, [])
+    assert serve.settings_of(given) == Settings(Path("exported"))
+    names = [name for name in Settings.__dataclass_fields__ if name not in ("models", "host")]
+    argv = [f"--{name}={number}" for number, name in enumerate(names, 1)]
+    given = _flags.parse(serve.FLAGS, ["--models=b", "--host=::1", *argv])
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    assert serve.settings_of(given) == Settings(Path("b"), "::1", **numbers)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--rest_port 65536", "--rest_port=65536: not a whole number from 0 to 65535"),
+        ("--grpc_port -1", "--grpc_port=-1: not a whole number from 0 to 65535"),
+        ("--grpc_port http", "--grpc_port=http: not a whole number from 0 to 65535"),
+        ("--request_bytes 2147483648", "--request_bytes=2147483648: not a whole number from 1 to 2147483647"),
+        ("--poll_seconds 1e12", "--poll_seconds=1e12: not a number above 0, 86400 at most"),
+        ("--batch_rows 0", "--batch_rows=0: not a whole number of 1 or more"),
+        ("--drain_seconds 0", "--drain_seconds=0: not a number above 0, 86400 at most"),
+        ("--port 1", "--port: unknown flag (did you mean '--rest_port'?)"),
+        ("exported", "'exported': unexpected argument (a value follows its flag: --flag value)"),
+        ("--models nowhere", "nowhere: no such directory of models (ganzoo export --out nowhere makes one)"),
+        ("--models {base}/gated", "{base}/gated: is one model, the directory above it is wanted: {base}"),
+        (
+            "--models {empty}",
+            "{empty}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {empty} makes one)",
+        ),
+        (
+            "--host 192.0.2.1",
+            "rest_port: 192.0.2.1:0 cannot be used (Cannot assign requested address): give another, or 0",
+        ),
+        ("--host a..b", "host: 'a..b' is no address of this machine"),
+        ("--host no.such.host.invalid", r"host: 'no.such.host.invalid' is no address of this machine"),
+        (
+            "--rest_port {taken}",
+            "rest_port: 127.0.0.1:{taken} cannot be used (Address already in use): give another, or 0",
+        ),
+        (
+            "--grpc_port {taken}",
+            "grpc_port: 127.0.0.1:{taken} cannot be used (Address already in use): give another, or 0",
+        ),
+        (
+            "--rest_port {free} --grpc_port {free}",
+            "grpc_port: 127.0.0.1:{free} cannot be used (Address already in use): give another, or 0",
+        ),
+    ],
+)
+def test_wrong_use(argv, message, base, tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        free = one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        names = {"base": base, "empty": tmp_path, "taken": taken.getsockname()[1], "free": free}
+        ports = {"--rest_port": "0", "--grpc_port": "0", "--models": str(base)}
+        given = [argument.format(**names) for argument in argv.split()]
+        rest = [word for flag, value in ports.items() if flag not in given for word in (flag, value)]
+        assert serve.main(["--quiet", *given, *rest]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"ganzoo serve: {message.format(**names)}")
+    assert captured.err.count("\n") == 1
+
+
+class Process:
+    """The command as people run it."""
+
+    def __init__(self, base, *flags):
+        argv = ["--models", str(base), "--rest_port", "0", "--grpc_port", "0", "--poll_seconds", "0.1", *flags]
+        self.process = subprocess.Popen(
+            [sys.executable, TOOL, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.lines = []
+        for line in self.process.stderr:
+            self.lines.append(line)
+            found = re.search(r"REST (http://\S+), gRPC (\S+)$", line)
+            if found:
+                self.rest, self.grpc = found.groups()
+                return
+        raise AssertionError("".join(self.lines))
+
+    def rest_double(self, x):
+        body = {"instances": [x]}
+        response = requests.post(f"{self.rest}/v1/models/gated:predict", json=body, timeout=120)
+        return next(iter(response.json().values()))  # the predictions, or what is wrong
+
+    def grpc_double(self, x):
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "gated"
+        request.inputs["x"].CopyFrom(tf.make_tensor_proto([x], tf.int32))
+        with grpc.insecure_channel(self.grpc) as channel:
+            response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=120)
+        return tf.make_ndarray(response.outputs["y"]).tolist()
+
+    def until(self, metric, least):
+        """Waits until a metric is at least so much."""
+        for _ in range(1200):
+            page = requests.get(f"{self.rest}/metrics", timeout=60).text
+            if any(float(value) >= least for value in re.findall(rf"^{metric} (\S+)$", page, re.MULTILINE)):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{metric} did not become {least}")
+
+    def end(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Exit code, standard output, and what standard error said."""
+        out, err = self.process.communicate(timeout=120)
+        return self.process.returncode, out, "".join(self.lines) + err
+
+
+@pytest.fixture
+def start(base):
+    started = []
+
+    def start(*flags):
+        started.append(Process(base, *flags))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_loses_no_accepted_request(number, start, gate):
+    server = start("--calls", "1", "--batch_rows", "1", "--drain_seconds", "100")
+    with ThreadPoolExecutor(16) as pool:
+        rest = [pool.submit(server.rest_double, i) for i in range(8)]
+        remote = [pool.submit(server.grpc_double, i) for i in range(8)]
+        server.until("ganzoo_queue_requests", 15)  # and one runs: all are in
+        server.end(number)
+        gate.touch()
+        assert [future.result() for future in rest] == [[2 * i] for i in range(8)]
+        assert [future.result() for future in remote] == [[2 * i] for i in range(8)]
+    code, out, err = server.wait()
+    assert code == 0
+    assert out == "ended: all accepted requests are answered\n"
+    assert "a server for a laptop and for tests; in production run TensorFlow Serving" in err
+    assert "ending: requests under way are finished, for 100 seconds at most" in err
+
+
+@pytest.mark.slow
+def test_a_signal_under_load(start, gate):
+    """Clients that never rest: each answer is right, or a refusal that says that the server ends."""
+    gate.touch()
+    server = start()
+    ended, answers, refusals = threading.Event(), queue.SimpleQueue(), set()
+
+    def hammer(double):
+        while True:
+            try:
+                answer = double(5)
+            except (requests.ConnectionError, grpc.RpcError) as error:
+                answer = error.code().name if isinstance(error, grpc.RpcError) else "no connection"
+            if answer != [10]:
+                assert ended.is_set(), answer
+                refusals.add(answer)
+                return
+            answers.put(answer)
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(hammer, double) for double in (server.rest_double, server.grpc_double) * 4]
+        for _ in range(200):
+            answers.get(timeout=60)
+        ended.set()
+        server.end(signal.SIGTERM)
+        for client in clients:
+            client.result(60)
+    assert refusals <= {"the server is ending", "UNAVAILABLE", "no connection"}
+    code, _, err = server.wait()
+    assert code == 0
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("flags", "signals"), [(("--drain_seconds", "0.5"), 1), (("--drain_seconds", "1000"), 2)])
+def test_requests_that_take_longer_than_the_drain_or_than_patience(flags, signals, start, gate):
+    server = start(*flags, "--request_seconds", "100")
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(server.rest_double, 1)
+        server.until("ganzoo_running_calls", 1)
+        for sent in range(signals):
+            server.end(signal.SIGTERM)
+            time.sleep(0.5 if sent + 1 < signals else 0)  # two at once are one
+        code, out, _ = server.wait()
+        assert code == 1
+        assert out == "ended: 1 were given up (for more time: --drain_seconds)\n"
+        assert request.result() == "the server has ended before the answer was there"
+
+
+@pytest.mark.slow
+def test_a_call_whose_request_was_given_up_does_not_hold_up_the_end(start, gate):
+    server = start("--request_seconds", "0.5", "--drain_seconds", "1000")
+    assert server.rest_double(1) == "no answer within 0.5 seconds"
+    server.until("ganzoo_running_calls", 1)
+    server.end(signal.SIGTERM)
+    code, out, _ = server.wait()
+    assert (code, out) == (0, "ended: all accepted requests are answered\n")
+
+
+@pytest.mark.slow
+def test_quiet_and_json(start):
+    server = start("--json")
+    server.end(signal.SIGTERM)
+    code, out, _ = server.wait()
+    assert (code, out) == (0, '{\n  "unfinished": 0\n}\n')

@@ -1,0 +1,93 @@
+"""What a generator and a translator are given, worked out by hand; the model and the client both send it."""
+
+import numpy as np
+import pytest
+
+from ganzoo.errors import UsageError
+from ganzoo.models import rows
+
+
+@pytest.mark.parametrize(
+    ("classes", "arguments", "seeds", "truncation", "labels"),
+    [
+        (0, {"n": 3}, [[9, 0], [9, 1], [9, 2]], [1, 1, 1], None),
+        (0, {"positions": [4, 0]}, [[9, 4], [9, 0]], [1, 1], None),
+        (0, {"n": 2, "truncation": 0.25}, [[9, 0], [9, 1]], [0.25, 0.25], None),
+        (3, {}, [[9, 0], [9, 1], [9, 2]], [1, 1, 1], [0, 1, 2]),
+        (3, {"n": 5}, [[9, i] for i in range(5)], [1] * 5, [0, 1, 2, 0, 1]),
+        (3, {"positions": [7, 2**31 - 1]}, [[9, 7], [9, 2**31 - 1]], [1, 1], [1, (2**31 - 1) % 3]),
+        (3, {"labels": 2}, [[9, 0]], [1], [2]),
+        (3, {"n": 2, "labels": 1}, [[9, 0], [9, 1]], [1, 1], [1, 1]),
+        (3, {"labels": [2, 0, 2]}, [[9, 0], [9, 1], [9, 2]], [1, 1, 1], [2, 0, 2]),
+        (3, {"labels": [2, 0], "positions": [5, 6]}, [[9, 5], [9, 6]], [1, 1], [2, 0]),
+    ],
+)
+def test_what_is_drawn(classes, arguments, seeds, truncation, labels):
+    made = rows.drawing("digits", classes, seed=9, **arguments)
+    wanted = {"seeds": np.int32(seeds), "truncation": np.float32(truncation)}
+    if labels is not None:
+        wanted["labels"] = np.int32(labels)
+    assert list(made) == list(wanted)  # the order of the function's arguments
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(made[name], array, strict=True)
+
+
+def test_how_many_are_drawn_where_nothing_says_it():
+    assert len(rows.drawing("digits", 0)["seeds"]) == 16
+    assert len(rows.drawing("digits", 7)["seeds"]) == 7
+
+
+def test_a_seed_of_its_own(monkeypatch):
+    monkeypatch.setattr("secrets.randbelow", lambda limit: limit - 7)
+    assert rows.drawing("digits", 0, 1)["seeds"].tolist() == [[2**31 - 7, 0]]
+
+
+@pytest.mark.parametrize(
+    ("classes", "arguments", "message"),
+    [
+        (0, {"n": 0}, "n: 0 given, an integer of 1 or more wanted"),
+        (0, {"n": 2.0}, "n: 2.0 given, an integer"),
+        (0, {"n": True}, "n: True given, an integer"),
+        (0, {"labels": [1]}, "labels: digits is not conditional (leave them out)"),
+        (3, {"labels": [3]}, "labels: 3 is out of range (0 … 2)"),
+        (3, {"labels": [0.5]}, "labels: 0.5 given, integers in 0 … 2 wanted"),
+        (3, {"n": 2, "labels": [1]}, "labels: 2 wanted, shape [1] given"),
+        (3, {"positions": [-1]}, "positions: -1 is out of range (0 … 2147483647)"),
+        (3, {"positions": [2**31]}, "positions: 2147483648 is out of range"),
+        (0, {"truncation": 0}, "truncation: 0 given, a number in (0, 1] wanted"),
+        (0, {"truncation": "1"}, "truncation: '1' given, a number"),
+        (0, {"truncation": float("nan")}, "truncation: nan given, a number"),
+        (0, {"seed": -1}, "seed: -1 is out of range (0 … 2147483647)"),
+        (0, {"seed": 2**31}, "seed: 2147483648 is out of range"),
+        (0, {"seed": 1.5}, "seed: 1.5 given, integers in 0 … 2147483647 wanted"),
+    ],
+)
+def test_what_cannot_be_drawn(classes, arguments, message):
+    with pytest.raises(UsageError) as caught:
+        rows.drawing("digits", classes, **arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_pictures_become_rows():
+    picture = np.zeros([9, 8, 3], np.uint8)
+    assert rows.translating(picture, 3).shape == (1, 9, 8, 3)
+    assert rows.translating([picture, picture], 3).shape == (2, 9, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        ("photo.jpg", "images: photo.jpg, a file name, given"),
+        (np.zeros([5, 4, 3]), "images: float64 [1, 5, 4, 3] given, uint8 [n, height, width, 3] wanted"),
+        (np.zeros([5, 4, 1], np.uint8), "images: uint8 [1, 5, 4, 1] given"),
+        (np.zeros([0, 9, 8, 3], np.uint8), "images: uint8 [0, 9, 8, 3] given"),
+        (np.zeros([9, 7, 3], np.uint8), "images: 9x7 pixels given, 8x8 is the least"),
+        (np.zeros([0, 9, 3], np.uint8), "images: 0x9 pixels given, 8x8 is the least"),
+        (np.zeros([4, 3], np.uint8), "images: uint8 [4, 3] given"),
+        ([np.zeros([5, 4, 3], np.uint8), np.zeros([4, 4, 3], np.uint8)], "images: of several sizes"),
+    ],
+)
+def test_what_is_no_picture(pictures, message):
+    with pytest.raises(UsageError) as caught:
+        rows.translating(pictures, 3)
+    assert str(caught.value).startswith(message)

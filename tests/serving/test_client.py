@@ -1,0 +1,762 @@
+"""The client against stubs that speak TensorFlow Serving's forms, over REST and gRPC, with a model made of NumPy."""
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from concurrent import futures
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import ClassVar
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+
+import ganzoo
+from ganzoo import images
+from ganzoo.errors import ServerError, UsageError
+from ganzoo.serving.client import client as client_module
+from ganzoo.serving.client import retries
+from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+
+CLASSES = 3
+GRPC_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def drawn(seeds, truncation, labels=0):
+    """uint8 [N, 2, 3, 1], each number of which tells all that its row was given."""
+    numbers = 100 * seeds[:, 0] + 7 * seeds[:, 1] + 31 * labels + np.rint(10 * truncation).astype(int)
+    return ((numbers[:, None] + np.arange(6)) % 256).astype(np.uint8).reshape(-1, 2, 3, 1)
+
+
+def refused(value):
+    """As TensorFlow words a failed assertion in a graph."""
+    return RefusalError(
+        400,
+        f"assertion failed: [labels: integers from 0 to {CLASSES - 1} wanted, given:] [{value}]\n\t "
+        "[[{{node Assert/Assert}}]] [Op:__inference_signature_wrapper_7]",
+    )
+
+
+class RefusalError(Exception):
+    def __init__(self, code, message, wait=None):
+        super().__init__(message)
+        self.code, self.message, self.wait = code, message, wait
+
+
+class Digits:
+    """A conditional model."""
+
+    seeds = ("int32", [-1, 2])
+    one: ClassVar = {"truncation": ("float32", [-1]), "labels": ("int32", [-1])}
+    of_images: ClassVar = {"images": ("uint8", [-1, 2, 3, 1])}
+    signatures: ClassVar = {
+        "serving_default": ({"seeds": seeds, **one}, of_images),
+        "generate": ({"seeds": seeds, **one}, of_images),
+        "generate_png": ({"seeds": seeds, **one}, {"png_bytes": ("string", [-1])}),
+        "decode": ({"latents": ("float32", [-1, 5]), "labels": ("int32", [-1])}, of_images),
+    }
+
+    def run(self, name, inputs):
+        wrong = inputs["labels"][(inputs["labels"] < 0) | (inputs["labels"] >= CLASSES)]
+        if len(wrong):
+            raise refused(wrong[0])
+        assert name != "decode", "asked for its refusal alone"
+        made = drawn(inputs["seeds"], inputs["truncation"], inputs["labels"])
+        return {"png_bytes": as_files(made)} if name == "generate_png" else {"images": made}
+
+
+class Points:
+    """A model without labels, files or images."""
+
+    signatures: ClassVar = {
+        "generate": (
+            {"seeds": ("int32", [-1, 2]), "truncation": ("float32", [-1])},
+            {"points": ("float32", [-1, 2])},
+        )
+    }
+
+    def run(self, name, inputs):
+        return {"points": (inputs["seeds"] / 4 * inputs["truncation"][:, None]).astype(np.float32)}
+
+
+class Painter:
+    """A model that translates; `files` tells whether it takes and gives PNG files too."""
+
+    of_images: ClassVar = {"images": ("uint8", [-1, -1, -1, 3])}
+
+    def __init__(self, files=True, domains=("monet", "photo")):
+        self.signatures = {"serving_default": (self.of_images, self.of_images)}
+        for domain in domains:
+            self.signatures[f"translate_to_{domain}"] = (self.of_images, self.of_images)
+            if files:
+                inputs, outputs = {"image_bytes": ("string", [-1])}, {"png_bytes": ("string", [-1])}
+                self.signatures[f"translate_to_{domain}_bytes"] = (inputs, outputs)
+
+    def run(self, name, inputs):
+        change = (lambda x: x ^ 0x55) if "photo" in name else (lambda x: 255 - x)
+        if "images" in inputs:
+            return {"images": change(inputs["images"])}
+        return {"png_bytes": as_files([change(images.decode(file, "sent")) for file in inputs["image_bytes"]])}
+
+
+def as_files(pictures):
+    array = np.empty(len(pictures), object)
+    array[:] = [images.encode_png(picture) for picture in pictures]
+    return array
+
+
+class Backend:
+    """Models by name; keeps what it is asked for, and first raises what `script` has (False: hangs up)."""
+
+    def __init__(self):
+        self.models = {"digits": Digits(), "points": Points(), "painter": Painter()}
+        self.asked, self.script, self.go_on = [], [], threading.Event()
+        self.go_on.set()
+
+    def model(self, name, version):
+        self.go_on.wait(10)
+        if self.script:
+            raise self.script.pop(0)
+        if name not in self.models:
+            raise RefusalError(404, f"Servable not found for request: Latest({name})")
+        if version not in (None, 4):
+            raise RefusalError(404, f"Servable not found for request: Specific({name}, {version})")
+        return self.models[name]
+
+    def metadata(self, name, version):
+        self.asked.append("metadata")
+        return self.model(name, version).signatures
+
+    def predict(self, name, version, signature, inputs):
+        self.asked.append((signature, {key: len(values) for key, values in inputs.items()}))
+        return self.model(name, version).run(signature, inputs)
+
+
+class HangUpError(Exception):
+    """What makes the REST stub close the connection."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = self.path.removesuffix("/metadata")
+        assert path != self.path
+        self.answer(lambda name, version: self.described(name, self.server.backend.metadata(name, version)), path)
+
+    def do_POST(self):
+        path = self.path.removesuffix(":predict")
+        assert path != self.path
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert set(request) == {"signature_name", "inputs"}
+        self.answer(lambda name, version: self.predicted(name, version, request), path)
+
+    def answer(self, work, path):
+        headers = {}
+        try:
+            name, *versions = path.removeprefix("/v1/models/").split("/versions/")
+            code, content = 200, work(name, int(versions[0]) if versions else None)
+        except RefusalError as refusal:
+            code, content = refusal.code, {"error": refusal.message}
+            headers = {} if refusal.wait is None else {"Retry-After": refusal.wait}
+        except HangUpError:
+            self.close_connection = True
+            return
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(code)
+        for key, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def described(self, name, signatures):
+        def tensors(of):
+            return {
+                key: {
+                    "dtype": {"float32": "DT_FLOAT"}.get(dtype, f"DT_{dtype.upper()}"),
+                    "tensor_shape": {"dim": [{"size": str(side), "name": ""} for side in shape], "unknown_rank": False},
+                    "name": f"{key}:0",
+                }
+                for key, (dtype, shape) in of.items()
+            }
+
+        made = {
+            key: {"inputs": tensors(inputs), "outputs": tensors(outputs), "method_name": "tensorflow/serving/predict"}
+            for key, (inputs, outputs) in signatures.items()
+        }
+        made["__saved_model_init_op"] = {"inputs": {}, "outputs": {}, "method_name": ""}
+        return {
+            "model_spec": {"name": name, "signature_name": "", "version": "4"},
+            "metadata": {"signature_def": {"signature_def": made}},
+        }
+
+    def predicted(self, name, version, request):
+        taken = self.server.backend.models[name].signatures[request["signature_name"]][0]
+        assert set(taken) == set(request["inputs"])
+        inputs = {}
+        for key, (dtype, _) in taken.items():
+            values = request["inputs"][key]
+            files = dtype == "string"
+            inputs[key] = [base64.b64decode(value["b64"]) for value in values] if files else np.array(values, dtype)
+        ((key, made),) = self.server.backend.predict(name, version, request["signature_name"], inputs).items()
+        if key.endswith("_bytes"):
+            return {"outputs": [{"b64": base64.b64encode(file).decode()} for file in made]}
+        return {"outputs": made.tolist()}
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, backend):
+        self.backend = backend
+
+    def GetModelMetadata(self, request, context):  # noqa: N802
+        signatures = self.call(context, lambda: self.backend.metadata(*named(request)))
+        described = get_model_metadata_pb2.SignatureDefMap()
+        for key, (inputs, outputs) in signatures.items():
+            for of, tensors in (
+                (described.signature_def[key].inputs, inputs),
+                (described.signature_def[key].outputs, outputs),
+            ):
+                for tensor, (dtype, shape) in tensors.items():
+                    info = meta_graph_pb2.TensorInfo(dtype=tf.as_dtype(dtype).as_datatype_enum)
+                    info.tensor_shape.CopyFrom(tf.TensorShape([None if s < 0 else s for s in shape]).as_proto())
+                    of[tensor].CopyFrom(info)
+        described.signature_def["__saved_model_init_op"].method_name = ""
+        answer = get_model_metadata_pb2.GetModelMetadataResponse()
+        answer.model_spec.version.value = 4
+        answer.metadata["signature_def"].Pack(described)
+        return answer
+
+    def Predict(self, request, context):  # noqa: N802
+        inputs = {key: tf.make_ndarray(tensor) for key, tensor in request.inputs.items()}
+        signature = request.model_spec.signature_name
+        made = self.call(context, lambda: self.backend.predict(*named(request), signature, inputs))
+        answer = predict_pb2.PredictResponse()
+        for key, values in made.items():
+            dtype = tf.string if values.dtype == object else values.dtype
+            answer.outputs[key].CopyFrom(tf.make_tensor_proto(values, dtype))
+        return answer
+
+    def call(self, context, work):
+        try:
+            return work()
+        except RefusalError as refusal:
+            if refusal.wait is not None:
+                context.set_trailing_metadata([("retry-after", refusal.wait)])
+            context.abort(GRPC_CODES[refusal.code], refusal.message)
+
+
+def named(request):
+    spec = request.model_spec
+    return spec.name, spec.version.value if spec.HasField("version") else None
+
+
+@contextmanager
+def rest_server(backend, handler=Handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda request, address: None  # clients that have gone
+    server.daemon_threads, server.backend = True, backend
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def grpc_server(backend):
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Servicer(backend), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"grpc://127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+SERVERS = {"rest": rest_server, "grpc": grpc_server}
+
+
+@pytest.fixture
+def backend():
+    return Backend()
+
+
+@pytest.fixture(params=SERVERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def address(kind, backend):
+    with SERVERS[kind](backend) as address:
+        yield address
+
+
+@pytest.fixture
+def connect(address):
+    made = []
+
+    def client(model="digits", **arguments):
+        made.append(ganzoo.Client(address, model, **arguments))
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that nobody waits for: `slept` are the waits, which are drawn at their longest."""
+
+    def sleep(seconds):
+        fake.slept.append(seconds)
+        fake.now += seconds
+
+    fake = SimpleNamespace(now=1000.0, slept=[], sleep=sleep, monotonic=lambda: fake.now)
+    monkeypatch.setattr(retries, "time", fake)
+    monkeypatch.setattr(retries.random, "uniform", lambda low, high: high)
+    return fake
+
+
+def predictions(backend):
+    return [asked for asked in backend.asked if asked != "metadata"]
+
+
+def test_labels_and_seed(connect, backend, kind):
+    made = connect().generate(labels=[2, 2, 0], seed=5, truncation=0.5)
+    expected = drawn(np.array([[5, 0], [5, 1], [5, 2]]), np.float32(0.5), np.array([2, 2, 0]))
+    assert made.dtype == np.uint8
+    assert np.array_equal(made, expected)
+    signature = {"rest": "generate_png", "grpc": "generate"}[kind]
+    assert predictions(backend) == [(signature, {"seeds": 3, "truncation": 3, "labels": 3})]
+
+
+def test_labels_cycle_through_the_classes_by_position(connect, backend):
+    client = connect()
+    made = client.generate(seed=1, positions=[7, 2])
+    assert np.array_equal(made, drawn(np.array([[1, 7], [1, 2]]), np.float32(1), np.array([1, 2])))
+    assert client.generate(seed=1).shape == (CLASSES, 2, 3, 1)
+    assert client.classes == CLASSES
+    assert [name for name, _ in predictions(backend)].count("decode") == 1, "what is known is not asked for again"
+    assert backend.asked.count("metadata") == 1
+
+
+def test_one_label_for_all(connect):
+    made = connect().generate(2, labels=1, seed=0)
+    assert np.array_equal(made, drawn(np.array([[0, 0], [0, 1]]), np.float32(1), np.array([1, 1])))
+
+
+def test_points(connect):
+    made = connect("points").generate(3, seed=2, truncation=0.5)
+    assert made.dtype == np.float32
+    assert np.array_equal(made, np.float32([[0.25, 0], [0.25, 0.125], [0.25, 0.25]]))
+
+
+def test_many_are_cut_into_several_requests(connect, backend):
+    made = connect().generate(600, labels=0, seed=3)
+    assert np.array_equal(made, drawn(np.stack([np.full(600, 3), np.arange(600)], 1), np.float32(1)))
+    assert [rows["seeds"] for _, rows in predictions(backend)] == [256, 256, 88]
+
+
+def test_large_images_are_cut_by_their_pixels(connect, backend, monkeypatch):
+    monkeypatch.setattr(client_module, "MOST_PIXELS", 200)
+    batch = np.arange(5 * 8 * 9 * 3, dtype=np.uint8).reshape(5, 8, 9, 3)
+    assert np.array_equal(connect("painter").translate(batch, "monet"), 255 - batch)
+    assert [next(iter(rows.values())) for _, rows in predictions(backend)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_translate(connect, backend, kind, files):
+    backend.models["painter"] = Painter(files)
+    batch = np.random.default_rng(0).integers(0, 256, (2, 9, 8, 3), np.uint8)
+    client = connect("painter")
+    assert client.domains == ("monet", "photo")
+    assert np.array_equal(client.translate(batch, "photo"), batch ^ 0x55)
+    assert np.array_equal(client.translate(batch[0], "monet"), 255 - batch[0])
+    assert np.array_equal(client.translate(batch), 255 - batch), "the first that it makes"
+    as_file = "_bytes" if files and kind == "rest" else ""
+    assert [name for name, _ in predictions(backend)] == [
+        f"translate_to_photo{as_file}",
+        f"translate_to_monet{as_file}",
+        "serving_default",
+    ]
+
+
+def test_the_only_domain_is_the_first(connect, backend):
+    backend.models["painter"] = Painter(domains=["photo"])
+    image = np.full((8, 8, 3), 3, np.uint8)
+    assert np.array_equal(connect("painter").translate(image), image ^ 0x55)
+
+
+def test_tiles(connect, backend):
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    assert np.array_equal(connect("painter").translate(image, "monet", tile=32), 255 - image)
+    assert len(predictions(backend)) == 6
+
+
+def test_files(connect, backend):
+    pictures = [np.full((8, 9, 3), 4, np.uint8), np.full((10, 8, 3), 5, np.uint8)]
+    made = connect("painter").translate_bytes([images.encode_png(picture) for picture in pictures], "monet")
+    for picture, file in zip(pictures, made, strict=True):
+        assert np.array_equal(images.decode(file, "made"), 255 - picture)
+
+
+def test_metadata(connect):
+    client = connect("points", version=4)
+    generate = Signature(
+        "generate",
+        {"seeds": Tensor("int32", (None, 2)), "truncation": Tensor("float32", (None,))},
+        {"points": Tensor("float32", (None, 2))},
+    )
+    assert client.metadata() == Metadata("points", 4, {"generate": generate})
+    assert client.signature("generate") == generate
+    assert client.classes == 0
+    assert client.domains == ()
+
+
+def test_ready(connect, backend, clock):
+    assert connect().ready()
+    assert not connect("digit").ready()
+    assert not connect(version=5).ready()
+    backend.script = [RefusalError(503, "loading")]
+    assert not connect().ready()
+    assert not clock.slept
+    backend.script = [RefusalError(500, "broken")]
+    with pytest.raises(ServerError, match="broken"):
+        connect().ready()
+
+
+def test_not_ready_in_time(connect, backend, monkeypatch):
+    monkeypatch.setattr(client_module, "READY_SECONDS", 0.2)
+    backend.go_on.clear()
+    assert not connect().ready()
+    backend.go_on.set()
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_busy_server_is_asked_again(connect, backend, clock, code):
+    backend.script = [RefusalError(code, "full")] * 3
+    assert connect().generate(1, labels=1, seed=1).shape == (1, 2, 3, 1)
+    assert clock.slept == [0.25, 0.5, 1.0]
+
+
+def test_as_long_as_it_says(connect, backend, clock):
+    backend.script = [RefusalError(429, "full", "7"), RefusalError(503, "full", "0"), RefusalError(503, "full", "soon")]
+    connect().metadata()
+    assert clock.slept == [7.0, 0.5, 1.0]
+
+
+def test_as_often_as_it_may(connect, backend, clock, address):
+    backend.script = [RefusalError(429, "the queue is full")] * 3
+    message = f"{address}: the server has no time (the queue is full) (tried 3 times)"
+    with pytest.raises(ServerError) as raised:
+        connect(retries=2).metadata()
+    assert str(raised.value) == message
+    assert len(clock.slept) == 2
+    backend.script = [RefusalError(429, "the queue is full")] * 2
+    with pytest.raises(ServerError, match=r"full\)$"):
+        connect(retries=0).metadata()
+
+
+def test_a_wait_beyond_the_time_limit_is_not_waited(connect, backend, clock, address):
+    backend.script = [RefusalError(429, "full", "60")]
+    with pytest.raises(ServerError) as raised:
+        connect(timeout=30).metadata()
+    assert str(raised.value) == (
+        f"{address}: no answer within the time limit of 30 s (a longer one: timeout, --timeout); "
+        f"at last: {address}: the server has no time (full)"
+    )
+    assert not clock.slept
+
+
+def test_the_time_limit_is_for_all_requests_of_a_call(connect, backend, clock):
+    run = Digits.run
+
+    def slow(model, name, inputs):
+        clock.now += 4
+        return run(model, name, inputs)
+
+    backend.models["digits"].run = lambda name, inputs: slow(Digits(), name, inputs)
+    client = connect(timeout=10)
+    with pytest.raises(ServerError, match="time limit of 10 s"):
+        client.generate(1024, labels=0)
+    assert client.generate(512, labels=0).shape[0] == 512
+
+
+def test_a_server_that_does_not_answer(connect, backend, address):
+    backend.go_on.clear()
+    with pytest.raises(ServerError) as raised:
+        connect(timeout=0.2).generate(1)
+    backend.go_on.set()
+    assert str(raised.value) == (
+        f"{address}: no answer within the time limit of 0.2 s (a longer one: timeout, --timeout)"
+    )
+
+
+@pytest.mark.parametrize("code", [400, 500])
+def test_what_is_refused_is_not_asked_again(connect, backend, clock, address, code):
+    backend.script = [RefusalError(code, "no\n  such luck")]
+    with pytest.raises(ServerError) as raised:
+        connect().metadata()
+    assert str(raised.value) == f"{address}: digits: no such luck"
+    assert backend.asked == ["metadata"]
+    assert not clock.slept
+
+
+def test_the_graphs_own_words(connect, address):
+    with pytest.raises(ServerError) as raised:
+        connect().generate(labels=[0, 3])
+    assert str(raised.value) == f"{address}: digits: labels: integers from 0 to 2 wanted, given: 3"
+
+
+def test_unknown_model_and_version(connect, address, clock):
+    with pytest.raises(ServerError) as raised:
+        connect("digit").generate()
+    assert str(raised.value) == (
+        f"{address}: has no model 'digit' that is ready (Servable not found for request: Latest(digit)): "
+        "check the name, or wait until it is"
+    )
+    with pytest.raises(ServerError, match="has no version 5 of model 'digits'"):
+        connect(version=5).generate()
+    assert not clock.slept
+
+
+def test_signatures_that_it_lacks(connect):
+    with pytest.raises(UsageError) as raised:
+        connect("points").translate(np.zeros((8, 8, 3), np.uint8), "monet")
+    assert str(raised.value) == "points: has no signature 'translate_to_monet' (it has: generate)"
+    with pytest.raises(UsageError, match="painter: has no signature 'generate'"):
+        connect("painter").generate()
+    with pytest.raises(UsageError, match=r"to: painter cannot make 'money' \(did you mean 'monet'\?\)"):
+        connect("painter").translate(np.zeros((8, 8, 3), np.uint8), "money")
+    with pytest.raises(UsageError, match="to: wanted, one of monet, photo"):
+        connect("painter").translate_bytes([b"file"])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (np.zeros((8, 8, 3)), r"images: float64 \[1, 8, 8, 3\] given, uint8 \[n, height, width, 3\] wanted"),
+        (np.zeros((8, 8, 1), np.uint8), r"uint8 \[1, 8, 8, 1\] given"),
+        (np.zeros((0, 8, 8, 3), np.uint8), r"uint8 \[0, 8, 8, 3\] given"),
+        ("photo.jpg", "images: photo.jpg, a file name, given"),
+        ([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)], "images: of several sizes"),
+    ],
+)
+def test_images_of_another_type(connect, backend, pictures, message):
+    with pytest.raises(UsageError, match=message):
+        connect("painter").translate(pictures, "monet")
+    assert not predictions(backend)
+
+
+@pytest.mark.parametrize("files", [[], b"a file", [np.zeros(3)], ["photo.jpg"]])
+def test_files_of_another_type(connect, files):
+    with pytest.raises(UsageError, match="files: a list of the bytes"):
+        connect("painter").translate_bytes(files, "monet")
+
+
+def test_rows_are_counted(connect, backend):
+    backend.models["points"].run = lambda name, inputs: {"points": np.zeros((2, 2), np.float32)}
+    with pytest.raises(ServerError, match="points: 3 rows asked for, 2 came"):
+        connect("points").generate(3)
+
+
+def test_a_server_that_keeps_its_reasons(connect, backend):
+    def refuse(name, inputs):
+        raise RefusalError(500, "internal error")
+
+    backend.models["digits"].run = refuse
+    with pytest.raises(ServerError, match=r"digits: internal error \(asked how many labels there are: give them\)$"):
+        connect().generate()
+
+
+def test_a_server_that_does_not_check_labels(connect, backend):
+    backend.models["digits"].run = lambda name, inputs: {"images": drawn(np.zeros((1, 2), int), np.float32(1))}
+    with pytest.raises(ServerError, match="does not say how many labels there are"):
+        connect().generate()
+
+
+@pytest.mark.parametrize("kind", SERVERS, indirect=False)
+def test_no_server(kind, clock):
+    with SERVERS[kind](Backend()) as address:
+        pass
+    with ganzoo.Client(address, "digits", retries=2) as client, pytest.raises(ServerError) as raised:
+        client.generate()
+    assert str(raised.value).startswith(f"{address}: no server answers there (")
+    assert "Connection refused" in str(raised.value)
+    assert str(raised.value).endswith("(tried 3 times)")
+    assert clock.slept == [0.25, 0.5]
+    with ganzoo.Client(address, "digits") as client:
+        assert not client.ready()
+
+
+def test_a_lost_connection_is_made_again(backend, clock):
+    with rest_server(backend) as address, ganzoo.Client(address, "digits") as client:
+        client.metadata()
+        backend.script = [HangUpError(), HangUpError()]
+        assert len(client.generate(2, labels=0)) == 2
+    assert len(clock.slept) >= 1
+
+
+def test_a_date_to_come_back_at(backend, clock):
+    backend.script = [RefusalError(503, "full", "Wed, 21 Oct 2015 07:28:00 GMT")]
+    with rest_server(backend) as address, ganzoo.Client(address, "digits") as client:
+        client.metadata()
+    assert clock.slept == [0.25]
+
+
+class Dribbling(Handler):
+    """Never ends."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(1 << 40))
+        self.end_headers()
+        while not self.server.backend.go_on.wait(0.02):
+            self.wfile.write(b" " * (1 << 20))
+
+
+def test_an_answer_without_end(backend):
+    backend.go_on.clear()
+    with rest_server(backend, Dribbling) as address, ganzoo.Client(address, "digits", timeout=0.3) as client:
+        with pytest.raises(ServerError, match=r"time limit of 0.3 s"):
+            client.metadata()
+        backend.go_on.set()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>", "does not speak TensorFlow Serving's REST API (the answer is no JSON object)"),
+        ({"detail": "x"}, "does not speak TensorFlow Serving's REST API (its metadata are not in"),
+        ({"metadata": {"signature_def": []}}, "its metadata are not in TensorFlow Serving's form"),
+    ],
+)
+def test_another_kind_of_server(backend, monkeypatch, content, message):
+    monkeypatch.setattr(Handler, "described", lambda handler, name, signatures: content)
+    with rest_server(backend) as address, ganzoo.Client(address, "digits") as client:
+        with pytest.raises(ServerError) as raised:
+            client.generate()
+        with pytest.raises(ServerError):
+            client.ready()
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"outputs": None}, {"outputs": ["eA=="]}, {"outputs": [{"b64": "%%"}]}, {"outputs": [{"b64": "eA=="}]}],
+)
+def test_predictions_in_another_form(backend, monkeypatch, content):
+    monkeypatch.setattr(Handler, "predicted", lambda handler, name, version, request: content)
+    with (
+        rest_server(backend) as address,
+        ganzoo.Client(address, "digits") as client,
+        pytest.raises(ServerError, match=r"generate_png' does not give what|PNG files wanted, what came: not an image"),
+    ):
+        client.generate(1, labels=0)
+
+
+def test_a_web_server_of_something_else(backend, monkeypatch):
+    def not_found(handler):
+        handler.send_error(404)
+
+    monkeypatch.setattr(Handler, "do_GET", not_found)
+    with (
+        rest_server(backend) as address,
+        ganzoo.Client(address, "digits") as client,
+        pytest.raises(ServerError, match=r"does not speak .* \(404 Not Found\): check host and port"),
+    ):
+        client.generate()
+
+
+def test_grpc_without_the_service():
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with (
+        ganzoo.Client(f"grpc://127.0.0.1:{port}", "digits") as client,
+        pytest.raises(ServerError, match="does not speak TensorFlow Serving's gRPC API"),
+    ):
+        client.generate()
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:8501", "localhost:8501", "ftp://host:1", "http://", "grpc://host", "http://host:99999", "", None],
+)
+def test_addresses_of_another_form(address):
+    with pytest.raises(UsageError) as raised:
+        ganzoo.Client(address, "digits")
+    assert str(raised.value) == (
+        f"address: {address!r} given, http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT wanted"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": ""}, "model: '' given, a name wanted"),
+        ({"version": 0}, "version: 0 given, an integer of 1 or more wanted"),
+        ({"version": "1"}, "version: '1' given"),
+        ({"timeout": 0}, "timeout: 0 given, seconds above 0 wanted"),
+        ({"timeout": float("nan")}, "timeout: nan given"),
+        ({"retries": -1}, "retries: -1 given, an integer of 0 or more wanted"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        ganzoo.Client(**{"address": "http://host:1", "model": "digits", **arguments})
+
+
+def test_grpc_needs_an_extra(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ganzoo.serving.client.grpc_api", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    with pytest.raises(UsageError, match=r"pip install 'ganzoo\[serving\]'"):
+        ganzoo.Client("grpc://host:1", "digits")
+
+
+def test_rest_takes_no_tensorflow(backend):
+    script = (
+        "import sys, numpy as np, ganzoo\n"
+        "with ganzoo.Client(sys.argv[1], 'digits') as client: client.ready(), client.generate(seed=1)\n"
+        "with ganzoo.Client(sys.argv[1], 'painter') as client: client.translate(np.zeros((8, 8, 3), 'B'), 'photo')\n"
+        "print(*{'tensorflow', 'keras', 'grpc', 'tensorflow_serving'} & set(sys.modules))"
+    )
+    with rest_server(backend) as address:
+        done = subprocess.run([sys.executable, "-c", script, address], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_how_many_labels_there_are_is_read_from_the_graphs_refusal():
+    from ganzoo.serving import bounds
+
+    @tf.function
+    def check(labels):
+        with tf.control_dependencies(bounds.of_draws({"labels": labels}, 12, 4)):
+            return tf.identity(labels)
+
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        check(tf.constant([-1]))
+    assert client_module._CLASSES.search(retries.one_line(raised.value.message)).group(1) == "11"
