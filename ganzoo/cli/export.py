@@ -1,6 +1,6 @@
-"""Export a model for TensorFlow Serving: a SavedModel that needs neither ganzoo nor Keras.
+"""Export a model as files that need neither ganzoo nor Keras: for TensorFlow Serving, ONNX Runtime or LiteRT.
 
-BASE/NAME/VERSION/ gets the model's signatures, its config and card, and warm-up requests.
+BASE/NAME/VERSION/ gets the model, its config and card, and for TensorFlow Serving warm-up requests.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.serving import formats
 
 FLAGS = {
     "Model": (
         _flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run"),
         _flags.switch("allow_untrained", "export random weights if the model has no others"),
+        _flags.choice("format", tuple(formats.ENDINGS), "what is written (default: savedmodel)"),
     ),
     "Where to": (
         _flags.text("out", "BASE", "the folder of all models", "exported"),
@@ -38,6 +40,9 @@ def work(given: SimpleNamespace) -> Answer:
     """Loads the model and writes the version."""
     if given.model is None:
         raise UsageError("--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)")
+    format = given.format or formats.SAVED_MODEL
+    if given.deploy is not None and format != formats.SAVED_MODEL:
+        raise UsageError(f"--deploy: TensorFlow Serving serves no {format} files (leave out --deploy or --format)")
     name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
     _tensorflow.import_quietly()
     if given.deploy is not None:
@@ -48,6 +53,7 @@ def work(given: SimpleNamespace) -> Answer:
         given.model,
         given.out,
         given.version,
+        format=format,
         overwrite=given.overwrite,
         allow_untrained=given.allow_untrained,
         quiet=given.quiet,
@@ -62,6 +68,7 @@ def work(given: SimpleNamespace) -> Answer:
         {
             "model": name,
             "version": given.version,
+            "format": format,
             "directory": str(path),
             "bytes": size,
             "untrained": untrained,

@@ -1,4 +1,4 @@
-"""A SavedModel that needs no Python: the very functions that `generate`, `decode` and `translate` run."""
+"""A model as files that need no Python: the very functions that `generate`, `decode` and `translate` run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ganzoo import files
 from ganzoo.errors import UsageError
-from ganzoo.serving import warm_up
+from ganzoo.serving import formats, warm_up
 from ganzoo.serving.compact import compact
 from ganzoo.serving.signatures import Signatures, signatures
 
@@ -27,19 +27,23 @@ def write_version(
     base: str | Path,
     version: int = 1,
     *,
+    format: str = formats.SAVED_MODEL,
     overwrite: bool = False,
     card: Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Writes `base/VERSION/`, a SavedModel that TensorFlow Serving loads as it is.
+    """Writes `base/VERSION/`.
 
-    Its signatures are those of `signatures.signatures`. Weights that float16 holds exactly, as it does those of the
-    zoo, are stored so. Beside them are, in `assets.extra/`, the resolved config, the card and the warm-up requests.
+    By default it is a SavedModel, which TensorFlow Serving loads as it is. Its signatures are those of
+    `signatures.signatures`. Weights that float16 holds exactly, as it does those of the zoo, are stored so. Beside them
+    are, in `assets.extra/`, the resolved config, the card and the warm-up requests. In another format it has the files
+    of `formats.write`, the config and the card.
 
     Args:
       model: a model.
       base: the directory of the model's versions.
       version: an integer of 1 or more.
+      format: `savedmodel`, `onnx` or `litert`.
       overwrite: replace a version that is there.
       card: the file of the model's card.
       note: is told, in one line, what is left out.
@@ -51,11 +55,16 @@ def write_version(
       UsageError: as `check_version`.
       RunError: it cannot be written; a version that was there stays.
     """
-    final = check_version(base, version, overwrite)
+    final = check_version(base, version, overwrite, format)
     temporary = files.temporary_beside(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        _save(model, temporary, card, note)
+        if format == formats.SAVED_MODEL:
+            _save(model, temporary, card, note)
+        else:
+            temporary.mkdir()
+            formats.write(model, temporary, format)
+            _write_papers(model, temporary, card)
         _put(temporary, final)
     except (OSError, tf.errors.OpError) as error:
         raise files.cannot_write(final, error) from None
@@ -64,17 +73,20 @@ def write_version(
     return final
 
 
-def check_version(base: str | Path, version: int, overwrite: bool) -> Path:
+def check_version(base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL) -> Path:
     """The directory of a version that may be written.
 
     Raises:
-      UsageError: the version is no integer of 1 or more, or is there already.
+      UsageError: there is no such format, or a package for it is missing; the version is no integer of 1 or more, or is
+        there already; another version has another format.
     """
+    formats.check(format)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
     final = Path(base) / str(version)
     if final.exists() and not overwrite:
         raise UsageError(f"{final}: is there already (give another version, or overwrite it: overwrite, --overwrite)")
+    formats.check_beside(final, format)
     return final
 
 
@@ -92,13 +104,17 @@ def _write_extra(
 ) -> None:
     """What travels with a model; TensorFlow Serving reads the warm-up requests, people the rest."""
     extra.mkdir()
-    config = getattr(model, "config", None)  # a model that was put together by hand has none
-    if config is not None:
-        (extra / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
-    if card is not None:
-        shutil.copyfile(card, extra / CARD_FILE)
+    _write_papers(model, extra, card)
     if not warm_up.write(extra / warm_up.FILE, model.name, made):
         note(f"{model.name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
+
+
+def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> None:
+    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    if config is not None:
+        (directory / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
+    if card is not None:
+        shutil.copyfile(card, directory / CARD_FILE)
 
 
 def _put(made: Path, final: Path) -> None:

@@ -28,15 +28,15 @@ def asked(monkeypatch, tmp_path):
 
 def test_defaults(asked, capsys):
     assert export.main(["--model", "cgan"]) == 0
-    settings = {"overwrite": False, "allow_untrained": False, "quiet": False}
+    settings = {"format": "savedmodel", "overwrite": False, "allow_untrained": False, "quiet": False}
     assert asked == [("cgan", "exported", 1, settings)]
     assert capsys.readouterr().out == "cgan_mnist: version 1 is in exported/cgan_mnist/1 (0.1 MB)\n"
 
 
 def test_all_flags(asked, capsys):
-    flags = "--model gan_ring --out base --version 12 --overwrite --allow_untrained --quiet"
+    flags = "--model gan_ring --out base --version 12 --format onnx --overwrite --allow_untrained --quiet"
     assert export.main(flags.split()) == 0
-    settings = {"overwrite": True, "allow_untrained": True, "quiet": True}
+    settings = {"format": "onnx", "overwrite": True, "allow_untrained": True, "quiet": True}
     assert asked == [("gan_ring", "base", 12, settings)]
     assert capsys.readouterr().out == "base/cgan_mnist/12\n"
 
@@ -46,6 +46,7 @@ def test_json(asked, capsys):
     assert json.loads(capsys.readouterr().out) == {
         "model": "cgan_mnist",
         "version": 1,
+        "format": "savedmodel",
         "directory": "exported/cgan_mnist/1",
         "bytes": 150_000,
         "untrained": False,
@@ -92,6 +93,10 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
         ("--model cgan --version 0", "--version=0: not a whole number of 1 or more"),
         ("--model cgan --version two", "--version=two: not a whole number of 1 or more"),
         ("--model cgan --version 1.5", "--version=1.5: not a whole number of 1 or more"),
+        ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
+        ("--model cgan --format onnx --deploy there", "--deploy: TensorFlow Serving serves no onnx files (leave out"),
+        ("--model cgan --out base --version 2 --format litert", "base/cgan_mnist/1: is a version in another format"),
+        ("--model gan_ring --format onnx", "gan_ring: has no trained weights; train it"),
         ("--model cgan --out base", "base/cgan_mnist/1: is there already (give another version, or overwrite it"),
         ("--model cgan --out file", "file/cgan_mnist/1: cannot be written (Not a directory)"),
     ],

@@ -246,6 +246,9 @@ def test_what_is_no_version(put_version, tmp_path, serve):
         (tmp_path / "base" / name).mkdir(parents=True)
     (tmp_path / "base" / "tiny" / "8").write_text("a file")
     (tmp_path / "base" / "file").write_text("a file")
+    for name, file in (("tiny/9", "tiny.onnx"), ("lite/1", "lite.tflite")):
+        (tmp_path / "base" / name).mkdir(parents=True)
+        (tmp_path / "base" / name / file).write_bytes(b"for another runtime")
     server = serve()
     assert states(server) == {2: ("AVAILABLE", "")}
     assert server.rest.get("/readyz") == "ok\n"

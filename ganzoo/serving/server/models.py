@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import UsageError
+from ganzoo.serving.formats import ENDINGS, SAVED_MODEL
 from ganzoo.serving.server.servable import Servable
 from ganzoo.serving.server.status import ServingError
 
@@ -235,7 +236,16 @@ def _models(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSError]
 
 
 def _versions(folder: Path) -> dict[int, Path]:
-    return {int(path.name): path for path in folder.iterdir() if VERSION_NUMBER.fullmatch(path.name) and path.is_dir()}
+    """Versions in another format than a SavedModel are for others."""
+    return {
+        int(path.name): path
+        for path in folder.iterdir()
+        if VERSION_NUMBER.fullmatch(path.name) and path.is_dir() and not _is_foreign(path)
+    }
+
+
+def _is_foreign(version: Path) -> bool:
+    return any(any(version.glob(f"*{ending}")) for name, ending in ENDINGS.items() if name != SAVED_MODEL)
 
 
 def _fingerprint(directory: Path) -> Fingerprint:
