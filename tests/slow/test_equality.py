@@ -17,23 +17,28 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
 DRIVER = TESTS / "training" / "equality_driver.py"
 LAUNCH = TESTS.parent / "tools" / "launch.py"
-STRATEGIES = ("none", "mirrored1", "mirrored2")
-ALONE = [f"{s}/{xla}/{floats}" for floats in ("float64", "float32") for s in STRATEGIES for xla in ("noxla", "xla")]
-WORKERS = [f"multiworker/{xla}/{floats}" for floats in ("float64", "float32") for xla in ("noxla", "xla")]
+# compiled in float64 above all, where a difference shows: XLA takes most of the time
+ALONE = [
+    *("none/noxla/float64", "none/xla/float64", "mirrored1/noxla/float64"),
+    *("mirrored2/noxla/float64", "mirrored2/xla/float64"),
+    *("none/noxla/float32", "none/xla/float32", "mirrored2/noxla/float32"),
+]
+WORKERS = ["multiworker/noxla/float64", "multiworker/xla/float64", "multiworker/noxla/float32"]
 BASE = "none-noxla-float64"
 # relative distances after one step in float32 and in bfloat16; each of a CycleGAN's generators normalises nearly flat
 # images one by one, and learns through the other one
 LIMITS, LIMITS_OF = (1e-4, 3e-2), {"cyclegan_digits": (1e-3, 0.2)}
 
 
-def load_models():
+def load_driver():
     spec = importlib.util.spec_from_file_location("equality_driver", DRIVER)
     driver = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(driver)
-    return driver.models()
+    return driver
 
 
-MODELS = load_models()
+driver = load_driver()
+MODELS = driver.models()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,7 @@ def states(tmp_path_factory):
         for command in commands
     ]
     for process in started:
-        _, errors = process.communicate(timeout=1200)
+        _, errors = process.communicate(timeout=2400)
         assert process.returncode == 0, errors[-4000:]
 
     def read(model, way):
@@ -86,8 +91,10 @@ def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
             assert distance <= 1e-9, name
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", [way for way in [*ALONE, *WORKERS] if "float32" in way])
+@pytest.mark.parametrize(
+    ("model", "way"),
+    [(m, way) for m in MODELS for way in [*ALONE, *WORKERS] if "float32" in way and driver.takes(m, way)],
+)
 def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
     way = way.replace("/", "-")
     for suffix in ("-0", "-1") if "multiworker" in way else ("",):
@@ -96,12 +103,12 @@ def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("floats", ["float64", "float32"])
-@pytest.mark.parametrize("xla", ["noxla", "xla"])
-def test_two_workers_are_two_replicas_bit_for_bit(states, model, xla, floats):
-    replicas = states(model, f"mirrored2-{xla}-{floats}")
+@pytest.mark.parametrize("way", WORKERS)
+def test_two_workers_are_two_replicas_bit_for_bit(states, model, way):
+    _, how = way.replace("/", "-").split("-", 1)
+    replicas = states(model, f"mirrored2-{how}")
     for worker in (0, 1):
-        state = states(model, f"multiworker-{xla}-{floats}-{worker}")
+        state = states(model, f"multiworker-{how}-{worker}")
         for name, expected in replicas.items():
             np.testing.assert_array_equal(state[name], expected, err_msg=name)
 
