@@ -19,9 +19,14 @@ tf.config.set_logical_device_configuration(
 
 
 @pytest.fixture(scope="session")
-def monet2photo():
-    """The folder for `--data_dir`, with monet2photo in it."""
-    data = Path(os.environ.get("GANZOO_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not (data / "monet2photo" / "testB").is_dir():
-        pytest.skip(f"no monet2photo in {data}; name its folder in GANZOO_TEST_DATA")
-    return data
+def data_dir():
+    """The folder for `--data_dir`; it may not be there."""
+    return Path(os.environ.get("GANZOO_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def monet2photo(data_dir):
+    """The same, with monet2photo in it."""
+    if not (data_dir / "monet2photo" / "testB").is_dir():
+        pytest.skip(f"no monet2photo in {data_dir}; name its folder in GANZOO_TEST_DATA")
+    return data_dir

@@ -21,7 +21,11 @@ IN_CI = [
     "pytest -m slow",
 ]
 MEASURING = [line for line in README.splitlines() if line.startswith("python tools/benchmark.py ")]  # nothing beside it
-SLOW = ["pip install -e . && python tools/train.py --model cgan", "python tools/train.py --model gan_ring"]
+SLOW = [
+    "pip install -e . && python tools/train.py --model cgan",
+    "python tools/train.py --model gan_ring",
+    "python tools/verify_card.py --all",
+]
 
 
 def blocks(language):
