@@ -10,7 +10,7 @@ from ganzoo import hardware
 from ganzoo.errors import UsageError
 from ganzoo.schema import Config
 from ganzoo.training import contestant, references
-from ganzoo.training.contest import Measured, compete, speed
+from ganzoo.training.contest import Measured, compete, speed, table
 from ganzoo.training.progress import note_unless
 from ganzoo.training.resolve import long_names, overridden
 
@@ -79,11 +79,11 @@ class Benchmark:
         engine = ", ".join(f"{key} {value}" for key, value in self.contestants[1].engine.items())
         versions = [f"{library} {version}" for library, version in self.made_with.items()]
         where = ", ".join([f"{self.cpu} ({self.cores} cores)", *versions])
-        speeds = _table(
+        speeds = table(
             ("", "images/s", "lowest to highest", "ms a step", "p95", "first step, s", "memory, GiB"),
             [_row(measured) for measured in self.contestants],
         )
-        ratios = _table(
+        ratios = table(
             ("ratio of images/s", "median", "turn by turn"),
             [
                 (f"{r.over} / {r.under}", f"{r.median:.3f}", f"{min(r.turns):.3f} to {max(r.turns):.3f}")
@@ -176,16 +176,3 @@ def _row(measured: Measured) -> tuple[str, ...]:
         "–" if first is None else f"{first:.1f}",
         f"{measured.peak_memory_gib:.2f}",
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with aligned columns, numbers to the right."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    rule = ["-" * width + ":" if column else "-" * (width + 1) for column, width in enumerate(widths)]
-
-    def line(cells: Sequence[str]) -> str:
-        name, *numbers = cells
-        right = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        return f"| {' | '.join([name.ljust(widths[0]), *right])} |"
-
-    return "\n".join([line(head), f"|-{'|-'.join(rule)}|", *(line(row) for row in rows)])

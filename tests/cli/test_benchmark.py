@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,50 @@ def test_flags_become_arguments(calls, capsys):
     assert json.loads(capsys.readouterr().out) == {"ratio": 0.98}
 
 
+@pytest.fixture
+def loads(monkeypatch, tmp_path):
+    """The calls of `measure`, which loads nothing, and of the export before it."""
+    asked = []
+
+    def measure(model, **given):
+        asked.append((model, given))
+        return Measured()
+
+    def export(model, directory, **given):
+        asked.append((model, given))
+        return Path(directory) / "cgan_mnist" / "1"
+
+    monkeypatch.setattr("ganzoo.serving.load.measure.measure", measure)
+    monkeypatch.setattr("ganzoo.zoo.export", export)
+    return asked
+
+
+def test_serving_defaults(loads, capsys):
+    assert main(["--model", "cgan", "--serving"]) == 0
+    exported, (model, given) = loads
+    assert exported == ("cgan", {"allow_untrained": True, "quiet": False})
+    assert model == "cgan_mnist"
+    assert given.pop("export").parts[-2:] == ("cgan_mnist", "1")
+    assert given == {"server_flags": [], "quiet": False}
+    assert capsys.readouterr().out == "ratio 0.98\n"
+
+
+def test_serving_flags_become_arguments(loads, capsys):
+    argv = "--model cgan --serving --clients 4 --seconds 2.5 --request_rows 8 --api rest --quiet --json"
+    assert main([*argv.split(), "--server_flags", "--calls 1 --batch_rows 32"]) == 0
+    _, (_, given) = loads
+    del given["export"]
+    asked = {"clients": 4, "seconds": 2.5, "request_rows": 8, "api": "rest", "quiet": True}
+    assert given == {**asked, "server_flags": ["--calls", "1", "--batch_rows", "32"]}
+    assert json.loads(capsys.readouterr().out) == {"ratio": 0.98}
+
+
+@pytest.mark.parametrize("api", [[], ["--api", "grpc"]])
+def test_a_server_that_is_there_needs_no_model_of_the_zoo(api, loads, capsys):
+    assert main(["--model", "theirs", "--serving", "--server", "grpc://h:1", *api]) == 0
+    assert loads == [("theirs", {"server": "grpc://h:1", "quiet": False, **({"api": "grpc"} if api else {})})]
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -81,6 +126,31 @@ def test_flags_become_arguments(calls, capsys):
         ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
         ("--model cgan --set training.steps=6", "--set training.steps=6: training.steps is given twice (give it once)"),
         ("--model cgan --set loss.nmae=minimax", "unknown key (did you mean 'loss.name'?)"),
+        ("--model cgan --clients 4", "--clients: needs --serving"),
+        ("--model cgan --server grpc://h:1", "--server: needs --serving"),
+        ("--model cgan --api rest", "--api: needs --serving"),
+        ("--serving", "--model is missing: for example --model cgan_mnist"),
+        ("--serving --model cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
+        ("--serving --model cgan --against torch", "--against: not with --serving, which trains nothing"),
+        ("--serving --model cgan --steps 100", "--steps: not with --serving, which trains nothing"),
+        ("--serving --model cgan --turns 5", "--turns: not with --serving, which trains nothing"),
+        ("--serving --model cgan --xla on", "--xla: not with --serving, which trains nothing"),
+        ("--serving --model cgan --strategy none", "--strategy: not with --serving, which trains nothing"),
+        ("--serving --model cgan --set loss.name=hinge", "--set: not with --serving, which trains nothing"),
+        ("--serving --model cyclegan_monet", "cyclegan_monet: translates; --serving measures models that draw"),
+        ("--serving --model cgan --clients 0", "--clients=0: not a whole number from 1 to 1000"),
+        ("--serving --model cgan --seconds 0", "--seconds=0: not a number above 0"),
+        ("--serving --model cgan --request_rows 0", "--request_rows=0: not a whole number of 1 or more"),
+        ("--serving --model cgan --api http", "--api=http: not one of grpc, rest"),
+        ("--serving --model cgan --server h:1", "server: 'h:1' given, grpc://HOST:PORT or http://HOST:PORT wanted"),
+        (
+            "--serving --model cgan --server http://h:1 --api grpc",
+            "--api grpc: http://h:1 is an address of --api rest (leave one of them out)",
+        ),
+        (
+            "--serving --model cgan --server http://h:1 --server_flags x",
+            "--server_flags: for a server that is started here, not for that of --server",
+        ),
     ],
 )
 def test_wrong_use_is_told_before_anything_starts(argv, message, monkeypatch, capsys):

@@ -200,7 +200,7 @@ def test_batching_config(deployed, message):
 
 
 @pytest.mark.parametrize(
-    ("side", "together", "request_rows"), [(64, 64, 1024), (256, 64, 64), (512, 16, 16), (1024, 4, 4)]
+    ("side", "together", "request_rows"), [(64, 128, 1024), (256, 64, 64), (512, 16, 16), (1024, 4, 4)]
 )
 def test_rows_that_meet_stay_within_what_the_graph_allows(tmp_path, message, side, together, request_rows):
     """2**22 pixels in one call: 4 of 1024x1024."""

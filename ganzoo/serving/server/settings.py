@@ -32,7 +32,7 @@ class Settings:
     grpc_port: int = 8500
     keep_versions: int = 1
     poll_seconds: float = 2.0
-    batch_rows: int = 64
+    batch_rows: int = 128  # on 2 cores 20% more images/s than 64, where requests have 16
     batch_wait_ms: float = 2.0
     calls: int = 2
     queue_requests: int = 256
