@@ -204,6 +204,7 @@ def export(
     version: int = 1,
     *,
     format: str = "savedmodel",
+    precision: str = "float32",
     overwrite: bool = False,
     allow_untrained: bool = False,
     quiet: bool = False,
@@ -220,6 +221,8 @@ def export(
       directory: the base directory of all models.
       version: an integer of 1 or more.
       format: `savedmodel`; `onnx` or `litert`, for ONNX Runtime or LiteRT.
+      precision: that the networks of a SavedModel compute in: `float32`, which gives Python's bytes, or `bfloat16`,
+        which is faster where the processor has it, and some grey levels away.
       overwrite: replace a version that is there.
       allow_untrained: export random weights where a zoo model or a YAML file has no others.
       quiet: no notes on stderr.
@@ -228,8 +231,8 @@ def export(
       The directory of the version.
 
     Raises:
-      UsageError: there is no such format, or a package for it is missing; the version is no integer of 1 or more, or is
-        there already, or lies beside another in another format.
+      UsageError: there is no such format or precision, or a package for it is missing; the version is no integer of 1
+        or more, or is there already, or lies beside another in another format.
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
@@ -241,10 +244,10 @@ def export(
     if not isinstance(model, str | Path):
         named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
         base = Path(directory) / named.name
-        return write_version(model, base, version, format=format, overwrite=overwrite, note=note)
+        return write_version(model, base, version, format=format, precision=precision, overwrite=overwrite, note=note)
     resolved = config(model)
     base = Path(directory) / resolved.name
-    check_version(base, version, overwrite, format)
+    check_version(base, version, overwrite, format, precision)
     untrained = has_no_weights(model)
     if untrained and not allow_untrained:
         ways = f"export a run directory, or allow random ones (allow_untrained, --allow_untrained){_others(resolved)}"
@@ -254,7 +257,9 @@ def export(
     loaded = load(model, weights="random" if untrained else "pretrained")
     card_file = _card_path(resolved.name)
     card = card_file if str(model) in _names() and card_file.is_file() else None
-    return write_version(loaded, base, version, format=format, overwrite=overwrite, card=card, note=note)
+    return write_version(
+        loaded, base, version, format=format, precision=precision, overwrite=overwrite, card=card, note=note
+    )
 
 
 def has_no_weights(model: str | Path) -> bool:

@@ -19,6 +19,9 @@ FLAGS = {
         _flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run"),
         _flags.switch("allow_untrained", "export random weights if the model has no others"),
         _flags.choice("format", tuple(formats.ENDINGS), "what is written (default: savedmodel)"),
+        _flags.choice(
+            "precision", formats.PRECISIONS, "that a SavedModel computes in (default: float32, as in Python)"
+        ),
     ),
     "Where to": (
         _flags.text("out", "BASE", "the folder of all models", "exported"),
@@ -40,7 +43,7 @@ def work(given: SimpleNamespace) -> Answer:
     """Loads the model and writes the version."""
     if given.model is None:
         raise UsageError("--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)")
-    format = given.format or formats.SAVED_MODEL
+    format, precision = given.format or formats.SAVED_MODEL, given.precision or formats.FLOAT32
     if given.deploy is not None and format != formats.SAVED_MODEL:
         raise UsageError(f"--deploy: TensorFlow Serving serves no {format} files (leave out --deploy or --format)")
     name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
@@ -54,6 +57,7 @@ def work(given: SimpleNamespace) -> Answer:
         given.out,
         given.version,
         format=format,
+        precision=precision,
         overwrite=given.overwrite,
         allow_untrained=given.allow_untrained,
         quiet=given.quiet,
@@ -69,6 +73,7 @@ def work(given: SimpleNamespace) -> Answer:
             "model": name,
             "version": given.version,
             "format": format,
+            "precision": precision,
             "directory": str(path),
             "bytes": size,
             "untrained": untrained,

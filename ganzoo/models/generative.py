@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -35,14 +36,18 @@ class GenerativeModel:
     def sampler(self) -> Sampler:
         """The functions that sample the moving average: what is called here is what is exported."""
         if self._sampler is None:
-            self._sampler = Sampler(self.generator_ema, self.latent_size, self.prior, bool(self.classes))
+            self._sampler = self._sampler_of(self.generator_ema)
         return self._sampler
 
-    def exported(self) -> dict[str, Exported]:
-        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
-        functions = {"generate": self.sampler.generate, "decode": self.sampler.decode}
-        variables = self.generator_ema.variables
-        return {name: Exported(function, variables, self.classes) for name, function in functions.items()}
+    def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
+        """See SteppedModel."""
+        network = networks["generator"] if networks else self.generator_ema
+        sampler = self._sampler_of(network) if networks else self.sampler
+        functions = {"generate": sampler.generate, "decode": sampler.decode}
+        return {name: Exported(function, network.variables, self.classes) for name, function in functions.items()}
+
+    def _sampler_of(self, generator: keras.Model) -> Sampler:
+        return Sampler(generator, self.latent_size, self.prior, bool(self.classes))
 
     def generate(
         self,

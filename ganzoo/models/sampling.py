@@ -58,7 +58,7 @@ class Sampler(tf.Module):
             return tf.cast(drawn * tf.cast(truncation, floats)[:, tf.newaxis], tf.float32)
 
         def decode(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-            examples = call(generator, tf.cast(latents, floats), labels, training=False)
+            examples = tf.cast(call(generator, tf.cast(latents, floats), labels, training=False), floats)
             return images.to_uint8(examples) if examples.shape.rank == 4 else tf.cast(examples, tf.float32)
 
         def generate(seeds: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:

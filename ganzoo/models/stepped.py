@@ -125,8 +125,12 @@ class SteppedModel(keras.Model):
         parts = {**self.networks, **self.averages}
         return {f"{role}/{v.path}": v for role, network in parts.items() for v in network.variables}
 
-    def exported(self) -> dict[str, Exported]:
-        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
+    def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
+        """The functions that a SavedModel of the model holds, by name; see `serving.export`.
+
+        Args:
+          networks: role -> network that runs in place of the moving average.
+        """
         raise NotImplementedError
 
     def adopt_averages(self) -> None:

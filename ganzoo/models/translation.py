@@ -85,14 +85,14 @@ class TranslationModel(SteppedModel):
             result = np.concatenate([translator.run(part).numpy() for part in parts])
         return result[0] if np.ndim(pictures) == 3 else result
 
-    def exported(self) -> dict[str, Exported]:
-        """The functions that a SavedModel of the model holds, by name; see `serving.export`."""
-        return {
-            f"translate_to_{domain}": Exported(
-                translator.run, self.averages[f"generator_{domain}"].variables, smallest_side=rows.SMALLEST_SIDE
-            )
-            for domain, translator in self.translators.items()
-        }
+    def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
+        """See SteppedModel."""
+        functions = {}
+        for domain, translator in self.translators.items():
+            network = (networks or self.averages)[f"generator_{domain}"]
+            run = Translator(network, translator.stride).run if networks else translator.run
+            functions[f"translate_to_{domain}"] = Exported(run, network.variables, smallest_side=rows.SMALLEST_SIDE)
+        return functions
 
     def check_domain(self, to: str | None) -> str:
         """A domain that the model can make; the first of these for None.
@@ -124,12 +124,13 @@ class Translator(tf.Module):
 
     def __init__(self, generator: keras.Model, stride: int) -> None:
         super().__init__(name="translator")
-        self.channels = generator.input_shape[-1]
+        self.stride, self.channels = stride, generator.input_shape[-1]
 
         def run(pictures: tf.Tensor) -> tf.Tensor:
             height, width = tf.shape(pictures)[1], tf.shape(pictures)[2]
             whole = _mirrored_up_to(_mirrored_up_to(pictures, stride, 1), stride, 2)
-            made = generator(tf.cast(images.to_float(whole), keras.config.floatx()), training=False)
+            floats = keras.config.floatx()
+            made = tf.cast(generator(tf.cast(images.to_float(whole), floats), training=False), floats)
             return images.to_uint8(made[:, :height, :width])
 
         spec = tf.TensorSpec([None, None, None, self.channels], tf.uint8, "images")

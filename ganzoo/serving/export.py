@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from ganzoo import files
 from ganzoo.errors import UsageError
+from ganzoo.models.build import build
+from ganzoo.models.sampling import Exported
 from ganzoo.serving import formats, warm_up
 from ganzoo.serving.compact import compact
 from ganzoo.serving.signatures import Signatures, signatures
@@ -28,6 +30,7 @@ def write_version(
     version: int = 1,
     *,
     format: str = formats.SAVED_MODEL,
+    precision: str = formats.FLOAT32,
     overwrite: bool = False,
     card: Path | None = None,
     note: Callable[[str], None] = lambda line: None,
@@ -44,6 +47,8 @@ def write_version(
       base: the directory of the model's versions.
       version: an integer of 1 or more.
       format: `savedmodel`, `onnx` or `litert`.
+      precision: that the networks of a SavedModel compute in, `float32` or `bfloat16`; the latter takes a model with a
+        config, and gives other bytes than Python, some grey levels away.
       overwrite: replace a version that is there.
       card: the file of the model's card.
       note: is told, in one line, what is left out.
@@ -55,12 +60,12 @@ def write_version(
       UsageError: as `check_version`.
       RunError: it cannot be written; a version that was there stays.
     """
-    final = check_version(base, version, overwrite, format)
+    final = check_version(base, version, overwrite, format, precision)
     temporary = files.temporary_beside(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         if format == formats.SAVED_MODEL:
-            _save(model, temporary, card, note)
+            _save(model, precision, temporary, card, note)
         else:
             temporary.mkdir()
             formats.write(model, temporary, format)
@@ -73,14 +78,16 @@ def write_version(
     return final
 
 
-def check_version(base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL) -> Path:
+def check_version(
+    base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL, precision: str = formats.FLOAT32
+) -> Path:
     """The directory of a version that may be written.
 
     Raises:
-      UsageError: there is no such format, or a package for it is missing; the version is no integer of 1 or more, or is
-        there already; another version has another format.
+      UsageError: there is no such format or precision, or a package for it is missing; the version is no integer of 1
+        or more, or is there already; another version has another format.
     """
-    formats.check(format)
+    formats.check(format, precision)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
     final = Path(base) / str(version)
@@ -90,13 +97,26 @@ def check_version(base: str | Path, version: int, overwrite: bool, format: str =
     return final
 
 
-def _save(model: SteppedModel, directory: Path, card: Path | None, note: Callable[[str], None]) -> None:
-    functions, variables = compact(model.exported())
+def _save(model: SteppedModel, precision: str, directory: Path, card: Path | None, note: Callable[[str], None]) -> None:
+    functions, variables = compact(_functions(model, precision))
     made = signatures(functions)
     module = tf.Module()
     module.variables_used = variables
     tf.saved_model.save(module, str(directory), signatures=made)
     _write_extra(model, directory / "assets.extra", card, made, note)
+
+
+def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
+    """What is exported; in a shorter type it runs on networks as they are trained in it, with the same weights."""
+    if precision == formats.FLOAT32:
+        return model.exported()
+    config = getattr(model, "config", None)
+    if config is None:
+        raise UsageError(f"precision {precision}: {model.name} has no config to build its networks from (leave it out)")
+    short = build(config, precision=precision)
+    for role, average in model.averages.items():
+        short.networks[role].set_weights(average.get_weights())
+    return short.exported(short.networks)
 
 
 def _write_extra(

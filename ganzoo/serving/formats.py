@@ -22,19 +22,25 @@ if TYPE_CHECKING:
 
 SAVED_MODEL = "savedmodel"
 ENDINGS = {SAVED_MODEL: ".pb", "onnx": ".onnx", "litert": ".tflite"}
+FLOAT32 = "float32"
+PRECISIONS = (FLOAT32, "bfloat16")  # that the networks of a SavedModel compute in
 PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # that TensorFlow does not bring
 OPSET = 15  # of ONNX: what tf2onnx recommends; ONNX Runtime knows it since 1.10
 AXES = "NHW"  # how an ONNX file calls the sides that its caller chooses
 
 
-def check(format: str) -> None:
+def check(format: str, precision: str = FLOAT32) -> None:
     """Finds out before a long work whether a format can be written.
 
     Raises:
-      UsageError: there is no such format, or a package that it takes is missing.
+      UsageError: there is no such format, or not in that precision, or a package that it takes is missing.
     """
     if format not in ENDINGS:
         raise UsageError(f"format: {format!r} is none{did_you_mean(str(format), ENDINGS)}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision: {precision!r} is none{did_you_mean(str(precision), PRECISIONS)}")
+    if precision != FLOAT32 and format != SAVED_MODEL:
+        raise UsageError(f"precision {precision}: a SavedModel's alone (leave it out, or the format {format})")
     missing = [name for name in PACKAGES.get(format, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"format {format}: needs {' and '.join(missing)} (pip install 'ganzoo[export]')")

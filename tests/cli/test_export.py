@@ -28,7 +28,8 @@ def asked(monkeypatch, tmp_path):
 
 def test_defaults(asked, capsys):
     assert export.main(["--model", "cgan"]) == 0
-    settings = {"format": "savedmodel", "overwrite": False, "allow_untrained": False, "quiet": False}
+    settings = {"format": "savedmodel", "precision": "float32"}
+    settings |= {"overwrite": False, "allow_untrained": False, "quiet": False}
     assert asked == [("cgan", "exported", 1, settings)]
     assert capsys.readouterr().out == "cgan_mnist: version 1 is in exported/cgan_mnist/1 (0.1 MB)\n"
 
@@ -36,7 +37,7 @@ def test_defaults(asked, capsys):
 def test_all_flags(asked, capsys):
     flags = "--model gan_ring --out base --version 12 --format onnx --overwrite --allow_untrained --quiet"
     assert export.main(flags.split()) == 0
-    settings = {"format": "onnx", "overwrite": True, "allow_untrained": True, "quiet": True}
+    settings = {"format": "onnx", "precision": "float32", "overwrite": True, "allow_untrained": True, "quiet": True}
     assert asked == [("gan_ring", "base", 12, settings)]
     assert capsys.readouterr().out == "base/cgan_mnist/12\n"
 
@@ -47,6 +48,7 @@ def test_json(asked, capsys):
         "model": "cgan_mnist",
         "version": 1,
         "format": "savedmodel",
+        "precision": "float32",
         "directory": "exported/cgan_mnist/1",
         "bytes": 150_000,
         "untrained": False,
@@ -94,6 +96,11 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
         ("--model cgan --version two", "--version=two: not a whole number of 1 or more"),
         ("--model cgan --version 1.5", "--version=1.5: not a whole number of 1 or more"),
         ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
+        ("--model cgan --precision float16", "--precision=float16: not one of float32, bfloat16"),
+        (
+            "--model cgan --precision bfloat16 --format onnx",
+            "precision bfloat16: a SavedModel's alone (leave it out, or the format onnx)",
+        ),
         ("--model cgan --format onnx --deploy there", "--deploy: TensorFlow Serving serves no onnx files (leave out"),
         ("--model cgan --out base --version 2 --format litert", "base/cgan_mnist/1: is a version in another format"),
         ("--model gan_ring --format onnx", "gan_ring: has no trained weights; train it"),

@@ -12,6 +12,7 @@ import ganzoo
 from ganzoo import images, zoo
 from ganzoo.errors import ConfigError, RunError, UsageError, WeightsError
 from ganzoo.models.build import build
+from ganzoo.serving import export
 
 # Calls the signatures with the arrays of REQUESTS.npz (SIGNATURE.INPUT), twice, from two loads.
 PLAIN = """
@@ -100,6 +101,42 @@ def test_a_translator_gives_the_bytes_of_python(shipped, tmp_path):
         for given, file in zip((pictures[0], other), found[f"translate_to_{domain}_bytes.png_bytes"], strict=True):
             np.testing.assert_array_equal(images.decode(file, "png", channels=1), model.translate(given, domain))
     np.testing.assert_array_equal(found["serving_default.images"], found["translate_to_plain.images"])
+
+
+@pytest.mark.parametrize("name", ["cgan_mnist", "cyclegan_digits"])
+def test_in_bfloat16_it_is_some_grey_levels_away(name, tmp_path):
+    """What Python's networks give that compute in bfloat16, with the weights of the averages."""
+    path = ganzoo.export(name, tmp_path, precision="bfloat16")
+    graph = (path / "saved_model.pb").read_bytes()
+    assert graph != (ganzoo.export(name, tmp_path, version=2) / "saved_model.pb").read_bytes()
+    model = ganzoo.load(name)
+    short = build(model.config, precision="bfloat16")
+    for role, average in model.averages.items():
+        short.networks[role].set_weights(average.get_weights())
+    signatures = tf.saved_model.load(str(path)).signatures
+    if name == "cgan_mnist":
+        latents, labels = model.sample_latents(30, seed=1), np.arange(30, dtype=np.int32) % 10
+        made = signatures["decode"](latents=tf.constant(latents), labels=tf.constant(labels))["images"].numpy()
+        drawn = short.networks["generator"]([latents, labels], training=False)
+        full = model.decode(latents, labels)
+    else:
+        given = np.random.default_rng(0).integers(0, 256, (3, 32, 40, 1), np.uint8)
+        made = signatures["translate_to_bold"](images=tf.constant(given))["images"].numpy()
+        drawn = short.networks["generator_bold"](images.to_float(given), training=False)
+        full = model.translate(given, "bold")
+    wanted = images.to_uint8(tf.cast(drawn, tf.float32)).numpy()
+    near = np.abs(made.astype(int) - wanted)  # the graph is optimized, and rounds in other places
+    assert near.mean() < 0.3
+    assert near.max() <= 8
+    apart = np.abs(made.astype(int) - full)
+    assert 0 < apart.mean() < 2
+
+
+def test_a_model_without_a_config_has_no_other_precision(model, tmp_path, monkeypatch):
+    monkeypatch.delattr(model, "config")
+    with pytest.raises(UsageError, match="precision bfloat16: cgan_mnist has no config"):
+        export.write_version(model, tmp_path / "cgan_mnist", precision="bfloat16")
+    assert not any(tmp_path.rglob("saved_model.pb"))
 
 
 def test_each_weight_is_stored_once(model, tmp_path):
