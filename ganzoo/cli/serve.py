@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.serving.server import directory, ports
 from ganzoo.serving.server.settings import Settings
 
 UNFINISHED = 1  # the exit code if the drain time was not enough
@@ -101,21 +102,28 @@ def work(given: SimpleNamespace) -> Answer:
     """Serves until it is told to end."""
     settings = settings_of(given)
     with log_to_stderr(given.quiet) as log:
-        log.info("a server for a laptop and for tests; in production run TensorFlow Serving on the same exports")
-        _tensorflow.import_quietly()
-        try:
-            from ganzoo.serving.server.lifecycle import Addresses, serve
-        except ModuleNotFoundError as error:
-            raise UsageError(f"serving needs {error.name}: pip install 'ganzoo[serving]'") from None
+        directory.check(settings.models)
+        with ports.taken(settings.host, settings.rest_port, settings.grpc_port) as bound:
+            log.info("a server for a laptop and for tests; in production run TensorFlow Serving on the same exports")
+            _tensorflow.import_quietly()
+            try:
+                from ganzoo.serving.server.lifecycle import Addresses, serve
+            except ModuleNotFoundError as error:
+                raise UsageError(f"serving needs {error.name}: pip install 'ganzoo[serving]'") from None
 
-        def started(addresses: Addresses) -> None:
-            log.info("serving %s: REST http://%s, gRPC %s", settings.models, addresses.rest, addresses.grpc)
+            def started(addresses: Addresses) -> None:
+                log.info("serving %s: REST http://%s, gRPC %s", settings.models, addresses.rest, addresses.grpc)
 
-        ended = serve(settings, started)
-    given_up = f"{ended.unfinished} were given up (for more time: --drain_seconds)"
-    text = f"ended: {given_up if ended.unfinished else 'all accepted requests are answered'}"
-    code = UNFINISHED if ended.unfinished else 0
-    return Answer(text, {"unfinished": ended.unfinished}, text if code else "", code, leaves_threads=ended.calls > 0)
+            ended = serve(settings, bound, started)
+    text, code = _words(ended.unfinished), UNFINISHED if ended.unfinished else 0
+    return Answer(text, {"unfinished": ended.unfinished}, text if code else "", code, leaves_threads=ended.busy)
+
+
+def _words(unfinished: int) -> str:
+    if not unfinished:
+        return "ended: all accepted requests are answered"
+    given_up = "1 request was" if unfinished == 1 else f"{unfinished} requests were"
+    return f"ended: {given_up} given up (for more time: --drain_seconds)"
 
 
 def settings_of(given: SimpleNamespace) -> Settings:

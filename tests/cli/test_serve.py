@@ -2,6 +2,7 @@
 
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import grpc
 import pytest
 import requests
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 
 from ganzoo.cli import _flags, serve
 from ganzoo.serving.server.settings import Settings
@@ -96,7 +97,11 @@ def test_flags_are_settings():
         ),
         (
             "--rest_port {free} --grpc_port {free}",
-            "grpc_port: 127.0.0.1:{free} cannot be used (Address already in use): give another, or 0",
+            "grpc_port: {free} is the REST port already: give another, or 0",
+        ),
+        (
+            "--models {foreign}",
+            "{foreign}/lite/1: is for another runtime (ganzoo export without --format makes what is served)",
         ),
     ],
 )
@@ -104,7 +109,11 @@ def test_wrong_use(argv, message, base, tmp_path, capsys):
     with socket.create_server(("127.0.0.1", 0)) as one:
         free = one.getsockname()[1]
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        names = {"base": base, "empty": tmp_path, "taken": taken.getsockname()[1], "free": free}
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "foreign/lite/1").mkdir(parents=True)
+        (tmp_path / "foreign/lite/1/lite.tflite").write_bytes(b"for another runtime")
+        names = {"base": base, "empty": tmp_path / "empty", "foreign": tmp_path / "foreign"}
+        names |= {"taken": taken.getsockname()[1], "free": free}
         ports = {"--rest_port": "0", "--grpc_port": "0", "--models": str(base)}
         given = [argument.format(**names) for argument in argv.split()]
         rest = [word for flag, value in ports.items() if flag not in given for word in (flag, value)]
@@ -242,7 +251,7 @@ def test_requests_that_take_longer_than_the_drain_or_than_patience(flags, signal
             time.sleep(0.5 if sent + 1 < signals else 0)  # two at once are one
         code, out, _ = server.wait()
         assert code == 1
-        assert out == "ended: 1 were given up (for more time: --drain_seconds)\n"
+        assert out == "ended: 1 request was given up (for more time: --drain_seconds)\n"
         assert request.result() == "the server has ended before the answer was there"
 
 
@@ -257,8 +266,41 @@ def test_a_call_whose_request_was_given_up_does_not_hold_up_the_end(start, gate)
 
 
 @pytest.mark.slow
-def test_quiet_and_json(start):
+def test_json(start):
     server = start("--json")
     server.end(signal.SIGTERM)
     code, out, _ = server.wait()
     assert (code, out) == (0, '{\n  "unfinished": 0\n}\n')
+
+
+@pytest.mark.parametrize("flags", ["--rest_port {taken}", "--grpc_port {taken}", "--models nowhere"])
+def test_what_cannot_work_is_known_without_tensorflow(flags, base):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        argv = ["--models", str(base), *flags.format(taken=taken.getsockname()[1]).split()]
+        program = f"import sys; from ganzoo.cli import serve; print(serve.main({argv}), 'tensorflow' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "2 False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_models_are_loaded(number, base, tmp_path):
+    """A model whose warm-up never ends: nobody is let in meanwhile, and the process ends at once."""
+    shutil.copytree(base / "gated", tmp_path / "gated")
+    log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.inputs["x"].CopyFrom(tf.make_tensor_proto([1], tf.int32))
+    (tmp_path / "gated/1/assets.extra").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "gated/1/assets.extra/tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    argv = [sys.executable, TOOL, "--models", str(tmp_path), "--rest_port", str(port), "--grpc_port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert any("gated: version 1 is being loaded" in line for line in process.stderr)
+        time.sleep(2)  # by now it is warmed up
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "ended: all accepted requests are answered\n")
+    assert "Traceback" not in err

@@ -227,7 +227,7 @@ def test_after_a_reload_the_bytes_are_the_same(base, expected, server):
         if [state["state"] for state in states] == ["AVAILABLE", "END"]:
             break
         time.sleep(0.1)
-    assert states[0]["version"] == "2"
+    assert [(state["version"], state["state"]) for state in states] == [("2", "AVAILABLE"), ("1", "END")]
     np.testing.assert_array_equal(server.grpc(name, "generate", inputs), wanted)
     np.testing.assert_array_equal(server.rest(name, "generate", inputs), wanted)
 
@@ -241,12 +241,15 @@ def test_rows_that_run_together_are_a_grey_level_apart_at_most(name, signature, 
         return {"seeds": seeds, "truncation": np.ones(2, np.float32), "labels": np.int32([i % 10, 4])}
 
     alone = [server.grpc(name, signature, inputs(i)) for i in range(48)]
-    before = server.metric("ganzoo_batch_requests_count")
-    with ThreadPoolExecutor(48) as pool:
-        made = list(pool.map(lambda i: server.grpc(name, signature, inputs(i)), range(48)))
-    assert server.metric("ganzoo_batch_requests_count") - before < 48  # some did run together
-    for one, wanted in zip(made, alone, strict=True):
-        assert np.abs(one.astype(int) - wanted).max() <= 1
+    for _ in range(10):  # until some did run together
+        before = server.metric("ganzoo_batch_requests_count")
+        with ThreadPoolExecutor(48) as pool:
+            made = list(pool.map(lambda i: server.grpc(name, signature, inputs(i)), range(48)))
+        for one, wanted in zip(made, alone, strict=True):
+            assert np.abs(one.astype(int) - wanted).max() <= 1
+        if server.metric("ganzoo_batch_requests_count") - before < 48:
+            return
+    raise AssertionError("no requests ran together")
 
 
 def png_header(width, height):

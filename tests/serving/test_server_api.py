@@ -106,6 +106,25 @@ def test_status_and_metadata_over_rest(serve):
     assert rest.get("/healthz") == rest.get("/readyz") == "ok\n"
 
 
+def test_the_largest_float32_as_people_write_it(serve):
+    body = b'{"signature_name": "both", "inputs": {"a": [[3.4028235e38, 0]], "b": [-3.4028235e+38]}}'
+    answer = serve().rest.post("/v1/models/tiny:predict", data=body)
+    assert answer["outputs"]["sum"] == [0.0]
+
+
+def test_probes_may_ask_for_the_head_alone(serve):
+    url = serve().rest.url
+    for path in ("/healthz", "/readyz"):
+        response = requests.head(f"{url}{path}", timeout=30)
+        assert (response.status_code, response.text) == (200, "")
+
+
+def test_a_host_by_its_name(serve):
+    server = serve(host="localhost")
+    assert server.rest.url.startswith("http://127.0.0.1:")
+    assert server.rest.predict({"x": [1]}) == server.grpc.predict({"x": [1]}) == [2]
+
+
 def test_official_stubs(serve):
     """As the examples of TensorFlow Serving use them."""
     client = serve().grpc
@@ -150,10 +169,18 @@ def test_what_is_not_of_this_server(serve, refused):
             server.grpc.call(method, request)
     with pytest.raises(refused, match="UNIMPLEMENTED"):
         server.rest.post("/v1/models/tiny:classify", json={})
+    with pytest.raises(refused, match="INVALID_ARGUMENT: Content-Encoding: gzip is not of this server"):
+        server.rest.post("/v1/models/tiny:predict", data=b"x", headers={"Content-Encoding": "gzip"})
     for path in ("/v1/models/tiny/labels/stable", "/v1/models/tiny/labels/stable/metadata", "/nothing"):
         with pytest.raises(refused, match="NOT_FOUND"):
             server.rest.get(path)
-    for path in ("/v1/models", "/v1/x", "/v1/models/tiny/versions/two", f"/v1/models/tiny/versions/{'9' * 5000}"):
+    for path in (
+        "/v1/models",
+        "/v1/models/tiny/",
+        "/v1/x",
+        "/v1/models/tiny/versions/two",
+        f"/v1/models/tiny/versions/{'9' * 5000}",
+    ):
         with pytest.raises(refused, match="INVALID_ARGUMENT"):
             server.rest.get(path)
 

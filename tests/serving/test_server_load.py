@@ -1,5 +1,7 @@
 """The local server under load: requests run together and apart, a full queue, time limits, metrics, the end."""
 
+import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +115,48 @@ def test_a_bad_row_harms_nobody_else(busy, gate, until, pool, door, refused):
     assert [future.result() for future in futures] == [[22, 2], [24, 2], [28, 2]]
 
 
+def test_what_failed_together_is_answered_one_by_one(busy, gate, until, pool, door, refused):
+    """With its own time limit and in both threads: nobody waits for the last of them."""
+    server, first = busy(door)
+    client = getattr(server, door)
+    futures = [pool.submit(client.predict, {"x": [x]}) for x in (13, 1, 2)]
+    until(lambda: queued(server) == 3)
+    gate.steps = 2  # the call that was held, and the common one
+    until(lambda: queued(server) == 2 and gate.waiting == 1)  # the first of them alone
+    assert first.result() == [2]
+    gate.steps = 1
+    with pytest.raises(refused, match="INVALID_ARGUMENT"):
+        futures[0].result()
+    assert not any(future.done() for future in futures[1:])
+    gate.open.set()
+    assert [future.result() for future in futures[1:]] == [[2], [4]]
+    assert server.rest.metric("ganzoo_batch_requests_sum") == server.rest.metric("ganzoo_batch_requests_count") == 3
+
+
+def test_no_more_pixels_run_together_than_pays(busy, gate, until, pool):
+    server, _ = busy("grpc")
+    image = np.zeros([1, 512, 512, 1], np.uint8)
+    inputs = {"images": image, "flags": np.array([True])}
+    futures = [pool.submit(server.grpc.predict, inputs, "images") for _ in range(6)]
+    until(lambda: queued(server) == 6)
+    gate.open.set()
+    for future in futures:
+        assert np.min(future.result()) == 255
+    assert server.rest.metric("ganzoo_batch_requests_count", signature="images") == 2
+    assert server.rest.metric("ganzoo_batch_requests_bucket", signature="images", le="4.0") == 2  # four, and two
+
+
+def test_files_run_one_by_one(busy, gate, until, pool, door):
+    server, _ = busy(door)
+    texts = [np.array([bytes([i])], object) for i in range(3)]
+    futures = [pool.submit(getattr(server, door).predict, {"text": text}, "echo") for text in texts]
+    until(lambda: queued(server) == 3)
+    gate.open.set()
+    for future in futures:
+        future.result()
+    assert server.rest.metric("ganzoo_batch_requests_count", signature="echo") == 3
+
+
 def test_no_more_requests_are_let_in_than_allowed(busy, gate, until, pool, door, refused):
     server, first = busy(door, open_requests=2)
     client = getattr(server, door)
@@ -218,6 +262,28 @@ def test_a_request_that_is_given_up_leaves_the_queue(busy, until, gate):
     until(lambda: server.rest.metric("ganzoo_requests_total", code="CANCELLED") == 1)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_rest_client_that_goes_away_is_not_answered(waits, serve, gate, until):
+    """Neither if its request waits nor if it runs."""
+    server = serve(calls=1)
+    gate.open.clear()
+    body = json.dumps({"signature_name": "times", "instances": [1]}).encode()
+    head = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: tiny\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    clients = []
+    for _ in range(2):
+        clients.append(socket.create_connection(server.rest.url.removeprefix("http://").split(":")))
+        clients[-1].sendall(head + body)
+        until(lambda: gate.waiting == 1)
+    until(lambda: queued(server) == 1)
+    clients[waits].close()
+    until(lambda: server.rest.metric("ganzoo_requests_total", code="CANCELLED") == 1)
+    assert queued(server) == (0 if waits else 1)
+    gate.open.set()
+    assert b"200 OK" in clients[not waits].recv(1 << 16)
+    assert server.rest.metric("ganzoo_requests_total", code="OK") == 1
+    clients[not waits].close()
+
+
 def _request():
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "tiny"
@@ -254,6 +320,18 @@ def test_the_end_refuses_what_comes_and_finishes_what_is_there(put_version, tmp_
     server.result(60)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{url}/healthz", timeout=30)
+
+
+def test_a_request_that_is_not_there_as_a_whole_does_not_hold_up_the_end(put_version, tmp_path):
+    put_version(2)
+    with running(Settings(tmp_path / "base", rest_port=0, grpc_port=0, drain_seconds=1000)) as addresses:
+        half = socket.create_connection(addresses.rest.split(":"))
+        half.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: tiny\r\nContent-Length: 100\r\n\r\n{")
+        assert requests.get(f"http://{addresses.rest}/healthz", timeout=30).ok  # which came later
+        end = time.monotonic()
+    assert time.monotonic() - end < 60
+    assert b"503 Service Unavailable" in half.recv(1 << 16)
+    half.close()
 
 
 def test_metrics_by_model_signature_and_code(serve, refused):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ganzoo.errors import UsageError
-from ganzoo.serving.server import models as models_module
+from ganzoo.serving.server import directory
 from ganzoo.serving.server.models import Models
 
 
@@ -154,6 +154,60 @@ def test_a_version_that_is_being_copied_is_served_when_it_is_whole(serve, put_ve
     sent.close()
 
 
+def test_a_served_version_that_is_replaced_is_loaded_again(serve, put_version, until, stream, tmp_path):
+    """As `ganzoo export --overwrite` does it: the old one goes aside, the new one takes its name."""
+    server = serve()
+    sent = stream(server)
+    for factor in (7, 9):
+        made = put_version(20 + factor, name=".made", factor=factor)
+        (tmp_path / "base/tiny/2").rename(tmp_path / "base/tiny/.old")
+        made.rename(tmp_path / "base/tiny/2")
+        shutil.rmtree(tmp_path / "base/tiny/.old")
+        until(lambda factor=factor: sent.answers[-4:] == [factor] * 4)
+    sent.close()
+    assert set(sent.answers) == {2, 7, 9}
+    assert states(server) == {2: ("AVAILABLE", "")}
+
+
+def test_a_version_is_let_go_after_two_looks_without_it(put_version, tmp_path):
+    final = put_version(2)
+    put_version(1)
+    models = Models(tmp_path / "base", keep_versions=1, poll_seconds=1000)
+    models.start()
+
+    def factor():
+        with models.lease("tiny") as servable:
+            return servable.call(servable.signature("times"), {"x": [1]})["y"].tolist()
+
+    final.rename(tmp_path / "away")
+    models.scan()
+    assert factor() == [2]
+    (tmp_path / "away").rename(final)
+    models.scan()
+    assert factor() == [2]
+    shutil.rmtree(final)
+    models.scan()
+    assert factor() == [2]
+    models.scan()
+    assert factor() == [1]
+    models.stop()
+
+
+def test_a_served_version_that_is_replaced_by_a_broken_one_goes_on(serve, put_version, until, stream, caplog, tmp_path):
+    server = serve()
+    sent = stream(server)
+    spoil(tmp_path / "base/tiny/2", "cut variables")
+    until(lambda: complaints(caplog))
+    state, error = states(server)[2]
+    assert state == "AVAILABLE"
+    assert error.startswith(f"{tmp_path}/base/tiny/2: cannot be loaded (")
+    count = len(sent.answers)
+    until(lambda: len(sent.answers) > count + 20)
+    assert set(sent.answers) == {2}
+    assert server.rest.get("/readyz") == "ok\n"
+    assert len(complaints(caplog)) == 1
+
+
 def test_a_deleted_version_is_let_go_and_an_older_one_comes_back(serve, put_version, until, tmp_path, refused):
     put_version(1)
     put_version(2)
@@ -221,19 +275,19 @@ def test_a_folder_that_cannot_be_read_harms_no_other(put_version, serve, monkeyp
     put_version(2)
     put_version(5, name="other")
     server = serve()
-    read = models_module._versions
+    read = directory._versions
 
     def versions(folder):
         if folder.name == "other":
             raise PermissionError(13, "Permission denied")
         return read(folder)
 
-    monkeypatch.setattr(models_module, "_versions", versions)
+    monkeypatch.setattr(directory, "_versions", versions)
     until(lambda: complaints(caplog))
     put_version(3)
     until(lambda: server.rest.predict({"x": [1]}) == [3])
     assert server.rest.predict({"x": [1]}, model="other") == [5]  # as it was
-    monkeypatch.setattr(models_module, "_versions", read)
+    monkeypatch.setattr(directory, "_versions", read)
     put_version(6, name="other")
     until(lambda: server.rest.predict({"x": [1]}, model="other") == [6])
     (message,) = complaints(caplog)

@@ -6,6 +6,7 @@ All state belongs to one asyncio loop, so nothing is locked; the calls themselve
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,20 +21,30 @@ from ganzoo.serving.server.servable import Arrays, Servable, Signature
 from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError
 
-Outcome = dict[str, np.ndarray] | Exception
+PIXELS_TOGETHER = 2**20  # of images in one call: more of them are no faster together, they only wait for each other
+
+Outputs = dict[str, np.ndarray]
 
 
 @dataclass(eq=False)
 class Waiting:
-    """A request in the queue."""
+    """A request in the queue.
+
+    Attributes:
+      rows: of each input; 1 for a request that runs alone.
+      pixels: of a row, if it is an image.
+      key: of its group; None for a request that runs alone.
+      arrived: by the loop's clock, in seconds.
+    """
 
     servable: Servable
     signature: Signature
     inputs: Arrays
     rows: int
-    key: Hashable
+    pixels: int
+    key: Hashable | None
     arrived: float
-    outcome: asyncio.Future[dict[str, np.ndarray]]
+    outcome: asyncio.Future[Outputs]
 
 
 class Batcher:
@@ -41,8 +52,8 @@ class Batcher:
 
     Requests for the same signature of the same version whose inputs agree in everything but the first axis are one
     group. A group runs at once while no call is running; else when it has `batch_rows` rows, or its first request has
-    waited for `batch_wait_ms`. A request with more rows runs alone. If a common call fails, each of its requests is
-    run alone, so that one bad row harms nobody else.
+    waited for `batch_wait_ms`. A request with more rows runs alone, and so do files, which a graph works on one by one.
+    If a common call fails, each of its requests runs again, alone, so that one bad row harms nobody else.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -61,16 +72,15 @@ class Batcher:
         Raises:
           ServingError: RESOURCE_EXHAUSTED if the queue is full, or what the graph says.
         """
-        rows, key = _group_of(servable, signature, inputs)
+        rows, pixels, key = _group_of(servable, signature, inputs)
         too_many = self._requests >= self._settings.queue_requests
         if too_many or (self._requests and self._rows + rows > self._settings.queue_rows):
             raise ServingError(
                 "RESOURCE_EXHAUSTED", f"the queue is full: {self._requests} requests with {self._rows} rows wait"
             )
         loop = asyncio.get_running_loop()
-        waiting = Waiting(servable, signature, inputs, rows, key, loop.time(), loop.create_future())
-        self._groups.setdefault(key, deque()).append(waiting)
-        self._count(1, rows)
+        waiting = Waiting(servable, signature, inputs, rows, pixels, key, loop.time(), loop.create_future())
+        self._add(waiting)
         self._start_calls()
         try:
             return await waiting.outcome
@@ -85,6 +95,10 @@ class Batcher:
     def close(self) -> None:
         """Ends the threads once their calls have come back, without waiting for it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _add(self, waiting: Waiting) -> None:
+        self._groups.setdefault(_place(waiting), deque()).append(waiting)
+        self._count(1, waiting.rows)
 
     def _start_calls(self) -> None:
         """Starts what may start now, and comes back when the next group's time has come."""
@@ -106,16 +120,22 @@ class Batcher:
 
     def _due(self, group: deque[Waiting], now: float) -> float:
         """When a group may run: the time its first request came, if it may run now, so that the oldest comes first."""
-        arrived = group[0].arrived
-        ready = self._running == 0 or sum(waiting.rows for waiting in group) >= self._settings.batch_rows
-        return arrived if ready or now - arrived >= self._wait else arrived + self._wait
+        first = group[0]
+        alone = self._running == 0 or first.key is None
+        if alone or now - first.arrived >= self._wait or sum(waiting.rows for waiting in group) >= self._most(first):
+            return first.arrived
+        return first.arrived + self._wait
+
+    def _most(self, first: Waiting) -> int:
+        """How many rows of a group run together."""
+        return min(self._settings.batch_rows, max(1, PIXELS_TOGETHER // max(1, first.pixels)))
 
     def _take(self, key: Hashable) -> list[Waiting]:
         """The first requests of a group, as many as run together."""
         group = self._groups[key]
         batch = [group.popleft()]
-        rows = batch[0].rows
-        while group and rows + group[0].rows <= self._settings.batch_rows:
+        rows, most = batch[0].rows, self._most(batch[0])
+        while group and rows + group[0].rows <= most:
             rows += group[0].rows
             batch.append(group.popleft())
         if not group:
@@ -123,27 +143,32 @@ class Batcher:
         self._count(-len(batch), -rows)
         return batch
 
-    def _finish(self, batch: Sequence[Waiting], done: asyncio.Future[list[Outcome]]) -> None:
+    def _finish(self, batch: Sequence[Waiting], done: asyncio.Future[list[Outputs]]) -> None:
         self._running -= 1
         if done.cancelled():  # the server has ended
             return
-        for waiting, outcome in zip(batch, done.result(), strict=True):
+        error = done.exception()
+        for i, waiting in enumerate(batch):
             if waiting.outcome.done():  # its time was over
                 continue
-            if isinstance(outcome, Exception):
-                waiting.outcome.set_exception(outcome)
-            else:
-                waiting.outcome.set_result(outcome)
+            if error is None:
+                waiting.outcome.set_result(done.result()[i])
+            elif len(batch) == 1:
+                waiting.outcome.set_exception(error)
+            else:  # whose fault it is shows when each runs alone
+                waiting.key = None
+                self._add(waiting)
         self._report()
         self._start_calls()
 
     def _withdraw(self, waiting: Waiting) -> None:
         """Takes a request out of the queue, if it is still there."""
-        group = self._groups.get(waiting.key)
+        place = _place(waiting)
+        group = self._groups.get(place)
         if group and waiting in group:
             group.remove(waiting)
             if not group:
-                del self._groups[waiting.key]
+                del self._groups[place]
             self._count(-1, -waiting.rows)
 
     def _count(self, requests: int, rows: int) -> None:
@@ -155,28 +180,31 @@ class Batcher:
         self._metrics.load(self._requests, self._rows, self._running)
 
 
-def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple[int, Hashable]:
-    """A request's rows, and what it has in common with those that it can run with."""
+def _place(waiting: Waiting) -> Hashable:
+    """Where a request waits: with its group, or by itself."""
+    return id(waiting) if waiting.key is None else waiting.key
+
+
+def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple[int, int, Hashable | None]:
+    """A request's rows, the pixels of a row, and what it has in common with those that it can run with."""
     rows = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
-    if not signature.batched or len(rows) != 1 or 0 in rows:
-        return 1, object()  # a group of its own
+    files = any(array.dtype == object for array in inputs.values())
+    if not signature.batched or files or len(rows) != 1 or 0 in rows:
+        return 1, 0, None
     kinds = tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(inputs.items()))
-    return rows.pop(), (servable, signature.name, kinds)
+    pixels = sum(math.prod(array.shape[1:3]) for array in inputs.values() if array.ndim == 4)
+    return rows.pop(), pixels, (servable, signature.name, kinds)
 
 
-def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
-    """What becomes of each request; runs in a thread."""
+def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outputs]:
+    """The outputs of each request; runs in a thread."""
     first = batch[0]
+    outputs = _together(batch) if len(batch) > 1 else [first.servable.call(first.signature, first.inputs)]
     metrics.batch(first.servable.model, first.signature.name, len(batch), sum(waiting.rows for waiting in batch))
-    if len(batch) > 1:
-        try:
-            return _together(batch)
-        except Exception:  # whose fault it is shows when each runs alone
-            pass
-    return [_alone(waiting) for waiting in batch]
+    return outputs
 
 
-def _together(batch: Sequence[Waiting]) -> list[Outcome]:
+def _together(batch: Sequence[Waiting]) -> list[Outputs]:
     first = batch[0]
     inputs = {name: np.concatenate([waiting.inputs[name] for waiting in batch]) for name in first.inputs}
     outputs = first.servable.call(first.signature, inputs)
@@ -185,10 +213,3 @@ def _together(batch: Sequence[Waiting]) -> list[Outcome]:
         raise ValueError("an output has not the rows of the inputs")
     parts = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
     return [{name: part[i] for name, part in parts.items()} for i in range(len(batch))]
-
-
-def _alone(waiting: Waiting) -> Outcome:
-    try:
-        return waiting.servable.call(waiting.signature, waiting.inputs)
-    except Exception as error:
-        return error

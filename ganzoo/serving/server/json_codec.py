@@ -25,6 +25,7 @@ from ganzoo.serving.server.status import invalid
 ROWS, COLUMNS = "instances", "inputs"
 BYTES_ENDING = "_bytes"
 DEEPEST = 16  # dimensions that a list can have
+ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number is written 3.4028235e38, which is above it, and rounds to it
 
 
 class JsonExchange:
@@ -171,7 +172,7 @@ def _flat(leaves: list[Any], dtype: tf.DType, name: str) -> np.ndarray:
         raise invalid(f"input '{name}': {words} is not of expected type: {dtype.name}")
     if dtype != tf.bool and leaves:
         exact = int if dtype.is_integer else float  # Python compares them with numbers of any size
-        least, most = exact(dtype.min), exact(dtype.max)
+        least, most = (exact(limit) * ROUNDED.get(dtype, 1) for limit in (dtype.min, dtype.max))
         if min(leaves) < least or max(leaves) > most:
             far = min(leaves) if min(leaves) < least else max(leaves)
             raise invalid(f"input '{name}': {_short(far)} is out of the range of {dtype.name}")

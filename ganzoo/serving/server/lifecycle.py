@@ -13,18 +13,19 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import uvicorn
 
-from ganzoo.errors import ServerError, UsageError
+from ganzoo.errors import ServerError
 from ganzoo.serving.server.batcher import Batcher
 from ganzoo.serving.server.grpc_api import grpc_server
 from ganzoo.serving.server.metrics import Metrics
 from ganzoo.serving.server.models import Models
+from ganzoo.serving.server.ports import Ports, address_of, cannot_use, listen, taken
 from ganzoo.serving.server.rest import rest_app
 from ganzoo.serving.server.service import Service
 from ganzoo.serving.server.settings import Settings
@@ -33,7 +34,6 @@ _log = logging.getLogger(__name__)
 
 REFUSING_SECONDS = 0.25  # for clients to hear that the server ends
 WRITING_SECONDS = 5  # for answers to get out of the doors, once they are there
-BACKLOG = 2048  # connections that wait to be taken: uvicorn's own number
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,21 @@ class Ended:
 
     Attributes:
       unfinished: accepted requests that were given up.
-      calls: of TensorFlow that still run, for requests whose time was over: nothing can end them but the process.
+      busy: TensorFlow still loads a version, or runs a call whose request's time was over: nothing can end these but
+        the process.
     """
 
     unfinished: int
-    calls: int
+    busy: bool
 
 
-def serve(settings: Settings, started: Started = lambda addresses: None) -> Ended:
+def serve(settings: Settings, ports: Ports, started: Started = lambda addresses: None) -> Ended:
     """Serves until SIGTERM or SIGINT, from the main thread; a second one gives up the requests that are under way.
 
     Args:
       settings: what can be set.
-      started: is told once requests are answered.
+      ports: of these settings.
+      started: is told once requests are answered; never, if a signal comes before the models are loaded.
 
     Raises:
       UsageError: a port or the directory of models that cannot be used.
@@ -79,7 +81,7 @@ def serve(settings: Settings, started: Started = lambda addresses: None) -> Ende
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told)
-        return await _serve(settings, started, stop, hurry)
+        return await _serve(settings, ports, started, stop, hurry)
 
     return asyncio.run(until_signal())
 
@@ -101,7 +103,8 @@ def running(settings: Settings) -> Iterator[Addresses]:
             loop.call_soon_threadsafe(stop.set)
 
         ending.append(end)
-        await _serve(settings, news.put, stop, asyncio.Event())
+        with taken(settings.host, settings.rest_port, settings.grpc_port) as ports:
+            await _serve(settings, ports, news.put, stop, asyncio.Event())
 
     def work() -> None:
         try:
@@ -122,31 +125,75 @@ def running(settings: Settings) -> Iterator[Addresses]:
         thread.join()
 
 
-async def _serve(settings: Settings, started: Started, stop: asyncio.Event, hurry: asyncio.Event) -> Ended:
-    with contextlib.closing(_listening(settings.host, settings.rest_port, "rest_port")) as rest_socket:
-        metrics = Metrics()
-        models = Models(settings.models, settings.keep_versions, settings.poll_seconds)
-        batcher = Batcher(settings, metrics)
-        service = Service(models, batcher, settings)
-        doors = grpc_server(service, metrics, settings)
-        grpc_port = _add_port(doors, settings)
-        try:
-            await asyncio.to_thread(models.start)
-            await doors.start()
-            rest, serving = await _start_rest(service, metrics, settings, rest_socket)
-            started(
-                Addresses(_address(settings.host, rest_socket.getsockname()[1]), _address(settings.host, grpc_port))
-            )
-            ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait()), serving]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+async def _serve(
+    settings: Settings, ports: Ports, started: Started, stop: asyncio.Event, hurry: asyncio.Event
+) -> Ended:
+    metrics = Metrics()
+    models = Models(settings.models, settings.keep_versions, settings.poll_seconds)
+    batcher = Batcher(settings, metrics)
+    service = Service(models, batcher, settings)
+    stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    try:
+        loaded = _beside(models.start)
+        await asyncio.wait([loaded, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not loaded.done():
+            return Ended(0, busy=True)
+        loaded.result()
+        addresses = Addresses(address_of(ports.rest), address_of(ports.grpc))
+        async with _doors_open(service, metrics, settings, ports) as (doors, rest, serving):
+            started(addresses)
+            await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
             _log.info("ending: requests under way are finished, for %g seconds at most", settings.drain_seconds)
             unfinished = await service.drain(settings.drain_seconds, hurry)
             await _close(doors, rest, serving)
-            return Ended(unfinished, batcher.running)
-        finally:
-            models.stop()
-            batcher.close()
-            await doors.stop(None)
+            return Ended(unfinished, batcher.running > 0 or models.loading)
+    finally:
+        models.stop()
+        batcher.close()
+
+
+def _beside(work: Callable[[], None]) -> asyncio.Future[None]:
+    """Works in a thread that the end of the loop does not wait for."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        failure = None
+        try:
+            work()
+        except BaseException as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, failure)
+
+    threading.Thread(target=run, name="ganzoo-loading", daemon=True).start()
+    return done
+
+
+@contextlib.asynccontextmanager
+async def _doors_open(
+    service: Service, metrics: Metrics, settings: Settings, ports: Ports
+) -> AsyncIterator[tuple[grpc.aio.Server, _Rest, asyncio.Future[None]]]:
+    """Both doors, which answer; at the end they are closed, whatever has happened."""
+    doors = grpc_server(service, metrics, settings)
+    address = address_of(ports.grpc)
+    ports.grpc.close()  # gRPC binds ports itself, and does not say why it cannot: so it was tried by hand
+    try:
+        doors.add_insecure_port(address)
+    except RuntimeError as error:
+        raise cannot_use(address, "grpc_port", error) from None
+    listen(ports.rest, "rest_port")
+    try:
+        await doors.start()
+        yield doors, *await _start_rest(service, metrics, settings, ports.rest)
+    finally:
+        await doors.stop(None)
 
 
 async def _close(doors: grpc.aio.Server, rest: _Rest, serving: asyncio.Future[None]) -> None:
@@ -185,42 +232,6 @@ async def _start_rest(
     while not rest.started:
         if serving.done():
             await serving
-            raise ServerError(f"{_address(*listening.getsockname()[:2])}: uvicorn ended before it served")
+            raise ServerError(f"{address_of(listening)}: uvicorn ended before it served")
         await asyncio.sleep(0.01)
     return rest, serving
-
-
-def _listening(host: str, port: int, flag: str) -> socket.socket:
-    """A socket that listens at a port, so that a port in use is known before models are loaded.
-
-    Raises:
-      UsageError: it cannot be bound.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageError(f"host: {host!r} is no address of this machine ({error})") from None
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind(address)
-        made.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        made.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{flag}: {_address(host, port)} cannot be used ({reason}): give another, or 0") from None
-    return made
-
-
-def _add_port(doors: grpc.aio.Server, settings: Settings) -> int:
-    """Opens the gRPC port; gRPC itself does not say why it cannot, so it is tried by hand first."""
-    _listening(settings.host, settings.grpc_port, "grpc_port").close()
-    address = _address(settings.host, settings.grpc_port)
-    try:
-        return doors.add_insecure_port(address)
-    except RuntimeError:
-        raise UsageError(f"grpc_port: {address} cannot be used: give another, or 0") from None
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

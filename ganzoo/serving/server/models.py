@@ -2,7 +2,8 @@
 
 BASE/NAME/VERSION/ is version VERSION of the model NAME. Of each model the highest numbers that load are served. A
 version is loaded and warmed up beside those that are served, takes over, and only then an older one is let go, once the
-requests that hold it are done. One that cannot be loaded is reported, and tried again when its files change.
+requests that hold it are done. One that cannot be loaded is reported, and tried again when its files change. A served
+one whose files are replaced is loaded again.
 """
 
 from __future__ import annotations
@@ -10,23 +11,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import UsageError
-from ganzoo.serving.formats import ENDINGS, SAVED_MODEL
+from ganzoo.serving.server.directory import Fingerprint, check, fingerprint, models_in
 from ganzoo.serving.server.servable import Servable
 from ganzoo.serving.server.status import ServingError
 
 _log = logging.getLogger(__name__)
-
-MODEL_NAME = re.compile(r"[^/:.][^/:]*")  # what a URL of TensorFlow Serving can ask for; hidden folders are none
-VERSION_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)  # an int64
-
-Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 @dataclass
@@ -39,7 +34,9 @@ class Version:
       error: why it could not be loaded.
       servable: while it is loaded.
       leases: requests that hold it.
-      tried: the files that could not be loaded.
+      tried: the files that it was last loaded from, or could not be.
+      seen: other files, at the last look: being copied, or replaced since.
+      missing: there were none at the last look.
     """
 
     number: int
@@ -48,6 +45,8 @@ class Version:
     servable: Servable | None = None
     leases: int = 0
     tried: Fingerprint = ()
+    seen: Fingerprint = ()
+    missing: bool = False
 
 
 class Models:
@@ -64,9 +63,10 @@ class Models:
         self._models: dict[str, dict[int, Version]] = {}
         self._complained_of: set[Path] = set()
         self._garbage = False  # whether a version has ended since memory was last cleaned up
+        self._loading = threading.Event()
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="ganzoo-versions", daemon=True)
-        _check(base)
+        check(base)
 
     def start(self) -> None:
         """Loads what is there and watches the directory from now on.
@@ -85,6 +85,11 @@ class Models:
     def stop(self) -> None:
         """Watches no longer; a version that is being loaded is not waited for."""
         self._stopped.set()
+
+    @property
+    def loading(self) -> bool:
+        """Whether a version is being loaded, which nothing can end but the process."""
+        return self._loading.is_set()
 
     @contextlib.contextmanager
     def lease(self, name: str, number: int | None = None) -> Iterator[Servable]:
@@ -136,21 +141,22 @@ class Models:
     def scan(self) -> None:
         """Looks at the directory once, and loads and lets go what has to be."""
         try:
-            found, unreadable = _models(self._base)
+            found, unreadable = models_in(self._base)
         except OSError as error:
             self._complain({self._base: error})
             return
         self._complain(unreadable)
         unknown = {path.name for path in unreadable}
         for name in sorted(found.keys() | self._models.keys() - unknown):
-            self._scan_model(name, found.get(name, {}))
+            if not self._stopped.is_set():
+                self._scan_model(name, found.get(name, {}))
 
     def _scan_model(self, name: str, found: dict[int, Path]) -> None:
         with self._lock:
             versions = self._models.setdefault(name, {})
         kept: list[int] = []
-        for number in sorted(found, reverse=True):
-            if len(kept) < self._keep and self._is_loaded(name, versions, number, found[number]):
+        for number in sorted(found.keys() | self._just_missing(versions, found), reverse=True):
+            if len(kept) < self._keep and self._is_loaded(name, versions, number, found.get(number)):
                 kept.append(number)
         with self._lock:
             old = [v for v in versions.values() if v.state == "AVAILABLE" and v.number not in kept]
@@ -163,27 +169,46 @@ class Models:
             why = "a newer one has taken over" if version.number in found else "it was deleted"
             _log.info("%s: version %d is let go: %s", name, version.number, why)
 
-    def _is_loaded(self, name: str, versions: dict[int, Version], number: int, directory: Path) -> bool:
+    def _just_missing(self, versions: dict[int, Version], found: Mapping[int, Path]) -> list[int]:
+        """Served versions whose directory was there at the last look: another may be about to take its name."""
+        with self._lock:
+            served = [version for version in versions.values() if version.state == "AVAILABLE"]
+        just = [version.number for version in served if version.number not in found and not version.missing]
+        for version in served:
+            version.missing = version.number not in found
+        return just
+
+    def _is_loaded(self, name: str, versions: dict[int, Version], number: int, directory: Path | None) -> bool:
         """Loads a version, unless it is there already or cannot be loaded as it is."""
         with self._lock:
             version = versions.setdefault(number, Version(number))
-            if version.state == "AVAILABLE":
-                return True
+            served = version.state == "AVAILABLE"
             if version.state == "UNLOADING":
                 return False
-        files = _fingerprint(directory)
-        if version.error and version.tried == files:
-            return False
-        with self._lock:
-            version.state = "LOADING"
+        if directory is None:
+            return served
+        files = fingerprint(directory)
+        if files == version.tried and (served or version.error):
+            return served
+        if served and (not files or files != version.seen):  # until they stay as they are
+            version.seen = files
+            return True
+        if not served:
+            with self._lock:
+                version.state = "LOADING"
+        _log.info("%s: version %d is being loaded", name, number)
         try:
+            self._loading.set()
             servable = Servable(name, number, directory)
         except Exception as error:  # whatever a broken file can make TensorFlow raise
             self._report(name, version, directory, error, files)
-            return False
+            return served
+        finally:
+            self._loading.clear()
         with self._lock:
-            version.servable, version.state, version.error = servable, "AVAILABLE", ""
-        _log.info("%s: version %d is served", name, number)
+            version.servable, version.state, version.error, version.tried = servable, "AVAILABLE", "", files
+            self._garbage = self._garbage or served
+        _log.info("%s: version %d is served%s", name, number, " anew: its files were replaced" if served else "")
         return True
 
     def _report(self, name: str, version: Version, directory: Path, error: Exception, files: Fingerprint) -> None:
@@ -191,7 +216,8 @@ class Models:
         message = f"{directory}: cannot be loaded ({reason or type(error).__name__})"
         with self._lock:
             known = version.error == message
-            version.state, version.error, version.tried = "END", message, files
+            version.error, version.tried = message, files
+            version.state = "AVAILABLE" if version.servable else "END"  # served from the files that it had before
         if not known:
             _log.error("%s: version %d: %s", name, version.number, message)
 
@@ -215,60 +241,3 @@ class Models:
         for folder in unreadable.keys() - self._complained_of:
             _log.error("%s: cannot be read (%s); what is loaded is served on", folder, unreadable[folder].strerror)
         self._complained_of = set(unreadable)
-
-
-def _models(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSError]]:
-    """The versions of each model that are in the directory, and the folders in it that cannot be read."""
-    found, unreadable = {}, {}
-    for folder in base.iterdir():
-        if not MODEL_NAME.fullmatch(folder.name):
-            continue
-        try:
-            versions = _versions(folder) if folder.is_dir() else {}
-        except FileNotFoundError:  # it was deleted just now
-            continue
-        except OSError as error:
-            unreadable[folder] = error
-            continue
-        if versions:
-            found[folder.name] = versions
-    return found, unreadable
-
-
-def _versions(folder: Path) -> dict[int, Path]:
-    """Versions in another format than a SavedModel are for others."""
-    return {
-        int(path.name): path
-        for path in folder.iterdir()
-        if VERSION_NUMBER.fullmatch(path.name) and path.is_dir() and not _is_foreign(path)
-    }
-
-
-def _is_foreign(version: Path) -> bool:
-    return any(any(version.glob(f"*{ending}")) for name, ending in ENDINGS.items() if name != SAVED_MODEL)
-
-
-def _fingerprint(directory: Path) -> Fingerprint:
-    """What changes while files are being copied."""
-    found = []
-    with contextlib.suppress(OSError):  # gone since, or not for us to read: loading it says so
-        for path in sorted(directory.rglob("*")):
-            stat = path.stat()
-            found.append((str(path), stat.st_size, stat.st_mtime_ns))
-    return tuple(found)
-
-
-def _check(base: Path) -> None:
-    if not base.is_dir():
-        raise UsageError(f"{base}: no such directory of models (ganzoo export --out {base} makes one)")
-    try:
-        (found, unreadable), itself = _models(base), _versions(base)
-    except OSError as error:
-        raise UsageError(f"{base}: cannot be read ({error.strerror})") from None
-    if itself and not found:
-        raise UsageError(f"{base}: is one model, the directory above it is wanted: {base.resolve().parent}")
-    if not found and unreadable:
-        folder, why = next(iter(unreadable.items()))
-        raise UsageError(f"{folder}: cannot be read ({why.strerror})")
-    if not found:
-        raise UsageError(f"{base}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {base} makes one)")

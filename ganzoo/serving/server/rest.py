@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,17 +18,18 @@ from tensorflow_serving.apis import model_pb2
 from ganzoo.serving.server.json_codec import JsonExchange
 from ganzoo.serving.server.metrics import Metrics
 from ganzoo.serving.server.proto_codec import signature_map, status_response
-from ganzoo.serving.server.service import Service
+from ganzoo.serving.server.service import Admitted, Service
 from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError, invalid
 
 MODEL = "/v1/models/{model}"
 VERSION = MODEL + "/versions/{version}"
+PROBES = ["GET", "HEAD"]
 
 
 def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     """The application that uvicorn runs."""
-    app = FastAPI(openapi_url=None)  # the API is TensorFlow Serving's, and described there
+    app = FastAPI(openapi_url=None, redirect_slashes=False)  # the API is TensorFlow Serving's, and described there
     models = service.models
 
     @app.post(MODEL + ":predict")
@@ -34,10 +37,11 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     async def predict(request: Request, model: str, version: str | None = None) -> Response:
         with metrics.request("REST") as seen:
             async with service.admitted(settings.request_seconds) as admitted:
-                admitted.waits_for = "whole request"
+                admitted.whole = False
                 body = await _body(request, settings.request_bytes, lambda size: service.hold(admitted, size))
-                admitted.waits_for = "answer"
-                return _json(await service.predict(JsonExchange(body), model, _number(version), seen))
+                admitted.whole = True
+                with _watched(request, admitted):
+                    return _json(await service.predict(JsonExchange(body), model, _number(version), seen))
 
     @app.get(MODEL)
     @app.get(VERSION)
@@ -53,11 +57,11 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
             signatures = signature_map(servable)
         return _json(json.dumps({"model_spec": _words(spec), "metadata": {"signature_def": _words(signatures)}}))
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=PROBES)
     async def healthy() -> Response:
         return Response("ok\n", media_type="text/plain")
 
-    @app.get("/readyz")
+    @app.api_route("/readyz", methods=PROBES)
     async def ready() -> Response:
         missing = models.without_version()
         if service.draining or missing:
@@ -91,8 +95,11 @@ async def _body(request: Request, most: int, hold: Callable[[int], None]) -> byt
       hold: is told of each part's bytes, and may refuse them.
 
     Raises:
-      ServingError: TOO_LARGE, CANCELLED.
+      ServingError: TOO_LARGE, CANCELLED, INVALID_ARGUMENT.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise invalid(f"Content-Encoding: {encoding[:30]} is not of this server (send the body as it is)")
     parts, size = [], 0
     try:
         async for part in request.stream():
@@ -107,6 +114,22 @@ async def _body(request: Request, most: int, hold: Callable[[int], None]) -> byt
     if size > most:
         raise ServingError("TOO_LARGE", f"the request's body is too large: {most} bytes or fewer wanted")
     return b"".join(parts)
+
+
+@contextlib.contextmanager
+def _watched(request: Request, admitted: Admitted) -> Iterator[None]:
+    """Gives a request up, all of which is there, when its client goes."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        admitted.end(ServingError("CANCELLED", "the client has gone before its answer was there"))
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 def _number(version: str | None) -> int | None:

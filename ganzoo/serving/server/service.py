@@ -15,6 +15,7 @@ from ganzoo.serving.server.servable import Arrays, Servable, Signature
 from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError
 
+READING_SECONDS = 2.0  # that a request has at the server's end to be there as a whole
 LARGE = 64 * 1024  # bytes whose reading or writing would hold up the loop for more than a moment
 
 Answer = TypeVar("Answer", covariant=True)
@@ -38,12 +39,20 @@ class Admitted:
     Attributes:
       limit: when it is given up.
       size: bytes that it holds.
-      waits_for: what is not there yet.
+      whole: all of it is there.
+      ended: why it is given up before its time is over.
     """
 
     limit: asyncio.Timeout
     size: int = 0
-    waits_for: str = "answer"
+    whole: bool = True
+    ended: ServingError | None = None
+
+    def end(self, why: ServingError) -> None:
+        """Gives it up now."""
+        self.ended = self.ended or why
+        with contextlib.suppress(RuntimeError):  # its time is over just now
+            self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Service:
@@ -57,7 +66,6 @@ class Service:
     def __init__(self, models: Models, batcher: Batcher, settings: Settings) -> None:
         self.models, self._batcher, self._settings = models, batcher, settings
         self.draining = False
-        self._given_up = False
         self._admitted: set[Admitted] = set()
         self._bytes = 0
         self._empty = asyncio.Event()
@@ -72,7 +80,7 @@ class Service:
           size: bytes that are there already; see `hold`.
 
         Raises:
-          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED.
+          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or why it was ended.
         """
         if self.draining:
             raise ServingError("UNAVAILABLE", "the server is ending")
@@ -86,9 +94,10 @@ class Service:
             async with request.limit:
                 yield request
         except TimeoutError:
-            if self._given_up:
-                raise ServingError("UNAVAILABLE", "the server has ended before the answer was there") from None
-            raise ServingError("DEADLINE_EXCEEDED", f"no {request.waits_for} within {seconds:.3g} seconds") from None
+            if request.ended:
+                raise request.ended from None
+            missing = "answer" if request.whole else "whole request"
+            raise ServingError("DEADLINE_EXCEEDED", f"no {missing} within {seconds:.3g} seconds") from None
         finally:
             self._bytes -= request.size
             self._admitted.remove(request)
@@ -128,6 +137,8 @@ class Service:
     async def drain(self, seconds: float, hurry: asyncio.Event) -> int:
         """Admits no more requests, waits for those that are under way, and after that time gives them up.
 
+        Those that are not there as a whole were not accepted; they are refused after a moment.
+
         Args:
           hurry: ends the waiting at once.
 
@@ -136,14 +147,17 @@ class Service:
         """
         self.draining = True
         ends = [asyncio.ensure_future(event.wait()) for event in (self._empty, hurry)]
-        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        reading = min(seconds, READING_SECONDS)
+        await asyncio.wait(ends, timeout=reading, return_when=asyncio.FIRST_COMPLETED)
+        for request in self._admitted:
+            if not request.whole:
+                request.end(ServingError("UNAVAILABLE", "the server is ending"))
+        await asyncio.wait(ends, timeout=seconds - reading, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
         unfinished = len(self._admitted)
-        self._given_up = True
         for request in self._admitted:
-            with contextlib.suppress(RuntimeError):  # its time is over just now
-                request.limit.reschedule(asyncio.get_running_loop().time())
+            request.end(ServingError("UNAVAILABLE", "the server has ended before the answer was there"))
         await self._empty.wait()
         return unfinished
 
