@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from ganzoo.errors import ConfigError, UsageError, did_you_mean
+from ganzoo.errors import ConfigError, UsageError
 from ganzoo.parsing import assign, check_path, describe, load_yaml, read_scalar
 
 # what flags and keyword arguments call a config's key
@@ -407,7 +407,7 @@ def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
     if to is None:
         return made[0]
     if to not in made:
-        raise UsageError(f"to: {name} cannot make '{to}'{did_you_mean(to, made)} (it makes: {', '.join(made)})")
+        raise UsageError(f"to: {name} cannot make '{to}' (it makes: {', '.join(made)})")
     return to
 
 

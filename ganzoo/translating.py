@@ -118,6 +118,27 @@ def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
     return pictures
 
 
+def large_enough(pictures: Sequence[Picture], smallest: int, skip_broken: bool) -> list[Picture]:
+    """The images with sides of `smallest` pixels or more.
+
+    Args:
+      skip_broken: leave the others out, with a warning.
+
+    Raises:
+      DataError: an image is too small; all of them with `skip_broken`.
+    """
+    small = {
+        picture.path: DataError(
+            f"{picture.path}: {picture.width}x{picture.height} pixels, {smallest}x{smallest} is the least: remove it, "
+            f"enlarge it with --size N"
+        )
+        for picture in pictures
+        if min(picture.width, picture.height) < smallest
+    }
+    _report(small, skip_broken, len(pictures))
+    return [picture for picture in pictures if picture.path not in small]
+
+
 def outputs(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
     """source -> the PNG file of its translation: STEM.png, and where several have a stem STEM_1.png, STEM_2.png, …
 
@@ -172,7 +193,7 @@ def translate_files(
     from ganzoo.models.rows import SMALLEST_SIDE
 
     to = model.check_domain(to)
-    pictures = _large_enough(pictures, SMALLEST_SIDE, skip_broken) if size is None else pictures
+    pictures = large_enough(pictures, SMALLEST_SIDE, skip_broken) if size is None else pictures
     paths = [picture.path for picture in pictures]
     places = outputs(paths, Path(folder))
     if sheet is not None:
@@ -362,19 +383,6 @@ def _header(path: Path) -> Picture:
     except Exception:  # Pillow raises nearly anything; `read` says in one line what it is
         height, width = images.read(path).shape[:2]
         return Picture(path, width, height)
-
-
-def _large_enough(pictures: Sequence[Picture], smallest: int, skip_broken: bool) -> list[Picture]:
-    small = {
-        picture.path: DataError(
-            f"{picture.path}: {picture.width}x{picture.height} pixels, {smallest}x{smallest} is the least: remove it, "
-            f"enlarge it with --size N"
-        )
-        for picture in pictures
-        if min(picture.width, picture.height) < smallest
-    }
-    _report(small, skip_broken, len(pictures))
-    return [picture for picture in pictures if picture.path not in small]
 
 
 def _report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> None:

@@ -1,6 +1,8 @@
 """Ask a model on a server for images, or to translate some: TensorFlow Serving, or `ganzoo serve`.
 
-It does what `ganzoo generate` and `ganzoo translate` do, without loading a model: the same flags give the same files.
+It does what `ganzoo generate` and `ganzoo translate` do, without loading a model: the same flags give the same images,
+one grey level apart where a server runs requests together, and over REST points of six digits. But --to is needed where
+a model makes several domains, and a PNG names the model as the server does.
 """
 
 from __future__ import annotations
@@ -15,15 +17,27 @@ from typing import TYPE_CHECKING
 from ganzoo.cli import _flags, _tensorflow, generate, translate
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import DataError, GanzooError, UsageError
+from ganzoo.training.progress import note_unless
 
 if TYPE_CHECKING:
     from ganzoo.serving.client.client import Client
     from ganzoo.translating import Picture
 
 SERVER = "http://127.0.0.1:8501"
-SEED = 0  # as for generate
 
-_TO_TRANSLATE = {flag.name: flag for flag in (*translate.FLAGS["Model"], *translate.FLAGS["How"])}
+_OF_TRANSLATE = {flag.name: flag for flag in (*translate.FLAGS["Model"], *translate.FLAGS["How"])}
+_TO_DRAW = generate.FLAGS["What to draw"]
+_TO_TRANSLATE = (
+    _flags.text("to", "DOMAIN", "what to make of the images (default: the only domain that the model makes)"),
+    *(_OF_TRANSLATE[name] for name in ("size", "tile", "skip_broken")),
+)
+
+
+def _without_default(flag: _flags.Flag) -> _flags.Flag:
+    """The flag, which is None where it is not given: one that does not apply can be refused."""
+    told = f" (default: {flag.default})" if flag.value and flag.default is not None else ""
+    return replace(flag, default=None, help=f"{flag.help}{told}")
+
 
 FLAGS = {
     "Server": (
@@ -33,8 +47,8 @@ FLAGS = {
         _flags.number("timeout", "SECONDS", "for all that is drawn, or each image translated", above=0, default=120.0),
         _flags.whole("retries", "of a request that a busy server puts off", at_least=0, default=5),
     ),
-    "What to draw": generate.FLAGS["What to draw"],
-    "What to translate": tuple(_TO_TRANSLATE[name] for name in ("to", "size", "tile", "skip_broken")),
+    "What to draw": tuple(map(_without_default, _TO_DRAW)),
+    "What to translate": tuple(map(_without_default, _TO_TRANSLATE)),
     "Where to": (
         _flags.text(
             "out",
@@ -55,19 +69,28 @@ def work(given: SimpleNamespace) -> Answer:
     """Asks the server what the model does, and for that."""
     if given.model is None:
         raise UsageError("--model is missing: what the server calls it, for example --model cgan_mnist")
+    if not given.arguments:  # so it is to draw
+        generate.form_of(given.out)
     if given.server.startswith("grpc://"):
         _tensorflow.import_quietly()
     from ganzoo.serving.client.client import Client
 
     with Client(
-        given.server, given.model, version=given.version, timeout=given.timeout, retries=given.retries
+        given.server,
+        given.model,
+        version=given.version,
+        timeout=given.timeout,
+        retries=given.retries,
+        note=note_unless(given.quiet),
     ) as client:
         return _translate(client, given) if client.domains else _draw(client, given)
 
 
 def _draw(client: Client, given: SimpleNamespace) -> Answer:
-    if given.arguments or given.to is not None:
-        raise UsageError(f"{client.name}: draws and translates nothing (leave out --to and FILES)")
+    wrong = _given(given, _TO_TRANSLATE) + ["FILES"] * bool(given.arguments)
+    if wrong:
+        raise UsageError(f"{client.name}: draws, it does not translate (leave out {_listed(wrong)})")
+    _take_defaults(given, _TO_DRAW)
     answer = generate.draw(
         given,
         client,
@@ -80,16 +103,22 @@ def _draw(client: Client, given: SimpleNamespace) -> Answer:
 
 def _translate(client: Client, given: SimpleNamespace) -> Answer:
     from ganzoo import translating
+    from ganzoo.models.rows import SMALLEST_SIDE
 
-    if given.labels is not None or given.n is not None:
-        raise UsageError(f"{client.name}: translates and draws nothing (leave out --n and --labels)")
+    wrong = _given(given, _TO_DRAW)
+    if wrong:
+        raise UsageError(f"{client.name}: translates, it does not draw (leave out {_listed(wrong)})")
+    _take_defaults(given, _TO_TRANSLATE)
+    given.to = _domain(client, given.to)
     translate.check_places(given.out, None)
     pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
-    out = Path(given.out or "_".join(filter(None, [client.name, given.to])))
+    if given.size is None:
+        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken)
+    out = Path(given.out or f"{client.name}_{given.to}")
     places = translating.outputs([picture.path for picture in pictures], out)
     made = _translated(client, given, pictures, places)
     return Answer(
-        f"{client.name} on {client.address}: {'1 image' if len(made) == 1 else f'{len(made)} images'} translated, "
+        f"{client.name} on {client.address}: {'1 image' if len(made) == 1 else f'{len(made)} images'} as {given.to} "
         f"in {out}",
         {
             "server": client.address,
@@ -101,6 +130,32 @@ def _translate(client: Client, given: SimpleNamespace) -> Answer:
             "sources": [translating.printable(path) for path in made],
         },
     )
+
+
+def _given(given: SimpleNamespace, flags: Sequence[_flags.Flag]) -> list[str]:
+    return [f"--{flag.name}" for flag in flags if getattr(given, flag.name) is not None]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _take_defaults(given: SimpleNamespace, flags: Sequence[_flags.Flag]) -> None:
+    for flag in flags:
+        if getattr(given, flag.name) is None:
+            setattr(given, flag.name, flag.default)
+
+
+def _domain(client: Client, to: str | None) -> str:
+    """The domain that is wanted. Which of several is a model's first, a server does not say."""
+    made = client.domains
+    if to is None and len(made) == 1:
+        return made[0]
+    if to not in made:
+        wrong = "--to is missing" if to is None else f"--to={to}: unknown"
+        raise UsageError(f"{wrong} ({client.name} makes: {', '.join(made)})")
+    return to
 
 
 def _translated(

@@ -17,7 +17,7 @@ WITHOUT_CLASSES = 16  # how many are drawn where nothing says it
 
 def drawing(
     name: str,
-    classes: int,
+    classes: int | None,
     n: int | None = None,
     labels: Any = None,
     seed: int | None = None,
@@ -28,7 +28,7 @@ def drawing(
 
     Args:
       name: of the model.
-      classes: labels have to be below it; 0 for an unconditional model.
+      classes: labels have to be below it; 0 for an unconditional model; None where it is not known (labels wanted).
       n, labels, seed, truncation, positions: as there.
 
     Returns:
@@ -57,21 +57,23 @@ def check_seed(seed: int | None) -> int:
     return int(_integers("seed", [seed], 1, LARGEST_SEED + 1)[0])
 
 
-def check_labels(name: str, classes: int, labels: Any, n: int) -> dict[str, np.ndarray]:
-    """labels int32 `[n]` for a conditional model, nothing for another.
+def check_labels(name: str, classes: int | None, labels: Any, n: int) -> dict[str, np.ndarray]:
+    """labels int32 `[n]` for a conditional model, nothing for another; `classes` as in `drawing`.
 
     Raises:
       UsageError: labels that are missing, not wanted, not integers, too many or out of range.
     """
-    if not classes:
+    if classes == 0:
         if labels is not None:
             raise UsageError(f"labels: {name} is not conditional (leave them out)")
         return {}
+    last = "the number of classes - 1" if classes is None else str(classes - 1)
     if labels is None:
-        raise UsageError(f"labels: wanted, ints in 0 … {classes - 1}")
-    if np.ndim(labels) == 0:
+        raise UsageError(f"labels: wanted, ints in 0 … {last}")
+    if _array("labels", labels).ndim == 0:
         labels = [labels] * n
-    return {"labels": _integers("labels", labels, n, classes).astype(np.int32)}
+    limit = LARGEST_SEED + 1 if classes is None else classes
+    return {"labels": _integers("labels", labels, n, limit, last).astype(np.int32)}
 
 
 def translating(pictures: Any, channels: int) -> np.ndarray:
@@ -98,11 +100,11 @@ def translating(pictures: Any, channels: int) -> np.ndarray:
     return batch
 
 
-def _count(n: Any, labels: Any, positions: Any, classes: int) -> int:
+def _count(n: Any, labels: Any, positions: Any, classes: int | None) -> int:
     if n is not None:
         return check_count(n)
-    for values in (labels, positions):
-        if values is not None and np.ndim(values) == 1:
+    for what, values in (("labels", labels), ("positions", positions)):
+        if values is not None and _array(what, values).ndim == 1:
             return check_count(len(values))
     return 1 if labels is not None else classes or WITHOUT_CLASSES
 
@@ -114,19 +116,28 @@ def check_count(n: Any) -> int:
 
 
 def check_truncation(truncation: Any) -> float:
-    if not isinstance(truncation, int | float | np.number) or not 0.0 < float(truncation) <= 1.0:
+    number = isinstance(truncation, int | float | np.number) and not isinstance(truncation, bool)
+    if not number or not 0.0 < float(truncation) <= 1.0:
         raise UsageError(f"truncation: {truncation!r} given, a number in (0, 1] wanted")
     return float(truncation)
 
 
-def _integers(what: str, values: Any, n: int, limit: int) -> np.ndarray:
-    """int64 `[n]` in [0, limit), or a UsageError that names the first value that is not."""
-    array = np.asarray(values)
+def _integers(what: str, values: Any, n: int, limit: int, last: str = "") -> np.ndarray:
+    """int64 `[n]` in [0, limit), or a UsageError that names the first value that is not, and the last that would be."""
+    last = last or str(limit - 1)
+    array = _array(what, values)
     if array.ndim != 1 or len(array) != n:
         raise UsageError(f"{what}: {n} wanted, shape {list(array.shape)} given")
     if not np.issubdtype(array.dtype, np.integer):
-        raise UsageError(f"{what}: {array.tolist()[0]!r} given, integers in 0 … {limit - 1} wanted")
+        raise UsageError(f"{what}: {array.tolist()[0]!r} given, integers in 0 … {last} wanted")
     wrong = array[(array < 0) | (array >= limit)]
     if len(wrong):
-        raise UsageError(f"{what}: {wrong[0]} is out of range (0 … {limit - 1})")
+        raise UsageError(f"{what}: {wrong[0]} is out of range (0 … {last})")
     return array.astype(np.int64)
+
+
+def _array(what: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise UsageError(f"{what}: rows of several lengths given, a plain list of integers wanted") from None

@@ -62,11 +62,10 @@ def client(monkeypatch, tmp_path):
 def test_a_sheet(client, tmp_path, capsys):
     fake = client(classes=3)
     assert request.main(["--model", "fake"]) == 0
-    assert fake.connected == (
-        "http://127.0.0.1:8501",
-        "fake",
-        {"version": None, "timeout": 120.0, "retries": 5},
-    )
+    address, model, arguments = fake.connected
+    assert (address, model) == ("http://127.0.0.1:8501", "fake")
+    assert arguments.pop("note")
+    assert arguments == {"version": None, "timeout": 120.0, "retries": 5}
     assert fake.asked == [(30, [0, 1, 2] * 10, 0, 1.0)]
     assert fake.closed
     assert capsys.readouterr().out == "fake on http://127.0.0.1:8501: 30 images of seed 0 are in fake_0.png\n"
@@ -88,7 +87,7 @@ def test_a_folder_of_single_images(client, capsys):
     fake.classes = None  # are not asked for where labels are given
     argv = ["--model", "fake", "--labels", "3,7", "--n", "3", "--seed", "5", "--out", "new/", "--json"]
     assert request.main([*argv, "--version", "2", "--timeout", "3", "--retries", "0"]) == 0
-    assert fake.connected[2] == {"version": 2, "timeout": 3.0, "retries": 0}
+    assert fake.connected[2].items() >= {"version": 2, "timeout": 3.0, "retries": 0}.items()
     assert fake.asked == [(3, [3, 7, 3], 5, 1.0)]
     files = [f"new/image_00000{i}.png" for i in range(3)]
     assert json.loads(capsys.readouterr().out) == {
@@ -136,22 +135,42 @@ def test_translations(painter, capsys):
 
 
 def test_their_size_and_tiles(painter, monkeypatch):
-    assert request.main(["--model", "fake", "--size", "64", "--tile", "32", "dark.png"]) == 0
+    assert request.main(["--model", "fake", "--to", "photo", "--size", "64", "--tile", "32", "dark.png"]) == 0
     monkeypatch.setattr("ganzoo.translating.LARGEST_WHOLE", 8)
-    assert request.main(["--model", "fake", "light.png"]) == 0
-    assert painter.asked == [((64, 64, 3), None, 32), ((8, 9, 3), None, 1024)]
-    assert images.read("fake/dark.png").shape == (64, 64, 3)
+    assert request.main(["--model", "fake", "--to", "photo", "light.png"]) == 0
+    assert painter.asked == [((64, 64, 3), "photo", 32), ((8, 9, 3), "photo", 1024)]
+    assert images.read("fake_photo/dark.png").shape == (64, 64, 3)
+
+
+def test_the_only_domain_is_named(painter, capsys):
+    painter.domains = ("monet",)
+    assert request.main(["--model", "fake", "dark.png", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["to"] == "monet"
+    assert painter.asked == [((9, 8, 3), "monet", None)]
+    assert images.read_metadata("fake_monet/dark.png") == {"model": "fake", "to": "monet", "source": "dark.png"}
+
+
+def test_what_is_too_small_is_left_out(painter, caplog, capsys):
+    images.write_png("small.png", np.zeros((7, 9, 3), np.uint8))
+    argv = ["--model", "fake", "--to", "monet", "small.png", "light.png"]
+    assert request.main(argv) == 2
+    assert "small.png: 9x7 pixels, 8x8 is the least" in capsys.readouterr().err
+    assert request.main([*argv, "--skip_broken"]) == 0
+    assert caplog.messages == ["left out 1 image(s) that cannot be used: small.png"]
+    assert painter.asked == [((8, 9, 3), "monet", None)]
+    assert request.main([*argv, "--size", "8"]) == 0
+    assert painter.asked[1:] == [((8, 8, 3), "monet", None)] * 2
 
 
 def test_what_is_broken_is_left_out(painter, tmp_path, capsys):
     whole = images.encode_png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     (tmp_path / "half.png").write_bytes(whole[:6000])  # its header is right
-    argv = ["--model", "fake", "--out", "made", "half.png", "light.png"]
+    argv = ["--model", "fake", "--to", "monet", "--out", "made", "half.png", "light.png"]
     assert request.main(argv) == 2
     assert "half.png: a broken image" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
     out, err = capsys.readouterr()
-    assert out == "fake on http://127.0.0.1:8501: 1 image translated, in made\n"
+    assert out == "fake on http://127.0.0.1:8501: 1 image as monet in made\n"
     assert err.startswith("left out: half.png: a broken image")
     assert request.main([*argv[:-1], "--skip_broken"]) == 2
     assert "broken, as are all 1 images given" in capsys.readouterr().err
@@ -159,7 +178,7 @@ def test_what_is_broken_is_left_out(painter, tmp_path, capsys):
 
 def test_what_is_done_is_told_of(painter, capsys):
     images.write_png("seven.png", np.full((8, 8, 3), 7, np.uint8))
-    assert request.main(["--model", "fake", "--out", "made", "dark.png", "seven.png"]) == 2
+    assert request.main(["--model", "fake", "--to", "monet", "--out", "made", "dark.png", "seven.png"]) == 2
     assert capsys.readouterr().err == (
         "ganzoo request: seven.png: http://127.0.0.1:8501: fake: out of memory (1 of 2 are done)\n"
     )
@@ -175,9 +194,14 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --timeout 0", (), "--timeout=0: not a number above 0"),
         ("--model fake --out a.jpg", (), "--out=a.jpg: not FILE.png, FILE.csv or DIR/"),
         ("--model fake --out a.csv", (), "--out=a.csv: fake writes FILE.png or DIR/"),
-        ("--model fake --to monet", (), "fake: draws and translates nothing (leave out --to and FILES)"),
-        ("--model fake photo.jpg", (), "fake: draws and translates nothing"),
-        ("--model fake --n 3", ("monet",), "fake: translates and draws nothing (leave out --n and --labels)"),
+        ("--model fake --to monet a.jpg", (), "fake: draws, it does not translate (leave out --to and FILES)"),
+        ("--model fake photo.jpg", (), "fake: draws, it does not translate (leave out FILES)"),
+        ("--model fake --tile 32 --size 8 --noskip_broken", (), "(leave out --size, --tile and --skip_broken)"),
+        ("--model fake --n 3", ("monet",), "fake: translates, it does not draw (leave out --n)"),
+        ("--model fake --seed 0 --truncation 1", ("monet",), "(leave out --seed and --truncation)"),
+        ("--model fake --labels 3 a.jpg", ("monet",), "(leave out --labels)"),
+        ("--model fake a.jpg", ("monet", "photo"), "--to is missing (fake makes: monet, photo)"),
+        ("--model fake --to nowhere a.jpg", ("monet",), "--to=nowhere: unknown (fake makes: monet)"),
         ("--model fake", ("monet",), "no images given"),
         ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
         ("--model fake --out a.png photo.jpg", ("monet",), "--out=a.png: not DIR"),
@@ -194,12 +218,32 @@ def test_wrong_use(argv, domains, message, client, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_another_kind_of_file_needs_no_server_to_be_refused(client, capsys):
+    fake = client()
+    assert request.main(["--model", "fake", "--out", "a.jpg"]) == 2
+    assert "--out=a.jpg: not FILE.png, FILE.csv or DIR/" in capsys.readouterr().err
+    assert not hasattr(fake, "connected")
+
+
 def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert request.main(["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "0"]) == 2
     assert capsys.readouterr().err == (
-        "ganzoo request: http://127.0.0.1:9: no server answers there (Connection refused)\n"
+        "ganzoo request: http://127.0.0.1:9: no server answers there (Connection refused): "
+        "is it running? (ganzoo serve --models DIR)\n"
     )
+
+
+def test_that_it_is_tried_again_is_said(monkeypatch, capsys):
+    monkeypatch.setattr("ganzoo.serving.client.retries.FIRST_WAIT", 0.0)
+    argv = ["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "2"]
+    assert request.main(argv) == 2
+    note, error = capsys.readouterr().err.splitlines()
+    assert note.startswith("http://127.0.0.1:9: no server answers there")
+    assert note.endswith("; trying again (retries: 2)")
+    assert error.endswith("(tried 3 times)")
+    assert request.main([*argv, "--quiet"]) == 2
+    assert capsys.readouterr().err == f"{error}\n"
 
 
 def test_an_address_of_another_form(capsys):

@@ -20,6 +20,7 @@ from ganzoo.models import rows
         (3, {"n": 2, "labels": 1}, [[9, 0], [9, 1]], [1, 1], [1, 1]),
         (3, {"labels": [2, 0, 2]}, [[9, 0], [9, 1], [9, 2]], [1, 1, 1], [2, 0, 2]),
         (3, {"labels": [2, 0], "positions": [5, 6]}, [[9, 5], [9, 6]], [1, 1], [2, 0]),
+        (None, {"labels": [2, 700]}, [[9, 0], [9, 1]], [1, 1], [2, 700]),
     ],
 )
 def test_what_is_drawn(classes, arguments, seeds, truncation, labels):
@@ -52,9 +53,15 @@ def test_a_seed_of_its_own(monkeypatch):
         (3, {"labels": [3]}, "labels: 3 is out of range (0 … 2)"),
         (3, {"labels": [0.5]}, "labels: 0.5 given, integers in 0 … 2 wanted"),
         (3, {"n": 2, "labels": [1]}, "labels: 2 wanted, shape [1] given"),
+        (3, {"labels": [[1], [1, 2]]}, "labels: rows of several lengths given, a plain list of integers wanted"),
+        (3, {"positions": [[1], [1, 2]]}, "positions: rows of several lengths given"),
+        (None, {}, "labels: wanted, ints in 0 … the number of classes - 1"),
+        (None, {"labels": [5, -1]}, "labels: -1 is out of range (0 … the number of classes - 1)"),
+        (None, {"labels": [2**31]}, "labels: 2147483648 is out of range (0 … the number of classes - 1)"),
         (3, {"positions": [-1]}, "positions: -1 is out of range (0 … 2147483647)"),
         (3, {"positions": [2**31]}, "positions: 2147483648 is out of range"),
         (0, {"truncation": 0}, "truncation: 0 given, a number in (0, 1] wanted"),
+        (0, {"truncation": True}, "truncation: True given, a number"),
         (0, {"truncation": "1"}, "truncation: '1' given, a number"),
         (0, {"truncation": float("nan")}, "truncation: nan given, a number"),
         (0, {"seed": -1}, "seed: -1 is out of range (0 … 2147483647)"),

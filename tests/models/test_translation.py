@@ -127,9 +127,7 @@ def test_domains_of_a_cyclegan(cyclegan):
     batch = pictures(1, 28, 28)
     assert np.array_equal(cyclegan.translate(batch), cyclegan.translate(batch, "plain"))
     assert not np.array_equal(cyclegan.translate(batch, "bold"), cyclegan.translate(batch, "plain"))
-    with pytest.raises(
-        UsageError, match=r"cyclegan_digits cannot make 'blod' \(did you mean 'bold'\?\) \(it makes: plain, bold\)"
-    ):
+    with pytest.raises(UsageError, match=r"cyclegan_digits cannot make 'blod' \(it makes: plain, bold\)"):
         cyclegan.translate(batch, "blod")
 
 

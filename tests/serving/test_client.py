@@ -32,6 +32,7 @@ GRPC_CODES = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     500: grpc.StatusCode.INTERNAL,
     503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 
@@ -78,6 +79,14 @@ class Digits:
         return {"png_bytes": as_files(made)} if name == "generate_png" else {"images": made}
 
 
+class Negatives(Digits):
+    """What took over from it."""
+
+    def run(self, name, inputs):
+        made = 255 - drawn(inputs["seeds"], inputs["truncation"], inputs["labels"])
+        return {"png_bytes": as_files(made)} if name == "generate_png" else {"images": made}
+
+
 class Points:
     """A model without labels, files or images."""
 
@@ -119,9 +128,13 @@ def as_files(pictures):
 
 
 class Backend:
-    """Models by name; keeps what it is asked for, and first raises what `script` has (False: hangs up)."""
+    """Models by name; keeps what it is asked for, and first raises what `script` has.
+
+    Before request `n` to predict, counted from zero, `versions[n]` takes over.
+    """
 
     def __init__(self):
+        self.version, self.versions, self.asked_versions = 4, {}, []
         self.models = {"digits": Digits(), "points": Points(), "painter": Painter()}
         self.asked, self.script, self.go_on = [], [], threading.Event()
         self.go_on.set()
@@ -132,7 +145,7 @@ class Backend:
             raise self.script.pop(0)
         if name not in self.models:
             raise RefusalError(404, f"Servable not found for request: Latest({name})")
-        if version not in (None, 4):
+        if version not in (None, self.version):
             raise RefusalError(404, f"Servable not found for request: Specific({name}, {version})")
         return self.models[name]
 
@@ -141,6 +154,10 @@ class Backend:
         return self.model(name, version).signatures
 
     def predict(self, name, version, signature, inputs):
+        if len(self.asked_versions) in self.versions:
+            self.version = self.versions[len(self.asked_versions)]
+            self.models["digits"] = Negatives()
+        self.asked_versions.append(version)
         self.asked.append((signature, {key: len(values) for key, values in inputs.items()}))
         return self.model(name, version).run(signature, inputs)
 
@@ -199,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         made["__saved_model_init_op"] = {"inputs": {}, "outputs": {}, "method_name": ""}
         return {
-            "model_spec": {"name": name, "signature_name": "", "version": "4"},
+            "model_spec": {"name": name, "signature_name": "", "version": str(self.server.backend.version)},
             "metadata": {"signature_def": {"signature_def": made}},
         }
 
@@ -238,7 +255,7 @@ class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
                     of[tensor].CopyFrom(info)
         described.signature_def["__saved_model_init_op"].method_name = ""
         answer = get_model_metadata_pb2.GetModelMetadataResponse()
-        answer.model_spec.version.value = 4
+        answer.model_spec.version.value = self.backend.version
         answer.metadata["signature_def"].Pack(described)
         return answer
 
@@ -422,6 +439,52 @@ def test_files(connect, backend):
         assert np.array_equal(images.decode(file, "made"), 255 - picture)
 
 
+def test_one_request_leaves_the_version_to_the_server(connect, backend):
+    connect().generate(256, labels=0)
+    connect("painter").translate(np.zeros((32, 32, 3), np.uint8), "monet", tile=32)
+    assert backend.asked_versions == [None, None]
+    assert backend.asked.count("metadata") == 2
+
+
+def test_several_requests_go_to_one_version(connect, backend):
+    client = connect()
+    client.metadata()
+    backend.version = 5
+    client.generate(600, labels=0)
+    assert backend.asked_versions == [5, 5, 5]
+    assert backend.asked.count("metadata") == 2
+    painter = connect("painter")
+    painter.translate(np.zeros((40, 60, 3), np.uint8), "monet", tile=32)
+    painter.translate(np.zeros((2, 8, 8, 3), np.uint8), "monet", tile=32)
+    painter.translate_bytes([images.encode_png(np.zeros((8, 8, 3), np.uint8))] * 2, "monet")
+    assert backend.asked_versions[3:] == [5] * (6 + 2 + 2)
+
+
+def test_the_version_that_was_asked_for_is_kept(connect, backend):
+    client = connect(version=4)
+    client.generate(600, labels=0)
+    assert backend.asked_versions == [4, 4, 4]
+    assert backend.asked.count("metadata") == 1
+    backend.versions = {4: 5}
+    with pytest.raises(ServerError, match="has no version 4 of model 'digits'"):
+        client.generate(600, labels=0)
+    assert backend.asked_versions[3:] == [4, 4]
+
+
+def test_a_version_that_goes_leaves_nothing_in_the_result(connect, backend):
+    backend.versions = {1: 5}
+    made = connect().generate(600, labels=0, seed=3)
+    assert np.array_equal(made, 255 - drawn(np.stack([np.full(600, 3), np.arange(600)], 1), np.float32(1)))
+    assert backend.asked_versions == [4, 4, 5, 5, 5]
+
+
+def test_versions_that_keep_going(connect, backend):
+    backend.versions = {1: 5, 3: 6, 5: 7}
+    with pytest.raises(ServerError, match="has no version 6 of model 'digits'"):
+        connect().generate(600, labels=0)
+    assert backend.asked_versions == [4, 4, 5, 5, 6, 6]
+
+
 def test_metadata(connect):
     client = connect("points", version=4)
     generate = Signature(
@@ -504,6 +567,20 @@ def test_the_time_limit_is_for_all_requests_of_a_call(connect, backend, clock):
     assert client.generate(512, labels=0).shape[0] == 512
 
 
+def test_the_time_limit_is_for_all_tiles_of_an_image(connect, backend, clock):
+    run = backend.models["painter"].run
+
+    def slow(name, inputs):
+        clock.now += 4
+        return run(name, inputs)
+
+    backend.models["painter"].run = slow
+    client = connect("painter", timeout=10)
+    with pytest.raises(ServerError, match="time limit of 10 s"):
+        client.translate(np.zeros((40, 60, 3), np.uint8), "monet", tile=32)
+    assert len(backend.asked_versions) == 3
+
+
 def test_a_server_that_does_not_answer(connect, backend, address):
     backend.go_on.clear()
     with pytest.raises(ServerError) as raised:
@@ -514,7 +591,7 @@ def test_a_server_that_does_not_answer(connect, backend, address):
     )
 
 
-@pytest.mark.parametrize("code", [400, 500])
+@pytest.mark.parametrize("code", [400, 500, 504])
 def test_what_is_refused_is_not_asked_again(connect, backend, clock, address, code):
     backend.script = [RefusalError(code, "no\n  such luck")]
     with pytest.raises(ServerError) as raised:
@@ -524,10 +601,56 @@ def test_what_is_refused_is_not_asked_again(connect, backend, clock, address, co
     assert not clock.slept
 
 
-def test_the_graphs_own_words(connect, address):
+def test_what_is_too_large_is_not_sent_again(clock):
+    backend = Backend()
+    with (
+        grpc_server(backend) as address,  # which takes 4 MiB
+        ganzoo.Client(address, "painter") as client,
+        pytest.raises(ServerError) as raised,
+    ):
+        client.translate(np.zeros((1000, 1500, 3), np.uint8), "monet")
+    assert str(raised.value).startswith(f"{address}: painter: the request is too large for the server (")
+    assert "larger than max (4500" in str(raised.value)
+    assert not clock.slept
+
+
+@pytest.mark.parametrize("labels", [[0, 3], 3])
+def test_labels_that_the_server_refuses(connect, labels):
+    with pytest.raises(UsageError, match=r"^labels: 3 is out of range \(0 … 2\)$"):
+        connect().generate(labels=labels)
+
+
+def test_labels_of_others_that_it_refuses(connect, backend, address):
+    client = connect()
+    client.metadata()
+    backend.script = [refused(7)]
     with pytest.raises(ServerError) as raised:
-        connect().generate(labels=[0, 3])
-    assert str(raised.value) == f"{address}: digits: labels: integers from 0 to 2 wanted, given: 3"
+        client.generate(labels=[0, 2])
+    assert str(raised.value) == f"{address}: digits: labels: integers from 0 to 2 wanted, given: 7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": [-1]}, "labels: -1 is out of range (0 … the number of classes - 1)"),
+        ({"labels": [[1], [1, 2]]}, "labels: rows of several lengths given, a plain list of integers wanted"),
+        ({"labels": 0, "truncation": True}, "truncation: True given, a number in (0, 1] wanted"),
+    ],
+)
+def test_what_cannot_be_drawn(connect, backend, arguments, message):
+    with pytest.raises(UsageError) as raised:
+        connect().generate(**arguments)
+    assert str(raised.value) == message
+    assert not predictions(backend)
+
+
+def test_a_closed_client(connect, address):
+    client = connect()
+    client.metadata()
+    client.close()
+    for ask in (client.generate, client.metadata, client.ready, lambda: client.domains):
+        with pytest.raises(UsageError, match=f"^digits: the client of {address} is closed$"):
+            ask()
 
 
 def test_unknown_model_and_version(connect, address, clock):
@@ -548,8 +671,11 @@ def test_signatures_that_it_lacks(connect):
     assert str(raised.value) == "points: has no signature 'translate_to_monet' (it has: generate)"
     with pytest.raises(UsageError, match="painter: has no signature 'generate'"):
         connect("painter").generate()
-    with pytest.raises(UsageError, match=r"to: painter cannot make 'money' \(did you mean 'monet'\?\)"):
+    with pytest.raises(UsageError, match=r"to: painter cannot make 'money' \(it makes: monet, photo\)"):
         connect("painter").translate(np.zeros((8, 8, 3), np.uint8), "money")
+    with pytest.raises(UsageError) as raised:
+        connect("painter").translate(np.zeros((8, 8, 3), np.uint8), "nowhere")
+    assert str(raised.value) == "to: painter cannot make 'nowhere' (it makes: monet, photo)"
     with pytest.raises(UsageError, match="to: wanted, one of monet, photo"):
         connect("painter").translate_bytes([b"file"])
 
@@ -601,11 +727,13 @@ def test_a_server_that_does_not_check_labels(connect, backend):
 def test_no_server(kind, clock):
     with SERVERS[kind](Backend()) as address:
         pass
-    with ganzoo.Client(address, "digits", retries=2) as client, pytest.raises(ServerError) as raised:
+    said = []
+    with ganzoo.Client(address, "digits", retries=2, note=said.append) as client, pytest.raises(ServerError) as raised:
         client.generate()
     assert str(raised.value).startswith(f"{address}: no server answers there (")
     assert "Connection refused" in str(raised.value)
-    assert str(raised.value).endswith("(tried 3 times)")
+    assert str(raised.value).endswith("): is it running? (ganzoo serve --models DIR) (tried 3 times)")
+    assert said == [str(raised.value).replace(" (tried 3 times)", "; trying again (retries: 2)")]
     assert clock.slept == [0.25, 0.5]
     with ganzoo.Client(address, "digits") as client:
         assert not client.ready()
@@ -700,6 +828,20 @@ def test_grpc_without_the_service():
     ):
         client.generate()
     server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "other", "scheme"), [("grpc", "REST", "gRPC", "http"), ("rest", "gRPC", "REST", "grpc")]
+)
+def test_the_port_of_the_other_api(backend, clock, kind, asked, other, scheme):
+    with SERVERS[kind](backend) as right:
+        wrong = f"{scheme}://{right.partition('://')[2]}"
+        with ganzoo.Client(wrong, "digits") as client, pytest.raises(ServerError) as raised:
+            client.generate()
+    assert str(raised.value) == (
+        f"{wrong}: answers, but not by TensorFlow Serving's {asked} API: is it the {other} port? ({right})"
+    )
+    assert not clock.slept
 
 
 @pytest.mark.parametrize(

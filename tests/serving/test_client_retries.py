@@ -18,14 +18,24 @@ def slept(monkeypatch):
     return waits
 
 
+def fail(seconds):
+    raise retries.AttemptError("no", passing=True)
+
+
 def test_the_waits_are_bounded_and_drawn(slept):
-
-    def fail(seconds):
-        raise retries.AttemptError("no", passing=True)
-
     with pytest.raises(ServerError, match=r"^no \(tried 9 times\)$"):
-        Call("http://host:1", 1000, 8).ask(fail)
+        Call("http://host:1", None, 1000, 8, print).ask(fail)
     assert slept == [0.125, 0.25, 0.5, 1, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize(("tries", "lines"), [(0, []), (1, ["no; trying again (retries: 1)"])])
+def test_that_it_is_tried_again_is_said_once_a_call(slept, tries, lines):
+    said = []
+    call = Call("http://host:1", None, 1000, tries, said.append)
+    for _ in range(2):
+        with pytest.raises(ServerError):
+            call.ask(fail)
+    assert said == lines
 
 
 @pytest.mark.parametrize(
@@ -37,6 +47,7 @@ def test_the_waits_are_bounded_and_drawn(slept):
         ("assertion failed: [a: wanted, sizes:] [[4 50][8 9]]", "a: wanted, sizes: [4 50][8 9]"),
         ("assertion failed: [a: wanted, rows:] [3] [2]\n\t [[x]]", "a: wanted, rows: 3 2"),
         ("x" * 500, "x" * 400 + "…"),
+        ("\x00\x00\x18 bad\x7f\tbytes – ü…\u202e", "bad bytes – ü…"),
     ],
 )
 def test_one_line(said, line):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,12 +15,13 @@ from ganzoo.errors import DataError, ServerError, UsageError
 from ganzoo.models import rows
 from ganzoo.models.tiling import tiled
 from ganzoo.serving.client.metadata import Metadata, Signature
-from ganzoo.serving.client.retries import AttemptError, Call
+from ganzoo.serving.client.retries import AbsentError, Answer, AttemptError, Call
 from ganzoo.serving.client.transport import transport
 
 TIMEOUT = 120.0  # seconds
 RETRIES = 5  # of which the last comes about eight seconds after the first
 READY_SECONDS = 5.0
+VERSIONS = 3  # of a model that one call begins with, where each goes before the call is done
 
 # Of one request: the server's own bounds are 1024 rows and 2**22 pixels, and it may hold many requests at once.
 MOST_ROWS = 256
@@ -38,15 +39,18 @@ class Client:
     Args:
       address: `http://HOST:PORT`, `https://…`, or `grpc://HOST:PORT`, which takes the extra `serving`.
       model: the name that the server knows it by.
-      version: of the model; by default the server's choice, which is its newest.
+      version: of the model; by default the server's choice, which is its newest. A call that is cut into several
+        requests asks which that is, sends them all to it, and begins again, twice at most, if it goes meanwhile.
       timeout: seconds that one call may take, with all the requests that it is cut into and their retries.
       retries: of each request: after a lost connection, or where the server is too busy or not there yet (429, 503,
         RESOURCE_EXHAUSTED, UNAVAILABLE). The waits grow from a quarter of a second, and are as long as the server asks.
+      note: told, once a call, that a request is tried again.
 
     Raises:
       UsageError: an address of another form; a version, timeout or retries out of range; a package is missing.
 
-    What the model takes is asked for once and remembered. Used with `with`, or closed by `close`.
+    What the model takes is asked for once and remembered. Used with `with`, or closed by `close`; then it takes no more
+    calls.
     """
 
     def __init__(
@@ -57,11 +61,13 @@ class Client:
         version: int | None = None,
         timeout: float = TIMEOUT,
         retries: int = RETRIES,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
         _check(model, version, timeout, retries)
         self.address, self.name, self.version = address, model, version
-        self._timeout, self._retries = timeout, retries
-        self._transport = transport(address, model, version)
+        self._timeout, self._retries, self._note = timeout, retries, note
+        self._transport = transport(address, model)
+        self._closed = False
         self._known: Metadata | None = None
         self._known_classes: int | None = None
 
@@ -88,22 +94,16 @@ class Client:
 
         Raises:
           UsageError: n < 1; a label, seed, truncation or position out of range; labels for an unconditional model; a
-            model that does not draw.
+            model that does not draw; the client is closed.
           ServerError: there is no server or no such model, it refuses or fails, or the time is over.
         """
-        call = self._call()
-        signature = self._signature("generate", call)
-        classes = 0
-        if "labels" in signature.inputs:  # given ones are the server's to check: that saves a request
-            classes = self._classes(call) if labels is None else rows.LARGEST_SEED
-        inputs = rows.drawing(self.name, classes, n, labels, seed, truncation, positions)
-        if "images" not in signature.outputs:
-            return self._in_parts(signature, inputs, MOST_ROWS, call)
-        height, width, channels = self._image_shape(signature)
-        if self._transport.prefers_files and "generate_png" in self._metadata(call).signatures:
-            signature = self._signature("generate_png", call)
-        made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
-        return self._pictures(made, channels)
+        try:
+            return self._by_one_version(lambda call: self._drawn(call, n, labels, seed, truncation, positions))
+        except ServerError as refusal:
+            found = _CLASSES.search(str(refusal))
+            if found and labels is not None:  # a server may also refuse the labels of others, which it ran along
+                rows.check_labels(self.name, int(found.group(1)) + 1, labels, np.size(labels))
+            raise
 
     def translate(self, pictures: Any, to: str | None = None, tile: int | None = None) -> np.ndarray:
         """Images of the one domain as images of the other.
@@ -119,19 +119,10 @@ class Client:
 
         Raises:
           UsageError: an unknown domain; images of another type or shape; a tile that is too small; a model that does
-            not translate.
+            not translate; the client is closed.
           ServerError: as `generate`.
         """
-        call = self._call()
-        signature = self._translation(to, call)
-        channels = self._image_shape(signature)[2]
-        batch = rows.translating(pictures, channels)
-        if tile is None:
-            result = self._translated(batch, signature, call)
-        else:
-            result = np.stack(
-                [tiled(lambda x: self._translated(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
-            )
+        result = self._by_one_version(lambda call: self._translated(call, pictures, to, tile))
         return result[0] if np.ndim(pictures) == 3 else result
 
     def translate_bytes(self, files: Sequence[bytes], to: str | None = None) -> list[bytes]:
@@ -150,29 +141,35 @@ class Client:
         """
         if not files or not all(isinstance(file, bytes) for file in files):
             raise UsageError("files: a list of the bytes of PNG or JPEG files wanted")
-        call = self._call()
-        if to is None and len(self._domains(call)) > 1:
-            raise UsageError(f"to: wanted, one of {', '.join(self._domains(call))}")
-        signature = self._signature(f"{self._translation(to, call).name}{_FILES}", call)
-        return list(self._in_parts(signature, {"image_bytes": _objects(files)}, 1, call))
+
+        def work(call: Call) -> list[bytes]:
+            if to is None and len(self._domains(call)) > 1:
+                raise UsageError(f"to: wanted, one of {', '.join(self._domains(call))}")
+            signature = self._signature(f"{self._translation(to, call).name}{_FILES}", call)
+            return list(self._in_parts(signature, {"image_bytes": _objects(files)}, 1, call))
+
+        return self._by_one_version(work)
 
     def metadata(self) -> Metadata:
         """What the server says of the model now.
 
         Raises:
+          UsageError: the client is closed.
           ServerError: as `generate`.
         """
-        self._known = self._known_classes = None
-        return self._metadata(self._call())
+        self._known_classes = None
+        return self._newest(self._call())
 
     def ready(self) -> bool:
         """Whether the model can be asked; it is not tried again, and waits five seconds at most.
 
         Raises:
+          UsageError: the client is closed.
           ServerError: the server refuses to say, or is none.
         """
+        self._check_open()
         try:
-            self._transport.metadata(min(self._timeout, READY_SECONDS))
+            self._transport.metadata(self.version, min(self._timeout, READY_SECONDS))
         except TimeoutError:
             return False
         except AttemptError as failure:
@@ -185,7 +182,7 @@ class Client:
         """What a signature takes and gives.
 
         Raises:
-          UsageError: the model does not have it; the message names those that it has.
+          UsageError: the model does not have it; the message names those that it has. Or the client is closed.
           ServerError: as `generate`.
         """
         return self._signature(name, self._call())
@@ -204,6 +201,7 @@ class Client:
 
     def close(self) -> None:
         """Ends the connections to the server."""
+        self._closed = True
         self._transport.close()
 
     def __enter__(self) -> Client:
@@ -212,13 +210,40 @@ class Client:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError(f"{self.name}: the client of {self.address} is closed")
+
     def _call(self) -> Call:
-        return Call(self.address, self._timeout, self._retries)
+        self._check_open()
+        return Call(self.address, self.version, self._timeout, self._retries, self._note)
+
+    def _by_one_version(self, work: Callable[[Call], Answer]) -> Answer:
+        """What a call gives; it begins again with the newest version if that which `_pin` chose goes meanwhile."""
+        call = self._call()
+        for _ in range(VERSIONS - 1):
+            try:
+                return work(call)
+            except AbsentError:
+                if call.version == self.version:
+                    raise
+                call.version = self._newest(call).version
+        return work(call)
+
+    def _pin(self, call: Call) -> None:
+        """Has all further requests of a call answered by one version."""
+        if call.version is None:
+            call.version = self._newest(call).version
+
+    def _newest(self, call: Call) -> Metadata:
+        """What the server says of the model now."""
+        newest = call.ask(lambda seconds: self._transport.metadata(self.version, seconds))
+        if newest != self._known:
+            self._known, self._known_classes = newest, None
+        return newest
 
     def _metadata(self, call: Call) -> Metadata:
-        if self._known is None:
-            self._known = call.ask(self._transport.metadata)
-        return self._known
+        return self._known or self._newest(call)
 
     def _signature(self, name: str, call: Call) -> Signature:
         known = self._metadata(call).signatures
@@ -232,16 +257,44 @@ class Client:
 
     def _translation(self, to: str | None, call: Call) -> Signature:
         """That to a domain; `serving_default` where none is given and several are there: it is that to the first."""
-        from ganzoo.schema import choose_domain  # which imports pydantic
-
         domains = self._domains(call)
         if not domains:
             return self._signature(f"{_TRANSLATE}{to or 'DOMAIN'}", call)
-        if to is None and len(domains) > 1:
-            return self._signature("serving_default", call)
-        return self._signature(f"{_TRANSLATE}{choose_domain(self.name, to, domains)}", call)
+        if to is None:
+            return self._signature("serving_default" if len(domains) > 1 else f"{_TRANSLATE}{domains[0]}", call)
+        if to not in domains:
+            raise UsageError(f"to: {self.name} cannot make '{to}' (it makes: {', '.join(domains)})")
+        return self._signature(f"{_TRANSLATE}{to}", call)
 
-    def _translated(self, batch: np.ndarray, signature: Signature, call: Call) -> np.ndarray:
+    def _drawn(
+        self, call: Call, n: int | None, labels: Any, seed: int | None, truncation: float, positions: Any
+    ) -> np.ndarray:
+        signature = self._signature("generate", call)
+        classes: int | None = 0
+        if "labels" in signature.inputs:  # given ones are the server's to check: that saves a request
+            classes = self._classes(call) if labels is None else None
+        inputs = rows.drawing(self.name, classes, n, labels, seed, truncation, positions)
+        if "images" not in signature.outputs:
+            return self._in_parts(signature, inputs, MOST_ROWS, call)
+        height, width, channels = self._image_shape(signature)
+        if self._transport.prefers_files and "generate_png" in self._metadata(call).signatures:
+            signature = self._signature("generate_png", call)
+        made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
+        return self._pictures(made, channels)
+
+    def _translated(self, call: Call, pictures: Any, to: str | None, tile: int | None) -> np.ndarray:
+        signature = self._translation(to, call)
+        batch = rows.translating(pictures, self._image_shape(signature)[2])
+        if tile is None:
+            return self._as_they_are(batch, signature, call)
+        if len(batch) > 1 or max(batch.shape[1:3]) > tile:
+            self._pin(call)
+        return np.stack(
+            [tiled(lambda x: self._as_they_are(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
+        )
+
+    def _as_they_are(self, batch: np.ndarray, signature: Signature, call: Call) -> np.ndarray:
+        """Translations of whole images of one size."""
         inputs = {"images": batch}
         if self._transport.prefers_files and f"{signature.name}{_FILES}" in self._metadata(call).signatures:
             signature = self._signature(f"{signature.name}{_FILES}", call)
@@ -273,7 +326,7 @@ class Client:
         return self._known_classes
 
     def _predict(self, signature: Signature, inputs: Mapping[str, np.ndarray], call: Call) -> Mapping[str, np.ndarray]:
-        return call.ask(lambda seconds: self._transport.predict(signature, inputs, seconds))
+        return call.ask(lambda seconds: self._transport.predict(signature, inputs, call.version, seconds))
 
     def _in_parts(
         self, signature: Signature, inputs: Mapping[str, np.ndarray], rows_a_request: int, call: Call
@@ -287,6 +340,8 @@ class Client:
         (output,) = signature.outputs
         parts = []
         total = len(next(iter(inputs.values())))
+        if total > rows_a_request:
+            self._pin(call)
         for start in range(0, total, rows_a_request):
             part = {name: values[start : start + rows_a_request] for name, values in inputs.items()}
             made = self._predict(signature, part, call)[output]

@@ -5,6 +5,8 @@ These import TensorFlow, whose own messages theirs contain; so it is at hand for
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +15,7 @@ import numpy as np
 
 from ganzoo.errors import UsageError
 from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
-from ganzoo.serving.client.rest import not_there
+from ganzoo.serving.client.rest import nobody, not_there, other_port
 from ganzoo.serving.client.retries import AttemptError, one_line
 
 try:
@@ -32,21 +34,28 @@ OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 
+# gRPC's own words, which no code tells from a server's.
+_NOBODY = re.compile("failed to connect|DNS resolution failed")
+_OTHER_PORT = re.compile("Failed parsing HTTP/2|http1.x server")
+_TOO_LARGE = "message larger than max"
+
+_NEARLY = 0.1  # seconds that may be left when our own time limit is over
+
 
 class GrpcTransport:
     """Asks for one model; the arguments are those of `Client`. See `RestTransport`."""
 
     prefers_files = False
 
-    def __init__(self, address: str, model: str, version: int | None) -> None:
-        self._address, self._model, self._version = address.rstrip("/"), model, version
+    def __init__(self, address: str, model: str) -> None:
+        self._address, self._model = address.rstrip("/"), model
         self._channel = grpc.insecure_channel(urlsplit(address).netloc, OPTIONS)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
-    def metadata(self, seconds: float) -> Metadata:
+    def metadata(self, version: int | None, seconds: float) -> Metadata:
         """See `RestTransport.metadata`."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        answer = self._ask(self._stub.GetModelMetadata, request, seconds)
+        answer = self._ask(self._stub.GetModelMetadata, request, version, seconds)
         described = get_model_metadata_pb2.SignatureDefMap()
         if not answer.metadata["signature_def"].Unpack(described):
             raise AttemptError(f"{self._address}: {self._model}: its metadata are not in TensorFlow Serving's form")
@@ -62,7 +71,7 @@ class GrpcTransport:
         )
 
     def predict(
-        self, signature: Signature, inputs: Mapping[str, np.ndarray], seconds: float
+        self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]:
         """See `RestTransport.predict`."""
         request = predict_pb2.PredictRequest()
@@ -70,7 +79,7 @@ class GrpcTransport:
         for name, values in inputs.items():
             dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype)
             request.inputs[name].CopyFrom(tf.make_tensor_proto(values, dtype))
-        answer = self._ask(self._stub.Predict, request, seconds)
+        answer = self._ask(self._stub.Predict, request, version, seconds)
         try:
             return {name: _array(answer.outputs, name, tensor.dtype) for name, tensor in signature.outputs.items()}
         except (KeyError, TypeError, ValueError):
@@ -82,25 +91,31 @@ class GrpcTransport:
         """Ends the connection."""
         self._channel.close()
 
-    def _ask(self, method: Any, request: Any, seconds: float) -> Any:
+    def _ask(self, method: Any, request: Any, version: int | None, seconds: float) -> Any:
         request.model_spec.name = self._model
-        if self._version is not None:
-            request.model_spec.version.value = self._version
+        if version is not None:
+            request.model_spec.version.value = version
+        end = time.monotonic() + seconds
         try:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
-            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+            # A server's own time limit has the same code.
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() > end - _NEARLY:
                 raise TimeoutError from None
-            raise self._refusal(error) from None
+            raise self._refusal(error, version) from None
 
-    def _refusal(self, error: Any) -> AttemptError:
+    def _refusal(self, error: Any, version: int | None) -> AttemptError:
         code, reason = error.code(), one_line(error.details() or error.code().name)
-        if code == grpc.StatusCode.UNAVAILABLE:
-            return AttemptError(f"{self._address}: no server answers there ({reason})", passing=True, wait=_wait(error))
-        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if code == grpc.StatusCode.UNAVAILABLE and _OTHER_PORT.search(reason):
+            return other_port(self._address, "gRPC", "REST", f"http://{urlsplit(self._address).netloc}")
+        if code == grpc.StatusCode.UNAVAILABLE and _NOBODY.search(reason):
+            return nobody(self._address, reason)
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason:
+            return AttemptError(f"{self._address}: {self._model}: the request is too large for the server ({reason})")
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
             return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=_wait(error))
         if code == grpc.StatusCode.NOT_FOUND:
-            return AttemptError(not_there(self._address, self._model, self._version, reason), absent=True)
+            return AttemptError(not_there(self._address, self._model, version, reason), absent=True)
         if code == grpc.StatusCode.UNIMPLEMENTED:
             return AttemptError(
                 f"{self._address}: does not speak TensorFlow Serving's gRPC API ({reason}): check the port"

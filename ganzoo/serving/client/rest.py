@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import http.client
 import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import requests
@@ -34,23 +35,22 @@ class RestTransport:
 
     prefers_files = True
 
-    def __init__(self, address: str, model: str, version: int | None) -> None:
-        self._address, self._model, self._version = address.rstrip("/"), model, version
-        which = "" if version is None else f"/versions/{version}"
-        self._url = f"{self._address}/v1/models/{quote(model, safe='')}{which}"
+    def __init__(self, address: str, model: str) -> None:
+        self._address, self._model = address.rstrip("/"), model
         self._session = requests.Session()
 
-    def metadata(self, seconds: float) -> Metadata:
+    def metadata(self, version: int | None, seconds: float) -> Metadata:
         """What the server says of the model.
 
         Args:
+          version: of the model; None leaves it to the server.
           seconds: that it may take.
 
         Raises:
           AttemptError: it says nothing, or nothing that can be read.
           TimeoutError: the seconds are over.
         """
-        answer = self._ask("GET", "/metadata", None, seconds)
+        answer = self._ask("GET", "/metadata", None, version, seconds)
         try:
             described = answer["metadata"]["signature_def"]["signature_def"]
             return Metadata(
@@ -62,14 +62,14 @@ class RestTransport:
             raise self._strange("its metadata are not in TensorFlow Serving's form") from None
 
     def predict(
-        self, signature: Signature, inputs: Mapping[str, np.ndarray], seconds: float
+        self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]:
         """The signature's outputs by name.
 
         Args:
           signature: as in the metadata.
           inputs: by name; strings as objects, which are bytes.
-          seconds: that it may take.
+          version, seconds: as of `metadata`.
 
         Raises:
           AttemptError, TimeoutError: as `metadata`.
@@ -78,7 +78,7 @@ class RestTransport:
             "signature_name": signature.name,
             "inputs": {name: _to_json(values) for name, values in inputs.items()},
         }
-        outputs: Any = self._ask("POST", ":predict", request, seconds).get("outputs")
+        outputs: Any = self._ask("POST", ":predict", request, version, seconds).get("outputs")
         if len(signature.outputs) == 1:  # then they come without their name
             outputs = dict.fromkeys(signature.outputs, outputs)
         try:
@@ -90,11 +90,13 @@ class RestTransport:
         """Ends the connections."""
         self._session.close()
 
-    def _ask(self, method: str, path: str, request: Any, seconds: float) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, request: Any, version: int | None, seconds: float) -> dict[str, Any]:
+        which = "" if version is None else f"/versions/{version}"
+        url = f"{self._address}/v1/models/{quote(self._model, safe='')}{which}{path}"
         end = time.monotonic() + seconds
         try:
             with self._session.request(
-                method, self._url + path, json=request, timeout=seconds, stream=True, allow_redirects=False
+                method, url, json=request, timeout=seconds, stream=True, allow_redirects=False
             ) as response:
                 content = _content(response, end)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
@@ -102,32 +104,52 @@ class RestTransport:
         except requests.exceptions.SSLError as error:
             raise AttemptError(f"{self._address}: no secure connection ({_reason(error)})") from None
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
-            raise AttemptError(f"{self._address}: no server answers there ({_reason(error)})", passing=True) from None
+            raise self._lost(error) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise AttemptError(f"{self._address}: cannot be asked ({_reason(error)})") from None
         answer = _json(content)
         if response.status_code != requests.codes.ok:
-            raise self._refusal(response, answer)
+            raise self._refusal(response, answer, version)
         if not isinstance(answer, dict):
             raise self._strange("the answer is no JSON object")
         return answer
 
-    def _refusal(self, response: requests.Response, answer: Any) -> AttemptError:
+    def _lost(self, error: Exception) -> AttemptError:
+        innermost = _innermost(error)
+        if isinstance(innermost, http.client.BadStatusLine) and not isinstance(innermost, ConnectionError):
+            return other_port(self._address, "REST", "gRPC", f"grpc://{urlsplit(self._address).netloc}")
+        return nobody(self._address, _reason(error))
+
+    def _refusal(self, response: requests.Response, answer: Any, version: int | None) -> AttemptError:
         said = answer.get("error") if isinstance(answer, dict) else None
-        reason = one_line(said) if isinstance(said, str) and said else f"{response.status_code} {response.reason}"
+        reason = one_line(said if isinstance(said, str) and said else f"{response.status_code} {response.reason}")
         if response.status_code in (_TOO_MANY, _UNAVAILABLE):
             wait = _seconds_to_wait(response.headers.get("Retry-After"))
             return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=wait)
         if response.status_code == _NOT_FOUND and not isinstance(said, str):
             return self._strange(reason)
         if response.status_code == _NOT_FOUND:
-            return AttemptError(not_there(self._address, self._model, self._version, reason), absent=True)
+            return AttemptError(not_there(self._address, self._model, version, reason), absent=True)
         return AttemptError(f"{self._address}: {self._model}: {reason}")
 
     def _strange(self, why: str) -> AttemptError:
         return AttemptError(
             f"{self._address}: does not speak TensorFlow Serving's REST API ({why}): check host and port"
         )
+
+
+def nobody(address: str, reason: str) -> AttemptError:
+    """For an address where there is no server, or not any more."""
+    return AttemptError(
+        f"{address}: no server answers there ({reason}): is it running? (ganzoo serve --models DIR)", passing=True
+    )
+
+
+def other_port(address: str, asked: str, kind: str, right: str) -> AttemptError:
+    """For a port of the other API."""
+    return AttemptError(
+        f"{address}: answers, but not by TensorFlow Serving's {asked} API: is it the {kind} port? ({right})"
+    )
 
 
 def not_there(address: str, model: str, version: int | None, reason: str) -> str:
@@ -208,8 +230,13 @@ def _seconds_to_wait(header: str | None) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """What lies below the errors that requests and urllib3 wrapped around it."""
-    below: BaseException | None = error
-    while below is not None:
-        innermost, below = below, below.__cause__ or below.__context__
+    innermost = _innermost(error)
     return one_line(getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__)
+
+
+def _innermost(error: Exception) -> BaseException:
+    """What lies below the errors that requests and urllib3 wrapped around it."""
+    innermost: BaseException = error
+    while (below := innermost.__cause__ or innermost.__context__) is not None:
+        innermost = below
+    return innermost

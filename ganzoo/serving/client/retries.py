@@ -18,6 +18,10 @@ LONGEST_MESSAGE = 400  # characters of a server's own words
 Answer = TypeVar("Answer")
 
 
+class AbsentError(ServerError):
+    """There is no such model, or no such version of it, or not yet, or not any more."""
+
+
 class AttemptError(Exception):
     """One try that failed.
 
@@ -34,16 +38,22 @@ class AttemptError(Exception):
 
 
 class Call:
-    """One call of the client: its requests share a time limit, and each of them may be tried again.
+    """One call of the client: its requests share a version and a time limit, and each of them may be tried again.
 
     Args:
       address: for messages.
+      version: of the model; None leaves it to the server.
       timeout: seconds for all of it.
       retries: of each request.
+      note: told when something is tried again for the first time.
     """
 
-    def __init__(self, address: str, timeout: float, retries: int) -> None:
+    def __init__(
+        self, address: str, version: int | None, timeout: float, retries: int, note: Callable[[str], None]
+    ) -> None:
+        self.version = version
         self._address, self._timeout, self._retries = address, timeout, retries
+        self._note, self._noted = note, False
         self._end = time.monotonic() + timeout
 
     def ask(self, request: Callable[[float], Answer]) -> Answer:
@@ -52,6 +62,7 @@ class Call:
         It raises AttemptError, or TimeoutError when those seconds are over.
 
         Raises:
+          AbsentError: what it asks for is not there.
           ServerError: it failed for good, as often as it may, or until the time was over.
         """
         last = None
@@ -63,10 +74,14 @@ class Call:
             except AttemptError as failure:
                 last = failure
             if not last.passing or failures == self._retries:
-                raise ServerError(f"{last.message} (tried {failures + 1} times)" if failures else last.message)
+                kind = AbsentError if last.absent else ServerError
+                raise kind(f"{last.message} (tried {failures + 1} times)" if failures else last.message)
             wait = max(_backoff(failures), last.wait or 0.0)
             if wait >= self._left(last):
                 raise self._late(last)
+            if not self._noted:
+                self._note(f"{last.message}; trying again (retries: {self._retries})")
+                self._noted = True
             time.sleep(wait)
         raise AssertionError
 
@@ -85,11 +100,12 @@ class Call:
 
 
 def one_line(message: str) -> str:
-    """A server's own words: TensorFlow's without the stack of nodes that follows them."""
+    """A server's own words that can be printed: TensorFlow's without the stack of nodes that follows them."""
     reason = re.search(r"assertion failed: (\[.*)", message)
     if reason:  # [what is wanted] [what is given]
         message = reason.group(1).strip().replace("] [", " ").removeprefix("[").removesuffix("]")
-    text = " ".join(message.partition("\n\t [[")[0].split())
+    message = message.partition("\n\t [[")[0]
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 

@@ -17,16 +17,16 @@ class Transport(Protocol):
 
     prefers_files: bool
 
-    def metadata(self, seconds: float) -> Metadata: ...
+    def metadata(self, version: int | None, seconds: float) -> Metadata: ...
 
     def predict(
-        self, signature: Signature, inputs: Mapping[str, np.ndarray], seconds: float
+        self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]: ...
 
     def close(self) -> None: ...
 
 
-def transport(address: str, model: str, version: int | None) -> Transport:
+def transport(address: str, model: str) -> Transport:
     """What asks an address for a model.
 
     Raises:
@@ -45,7 +45,7 @@ def transport(address: str, model: str, version: int | None) -> Transport:
             raise wanted
         from ganzoo.serving.client.grpc_api import GrpcTransport
 
-        return GrpcTransport(address, model, version)
+        return GrpcTransport(address, model)
     from ganzoo.serving.client.rest import RestTransport
 
-    return RestTransport(address, model, version)
+    return RestTransport(address, model)
