@@ -199,7 +199,7 @@ def test_a_training_inside_a_script_may_save_though_its_shell_ends_at_once(capsy
 def test_a_signal_is_passed_on_once_and_the_end_waited_for(given, passed_on):
     with Launched(SAVE + "sys.exit(130)", "--quiet") as launched:
         launched.process.send_signal(given)
-        out, err = launched.process.communicate(timeout=5)
+        out, err = launched.process.communicate(timeout=60)
         assert lines(out) == {0: [f"saved after {passed_on:d}"], 1: [f"saved after {passed_on:d}"]}
         assert (launched.process.returncode, err) == (130, "")
 
@@ -209,7 +209,7 @@ def test_under_nohup_a_closed_terminal_is_nothing():
         launched.process.send_signal(signal.SIGHUP)
         time.sleep(0.2)
         launched.process.send_signal(signal.SIGINT)
-        out, _ = launched.process.communicate(timeout=5)
+        out, _ = launched.process.communicate(timeout=60)
         assert (launched.process.returncode, out) == (130, "[worker 0] saved after 2\n")
 
 
@@ -217,7 +217,7 @@ def test_after_a_signal_the_last_worker_has_its_grace():
     script = "if me == 1: signal.signal = lambda *_: None\n" + SAVE + "sys.exit(130)"
     with Launched("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + script, "--grace", "0.2") as launched:
         launched.process.terminate()
-        out, err = launched.process.communicate(timeout=5)
+        out, err = launched.process.communicate(timeout=60)
         assert out == "[worker 0] saved after 15\na worker ended with exit code 130\n"
         assert (launched.process.returncode, err) == (130, "[launch] worker 1 did not end within 0.2 seconds: killed\n")
 
@@ -228,7 +228,7 @@ def test_a_second_signal_kills():
         launched.process.terminate()
         assert {launched.process.stdout.readline() for _ in range(2)} == {"[worker 0] no\n", "[worker 1] no\n"}
         launched.process.terminate()
-        _, err = launched.process.communicate(timeout=5)
+        _, err = launched.process.communicate(timeout=60)
         assert (launched.process.returncode, err) == (128 + 9, "")
         assert not any(map(is_running, launched.pids))
 
