@@ -181,15 +181,15 @@ async def _doors_open(
     service: Service, metrics: Metrics, settings: Settings, ports: Ports
 ) -> AsyncIterator[tuple[grpc.aio.Server, _Rest, asyncio.Future[None]]]:
     """Both doors, which answer; at the end they are closed, whatever has happened."""
+    listen(ports.rest, "rest_port")
     doors = grpc_server(service, metrics, settings)
     address = address_of(ports.grpc)
     ports.grpc.close()  # gRPC binds ports itself, and does not say why it cannot: so it was tried by hand
     try:
-        doors.add_insecure_port(address)
-    except RuntimeError as error:
-        raise cannot_use(address, "grpc_port", error) from None
-    listen(ports.rest, "rest_port")
-    try:
+        try:
+            doors.add_insecure_port(address)
+        except RuntimeError as error:
+            raise cannot_use(address, "grpc_port", error) from None
         await doors.start()
         yield doors, *await _start_rest(service, metrics, settings, ports.rest)
     finally:
