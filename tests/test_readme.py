@@ -100,7 +100,7 @@ def test_the_python_runs(block, folder, monkeypatch):
 
 
 def test_the_deployed_version_is_there(folder):
-    assert (folder / "exported" / "cgan_mnist" / "1" / "saved_model.pb").is_file()
+    assert (folder / "exported" / "cyclegan_monet" / "1" / "saved_model.pb").is_file()
     shutil.rmtree(folder / "exported")
 
 
