@@ -145,7 +145,7 @@ def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        ("cyclegan_digits", {"to": "blod"}, r"to: cyclegan_digits cannot make 'blod' \(did you mean 'bold'\?\)"),
+        ("cyclegan_digits", {"to": "blod"}, r"to: cyclegan_digits cannot make 'blod' \(it makes: plain, bold\)"),
         ("pix2pix_digits", {"to": "edges"}, r"to: pix2pix_digits cannot make 'edges'"),
         ("cyclegan_digits", {"truncation": 0.5}, r"truncation=0\.5: cyclegan_digits translates"),
         ("cyclegan_digits", {"real": np.zeros([5, 28, 28, 1], np.uint8)}, "real: an array, and cyclegan_digits wants"),
