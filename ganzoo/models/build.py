@@ -119,12 +119,13 @@ def _given(**values: Any) -> dict[str, Any]:
 
 def _check_patches(discriminator: keras.Model, size: int) -> keras.Model:
     """Refuses a discriminator whose patches are larger than the images."""
-    logits = discriminator.compute_output_shape((1, size, size, discriminator.input_shape[-1]))
-    if min(logits[1:3]) < 1:
+    try:
+        discriminator.compute_output_shape((1, size, size, discriminator.input_shape[-1]))
+    except ValueError:  # Keras's "output size would be zero or negative"
         raise ConfigError(
             f"dataset.size: {size} is too small for the discriminator, which has no logit for it (enlarge it, or take "
             "fewer discriminator.layers)"
-        )
+        ) from None
     return discriminator
 
 

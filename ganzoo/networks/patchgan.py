@@ -71,9 +71,10 @@ def pixel_discriminator(channels: int, *, width: Width = 64, normalization: Norm
 def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, name: str) -> Any:
     normalised = normalization == "instance"
     border = (kernel - 1) // 2
-    x = Conv2D(width, kernel, stride, border=border, use_bias=not normalised, kernel_initializer=initial(), name=name)(
-        x
-    )
+    convolution = _convolution(normalization)
+    x = convolution(
+        width, kernel, stride, border=border, use_bias=not normalised, kernel_initializer=initial(), name=name
+    )(x)
     if normalised:
         x = InstanceNormalization(name=f"{name}_norm")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_relu")(x)

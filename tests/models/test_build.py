@@ -65,6 +65,13 @@ def test_schedules(schedule, steps, expected):
     assert rates(model, "generator", [0, 1000]) == pytest.approx([2e-3, 2e-3]), "its own has no schedule"
 
 
+def test_images_are_as_large_as_a_discriminator_s_patches():
+    config = zoo.config("cyclegan_digits")
+    build(config.override({"dataset.size": 12}))
+    with pytest.raises(ConfigError, match=r"dataset\.size: 8 is too small for the discriminator, which has no logit"):
+        build(config.override({"dataset.size": 8}))
+
+
 def test_an_unknown_schedule():
     with pytest.raises(
         ConfigError, match=r"gan_ring: schedule\.name: unknown schedule 'cosin' \(did you mean 'cosine'"
