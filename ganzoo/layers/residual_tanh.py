@@ -22,27 +22,33 @@ class ResidualTanh(keras.layers.Layer):
     Args:
       coarseness: side of the squares that the image is averaged over before (and blurred back to its size), so that
         its fine detail has to be made anew; 1 takes it as it is. H and W are multiples of it.
+      detail: the share, in [0, 1], of the fine detail that is left in all the same.
 
     Gradients see a slope of tanh of at least `LEAST_SLOPE`.
     """
 
-    def __init__(self, coarseness: int = 1, **kwargs: Any) -> None:
+    def __init__(self, coarseness: int = 1, detail: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.coarseness = coarseness
+        self.coarseness, self.detail = coarseness, detail
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         change, image = inputs
+        start = _atanh(image)
         if self.coarseness > 1:
-            size = tf.shape(image)[1:3]
             small = tf.nn.avg_pool2d(image, self.coarseness, self.coarseness, "VALID")
-            image = tf.cast(tf.image.resize(small, size, "bilinear"), image.dtype)
-        return _tanh(change + tf.atanh(SHRINK * tf.clip_by_value(image, -1.0, 1.0)))
+            coarse = _atanh(tf.cast(tf.image.resize(small, tf.shape(image)[1:3], "bilinear"), image.dtype))
+            start = coarse + self.detail * (start - coarse) if self.detail else coarse
+        return _tanh(change + start)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "coarseness": self.coarseness}
+        return {**super().get_config(), "coarseness": self.coarseness, "detail": self.detail}
+
+
+def _atanh(image: tf.Tensor) -> tf.Tensor:
+    return tf.atanh(SHRINK * tf.clip_by_value(image, -1.0, 1.0))
 
 
 @tf.custom_gradient

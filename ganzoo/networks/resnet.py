@@ -27,6 +27,7 @@ def resnet_translator(
     blocks: Annotated[int, Field(ge=1, le=64)] = 9,
     upsampling: Literal["transposed", "transposed4", "resize"] = "transposed",
     residual: Literal["none", "fine", "coarse"] = "none",
+    detail: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0,
     normalization: Literal["instance", "none"] = "instance",
 ) -> keras.Model:
     """Works on images of any size that is a multiple of 4.
@@ -40,6 +41,7 @@ def resnet_translator(
         without checkerboards (Odena et al. 2016).
       residual: learn the change and not the picture: of the image itself (`fine`) or of the image without its detail
         (`coarse`), see `layers.ResidualTanh`.
+      detail: the share of the image's detail that a coarse residual keeps; it can be set after the training, too.
       normalization: after each convolution but the last; with `none`, convolutions have biases and start as He et al.
         2015 (arXiv:1502.01852) do, and a picture's parts are translated independently of each other.
 
@@ -47,11 +49,13 @@ def resnet_translator(
       images `[N, H, W, channels]` in [-1, 1] -> the same.
 
     Raises:
-      ConfigError: H does not divide by 4.
+      ConfigError: H does not divide by 4, or detail is given without a coarse residual.
     """
     side, channels = example_shape[0], example_shape[-1]
     if side % STRIDE:
         raise ConfigError(f"dataset.size: {side} does not suit network resnet (use a multiple of 4)")
+    if detail and residual != "coarse":
+        raise ConfigError(f"generator.detail: {detail:g} is for residual: coarse (leave it out with {residual})")
     image = keras.Input((None, None, channels), name="images")
     part = _Part(normalization == "instance")
     x = ReflectionPadding2D(3, name="start_pad")(image)
@@ -69,7 +73,7 @@ def resnet_translator(
         x = keras.layers.Activation("tanh", name="translated", dtype=floats)(x)
     else:
         coarseness = STRIDE if residual == "coarse" else 1
-        x = ResidualTanh(coarseness, name="translated", dtype=floats)([x, image])
+        x = ResidualTanh(coarseness, detail, name="translated", dtype=floats)([x, image])
     network = keras.Model(image, x, name="translator")
     network.stride = STRIDE
     return network

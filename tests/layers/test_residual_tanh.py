@@ -28,3 +28,12 @@ def test_a_coarse_image_is_made_of_its_squares_means():
     wanted = tf.image.resize(squares[np.newaxis, :, :, np.newaxis], [8, 8], "bilinear")[0, :, :, 0]
     np.testing.assert_allclose(made, 0.98 * wanted, rtol=1e-5)
     assert ResidualTanh(4).get_config()["coarseness"] == 4
+
+
+def test_a_share_of_the_detail_stays():
+    image = np.random.default_rng(0).uniform(-1, 1, [1, 8, 8, 1]).astype(np.float32)
+    change = np.float32([[[[0.3]]]])
+    whole, coarse = (np.arctanh(ResidualTanh(side)([tf.zeros_like(image), image])) for side in (1, 4))
+    made = ResidualTanh(4, 0.25)([tf.constant(change), image])
+    np.testing.assert_allclose(made, np.tanh(change + 0.25 * whole + 0.75 * coarse), rtol=1e-4, atol=1e-5)
+    assert ResidualTanh(4, 0.25).get_config()["detail"] == 0.25

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganzoo import randomness
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Dropout
+from ganzoo.layers import Conv2D, Dropout, SpectralConv2D
 from ganzoo.networks import registry
 
 NORMS_OF_RESNET_9 = 64 + 128 + 256 + 2 * 9 * 256 + 128 + 64  # channels before a normalisation
@@ -72,6 +72,12 @@ def test_a_coarse_residual_starts_without_the_detail():
     np.testing.assert_allclose(network(flat), 0.98 * flat, atol=1e-6)
 
 
+def test_detail_is_for_a_coarse_residual_alone():
+    assert translator("resnet", width=2, blocks=1, residual="coarse", detail=0.4).get_layer("translated").detail == 0.4
+    with pytest.raises(ConfigError, match=r"^generator\.detail: 0\.4 is for residual: coarse"):
+        translator("resnet", width=2, blocks=1, residual="fine", detail=0.4)
+
+
 def test_a_resize_leaves_no_checkerboard():
     """Random weights on a flat image: what is upsampled by resizing is flat too, away from what the edges do."""
     flat = np.full((1, 96, 96, 3), 0.3, np.float32)
@@ -120,6 +126,16 @@ def test_the_patch_of_a_logit(layers, patch):
         middle = logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
     rows, columns = np.nonzero(tape.gradient(middle, images)[0, :, :, 0])
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (patch, patch)
+
+
+@pytest.mark.parametrize(("name", "kernels"), [("patchgan", 5), ("pixel", 3)])
+def test_spectral_normalisation_is_of_every_kernel(name, kernels):
+    layers = [layer for layer in discriminator(name, width=2).layers if isinstance(layer, Conv2D)]
+    assert len(layers) == kernels
+    assert not any(isinstance(layer, SpectralConv2D) for layer in layers)
+    network = discriminator(name, width=2, normalization="spectral")
+    assert len([layer for layer in network.layers if isinstance(layer, SpectralConv2D)]) == kernels
+    assert not [layer for layer in network.layers if layer.name.endswith("_norm")]
 
 
 def test_the_paper_s_map_of_logits():

@@ -132,7 +132,7 @@ def test_translations_by_a_u_net(format, tmp_path):
 @pytest.mark.parametrize(
     "generator",
     [
-        {"upsampling": "resize", "residual": "coarse", "normalization": "none"},
+        {"upsampling": "resize", "residual": "coarse", "detail": 0.4, "normalization": "none"},
         {"upsampling": "transposed", "residual": "fine", "normalization": "instance"},
     ],
     ids=lambda generator: generator["upsampling"],
@@ -205,7 +205,7 @@ def test_what_is_refused_as_for_a_saved_model(format, tmp_path):
     (tmp_path / "run" / "config.yaml").write_text(ganzoo.config("gan_ring").to_yaml())
     for model, given, error, message in [
         ("cgan", 3, UsageError, "3: is there already"),
-        ("cgan", 0, UsageError, "version: 0 given, an integer of 1 or more wanted"),
+        ("cgan", 0, UsageError, "version: 0 given, an integer from 1 to 999999999999999999 wanted"),
         ("gan_ring", 1, WeightsError, "gan_ring: has no trained weights"),
         (tmp_path / "run", 1, WeightsError, "run: has no checkpoint yet"),
     ]:
