@@ -57,7 +57,8 @@ def evaluate(
       step: of a run: `last`, `best`, or a number.
       seed: of the samples and of all that metrics draw.
       truncation: as for `generate`.
-      size: crop and resize the images of folders to this side.
+      size: crop and resize the images of folders to this side; of a model that translates, the real images that its
+        translations are compared with, which by default have the model's own size.
       data_dir: folder of the data sets.
       note: told what is going on, for people.
 
@@ -77,7 +78,7 @@ def evaluate(
             raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
         config = _with_data(config, real)
         translator: Any = zoo.load(model, step=step) if isinstance(model, str | Path) else model
-        return _of_translation(translator, config, asked, count, to, features, seed, data_dir, note)
+        return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
     if to is not None:
         raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
     names = list(DEFAULT_METRICS if asked is None else asked)
@@ -99,6 +100,7 @@ def _of_translation(
     metrics: Iterable[str] | None,
     count: int,
     to: str | None,
+    size: int | None,
     features: str | None,
     seed: int,
     data_dir: str | Path | None,
@@ -106,7 +108,7 @@ def _of_translation(
 ) -> Evaluation:
     """Translations to one domain against its real images."""
     to = model.check_domain(to)
-    translation = open_translation(config, to, count, seed=seed, data_dir=data_dir)
+    translation = open_translation(config, to, count, size=size, seed=seed, data_dir=data_dir)
     chosen = features or default_features(config.dataset, to)
     names = default_metrics(translation) if metrics is None else metrics
     target, given = translation.target, translation.given

@@ -20,8 +20,20 @@ def digits():
 def test_the_shipped_model_against_its_data():
     found = evaluate("cgan", FEW, 400, seed=3)
     assert set(found) == {f"{name}_mnist_cnn" for name in FEW}
-    assert found.protocol["real"] == {"name": "mnist_5k", "count": 400, "of": 4000, "split": "train"}
-    assert found.protocol["fake"] == {"name": "cgan_mnist", "count": 400, "seed": 3, "truncation": 1.0}
+    assert found.protocol["real"] == {
+        "name": "mnist_5k",
+        "count": 400,
+        "shape": [28, 28, 1],
+        "of": 4000,
+        "split": "train",
+    }
+    assert found.protocol["fake"] == {
+        "name": "cgan_mnist",
+        "count": 400,
+        "shape": [28, 28, 1],
+        "seed": 3,
+        "truncation": 1.0,
+    }
     assert found.protocol["features"] == "mnist_cnn"
     assert len(found.protocol["features_sha256"]) == 64
     assert found == evaluate(ganzoo.load("cgan"), FEW, 400, seed=3)
@@ -51,11 +63,11 @@ def test_two_folders(tmp_path, digits):
         for number, image in enumerate(chosen):
             images.write_png(tmp_path / name / f"{number:03}.png", image)
     fewer = evaluate(f"folder:{tmp_path}/fake", "fid,kid", 100, real=f"folder:{tmp_path}/real", features="mnist_cnn")
-    assert fewer.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 100, "of": 500}
+    assert fewer.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 100, "shape": [28, 28, 1], "of": 500}
     arrays = evaluate(digits[500:], FEW, real=digits[:500], features="mnist_cnn")
     folders = evaluate(f"folder:{tmp_path}/fake", FEW, real=f"folder:{tmp_path}/real", features="mnist_cnn")
     assert dict(folders) == dict(arrays)
-    assert folders.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 500}
+    assert folders.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 500, "shape": [28, 28, 1]}
 
 
 def test_points_of_a_known_distance():
@@ -78,7 +90,13 @@ def test_a_model_is_compared_with_the_data_that_it_was_trained_on(tmp_path):
 def test_memorisation_says_how_much_it_has_seen():
     found = evaluate("cgan", ["memorisation", "copies"], 300)
     assert 0.2 < found["memorisation_mnist_cnn"] < 0.8
-    assert found.protocol["held_out"] == {"name": "mnist_5k", "count": 300, "of": 1000, "split": "test"}
+    assert found.protocol["held_out"] == {
+        "name": "mnist_5k",
+        "count": 300,
+        "shape": [28, 28, 1],
+        "of": 1000,
+        "split": "test",
+    }
     (warning,) = found.protocol["warnings"]
     assert warning.startswith("memorisation: 300 of the 4,000 training examples were looked at")
 
@@ -119,12 +137,29 @@ def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_tar
     model = ganzoo.load("cyclegan_digits", weights="random")
     found = evaluate(model, num_samples=30, seed=2)
     assert {"kid_mnist_cnn", "cycle_error_mnist_cnn", "translation_error_mnist_cnn"} < set(found)
-    assert found.protocol["real"] == {"name": "cyclegan_digits (plain)", "count": 2500, "split": "train+test"}
+    assert found.protocol["real"] == {
+        "name": "cyclegan_digits (plain)",
+        "count": 2500,
+        "shape": [28, 28, 1],
+        "split": "train+test",
+    }
     made_of = {"to": "plain", "translated": "cyclegan_digits (bold) test"}
-    assert found.protocol["fake"] == {"name": "cyclegan_digits", "count": 30, **made_of}
+    assert found.protocol["fake"] == {"name": "cyclegan_digits", "count": 30, "shape": [28, 28, 1], **made_of}
     assert found == evaluate(model, num_samples=30, seed=2, to="plain")
     bold = evaluate(model, "cycle_error", 30, to="bold", features="mnist_cnn")
     assert bold.protocol["real"]["name"] == "cyclegan_digits (bold)"
+
+
+def test_translations_against_real_images_of_another_size():
+    model = ganzoo.load("cyclegan_digits", weights="random")
+    found = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold", size=14)
+    same = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold")
+    assert found.protocol["real"]["shape"] == [14, 14, 1]
+    assert found.protocol["fake"] == same.protocol["fake"]
+    assert found.keys() == same.keys()
+    assert found["luminance_correlation_efficientnet_lite0"] == same["luminance_correlation_efficientnet_lite0"]
+    assert "against cyclegan_digits (bold) (2,500 of 14x14 pixels), features of" in found.describe()
+    assert "pixels" not in same.describe()
 
 
 def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):

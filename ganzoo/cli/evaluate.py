@@ -39,7 +39,11 @@ FLAGS = {
         ),
         _flags.whole("seed", "of the samples and of what metrics draw", at_least=0, default=0),
         _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
-        _flags.whole("size", "crop and resize the images of folders to this side", at_least=1),
+        _flags.whole(
+            "size",
+            "crop and resize images of folders to this side, for translations the real ones (default: as the model's)",
+            at_least=1,
+        ),
         _flags.text("data_dir", "DIR", "where the data sets are, prepared by TensorFlow Datasets or as plain folders"),
     ),
     "Looking closer": (

@@ -68,8 +68,9 @@ class Evaluation(dict[str, float]):
             better = protocol["better"][name]
             rows.append(f"| {name:<{width}} | {value:>10.5g} | {spread:>9} | {better:<6} |")
         real, fake = protocol["real"], protocol["fake"]
+        size = " of {}x{} pixels".format(*real["shape"]) if real["shape"] != fake["shape"] else ""
         lines = [
-            f"{fake['name']} ({fake['count']:,}) against {real['name']} ({real['count']:,}), features of "
+            f"{fake['name']} ({fake['count']:,}) against {real['name']} ({real['count']:,}{size}), features of "
             f"{protocol['features']} ({protocol['features_sha256'][:12]}), {protocol['seconds']:.0f} s, "
             f"{protocol['peak_memory_gib']:.2f} GiB at its peak",
             "\n".join(rows),
@@ -153,7 +154,7 @@ class Evaluator:
           DataError: examples of another size or mode.
         """
         began = time.monotonic()
-        folders.check_alike(self.real.examples, fake)
+        folders.check_alike(self.translation.given if self.translation else self.real.examples, fake)
         if model is None and self._needed("model"):
             who = self._who_needs("model")
             raise UsageError(f"metrics: {who} needs a model that draws, and {fake.name} is none (leave it out)")
@@ -285,7 +286,8 @@ def default_features(dataset: DatasetConfig, domain: str = "") -> str:
 
 
 def _about(collected: Collected) -> dict[str, Any]:
-    return {"name": collected.examples.name, "count": collected.count, **collected.examples.about}
+    examples = collected.examples
+    return {"name": examples.name, "count": collected.count, "shape": list(examples.shape), **examples.about}
 
 
 _open = functools.cache(open_extractor)  # one compiled function a process, however often it is asked for

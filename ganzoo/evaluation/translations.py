@@ -46,7 +46,13 @@ class Translation:
 
 
 def open_translation(
-    config: Config, to: str, count: int, *, seed: int = 0, data_dir: str | Path | None = None
+    config: Config,
+    to: str,
+    count: int,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
 ) -> Translation:
     """The data that a model is evaluated on: test images are translated, and compared with all images of the target.
 
@@ -54,6 +60,8 @@ def open_translation(
       config: of the model; its data set has a split `test`, which is not the one to learn from.
       to: the domain that is made.
       count: how many images are translated at most, a random choice; of all others there are as many as there are.
+      size: side of the real images, of both domains, that the translations are compared with; by default the model's,
+        which the images that are translated have in any case.
       seed: of the choice.
       data_dir: folder of the data sets.
 
@@ -61,21 +69,23 @@ def open_translation(
       DataError: the data cannot be had, or the model learns from its test images.
     """
     dataset, other = config.dataset, other_domain(config.dataset.domains, to)
+    compared = dataset if size is None else dataset.model_copy(update={"size": size})
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to translate (train on another one)")
-    train = _open(config, dataset.split, seed, data_dir)
-    test = _open(config, "test", seed, data_dir)
-    target = _examples(dataset, to, train.sources[to], dataset.split)
+    train = _open(compared, config.paired, dataset.split, seed, data_dir)
+    test = _open(dataset, config.paired, "test", seed, data_dir)
+    unseen = test if size is None else _open(compared, config.paired, "test", seed, data_dir)
+    target = _examples(compared, to, train.sources[to], dataset.split)
     given, truth = _given(dataset, to, test, "test")
     numbers = np.arange(given.count)
     if count < given.count:
         numbers = np.sort(np.random.default_rng(seed).choice(given.count, count, replace=False))
     return Translation(
         to,
-        joined(target, _examples(dataset, to, test.sources[to], "test")),
+        joined(target, _examples(compared, to, unseen.sources[to], "test")),
         target.count,
         picked(given, numbers),
-        _examples(dataset, other, train.sources[other], dataset.split),
+        _examples(compared, other, train.sources[other], dataset.split),
         truth and picked(truth, numbers),
         len(config.domains_made) > 1,
     )
@@ -105,7 +115,8 @@ def open_translation_in_training(
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
         learned_from[domain] = picked(found, np.sort(numbers))
     try:
-        given, truth = _given(dataset, to, _open(config, "test", config.training.seed, data_dir), "test")
+        test = _open(dataset, config.paired, "test", config.training.seed, data_dir)
+        given, truth = _given(dataset, to, test, "test")
     except DataError as error:
         note(f"translations of training images are evaluated: the test images cannot be had ({error})")
         given, truth = _given(dataset, to, source, dataset.split)
@@ -159,10 +170,10 @@ def picked(examples: Examples, numbers: np.ndarray) -> Examples:
     return replace(examples, count=len(numbers), read=lambda at: examples.read(numbers[at]), about=about)
 
 
-def _open(config: Config, split: str, seed: int, data_dir: str | Path | None) -> Domains:
-    """Both domains of a split, of the size that the model takes."""
-    dataset = config.dataset.model_copy(update={"split": split, "load_size": None})
-    return open_domains(dataset, data_dir=data_dir, seed=seed, paired=config.paired)
+def _open(dataset: DatasetConfig, paired: bool, split: str, seed: int, data_dir: str | Path | None) -> Domains:
+    """Both domains of a split, whole images."""
+    dataset = dataset.model_copy(update={"split": split, "load_size": None})
+    return open_domains(dataset, data_dir=data_dir, seed=seed, paired=paired)
 
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:
@@ -176,7 +187,7 @@ def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tup
 
 
 def _examples(dataset: DatasetConfig, domain: str, source: Source, split: str) -> Examples:
-    """All images of a domain in the size that the model takes, called the same wherever they are kept."""
+    """All images of a domain in the data set's size, called the same wherever they are kept."""
     found, side = from_source(source), dataset.size
 
     def read(numbers: np.ndarray) -> np.ndarray:

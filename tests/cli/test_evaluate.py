@@ -36,7 +36,7 @@ def test_two_folders_into_a_file(folders, tmp_path, capsys):
     assert set(found) == {"metrics", "spread", "protocol"}
     assert set(found["metrics"]) == {"kid_mnist_cnn", "precision_mnist_cnn"}
     assert found["spread"] == {}  # of 80 images there is one subset alone
-    assert found["protocol"]["real"] == {"name": f"folder:{folders}/real", "count": 80}
+    assert found["protocol"]["real"] == {"name": f"folder:{folders}/real", "count": 80, "shape": [28, 28, 1]}
 
 
 def test_quiet_is_a_number_a_line(folders, capsys):

@@ -65,6 +65,16 @@ def test_digits_and_their_true_translations(digits):
     np.testing.assert_array_equal(all_of(back.truth), test[1::2])
 
 
+def test_real_images_of_another_size_than_what_is_translated(digits, folders):
+    config = in_folders(digits, folders)
+    found, same = (open_translation(config, "bold", 4, size=size) for size in (12, None))
+    assert [each.shape for each in (found.target, found.source, found.given)] == [(12, 12, 1), (12, 12, 1), (20, 20, 1)]
+    assert (found.learned_from, found.target.count) == (same.learned_from, same.target.count)
+    np.testing.assert_array_equal(all_of(found.given), all_of(same.given))
+    wanted = [images.fit(images.read(path, None), 12, 1) for path in sorted((folders / "trainB").iterdir())]
+    np.testing.assert_array_equal(all_of(found.target)[: found.learned_from], wanted)
+
+
 def test_fewer_are_a_random_choice_with_the_truth_beside_it(digits):
     found, other = (open_translation(digits, "bold", 40, seed=seed) for seed in (1, 2))
     assert (found.given.count, found.truth.count, found.target.count) == (40, 40, 2500)
