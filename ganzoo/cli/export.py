@@ -25,7 +25,7 @@ FLAGS = {
     ),
     "Where to": (
         _flags.text("out", "BASE", "the folder of all models", "exported"),
-        _flags.whole("version", "the number of this version", at_least=1, default=1),
+        _flags.whole("version", "the number of this version", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
         _flags.text(
             "deploy", "DIR", "also write what runs all models of BASE under TensorFlow Serving into that folder"
         ),
@@ -48,10 +48,12 @@ def work(given: SimpleNamespace) -> Answer:
         raise UsageError(f"--deploy: TensorFlow Serving serves no {format} files (leave out --deploy or --format)")
     name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
     _tensorflow.import_quietly()
+    others: list[Path] = []
     if given.deploy is not None:
         from ganzoo.serving.deploy import check_before_export
 
-        check_before_export(name, given.deploy, given.overwrite)
+        others = _others(Path(given.out, name))
+        check_before_export(name, given.deploy, given.overwrite, others)
     path = zoo.export(
         given.model,
         given.out,
@@ -62,7 +64,7 @@ def work(given: SimpleNamespace) -> Answer:
         allow_untrained=given.allow_untrained,
         quiet=given.quiet,
     )
-    deployed = _deploy(given, path.parent) if given.deploy is not None else []
+    deployed = _deploy(given, [path.parent, *others]) if given.deploy is not None else []
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     said = [f"{name}: version {given.version} is in {path} ({size / 1e6:.1f} MB)"]
     if deployed:
@@ -83,12 +85,15 @@ def work(given: SimpleNamespace) -> Answer:
     )
 
 
-def _deploy(given: SimpleNamespace, model: Path) -> list[Path]:
-    """For the model and all that lie beside it."""
+def _others(model: Path) -> list[Path]:
+    """The exports beside a model's."""
+    return sorted({path.parent.parent for path in model.parent.glob("[!.]*/[0-9]*/saved_model.pb")} - {model})
+
+
+def _deploy(given: SimpleNamespace, exports: list[Path]) -> list[Path]:
     from ganzoo.serving.deploy import write_deployment
 
-    others = sorted({path.parent.parent for path in model.parent.glob("[!.]*/[0-9]*/saved_model.pb")} - {model})
-    return write_deployment([model, *others], given.deploy, overwrite=given.overwrite)
+    return write_deployment(exports, given.deploy, overwrite=given.overwrite)
 
 
 COMMAND = Command(

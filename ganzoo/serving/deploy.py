@@ -73,13 +73,21 @@ def write_deployment(
     return _write(texts, directory, overwrite)
 
 
-def check_before_export(name: str, directory: str | Path, overwrite: bool) -> None:
+def check_before_export(name: str, directory: str | Path, overwrite: bool, beside: Iterable[Path] = ()) -> None:
     """Refuses what `write_deployment` would refuse once the model is exported.
 
+    Args:
+      name: of the model.
+      directory, overwrite: as for `write_deployment`.
+      beside: the exports that are to be deployed with it.
+
     Raises:
-      UsageError: a name that Kubernetes cannot take, or files that are there already.
+      UsageError: a name that Kubernetes cannot take, an export that is none, or files that are there already.
     """
     _check_name(name)
+    for export in beside:
+        _check_name(export.name)
+        _served(export, _newest_graph(export))
     _check_free([Path(directory) / file for file in ("models.config", "docker-compose.yml", "README.md")], overwrite)
 
 

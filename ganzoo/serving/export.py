@@ -45,7 +45,7 @@ def write_version(
     Args:
       model: a model.
       base: the directory of the model's versions.
-      version: an integer of 1 or more.
+      version: an integer from 1 to `formats.LARGEST_VERSION`.
       format: `savedmodel`, `onnx` or `litert`.
       precision: that the networks of a SavedModel compute in, `float32` or `bfloat16`; the latter takes a model with a
         config, and gives other bytes than Python, some grey levels away.
@@ -88,8 +88,8 @@ def check_version(
         or more, or is there already; another version has another format.
     """
     formats.check(format, precision)
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise UsageError(f"version: {version!r} given, an integer of 1 or more wanted")
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= formats.LARGEST_VERSION:
+        raise UsageError(f"version: {version!r} given, an integer from 1 to {formats.LARGEST_VERSION} wanted")
     final = Path(base) / str(version)
     if final.exists() and not overwrite:
         raise UsageError(f"{final}: is there already (give another version, or overwrite it: overwrite, --overwrite)")

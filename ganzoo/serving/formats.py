@@ -25,6 +25,7 @@ ENDINGS = {SAVED_MODEL: ".pb", "onnx": ".onnx", "litert": ".tflite"}
 FLOAT32 = "float32"
 PRECISIONS = (FLOAT32, "bfloat16")  # that the networks of a SavedModel compute in
 PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # that TensorFlow does not bring
+LARGEST_VERSION = 10**18 - 1  # within TensorFlow Serving's int64, and what our own server looks for
 OPSET = 15  # of ONNX: what tf2onnx recommends; ONNX Runtime knows it since 1.10
 AXES = "NHW"  # how an ONNX file calls the sides that its caller chooses
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from ganzoo import zoo
 from ganzoo.cli import export
@@ -63,12 +64,15 @@ def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypa
         calls.append((list(map(str, exports)), directory, overwrite))
         return [Path(directory, "README.md"), Path(directory, "models.config")]
 
+    checked = []
     monkeypatch.setattr("ganzoo.serving.deploy.write_deployment", write)
+    monkeypatch.setattr("ganzoo.serving.deploy.check_before_export", lambda *given: checked.append(given))
     for name in ("zebra", "apple"):
         (tmp_path / "base" / name / "3").mkdir(parents=True)
         (tmp_path / "base" / name / "3" / "saved_model.pb").touch()
     (tmp_path / "base" / "notes").mkdir()
     assert export.main(["--model", "cgan", "--out", "base", "--deploy", "there"]) == 0
+    assert checked == [("cgan_mnist", "there", False, [Path("base/apple"), Path("base/zebra")])]
     assert calls == [(["base/cgan_mnist", "base/apple", "base/zebra"], "there", False)]
     assert "TensorFlow Serving: 2 files are in there, begin with its README.md" in capsys.readouterr().out
     assert export.main(["--model", "cgan", "--out", "other", "--deploy", "there", "--overwrite", "--json"]) == 0
@@ -84,6 +88,13 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
     assert asked == []
 
 
+def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "base" / "foreign" / "1"))
+    assert export.main(["--model", "cgan", "--out", "base", "--deploy", "there"]) == 2
+    assert "base/foreign: has no signature of ganzoo's that draws or translates" in capsys.readouterr().err
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -92,9 +103,10 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
         ("--model gan_ring", "gan_ring: has no trained weights; train it (ganzoo train --model gan_ring)"),
         ("--model run", "run: has no checkpoint yet"),
         ("--model run --allow_untrained", "run: has no checkpoint yet"),
-        ("--model cgan --version 0", "--version=0: not a whole number of 1 or more"),
-        ("--model cgan --version two", "--version=two: not a whole number of 1 or more"),
-        ("--model cgan --version 1.5", "--version=1.5: not a whole number of 1 or more"),
+        ("--model cgan --version 0", "--version=0: not a whole number from 1 to 999999999999999999"),
+        ("--model cgan --version two", "--version=two: not a whole number from 1 to 999999999999999999"),
+        ("--model cgan --version 1.5", "--version=1.5: not a whole number from 1 to 999999999999999999"),
+        ("--model cgan --version 1000000000000000000", "--version=1000000000000000000: not a whole number from 1 to 9"),
         ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
         ("--model cgan --precision float16", "--precision=float16: not one of float32, bfloat16"),
         (
