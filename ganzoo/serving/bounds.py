@@ -9,10 +9,23 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from ganzoo.models.rows import LARGEST_SEED
+
 MOST_ROWS = 1024  # of one call
 MOST_PIXELS = 2**22  # that a network sees at once, over all rows: 2048x2048
 MOST_PIXELS_OF_FILES = 2**24  # of one call that gives files, which are worked on one by one
 LARGEST_SIDE = 4096
+
+# What an image file may hold, whatever its header says: in a few hundred kB there is room for minutes of decoding.
+BYTES_A_PIXEL = 16  # of a file, which may have some more of them for previews and the like
+FREE_BYTES = 2**22
+DATA_BYTES_A_PIXEL = 10  # of PNG: uncompressed they take 8 at most
+FREE_DATA_BYTES = 2**12
+BYTES_A_CHUNK = 256  # of PNG, on average; encoders write 8 kB or more
+FREE_CHUNKS = 128
+MOST_TEXTS = 16  # compressed texts and profiles of a PNG: each may inflate to 8 MB, which takes 50 ms
+MOST_TEXTS_OF_FILES = 256
+MOST_SCANS = 64  # of JPEG: encoders write 10, and an embedded preview may have as many
 
 
 def of_rows(inputs: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
@@ -36,7 +49,7 @@ def of_draws(inputs: Mapping[str, tf.Tensor], classes: int, pixels: int) -> list
     """Checks what a generator is given.
 
     Args:
-      inputs: by name; `truncation` and `labels` need not be there.
+      inputs: by name, of `seeds`, `latents`, `truncation` and `labels`; not all need be there.
       classes: labels have to be below it.
       pixels: of one image; 0 for points.
     """
@@ -45,6 +58,12 @@ def of_draws(inputs: Mapping[str, tf.Tensor], classes: int, pixels: int) -> list
         rows = tf.shape(next(iter(inputs.values())))[0]
         most = max(1, MOST_PIXELS // pixels)
         checks.append(_check(rows <= most, f"{next(iter(inputs))}: {most} rows or fewer wanted, given:", rows))
+    if "seeds" in inputs:
+        seeds = inputs["seeds"]
+        checks.append(_check(seeds >= 0, f"seeds: integers from 0 to {LARGEST_SEED} wanted, given:", seeds))
+    if "latents" in inputs:
+        right = tf.reduce_all(tf.math.is_finite(inputs["latents"]), axis=1)
+        checks.append(_check(right, "latents: finite numbers wanted, rows with others:", tf.where(~right)[:, 0]))
     if "truncation" in inputs:
         truncation = inputs["truncation"]
         right = tf.math.is_finite(truncation) & (truncation >= 0.0)
@@ -67,11 +86,12 @@ def of_images(images: tf.Tensor, smallest: int) -> list[tf.Operation]:
     ]
 
 
-def of_files(sizes: tf.Tensor, smallest: int) -> list[tf.Operation]:
-    """Checks what the headers of image files say, before one is decoded.
+def of_files(sizes: tf.Tensor, lengths: tf.Tensor, smallest: int) -> list[tf.Operation]:
+    """Checks what the headers of image files say, and how long the files are for it, before one is decoded.
 
     Args:
       sizes: int64 `[N, 2]`, height and width.
+      lengths: int64 `[N]`, bytes.
       smallest: pixels of a side.
     """
     pixels = tf.reduce_prod(sizes, axis=1)
@@ -85,6 +105,58 @@ def of_files(sizes: tf.Tensor, smallest: int) -> list[tf.Operation]:
             total <= MOST_PIXELS_OF_FILES,
             f"image_bytes: {MOST_PIXELS_OF_FILES} pixels or fewer in all wanted, headers say:",
             total,
+        ),
+        _check(
+            lengths <= BYTES_A_PIXEL * pixels + FREE_BYTES,
+            f"image_bytes: {BYTES_A_PIXEL} bytes a pixel and {FREE_BYTES} more, or fewer, wanted, given:",
+            lengths,
+        ),
+    ]
+
+
+def of_scans(scans: tf.Tensor) -> list[tf.Operation]:
+    """Checks int64 `[N]`, the scans of JPEG files counted up to one too many: each passes over all pixels."""
+    wanted = f"image_bytes: {MOST_SCANS} scans or fewer of a JPEG file wanted, counted up to {MOST_SCANS + 1}:"
+    return [_check(scans <= MOST_SCANS, wanted, scans)]
+
+
+def most_chunks(lengths: tf.Tensor) -> tf.Tensor:
+    """How many chunks PNG files of so many bytes may have, int64 as these."""
+    return FREE_CHUNKS + lengths // BYTES_A_CHUNK
+
+
+def of_chunks(chunks: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor) -> list[tf.Operation]:
+    """Checks what PNG files consist of.
+
+    Args:
+      chunks: int64 `[N, 3]`: chunks, counted up to one too many, those of compressed texts and profiles, bytes of
+        compressed pixels.
+      sizes, lengths: as in `of_files`.
+    """
+    count, texts, data = tf.unstack(chunks, axis=1)
+    total = tf.reduce_sum(texts)
+    return [
+        _check(
+            count <= most_chunks(lengths),
+            f"image_bytes: {FREE_CHUNKS} chunks of a PNG file and one more every {BYTES_A_CHUNK} bytes, or fewer, "
+            "wanted, counted up to one too many:",
+            count,
+        ),
+        _check(
+            texts <= MOST_TEXTS,
+            f"image_bytes: {MOST_TEXTS} compressed texts and profiles of a PNG file or fewer wanted, given:",
+            texts,
+        ),
+        _check(
+            total <= MOST_TEXTS_OF_FILES,
+            f"image_bytes: {MOST_TEXTS_OF_FILES} compressed texts and profiles or fewer in all wanted, given:",
+            total,
+        ),
+        _check(
+            data <= DATA_BYTES_A_PIXEL * tf.reduce_prod(sizes, axis=1) + FREE_DATA_BYTES,
+            f"image_bytes: {DATA_BYTES_A_PIXEL} bytes of PNG data a pixel and {FREE_DATA_BYTES} more, or fewer, "
+            "wanted, given:",
+            data,
         ),
     ]
 

@@ -13,10 +13,11 @@ from ganzoo.serving import bounds
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
 PNG_HEADER = 25  # bytes: the start, then length and name of the chunk IHDR, width, height, bits of a sample
+JPEG_SCAN = b"\xff\xda\0"  # marker of a scan and the upper byte of its header's length, which is 14 at most
 
 
 def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
-    """The same files, once it is known from their headers that all of them can be decoded in bounded memory.
+    """The same files, once it is known without decoding that all of them can be decoded in bounded memory and time.
 
     Args:
       files: string `[N]`.
@@ -30,8 +31,13 @@ def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
     whole = ~is_png | (tf.equal(tf.strings.length(starts), PNG_HEADER) & tf.equal(chunk, b"IHDR"))
     with tf.control_dependencies(bounds.of_formats(is_png | is_jpeg, whole)):
         sizes = tf.map_fn(_size, tf.identity(files), fn_output_signature=tf.TensorSpec([2], tf.int64))
-    with tf.control_dependencies(bounds.of_files(sizes, smallest)):
-        return tf.identity(files)
+    lengths = tf.cast(tf.strings.length(files), tf.int64)
+    with tf.control_dependencies(bounds.of_files(sizes, lengths, smallest)):
+        small = tf.identity(files)
+    chunks = tf.map_fn(_chunks, small, fn_output_signature=tf.TensorSpec([3], tf.int64))
+    scans = tf.where(is_png, tf.constant(0, tf.int64), _scans(small))
+    with tf.control_dependencies([*bounds.of_scans(scans), *bounds.of_chunks(chunks, sizes, lengths)]):
+        return tf.identity(small)
 
 
 def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
@@ -53,6 +59,39 @@ def _png_size(file: tf.Tensor) -> tf.Tensor:
     digits = tf.cast(tf.reshape(_bytes(file, 16, 8), [2, 4]), tf.int64)
     width_and_height = tf.reduce_sum(digits * tf.constant([2**24, 2**16, 2**8, 1], tf.int64), axis=1)
     return width_and_height[::-1]
+
+
+def _scans(files: tf.Tensor) -> tf.Tensor:
+    """int64 `[N]`, at least the scans of JPEG files, up to one too many.
+
+    Compressed pixels never look like a scan's start. Embedded previews have such starts, and other data by chance has
+    one in 16 MB.
+    """
+    return tf.strings.split(files, JPEG_SCAN, maxsplit=bounds.MOST_SCANS + 1).row_lengths() - 1
+
+
+def _chunks(file: tf.Tensor) -> tf.Tensor:
+    """int64 `[3]` of a PNG, as `bounds.of_chunks` wants them, from one chunk's head to the next; zeros for JPEG."""
+    length = tf.cast(tf.strings.length(file), tf.int64)
+    most = bounds.most_chunks(length)
+
+    def is_next(at: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        return (at + 8 <= length) & (counts[0] <= most)
+
+    def count(at: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        head = tf.io.decode_raw(tf.strings.substr(file, at, 8), tf.int32, little_endian=False)
+        content = tf.cast(head[0], tf.int64) & 0xFFFFFFFF
+        is_text = tf.reduce_any(tf.equal(head[1], [_number(name) for name in (b"zTXt", b"iTXt", b"iCCP")]))
+        data = tf.where(tf.equal(head[1], _number(b"IDAT")), content, 0)
+        after = tf.where(tf.equal(head[1], _number(b"IEND")), length, at + 12 + content)
+        return after, counts + tf.stack([1, tf.cast(is_text, tf.int64), data])
+
+    start = tf.where(_is_png(file), tf.constant(len(PNG_START), tf.int64), length)
+    return tf.while_loop(is_next, count, [start, tf.zeros([3], tf.int64)], parallel_iterations=1)[1]
+
+
+def _number(name: bytes) -> int:
+    return int.from_bytes(name, "big")
 
 
 def _bytes(file: tf.Tensor, start: int, count: int) -> tf.Tensor:

@@ -98,6 +98,8 @@ def test_right_inputs_pass_up_to_the_bounds(cgan, cyclegan):
         ({"truncation": np.array([1, -0.5], np.float32)}, r"truncation: finite numbers of 0 or more wanted.* -0.5\]"),
         ({"truncation": np.array([1, np.nan], np.float32)}, "truncation: finite numbers of 0 or more wanted"),
         ({"truncation": np.array([1, np.inf], np.float32)}, "truncation: finite numbers of 0 or more wanted"),
+        ({"seeds": np.array([[0, 0], [-1, 0]], np.int32)}, r"seeds: integers from 0 to 2147483647 wanted.*\[-1 0\]"),
+        ({"seeds": np.array([[0, -5], [1, 0]], np.int32)}, r"seeds: integers from 0 to 2147483647 wanted.*\[\[0 -5\]"),
         ({name: value[:0] for name, value in ROWS.items()}, r"seeds: 1 to 1024 rows wanted, given:\] \[0\]"),
         (
             {name: np.repeat(value[:1], 1025, axis=0) for name, value in ROWS.items()},
@@ -124,12 +126,21 @@ def test_bounds_hold_in_a_session_as_tensorflow_serving_runs_it(cgan_directory, 
     np.testing.assert_array_equal(drawn, call(cgan, "generate", ROWS)["images"])
 
 
+def with_last(number):
+    latents = LATENTS["latents"].copy()
+    latents[-1, -1] = number
+    return latents
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"labels": np.array([0, 10], np.int32)}, r"labels: integers from 0 to 9 wanted, given:\] \[0 10\]"),
         ({"labels": np.zeros(1, np.int32)}, r"labels: as many rows as of latents wanted, given:\] \[1\] \[2\]"),
         ({"latents": np.zeros([1025, 64], np.float32)}, "latents: 1 to 1024 rows wanted"),
+        ({"latents": with_last(np.nan)}, r"latents: finite numbers wanted, rows with others:\] \[1\]"),
+        ({"latents": with_last(np.inf)}, "latents: finite numbers wanted"),
+        ({"latents": with_last(-np.inf)}, "latents: finite numbers wanted"),
     ],
 )
 def test_wrong_latents(cgan, wrong, message):
@@ -158,6 +169,7 @@ def test_wrong_images(cyclegan, signature, shape, message):
         (images.encode_png(np.zeros([7, 9, 1], np.uint8)), "image_bytes: 8 to 4096 pixels a side wanted"),
         (b"GIF89a", "image_bytes: PNG or JPEG files wanted"),
         (images.encode_png(np.zeros([9, 9, 1], np.uint8))[:50], "Invalid PNG"),
+        (images.encode_png(np.zeros([9, 9, 1], np.uint8)) + bytes(5_000_000), "image_bytes: 16 bytes a pixel and"),
     ],
 )
 def test_wrong_files(cyclegan, domain, file, message):
