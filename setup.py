@@ -38,6 +38,7 @@ TEST = [
     "onnxruntime>=1.23",  # runs what is exported for it
     "prdc==0.2",  # the authors' precision, recall, density and coverage
     "pytest>=8.3",
+    "pytest-xdist>=3.6",  # the tests on as many cores as there are
     "ruff>=0.9",
     "scipy>=1.13",
     "setuptools>=77",  # the wheel is built by a test
@@ -79,6 +80,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
+    package_dir={"": "."},  # so that an editable install is found from the folder that holds the checkout, too
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
     package_data={"ganzoo.data": ["*.npz", "*.md"], "ganzoo.evaluation.extractors": ["*.safetensors"]},
     cmdclass={"build_py": BuildWithZoo},

@@ -32,6 +32,7 @@ from ganzoo.zoo import WEIGHTS_FILE
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int, ...]
 
+SMALLEST = 32  # side of images: the discriminators that a loaded model has beside the generator have no logit for 20
 LARGEST_LIST = 3
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -75,14 +76,15 @@ def import_generator(
       directory: a new folder, or an empty one.
       domains: the names of both.
       to: the one that the generator makes.
-      size: the side of the square images that it was trained on; it translates any size.
+      size: the side of the square images that it was trained on, a multiple of 4, `SMALLEST` or more; it translates any
+        size.
       name: of the model; by default made from the file's name.
 
     Returns:
       The config that was written, and what was read.
 
     Raises:
-      UsageError: `to` is not one of two domains, or the directory has something in it.
+      UsageError: `to` is not one of two domains, the size does not suit, or the directory has something in it.
       WeightsError: the file is absent or no state dict of such a generator; nothing is written then.
       ConfigError: a name or a size that no config can have.
       RunError: the directory cannot be written.
@@ -91,6 +93,8 @@ def import_generator(
     before = _start(domains, to)
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise UsageError(f"{directory}: is there already, and no empty folder (give a new one)")
+    if size < SMALLEST or size % 4:
+        raise UsageError(f"size: {size} given, a multiple of 4 from {SMALLEST} on wanted")
     generator = read_generator(file)
     data = _config(generator, Path(file), [before, to], size, name)
     config = parse(data, str(directory / CONFIG_FILE))

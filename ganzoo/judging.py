@@ -79,6 +79,8 @@ def evaluate(
         config = _with_data(config, real)
         translator: Any = zoo.load(model, step=step) if isinstance(model, str | Path) else model
         return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
+    if to is not None and isinstance(model, str | Path) and exported.is_export(model):
+        raise UsageError(f"to={to}: {model} is an export, of which only those that draw are evaluated (name the model)")
     if to is not None:
         raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
     names = list(DEFAULT_METRICS if asked is None else asked)

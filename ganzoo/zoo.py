@@ -203,6 +203,7 @@ def export(
     directory: str | Path,
     version: int = 1,
     *,
+    name: str | None = None,
     format: str = "savedmodel",
     precision: str = "float32",
     overwrite: bool = False,
@@ -211,7 +212,7 @@ def export(
 ) -> Path:
     """Writes `directory/NAME/VERSION/`, by default a SavedModel that TensorFlow Serving loads as it is.
 
-    NAME is the config's. `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
+    `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
     `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
     where tensorflow-serving-api is installed. `ganzoo.serving.formats` documents the other formats' files, beside which
     are the config and the card.
@@ -220,6 +221,7 @@ def export(
       model: a model, or what `load` takes.
       directory: the base directory of all models.
       version: an integer of 1 or more.
+      name: that servers call it by; by default the config's, which a run shares with the zoo's model.
       format: `savedmodel`; `onnx` or `litert`, for ONNX Runtime or LiteRT.
       precision: that the networks of a SavedModel compute in: `float32`, which gives Python's bytes, or `bfloat16`,
         which is faster where the processor has it, and some grey levels away.
@@ -237,16 +239,16 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
     """
-    from ganzoo.serving.export import check_version, write_version
+    from ganzoo.serving.export import base_of, check_version, write_version
     from ganzoo.training.progress import note_unless
 
     note = note_unless(quiet)
     if not isinstance(model, str | Path):
         named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
-        base = Path(directory) / named.name
+        base = base_of(directory, name or named.name)
         return write_version(model, base, version, format=format, precision=precision, overwrite=overwrite, note=note)
     resolved = config(model)
-    base = Path(directory) / resolved.name
+    base = base_of(directory, name or resolved.name)
     check_version(base, version, overwrite, format, precision)
     untrained = has_no_weights(model)
     if untrained and not allow_untrained:
@@ -272,7 +274,7 @@ def has_no_weights(model: str | Path) -> bool:
 def _no_weights(resolved: Config, model: str) -> WeightsError:
     return WeightsError(
         f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
-        f"or ask for weights='random'{_others(resolved)}"
+        f"or ask for random ones (in Python: weights='random'){_others(resolved)}"
     )
 
 

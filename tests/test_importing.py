@@ -205,6 +205,12 @@ def test_wrong_domains(domains, to, message, tmp_path):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("size", [28, 130])
+def test_a_size_that_could_not_be_loaded(size, tmp_path):
+    with pytest.raises(UsageError, match=f"^size: {size} given, a multiple of 4 from 32 on wanted$"):
+        import_generator(tmp_path / "g.pth", tmp_path / "out", domains=["a", "b"], to="b", size=size)
+
+
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
     for place in (tmp_path, tmp_path / "config.yaml"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import ganzoo
 from ganzoo import images
@@ -190,6 +191,12 @@ def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
 def test_wrong_use_of_what_translates_or_does_not(model, arguments, message):
     with pytest.raises(UsageError, match=f"^{message}"):
         evaluate(ganzoo.load(model, weights="random"), **arguments)
+
+
+def test_an_export_that_translates(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    with pytest.raises(UsageError, match=r"is an export, of which only those that draw are evaluated \(name the model"):
+        evaluate(tmp_path, to="bold")
 
 
 def test_folders_do_not_translate(tmp_path):

@@ -25,6 +25,7 @@ FLAGS = {
     ),
     "Where to": (
         _flags.text("out", "BASE", "the folder of all models", "exported"),
+        _flags.text("name", "NAME", "what servers call it (default: as the model; a run has its zoo model's name)"),
         _flags.whole("version", "the number of this version", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
         _flags.text(
             "deploy", "DIR", "also write what runs all models of BASE under TensorFlow Serving into that folder"
@@ -46,7 +47,7 @@ def work(given: SimpleNamespace) -> Answer:
     format, precision = given.format or formats.SAVED_MODEL, given.precision or formats.FLOAT32
     if given.deploy is not None and format != formats.SAVED_MODEL:
         raise UsageError(f"--deploy: TensorFlow Serving serves no {format} files (leave out --deploy or --format)")
-    name, untrained = zoo.config(given.model).name, zoo.has_no_weights(given.model)
+    name, untrained = given.name or zoo.config(given.model).name, zoo.has_no_weights(given.model)
     _tensorflow.import_quietly()
     others: list[Path] = []
     if given.deploy is not None:
@@ -58,6 +59,7 @@ def work(given: SimpleNamespace) -> Answer:
         given.model,
         given.out,
         given.version,
+        name=given.name,
         format=format,
         precision=precision,
         overwrite=given.overwrite,

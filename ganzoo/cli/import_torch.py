@@ -20,7 +20,7 @@ NEEDED = (
 )
 
 ALSO = (
-    _flags.whole("size", "side of the square images that it was trained on", at_least=8, default=256),
+    _flags.whole("size", "side of the square images that it was trained on", at_least=1, default=256),
     _flags.text("name", "NAME", "of the model (default: made from the file's name)"),
 )
 

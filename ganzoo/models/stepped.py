@@ -60,6 +60,14 @@ class SteppedModel(keras.Model):
         self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
 
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Keras's own knows neither the signatures nor the bounds.
+
+        Raises:
+          UsageError: always, with the way out.
+        """
+        raise UsageError(f"{self.name}: is exported by ganzoo.export(model, DIRECTORY)")
+
     def compile_updates(
         self,
         optimizers: Mapping[str, tuple[keras.optimizers.Optimizer, Sequence[str]]],

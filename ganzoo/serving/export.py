@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from ganzoo.serving.signatures import Signatures, signatures
 if TYPE_CHECKING:
     from ganzoo.models.stepped import SteppedModel
 
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 CONFIG_FILE = "config.yaml"
 CARD_FILE = "card.yaml"
 
@@ -65,7 +67,7 @@ def write_version(
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         if format == formats.SAVED_MODEL:
-            _save(model, precision, temporary, card, note)
+            _save(model, final.parent.name, precision, temporary, card, note)
         else:
             temporary.mkdir()
             formats.write(model, temporary, format)
@@ -76,6 +78,17 @@ def write_version(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def base_of(directory: str | Path, name: str) -> Path:
+    """The directory of all versions of a model.
+
+    Raises:
+      UsageError: a name that no URL could ask for.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"name: {name!r} given, letters, digits and '_', '.', '-' between them wanted")
+    return Path(directory) / name
 
 
 def check_version(
@@ -97,13 +110,20 @@ def check_version(
     return final
 
 
-def _save(model: SteppedModel, precision: str, directory: Path, card: Path | None, note: Callable[[str], None]) -> None:
+def _save(
+    model: SteppedModel,
+    name: str,
+    precision: str,
+    directory: Path,
+    card: Path | None,
+    note: Callable[[str], None],
+) -> None:
     functions, variables = compact(_functions(model, precision))
     made = signatures(functions)
     module = tf.Module()
     module.variables_used = variables
     tf.saved_model.save(module, str(directory), signatures=made)
-    _write_extra(model, directory / "assets.extra", card, made, note)
+    _write_extra(model, name, directory / "assets.extra", card, made, note)
 
 
 def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
@@ -120,13 +140,13 @@ def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
 
 
 def _write_extra(
-    model: SteppedModel, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
+    model: SteppedModel, name: str, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
 ) -> None:
     """What travels with a model; TensorFlow Serving reads the warm-up requests, people the rest."""
     extra.mkdir()
     _write_papers(model, extra, card)
-    if not warm_up.write(extra / warm_up.FILE, model.name, made):
-        note(f"{model.name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
+    if not warm_up.write(extra / warm_up.FILE, name, made):
+        note(f"{name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
 
 
 def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> None:

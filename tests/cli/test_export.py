@@ -29,16 +29,17 @@ def asked(monkeypatch, tmp_path):
 
 def test_defaults(asked, capsys):
     assert export.main(["--model", "cgan"]) == 0
-    settings = {"format": "savedmodel", "precision": "float32"}
+    settings = {"name": None, "format": "savedmodel", "precision": "float32"}
     settings |= {"overwrite": False, "allow_untrained": False, "quiet": False}
     assert asked == [("cgan", "exported", 1, settings)]
     assert capsys.readouterr().out == "cgan_mnist: version 1 is in exported/cgan_mnist/1 (0.1 MB)\n"
 
 
 def test_all_flags(asked, capsys):
-    flags = "--model gan_ring --out base --version 12 --format onnx --overwrite --allow_untrained --quiet"
+    flags = "--model gan_ring --out base --name mine --version 12 --format onnx --overwrite --allow_untrained --quiet"
     assert export.main(flags.split()) == 0
-    settings = {"format": "onnx", "precision": "float32", "overwrite": True, "allow_untrained": True, "quiet": True}
+    settings = {"name": "mine", "format": "onnx", "precision": "float32"}
+    settings |= {"overwrite": True, "allow_untrained": True, "quiet": True}
     assert asked == [("gan_ring", "base", 12, settings)]
     assert capsys.readouterr().out == "base/cgan_mnist/12\n"
 
@@ -107,6 +108,7 @@ def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
         ("--model cgan --version two", "--version=two: not a whole number from 1 to 999999999999999999"),
         ("--model cgan --version 1.5", "--version=1.5: not a whole number from 1 to 999999999999999999"),
         ("--model cgan --version 1000000000000000000", "--version=1000000000000000000: not a whole number from 1 to 9"),
+        ("--model cgan --name a/b", "name: 'a/b' given, letters, digits and '_', '.', '-' between them wanted"),
         ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
         ("--model cgan --precision float16", "--precision=float16: not one of float32, bfloat16"),
         (

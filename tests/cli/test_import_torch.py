@@ -74,7 +74,7 @@ def test_doubts_are_told(calls, capsys):
     ("argv", "message"),
     [
         *[(flags({k: v for k, v in GIVEN.items() if k != name}), f"--{name} is missing: ") for name in GIVEN],
-        ([*flags(GIVEN), "--size", "0"], "--size=0: not a whole number of 8 or more"),
+        ([*flags(GIVEN), "--size", "0"], "--size=0: not a whole number of 1 or more"),
         (["--domain", "a,b"], "--domain: unknown flag (did you mean '--domains'?)"),
         (flags({**GIVEN, "to": "manet"}), "to: 'manet' is none of the domains (did you mean 'monet'?)"),
         (flags(GIVEN), "G.pth: no such weights file"),

@@ -170,3 +170,8 @@ def test_one_trace_serves_all_sizes(cyclegan):
     for shape in [(1, 8, 8), (3, 20, 31)]:
         cyclegan.translate(pictures(*shape))
     assert translator.run.experimental_get_tracing_count() == 1
+
+
+def test_keras_s_own_export_names_the_way_out(cyclegan):
+    with pytest.raises(UsageError, match=r"^cyclegan_digits: is exported by ganzoo\.export\(model, DIRECTORY\)$"):
+        cyclegan.export("there")

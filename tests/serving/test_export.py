@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 import ganzoo
 from ganzoo import images, zoo
@@ -188,6 +189,16 @@ def test_versions_are_not_overwritten_unasked(model, tmp_path):
         ganzoo.export("cgan", tmp_path, version=3)
     ganzoo.export(model, tmp_path, version=3, overwrite=True)
     assert [path.name for path in (tmp_path / "cgan_mnist").iterdir()] == ["3"]
+
+
+def test_a_name_of_its_own(model, tmp_path):
+    path = ganzoo.export(model, tmp_path, name="my_digits")
+    assert path == tmp_path / "my_digits" / "1"
+    records = tf.data.TFRecordDataset(str(path / "assets.extra" / "tf_serving_warmup_requests")).as_numpy_iterator()
+    logs = map(prediction_log_pb2.PredictionLog.FromString, records)
+    assert {log.predict_log.request.model_spec.name for log in logs} == {"my_digits"}
+    with pytest.raises(UsageError, match=r"^name: 'a/b' given, letters, digits and"):
+        ganzoo.export(model, tmp_path, name="a/b")
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "two", 1.5])
