@@ -15,7 +15,7 @@ from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
 from ganzoo.serving.server import directory, ports
-from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
 UNFINISHED = 1  # the exit code if the drain time was not enough
 LARGEST_PORT = 65535
@@ -48,6 +48,7 @@ FLAGS = {
             "batch_rows",
             "run so many rows of several requests together at most",
             at_least=1,
+            at_most=MOST_ROWS,
             default=Settings.batch_rows,
         ),
         _flags.number(

@@ -20,6 +20,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from ganzoo.serving import bounds
+from ganzoo.serving.server import json_codec
 from ganzoo.serving.server.lifecycle import running
 from ganzoo.serving.server.settings import Settings
 
@@ -183,6 +185,9 @@ def test_what_is_not_of_this_server(serve, refused):
     ):
         with pytest.raises(refused, match="INVALID_ARGUMENT"):
             server.rest.get(path)
+    for path in ("/v1/models/tiny:predict", "/v1/models/tiny/versions/2:predict"):
+        with pytest.raises(refused, match=f"INVALID_ARGUMENT: Malformed request: GET {path}$"):
+            server.rest.get(path)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +269,17 @@ def test_wrong_json(body, words, wrong_json):
     assert len(message) <= 1000
 
 
+def test_more_lists_and_objects_than_a_call_takes(wrong_json):
+    """Images of 8x8 pixels, the smallest, have the most lists."""
+    assert bounds.MOST_PIXELS * (1 + 1 / 8 + 1 / 64) < json_codec.MOST_LISTS
+    assert bounds.MOST_ROWS < json_codec.MOST_OBJECTS / 8
+    for part, number in ((b"[],", json_codec.MOST_LISTS), (b"{},", json_codec.MOST_OBJECTS)):
+        body = b'{"instances": [%s1]}' % (part * number)
+        response = requests.post(wrong_json.url + PREDICT, data=body, timeout=30)
+        assert response.status_code == 400
+        assert response.json() == {"error": "5242880 lists and 65536 objects or fewer wanted"}
+
+
 @pytest.fixture(scope="module")
 def wrong_json(_saved, tmp_path_factory):
     """One server for all wrong bodies."""
@@ -296,8 +312,14 @@ def raw(dtype, sides, **fields):
         (raw(3, [1], int_val=[1, 2]), "do not fit"),
         (raw(3, [2**40], int_val=[1]), "bytes or fewer wanted"),
         (raw(3, [2**62, 2**62], int_val=[1]), "bytes or fewer wanted"),
-        (raw(3, [0, 2**62]), r"do not fit|shape \[0, "),
+        (raw(3, [2**62], int_val=[1]), "bytes or fewer wanted"),
+        (raw(3, [0, 2**62]), r"shape \[0, "),
         (raw(3, [], int_val=[1]), r"shape \[\] given"),
+        (raw(3, [2, 2], int_val=[1]), r"shape \[2, 2\] given"),
+        (raw(3, [2**62] * 17, int_val=[1]), "17 dimensions given, 16 or fewer wanted"),
+        (raw(7, [10_000], string_val=[b"a", b"x" * 10_000]), "33554432 bytes or fewer wanted"),
+        (raw(7, [2**20]), "33554432 bytes or fewer wanted"),
+        (predict_pb2.PredictRequest(inputs=dict.fromkeys(map(str, range(257)), tf.make_tensor_proto(1))), "257 inputs"),
     ],
 )
 def test_wrong_protos(request_, words, serve, refused):
@@ -306,6 +328,20 @@ def test_wrong_protos(request_, words, serve, refused):
         client.call(client.prediction.Predict, request_)
     assert caught.value.code == "INVALID_ARGUMENT"
     assert client.predict({"x": [1]}) == [2]
+
+
+def test_what_is_refused_is_not_expanded(serve, refused, monkeypatch):
+    client, expanded = serve(request_bytes=100_000).grpc, []
+    monkeypatch.setattr(tf, "make_ndarray", expanded.append)
+    for request in (
+        raw(7, [10_000], string_val=[b"x" * 10_000]),
+        raw(3, [30_000], int_val=[1]),
+        raw(3, [100, 100], int_val=[1]),
+        raw(9, [10_000], int64_val=[1]),
+    ):
+        with pytest.raises(refused, match="INVALID_ARGUMENT"):
+            client.call(client.prediction.Predict, request)
+    assert not expanded
 
 
 def test_a_few_bytes_that_stand_for_many_equal_values(serve):

@@ -1,8 +1,10 @@
 """More than a thousand broken requests: each is refused with a reason, and the server goes on."""
 
+import gc
 import json
 import random
 import socket
+import weakref
 
 import grpc
 import pytest
@@ -203,3 +205,23 @@ def test_what_a_model_raises(error, code, message, serve, monkeypatch, refused, 
         getattr(server, door).predict({"x": [1]})
     assert (caught.value.code, caught.value.message) in ((code, message), ("500", message))
     assert server.rest.metric("ganzoo_requests_total", code=code) == 1
+
+
+def test_nothing_stays_of_a_request_that_is_refused(serve, monkeypatch, refused, door, until):
+    """Neither in a cycle, which only the garbage collector would end."""
+    call, inputs_seen = Servable.call, []
+
+    def watched(self, signature, inputs):
+        inputs_seen.extend(weakref.ref(array) for array in inputs.values())
+        return call(self, signature, inputs)
+
+    monkeypatch.setattr(Servable, "call", watched)
+    server = serve()
+    gc.disable()
+    try:
+        with pytest.raises(refused, match="no 13 wanted"):
+            getattr(server, door).predict({"x": [13]})
+        assert len(inputs_seen) == 1
+        until(lambda: inputs_seen[0]() is None, 5)
+    finally:
+        gc.enable()

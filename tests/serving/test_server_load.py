@@ -1,5 +1,6 @@
 """The local server under load: requests run together and apart, a full queue, time limits, metrics, the end."""
 
+import gc
 import json
 import socket
 import threading
@@ -12,6 +13,7 @@ import requests
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
+from ganzoo.serving.server import json_codec
 from ganzoo.serving.server.lifecycle import running
 from ganzoo.serving.server.settings import Settings
 
@@ -119,8 +121,10 @@ def test_what_failed_together_is_answered_one_by_one(busy, gate, until, pool, do
     """With its own time limit and in both threads: nobody waits for the last of them."""
     server, first = busy(door)
     client = getattr(server, door)
-    futures = [pool.submit(client.predict, {"x": [x]}) for x in (13, 1, 2)]
-    until(lambda: queued(server) == 3)
+    futures = []
+    for x in (13, 1, 2):
+        futures.append(pool.submit(client.predict, {"x": [x]}))
+        until(lambda: queued(server) == len(futures))
     gate.steps = 2  # the call that was held, and the common one
     until(lambda: queued(server) == 2 and gate.waiting == 1)  # the first of them alone
     assert first.result() == [2]
@@ -144,6 +148,43 @@ def test_no_more_pixels_run_together_than_pays(busy, gate, until, pool):
         assert np.min(future.result()) == 255
     assert server.rest.metric("ganzoo_batch_requests_count", signature="images") == 2
     assert server.rest.metric("ganzoo_batch_requests_bucket", signature="images", le="4.0") == 2  # four, and two
+
+
+class Drawing(tf.Module):
+    """Images of a fixed size, as they are and as files."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "x")])
+    def draw(self, x):
+        return {"images": tf.zeros([tf.size(x), 512, 512, 1], tf.uint8)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "x")])
+    def draw_png(self, x):
+        return {"png_bytes": tf.strings.as_string(x)}
+
+
+@pytest.mark.parametrize("signature", ["draw", "draw_png"])
+def test_pixels_are_counted_that_come_out(signature, put_version, tmp_path, busy, gate, until, pool):
+    put_version(2)
+    model = Drawing()
+    signatures = {"draw": model.draw, "draw_png": model.draw_png}
+    tf.saved_model.save(model, str(tmp_path / "base/drawing/1"), signatures=signatures)
+    server, _ = busy("grpc")
+    futures = [pool.submit(server.grpc.predict, {"x": [i]}, signature, "drawing") for i in range(6)]
+    until(lambda: queued(server) == 6)
+    gate.open.set()
+    for future in futures:
+        future.result()
+    assert server.rest.metric("ganzoo_batch_requests_count", signature=signature) == 2
+    assert server.rest.metric("ganzoo_batch_requests_bucket", signature=signature, le="4.0") == 2  # four, and two
+
+
+def test_no_more_rows_run_together_than_a_call_takes(busy, gate, until, pool):
+    server, _ = busy("grpc", batch_rows=5000)
+    futures = [pool.submit(server.grpc.predict, {"x": [i] * 600}) for i in range(2)]
+    until(lambda: queued(server) == 2)
+    gate.open.set()
+    assert [future.result() for future in futures] == [[0] * 600, [2] * 600]
+    assert server.rest.metric("ganzoo_batch_requests_count") == 3
 
 
 def test_files_run_one_by_one(busy, gate, until, pool, door):
@@ -182,6 +223,42 @@ def test_requests_hold_no_more_bytes_than_allowed(busy, gate, until, pool, door,
     gate.open.set()
     assert [first.result(), second.result()] == [[2], [2] * 5000]
     assert client.predict({"x": large * 3}) == [2] * 15_000  # alone, it may hold any number
+
+
+def test_what_a_message_expands_to_is_counted(busy, gate, until, pool, refused):
+    server, _ = busy("grpc", open_bytes=30_000)
+    request = _request()
+    request.inputs["x"].tensor_shape.dim[0].size = 5000  # 20,000 bytes, all of them one value
+    second = pool.submit(server.grpc.call, server.grpc.prediction.Predict, request)
+    until(lambda: queued(server) == 1)
+    with pytest.raises(refused, match=r"the requests under way hold 200\d\d of 30000 bytes") as caught:
+        server.grpc.call(server.grpc.prediction.Predict, request)
+    assert caught.value.code == "RESOURCE_EXHAUSTED"
+    gate.open.set()
+    assert tf.make_ndarray(second.result().outputs["y"]).tolist() == [2] * 5000
+
+
+def test_large_bodies_are_read_one_at_a_time_and_without_the_collector(serve, pool, monkeypatch):
+    parse, reading, most, collected = json_codec._parse, [], [], {}
+
+    def watched(body):
+        reading.append(body)
+        time.sleep(0.05)
+        most.append(len(reading))
+        collected[len(body) > 1000] = gc.isenabled()
+        content = parse(body)
+        reading.pop()
+        return content
+
+    monkeypatch.setattr(json_codec, "_parse", watched)
+    server = serve()
+    numbers = [1] * 30_000  # 90,000 bytes
+    futures = [pool.submit(server.rest.predict, {"x": numbers}, "total") for _ in range(4)]
+    assert [future.result() for future in futures] == [30_000] * 4
+    assert most == [1] * 4
+    assert server.rest.predict({"x": [1]}) == [2]
+    assert collected == {True: False, False: True}
+    assert gc.isenabled()
 
 
 def test_a_lone_request_does_not_wait(serve, door):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ganzoo.serving.server.metrics import Metrics
 from ganzoo.serving.server.servable import Arrays, Servable, Signature
-from ganzoo.serving.server.settings import Settings
+from ganzoo.serving.server.settings import MOST_ROWS, Settings
 from ganzoo.serving.server.status import ServingError
 
 PIXELS_TOGETHER = 2**20  # of images in one call: more of them are no faster together, they only wait for each other
@@ -32,7 +32,7 @@ class Waiting:
 
     Attributes:
       rows: of each input; 1 for a request that runs alone.
-      pixels: of a row, if it is an image.
+      pixels: of a row, if an image goes in or comes out.
       key: of its group; None for a request that runs alone.
       arrived: by the loop's clock, in seconds.
     """
@@ -59,6 +59,7 @@ class Batcher:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._wait = settings.batch_wait_ms / 1000
+        self._most_rows = min(settings.batch_rows, MOST_ROWS)
         self._threads = ThreadPoolExecutor(settings.calls, thread_name_prefix="ganzoo-call")
         self._groups: dict[Hashable, deque[Waiting]] = {}
         self._requests = self._rows = self._running = 0
@@ -128,7 +129,7 @@ class Batcher:
 
     def _most(self, first: Waiting) -> int:
         """How many rows of a group run together."""
-        return min(self._settings.batch_rows, max(1, PIXELS_TOGETHER // max(1, first.pixels)))
+        return min(self._most_rows, max(1, PIXELS_TOGETHER // max(1, first.pixels)))
 
     def _take(self, key: Hashable) -> list[Waiting]:
         """The first requests of a group, as many as run together."""
@@ -192,8 +193,8 @@ def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple
     if not signature.batched or files or len(rows) != 1 or 0 in rows:
         return 1, 0, None
     kinds = tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(inputs.items()))
-    pixels = sum(math.prod(array.shape[1:3]) for array in inputs.values() if array.ndim == 4)
-    return rows.pop(), pixels, (servable, signature.name, kinds)
+    given = sum(math.prod(array.shape[1:3]) for array in inputs.values() if array.ndim == 4)
+    return rows.pop(), max(given, servable.pixels), (servable, signature.name, kinds)
 
 
 def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outputs]:

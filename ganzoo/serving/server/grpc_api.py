@@ -58,7 +58,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
                 async with self._service.admitted(most if left is None else min(left, most), exchange.size):
                     return await self._service.predict(exchange, model, version, seen)
         except ServingError as error:
-            return await _abort(context, error)
+            return _refused(context, error)
 
     async def GetModelMetadata(  # noqa: N802
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
@@ -74,7 +74,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
                 response.metadata[SIGNATURES].Pack(signature_map(servable))
             return response
         except ServingError as error:
-            return await _abort(context, error)
+            return _refused(context, error)
 
 
 class _Models(model_service_pb2_grpc.ModelServiceServicer):
@@ -89,7 +89,7 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
         try:
             return status_response(self._service.models.status(*_asked(request)))
         except ServingError as error:
-            return await _abort(context, error)
+            return _refused(context, error)
 
 
 def _asked(request: Any) -> tuple[str, int | None]:
@@ -102,6 +102,8 @@ def _asked(request: Any) -> tuple[str, int | None]:
     return spec.name, spec.version.value if spec.HasField("version") else None
 
 
-async def _abort(context: grpc.aio.ServicerContext, error: ServingError) -> Any:
-    """Ends a request by raising; what it is said to return is never there."""
-    await context.abort(grpc.StatusCode[error.code], error.message)
+def _refused(context: grpc.aio.ServicerContext, error: ServingError) -> Any:
+    """Ends a request with an error; `context.abort` would raise one that keeps the request, see `let_go`."""
+    error.let_go()
+    context.set_code(grpc.StatusCode[error.code])
+    context.set_details(error.message)

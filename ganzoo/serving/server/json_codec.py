@@ -19,12 +19,12 @@ from typing import Any, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.serving.server.servable import Arrays, Servable, Signature
+from ganzoo.serving.server.servable import DEEPEST, Arrays, Servable, Signature
 from ganzoo.serving.server.status import invalid
 
 ROWS, COLUMNS = "instances", "inputs"
 BYTES_ENDING = "_bytes"
-DEEPEST = 16  # dimensions that a list can have
+MOST_LISTS, MOST_OBJECTS = 5 * 2**20, 2**16  # more than a call takes: 2048x2048 pixels, each a list; 1024 rows
 ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number is written 3.4028235e38, which is above it, and rounds to it
 
 
@@ -46,6 +46,8 @@ class JsonExchange:
         Raises:
           ServingError: the body is not what the signature takes.
         """
+        if self._body.count(b"[") > MOST_LISTS or self._body.count(b"{") > MOST_OBJECTS:
+            raise invalid(f"{MOST_LISTS} lists and {MOST_OBJECTS} objects or fewer wanted")
         content = _parse(self._body)
         name = content.get("signature_name", "")
         if not isinstance(name, str):
@@ -57,7 +59,7 @@ class JsonExchange:
         self._by_rows = ROWS in content
         values = _columns_of_rows(content[ROWS], signature) if self._by_rows else _columns(content[COLUMNS], signature)
         inputs = {name: array_of(value, signature.inputs[name].dtype, name) for name, value in values.items()}
-        signature.check(inputs)
+        signature.check({name: array.shape for name, array in inputs.items()})
         return signature, inputs
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> bytes:

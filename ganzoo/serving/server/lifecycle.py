@@ -150,6 +150,7 @@ async def _serve(
     finally:
         models.stop()
         batcher.close()
+        service.close()
 
 
 def _beside(work: Callable[[], None]) -> asyncio.Future[None]:

@@ -12,23 +12,38 @@ from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
 
 from ganzoo.serving.server.models import Version
-from ganzoo.serving.server.servable import Arrays, Servable, Signature
+from ganzoo.serving.server.servable import DEEPEST, Arrays, Servable, Signature
 from ganzoo.serving.server.status import invalid
+
+MOST_INPUTS = 256  # more than a signature has, and few enough to be looked at in the loop
+STRING_BYTES = 64  # about: of a string beside its text, in Python and in TensorFlow
 
 
 class ProtoExchange:
     """One request as a proto and its answer.
 
     Attributes:
-      size: of the message in bytes.
+      size: in bytes, of the message or of what it expands to: a few bytes can stand for any number of equal values.
     """
 
     def __init__(self, request: predict_pb2.PredictRequest, most_bytes: int) -> None:
-        """Args:
-        most_bytes: that an input may hold: a few bytes of a proto can stand for any number of equal values.
+        """Expands nothing yet.
+
+        Args:
+          most_bytes: that an input may expand to.
+
+        Raises:
+          ServingError: there are too many inputs, or one has no shape or expands to more.
         """
-        self.size = request.ByteSize()
-        self._request, self._most_bytes = request, most_bytes
+        if len(request.inputs) > MOST_INPUTS:
+            raise invalid(f"{len(request.inputs)} inputs given, {MOST_INPUTS} or fewer wanted")
+        self._request = request
+        self._shapes = {name: _shape(name, tensor) for name, tensor in request.inputs.items()}
+        expanded = {name: _expanded(request.inputs[name], math.prod(sides)) for name, sides in self._shapes.items()}
+        for name, size in expanded.items():
+            if size > most_bytes:
+                raise invalid(f"input '{name}': shape {self._shapes[name]} given, {most_bytes} bytes or fewer wanted")
+        self.size = max(request.ByteSize(), sum(expanded.values()))
 
     def read(self, servable: Servable) -> tuple[Signature, Arrays]:
         """The signature that is asked for, and its inputs.
@@ -44,11 +59,10 @@ class ProtoExchange:
                 f"Missing but required: {{{','.join(sorted(wanted - given))}}}."
             )
         self._check_filter(signature)
-        inputs = {
-            name: self._array(name, self._request.inputs[name], spec.dtype) for name, spec in signature.inputs.items()
-        }
-        signature.check(inputs)
-        return signature, inputs
+        for name, spec in signature.inputs.items():
+            _check_type(name, self._request.inputs[name].dtype, spec.dtype)
+        signature.check(self._shapes)
+        return signature, {name: self._array(name) for name in signature.inputs}
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> predict_pb2.PredictResponse:
         """The answer, with the outputs that were asked for."""
@@ -69,23 +83,39 @@ class ProtoExchange:
             if asked.count(name) > 1:
                 raise invalid(f"duplicate output tensor alias: {name}")
 
-    def _array(self, name: str, tensor: tensor_pb2.TensorProto, dtype: tf.DType) -> np.ndarray:
-        if tensor.dtype != dtype.as_datatype_enum:
-            given = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name["dtype"].enum_type.values_by_number.get(
-                tensor.dtype
-            )
-            raise invalid(
-                f"input '{name}': {given.name if given else tensor.dtype} is not of expected type: {dtype.name}"
-            )
-        sides = [side.size for side in tensor.tensor_shape.dim]
-        if tensor.tensor_shape.unknown_rank or min(sides, default=0) < 0:
-            raise invalid(f"input '{name}': its shape is not known: {sides}")
-        if math.prod(sides) * max(1, dtype.size) > self._most_bytes:
-            raise invalid(f"input '{name}': shape {sides} given, {self._most_bytes} bytes or fewer wanted")
+    def _array(self, name: str) -> np.ndarray:
         try:
-            return tf.make_ndarray(tensor)
+            return tf.make_ndarray(self._request.inputs[name])
         except (TypeError, ValueError, OverflowError) as error:
-            raise invalid(f"input '{name}': its values do not fit its shape {sides} and type ({error})") from None
+            given = f"shape {self._shapes[name]} and type"
+            raise invalid(f"input '{name}': its values do not fit its {given} ({error})") from None
+
+
+def _shape(name: str, tensor: tensor_pb2.TensorProto) -> list[int]:
+    shape = tensor.tensor_shape
+    if len(shape.dim) > DEEPEST:
+        raise invalid(f"input '{name}': {len(shape.dim)} dimensions given, {DEEPEST} or fewer wanted")
+    sides = [side.size for side in shape.dim]
+    if shape.unknown_rank or min(sides, default=0) < 0:
+        raise invalid(f"input '{name}': its shape is not known: {sides}")
+    return sides
+
+
+def _expanded(tensor: tensor_pb2.TensorProto, elements: int) -> int:
+    """The bytes of its elements, in which the last value stands for all that are missing."""
+    if tensor.dtype == tf.string.as_datatype_enum:
+        texts = tensor.string_val
+        return elements * STRING_BYTES + max(0, elements - len(texts)) * (len(texts[-1]) if texts else 0)
+    try:
+        return elements * tf.as_dtype(tensor.dtype).size
+    except TypeError:  # of no type that there is: nothing expands it
+        return 0
+
+
+def _check_type(name: str, given: int, wanted: tf.DType) -> None:
+    if given != wanted.as_datatype_enum:
+        known = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name["dtype"].enum_type.values_by_number.get(given)
+        raise invalid(f"input '{name}': {known.name if known else given} is not of expected type: {wanted.name}")
 
 
 def status_response(versions: Sequence[Version]) -> get_model_status_pb2.GetModelStatusResponse:

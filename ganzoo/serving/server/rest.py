@@ -43,6 +43,11 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
                 with _watched(request, admitted):
                     return _json(await service.predict(JsonExchange(body), model, _number(version), seen))
 
+    @app.get(MODEL + ":{verb}")
+    @app.get(VERSION + ":{verb}")
+    async def wrong_method(request: Request) -> Response:
+        raise _malformed(request.method, request.url.path)
+
     @app.get(MODEL)
     @app.get(VERSION)
     async def status(model: str, version: str | None = None) -> Response:
@@ -75,6 +80,7 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
 
     @app.exception_handler(ServingError)
     async def refused(request: Request, error: ServingError) -> Response:
+        error.let_go()
         # A body that may not have been read to its end, or a server that ends: the connection is of no more use.
         ends = error.code in ("TOO_LARGE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
         return _json(json.dumps({"error": error.message}), error.http, {"Connection": "close"} if ends else {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ganzoo.serving.server.status import ServingError, invalid, of_tensorflow
 Arrays = Mapping[str, np.ndarray]
 
 DEFAULT_SIGNATURE = "serving_default"
+DEEPEST = 16  # dimensions that an input can have
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Signature:
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
-    def check(self, inputs: Arrays) -> None:
+    def check(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Raises ServingError if an input has a shape that the signature does not take."""
-        for name, array in inputs.items():
+        for name, shape in shapes.items():
             wanted = self.inputs[name].shape
-            if not wanted.is_compatible_with(array.shape):
-                raise invalid(f"input '{name}': shape {list(array.shape)} given, {_words(wanted)} wanted")
+            if not wanted.is_compatible_with(shape):
+                raise invalid(f"input '{name}': shape {list(shape)} given, {_words(wanted)} wanted")
 
 
 class Servable:
@@ -53,6 +54,8 @@ class Servable:
     Attributes:
       model, version: as it is asked for.
       signature_defs: as the SavedModel has them, by name; for /metadata.
+      pixels: of the largest image that it draws, if the size is fixed; a signature that gives it as a file does not
+        say so itself.
     """
 
     def __init__(self, model: str, version: int, directory: Path) -> None:
@@ -70,6 +73,8 @@ class Servable:
             for name, signature in self.signature_defs.items()
             if name in self._loaded.signatures
         }
+        drawn = [spec.shape for signature in self._signatures.values() for spec in signature.outputs.values()]
+        self.pixels = max((shape[1:3].num_elements() or 0 for shape in drawn if shape.rank == 4), default=0)
         self._warm_up(directory / "assets.extra" / warm_up.FILE)
 
     def signature(self, name: str) -> Signature:

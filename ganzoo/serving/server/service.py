@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -70,6 +72,7 @@ class Service:
         self._bytes = 0
         self._empty = asyncio.Event()
         self._empty.set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ganzoo-large")
 
     @contextlib.asynccontextmanager
     async def admitted(self, seconds: float, size: int = 0) -> AsyncIterator[Admitted]:
@@ -128,11 +131,11 @@ class Service:
         """
         with self.models.lease(model, version) as servable:
             seen.model = model
-            signature, inputs = await _beside(exchange.size, lambda: exchange.read(servable))
+            signature, inputs = await self._beside(exchange.size, lambda: exchange.read(servable))
             seen.signature = signature.name
             outputs = await self._batcher.run(servable, signature, inputs)
             size = sum(array.nbytes for array in outputs.values())
-            return await _beside(size, lambda: exchange.write(servable, signature, outputs))
+            return await self._beside(size, lambda: exchange.write(servable, signature, outputs))
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> int:
         """Admits no more requests, waits for those that are under way, and after that time gives them up.
@@ -161,7 +164,23 @@ class Service:
         await self._empty.wait()
         return unfinished
 
+    def close(self) -> None:
+        """Ends the thread, without waiting for it."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
-async def _beside(size: int, work: Callable[[], T]) -> T:
-    """Works in a thread if there is much to do."""
-    return await asyncio.to_thread(work) if size > LARGE else work()
+    async def _beside(self, size: int, work: Callable[[], T]) -> T:
+        """Works in a thread if there is much to do: one at a time, as each holds Python's lock and much memory."""
+        if size <= LARGE:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _uncollected, work)
+
+
+def _uncollected(work: Callable[[], T]) -> T:
+    """Works without the cyclic garbage collector, which looks through millions of new lists over and over."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        return work()
+    finally:
+        if was:
+            gc.enable()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MOST_ROWS = 1024  # of one call: `ganzoo.serving.bounds.MOST_ROWS`, without TensorFlow
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -16,12 +18,13 @@ class Settings:
       rest_port, grpc_port: 0 takes any that is free.
       keep_versions: of each model so many are served, the highest numbers.
       poll_seconds: between two looks at the directory.
-      batch_rows: of several requests run together at most; a larger request runs alone.
+      batch_rows: of several requests run together at most, `MOST_ROWS` or fewer; a larger request runs alone.
       batch_wait_ms: that a request waits for company while a call is running, in milliseconds.
       calls: that run at a time.
       queue_requests, queue_rows: that wait at most; the next request is refused.
-      open_requests, open_bytes: that are under way at most, from their first byte to their answer.
-      request_seconds: until a request's answer has to be there.
+      open_requests, open_bytes: that are under way at most, from their first byte to their answer. A gRPC call takes
+        one of the places as soon as it begins, and keeps it until its connection ends if its message never comes whole.
+      request_seconds: until a request's answer has to be there; of a gRPC call, from when its message is there.
       request_bytes: of a request's body or message.
       drain_seconds: that requests under way have when the server ends.
     """

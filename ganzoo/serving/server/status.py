@@ -50,6 +50,14 @@ class ServingError(Exception):
     def http(self) -> int:
         return HTTP.get(self.code, INTERNAL)
 
+    def let_go(self) -> None:
+        """Forgets where it was raised.
+
+        The frames hold the request and its arrays, which hold the error: they would stay, however large, until the
+        cyclic garbage collector comes.
+        """
+        self.__traceback__ = self.__context__ = None
+
 
 def invalid(message: str) -> ServingError:
     """A request that is wrong in itself."""
