@@ -1,13 +1,16 @@
 """Keras's convolutions with a faster weight gradient, where a CPU has bfloat16 instructions but no matrix unit.
 
 oneDNN's kernel for the gradient by the weights runs there at half the speed of its forward convolution (2 cores with
-avx512_bf16, batch 128: 217 against 468 GFLOP/s for 7x7x256, kernel 5), and the same numbers are a forward convolution
-of the transposed input with the transposed gradient: 1.2 to 4 times as fast, whole steps of `dcgan_benchmark` 1.15
-times. It is slower with few channels, small batches or large images.
+avx512_bf16, batch 128: 217 against 468 GFLOP/s for 7x7x256, kernel 5). The same numbers can be had in two other ways:
+
+- of many small images, as a forward convolution of the transposed input with the transposed gradient: 1.2 to 4 times
+  as fast, whole steps of `dcgan_benchmark` 1.15 times; slower with few channels, small batches or large images;
+- of few large images with many channels, as a product of matrices for each place of the kernel.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +22,7 @@ from ganzoo.hardware import cpu_flags
 FEWEST_CHANNELS = 32
 SMALLEST_BATCH = 32
 LARGEST_SIDE = 16
+FEWEST_CHANNELS_OF_PRODUCTS = 64
 
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -36,22 +40,27 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """`[N, H, W, C]` and `[k, k, C, filters]` -> `[N, H / stride, W / stride, filters]`."""
-        stride = self.strides[0]
-        if self.border:  # not as explicit padding of TensorFlow's convolution, whose gradient is 100 times slower
-            if self._border_is_same(inputs):
-                return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, "SAME")
+        stride, padding = self.strides[0], self.padding.upper()
+        if self.border and self._border_is_same(inputs):
+            padding = "SAME"
+        elif self.border:  # not as explicit padding of TensorFlow's convolution, whose gradient is 100 times slower
             inputs = tf.pad(inputs, [[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]])
-            return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, "VALID")
-        if not _pays(self, inputs, inputs.shape[1]):
+        if _pays(self, inputs, inputs.shape[1], padding):
+            by_kernel = functools.partial(weight_gradient, kernel=kernel.shape[0], stride=stride)
+        elif _products_pay(self, inputs, padding):
+            by_kernel = functools.partial(weight_gradient_by_products, kernel=kernel.shape[0])
+        elif self.border:
+            return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), stride, padding)
+        else:
             return super().convolution_op(inputs, kernel)
 
         @tf.custom_gradient
         def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
             def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                by_inputs = tf.nn.conv2d_transpose(outer, kernel, tf.shape(inputs), stride, "SAME")
-                return by_inputs, weight_gradient(inputs, outer, kernel.shape[0], stride)
+                by_inputs = tf.nn.conv2d_transpose(outer, kernel, tf.shape(inputs), stride, padding)
+                return by_inputs, by_kernel(inputs, outer)
 
-            return tf.nn.conv2d(inputs, kernel, stride, "SAME"), gradient
+            return tf.nn.conv2d(inputs, kernel, stride, padding), gradient
 
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
@@ -97,7 +106,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def _convolved(self, inputs: tf.Tensor) -> tf.Tensor:
         stride = self.strides[0]
-        if not _pays(self, inputs, inputs.shape[1] and inputs.shape[1] * stride):
+        if not _pays(self, inputs, inputs.shape[1] and inputs.shape[1] * stride, self.padding.upper()):
             return super().call(inputs)
         rows, height, width, _ = inputs.shape
         shape = [rows, height * stride, width * stride, self.filters]
@@ -140,16 +149,41 @@ def weight_gradient(inputs: tf.Tensor, outer: tf.Tensor, kernel: int, stride: in
     return tf.transpose(found, [1, 2, 0, 3])[:kernel, :kernel]
 
 
-def _pays(layer: Any, inputs: tf.Tensor, side: int | None) -> bool:
-    """Whether the detour is faster; decided while a step is traced."""
+def weight_gradient_by_products(inputs: tf.Tensor, outer: tf.Tensor, kernel: int) -> tf.Tensor:
+    """The gradient of a VALID convolution of stride 1 by its weights, as products of matrices.
+
+    With the pixels of all images in one row, a place of the kernel meets the pixel a fixed distance ahead of the one
+    whose output it goes into, so its gradient is the product of the inputs from there on, transposed, with the outer
+    gradient, which zeros bring to the inputs' size. The cuts are along the first axis and copy nothing.
+
+    Args:
+      inputs: of the convolution, `[N, H, W, C]`.
+      outer: gradient by its outputs, `[N, H - kernel + 1, W - kernel + 1, F]`.
+      kernel: side of the weights.
+
+    Returns:
+      `[kernel, kernel, C, F]`.
+    """
+    rows, height, width, channels = inputs.shape
+    border = kernel - 1
+    outer = tf.pad(outer, [[0, 0], [0, border], [0, border], [0, 0]])
+    met = rows * height * width - border * (width + 1)  # beyond it outputs are zeros of the last image's border
+    inputs = tf.reshape(inputs, [-1, channels])
+    outer = tf.reshape(outer, [-1, outer.shape[-1]])[:met]
+    ahead = [y * width + x for y in range(kernel) for x in range(kernel)]
+    products = [tf.matmul(inputs[start : start + met], outer, transpose_a=True) for start in ahead]
+    return tf.reshape(tf.stack(products), [kernel, kernel, channels, -1])
+
+
+def _products_pay(layer: Any, inputs: tf.Tensor, padding: str) -> bool:
+    """Whether products of matrices are faster than oneDNN's kernel; decided while a step is traced."""
+    large = inputs.shape.is_fully_defined() and min(inputs.shape[-1], layer.filters) >= FEWEST_CHANNELS_OF_PRODUCTS
+    return padding == "VALID" and layer.strides == (1, 1) and _is_plain(layer) and large and _helps(inputs)
+
+
+def _pays(layer: Any, inputs: tf.Tensor, side: int | None, padding: str) -> bool:
+    """Whether the detour over a convolution is faster; decided while a step is traced."""
     batch, channels = inputs.shape[0], inputs.shape[-1]
-    plain = (
-        layer.padding == "same"
-        and layer.strides[0] == layer.strides[1]
-        and layer.kernel_size[0] == layer.kernel_size[1]
-        and layer.dilation_rate == (1, 1)
-        and getattr(layer, "groups", 1) == 1
-    )
     large = (
         batch is not None
         and batch >= SMALLEST_BATCH
@@ -157,6 +191,20 @@ def _pays(layer: Any, inputs: tf.Tensor, side: int | None) -> bool:
         and side <= LARGEST_SIDE
         and min(channels, layer.filters) >= FEWEST_CHANNELS
     )
+    return padding == "SAME" and _is_plain(layer) and large and _helps(inputs)
+
+
+def _is_plain(layer: Any) -> bool:
+    """A square kernel whose steps are alike, undilated, over all channels."""
+    return (
+        layer.strides[0] == layer.strides[1]
+        and layer.kernel_size[0] == layer.kernel_size[1]
+        and layer.dilation_rate == (1, 1)
+        and getattr(layer, "groups", 1) == 1
+    )
+
+
+def _helps(inputs: tf.Tensor) -> bool:
+    """Whether this is the type and the processor that detours are for."""
     vectors_alone = "avx512_bf16" in cpu_flags() and "amx_bf16" not in cpu_flags()
-    on_cpu = not tf.config.list_logical_devices("GPU")
-    return plain and large and inputs.dtype == tf.bfloat16 and vectors_alone and on_cpu
+    return inputs.dtype == tf.bfloat16 and vectors_alone and not tf.config.list_logical_devices("GPU")

@@ -12,7 +12,7 @@ import tensorflow as tf
 class ReflectionPadding2D(keras.layers.Layer):
     """Mirrors images about their outermost pixels: `[N, H, W, C] -> [N, H + 2 border, W + 2 border, C]`.
 
-    `tf.pad` is slow forward on CPUs, so the border is put together from slices; its gradient is `tf.pad`'s own.
+    `tf.pad` and its gradient are slow on CPUs, so that both are put together from slices.
 
     Args:
       border: pixels on each side, less than the image has.
@@ -23,14 +23,17 @@ class ReflectionPadding2D(keras.layers.Layer):
         self.border = border
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        paddings = tf.constant([[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]])
+        border = self.border
 
         @tf.custom_gradient
         def pad(images: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
             def gradient(outer: tf.Tensor) -> tf.Tensor:
+                if min(side or 0 for side in images.shape[1:3]) >= 2 * border + 2:
+                    return folded(folded(outer, border, 2), border, 1)
+                paddings = tf.constant([[0, 0], [border] * 2, [border] * 2, [0, 0]])
                 return tf.raw_ops.MirrorPadGrad(input=outer, paddings=paddings, mode="REFLECT")
 
-            return reflected(reflected(images, self.border, 1), self.border, 2), gradient
+            return reflected(reflected(images, border, 1), border, 2), gradient
 
         return pad(inputs)
 
@@ -50,3 +53,31 @@ def reflected(images: tf.Tensor, border: int, axis: int) -> tf.Tensor:
     if border > 1:
         before, after = tf.reverse(before, [axis]), tf.reverse(after, [axis])
     return tf.concat([before, images, after], axis)
+
+
+def folded(outer: tf.Tensor, border: int, axis: int) -> tf.Tensor:
+    """The gradient of `reflected`: what has gone into the mirrored pixels comes back to where they were taken from.
+
+    Args:
+      outer: gradient by its result.
+      border, axis: as it was given; the axis had `2 border + 2` pixels or more.
+    """
+    cut = (slice(None),) * axis
+
+    def part(start: int, end: int | None) -> tf.Tensor:
+        return outer[(*cut, slice(start, end))]
+
+    before, after = part(0, border), part(-border, None)
+    if border > 1:
+        before, after = tf.reverse(before, [axis]), tf.reverse(after, [axis])
+    near, far = 2 * border + 1, -2 * border - 1
+    return tf.concat(
+        [
+            part(border, border + 1),
+            part(border + 1, near) + before,
+            part(near, far),
+            part(far, -border - 1) + after,
+            part(-border - 1, -border),
+        ],
+        axis,
+    )
