@@ -38,6 +38,15 @@ def test_label_smoothing_is_one_sided():
     np.testing.assert_allclose(smoothed, [real + 2 * LN2], rtol=1e-6)
 
 
+def test_least_squares_are_distances_to_one_and_zero():
+    loss = losses.LOSSES.get("least_squares")()
+    real, fake = tf.constant([1.0, 0.5, -1.0]), tf.constant([0.0, 2.0, 0.5])
+    np.testing.assert_allclose(loss.generator(fake), [1.0, 1.0, 0.25])
+    np.testing.assert_allclose(loss.discriminator(real, fake, 0.0), [0.0, 0.125 + 2.0, 2.0 + 0.125])
+    np.testing.assert_allclose(loss.discriminator(real, fake, 0.5), [0.125, 0.0 + 2.0, 1.125 + 0.125])  # real is 0.5
+    assert float(losses.accuracy(loss, real, fake)) == pytest.approx((1 / 3 + 1 / 3) / 2)  # above and below one half
+
+
 def test_losses_are_finite_for_extreme_logits():
     extreme = tf.constant([-1e4, 1e4])
     for name in losses.LOSSES.parts:

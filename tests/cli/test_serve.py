@@ -89,8 +89,12 @@ def test_a_call_has_as_many_rows_here_as_in_the_graph():
             "{empty}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {empty} makes one)",
         ),
         (
+            "--models {misnamed}",
+            "{misnamed}/m/one: a version's folder is called by a whole number, such as 1 (rename it)",
+        ),
+        (
             "--host 192.0.2.1",
-            "rest_port: 192.0.2.1:0 cannot be used (Cannot assign requested address): give another, or 0",
+            "host: '192.0.2.1' is no address of this machine (Cannot assign requested address)",
         ),
         ("--host a..b", "host: 'a..b' is no address of this machine"),
         ("--host no.such.host.invalid", r"host: 'no.such.host.invalid' is no address of this machine"),
@@ -119,7 +123,9 @@ def test_wrong_use(argv, message, base, tmp_path, capsys):
         (tmp_path / "empty").mkdir()
         (tmp_path / "foreign/lite/1").mkdir(parents=True)
         (tmp_path / "foreign/lite/1/lite.tflite").write_bytes(b"for another runtime")
-        names = {"base": base, "empty": tmp_path / "empty", "foreign": tmp_path / "foreign"}
+        (tmp_path / "misnamed/m/one").mkdir(parents=True)
+        (tmp_path / "misnamed/m/one/saved_model.pb").touch()
+        names = {"base": base, **{folder: tmp_path / folder for folder in ("empty", "foreign", "misnamed")}}
         names |= {"taken": taken.getsockname()[1], "free": free}
         ports = {"--rest_port": "0", "--grpc_port": "0", "--models": str(base)}
         given = [argument.format(**names) for argument in argv.split()]

@@ -41,6 +41,14 @@ def test_a_resnet_takes_any_multiple_of_four(upsampling, residual):
     assert network.stride == 4
 
 
+@pytest.mark.parametrize("network", [translator("resnet", width=32, blocks=1), discriminator("patchgan", width=32)])
+def test_weights_start_as_the_authors_do(network):
+    """N(0, 0.02), within four deviations of its estimates."""
+    kernels = np.concatenate([np.ravel(v.numpy()) for v in network.trainable_variables if v.path.endswith("kernel")])
+    assert kernels.mean() == pytest.approx(0.0, abs=4 * 0.02 / np.sqrt(len(kernels)))
+    assert kernels.std() == pytest.approx(0.02, rel=4 / np.sqrt(2 * len(kernels)))
+
+
 def test_a_residual_resnet_starts_near_the_identity():
     network = translator("resnet", width=8, blocks=1, residual="fine")
     end = network.get_layer("end")

@@ -72,5 +72,8 @@ def check(base: Path) -> None:
     foreign = [path for path in base.glob("*/*") if VERSION_NUMBER.fullmatch(path.name) and _is_foreign(path)]
     if foreign and not found:
         raise UsageError(f"{foreign[0]}: is for another runtime (ganzoo export without --format makes what is served)")
+    misnamed = next(base.glob("*/*/saved_model.pb"), None)
+    if misnamed and not found:
+        raise UsageError(f"{misnamed.parent}: a version's folder is called by a whole number, such as 1 (rename it)")
     if not found:
         raise UsageError(f"{base}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {base} makes one)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ def _bound(host: str, port: int, flag: str) -> socket.socket:
         made.bind(address)
     except (OSError, OverflowError) as error:
         made.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
+            raise UsageError(f"host: {host!r} is no address of this machine ({error.strerror})") from None
         raise cannot_use(_address(host, port), flag, error) from None
     return made
 
