@@ -133,7 +133,7 @@ def test_translations_by_a_u_net(format, tmp_path):
     "generator",
     [
         {"upsampling": "resize", "residual": "coarse", "detail": 0.4, "normalization": "none"},
-        {"upsampling": "transposed", "residual": "fine", "normalization": "instance"},
+        {"upsampling": "transposed", "residual": "fine", "detail": 0.0, "normalization": "instance"},
     ],
     ids=lambda generator: generator["upsampling"],
 )
