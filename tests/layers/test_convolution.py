@@ -103,12 +103,13 @@ def test_it_is_taken_where_it_pays_and_nowhere_else(monkeypatch):
 
 
 def test_products_are_taken_where_they_pay_and_nowhere_else(monkeypatch):
-    few_large = {"batch": 1, "size": 34, "channels": 64, "padding": "valid"}
+    few_large = {"batch": 1, "size": 34, "channels": 128, "padding": "valid"}
     assert taken(monkeypatch, ["avx512_bf16"], **few_large) == "weight_gradient_by_products"
     assert not taken(monkeypatch, ["avx512_bf16", "amx_bf16"], **few_large)
     assert not taken(monkeypatch, ["avx2"], **few_large)
     assert not taken(monkeypatch, ["avx512_bf16"], floats="float32", **few_large)
-    assert not taken(monkeypatch, ["avx512_bf16"], **few_large | {"channels": 32})
+    assert not taken(monkeypatch, ["avx512_bf16"], **few_large | {"channels": 64})
+    assert not taken(monkeypatch, ["avx512_bf16"], **few_large | {"size": 18})  # 18x18 pixels for 16x16 outputs
     assert not taken(monkeypatch, ["avx512_bf16"], **few_large | {"padding": "same"})
     assert not taken(monkeypatch, ["avx512_bf16"], strides=2, **few_large)
     assert not taken(monkeypatch, ["avx512_bf16"], dilation_rate=2, **few_large)
