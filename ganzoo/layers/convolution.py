@@ -6,8 +6,8 @@ avx512_bf16, batch 128: 217 against 468 GFLOP/s for 7x7x256, kernel 5). The same
 - of many small images, as a forward convolution of the transposed input with the transposed gradient: 1.2 to 4 times
   as fast, whole steps of `dcgan_benchmark` 1.15 times; slower with few channels, small batches or large images;
 - of few large images with many channels, as a product of matrices for each place of the kernel: 1.1 times as fast alone
-  (4x32x32x128, kernel 3, one core: 175 against 158 GFLOP/s), whole steps of `cyclegan_benchmark` 1.05 times; no faster
-  with 64 channels, slower with 32, and where images are so small that much is multiplied by the zeros of a border.
+  (4x32x32x128, kernel 3, one core: 175 against 158 GFLOP/s), whole steps of `cyclegan_benchmark` 1.03 to 1.05 times; no
+  faster with 64 channels, slower with 32, and with images so small that much is multiplied by the zeros of a border.
 """
 
 from __future__ import annotations
