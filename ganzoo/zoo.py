@@ -102,23 +102,12 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
       WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
       UsageError: `step` for something that is not a run.
     """
-    resolved = config(model)
-    is_folder = str(model) not in _names() and _is_dir(Path(model))
-    file = Path(model) / WEIGHTS_FILE
-    is_run = is_folder and ((Path(model) / "checkpoints").is_dir() or not file.is_file())
-    if step != "last" and not (is_run and str(weights) == "pretrained"):
-        raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
-    if str(weights) == "random":
-        return _build(resolved)
-    if str(weights) != "pretrained":
-        return _with_file(resolved, Path(weights), None)
-    if is_run:
-        return _load_run(resolved, Path(model), step)
-    if is_folder:
-        return _with_file(resolved, file, None)
-    if has_no_weights(model):
-        raise _no_weights(resolved, str(model))
-    return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
+    loaded = _load(model, weights, step)
+    from ganzoo.models.translation import TranslationModel
+
+    if isinstance(loaded, TranslationModel):
+        loaded.trace()
+    return loaded
 
 
 def train(
@@ -262,6 +251,26 @@ def export(
     return write_version(
         loaded, base, version, format=format, precision=precision, overwrite=overwrite, card=card, note=note
     )
+
+
+def _load(model: str | Path, weights: str | Path, step: str | int) -> SteppedModel:
+    resolved = config(model)
+    is_folder = str(model) not in _names() and _is_dir(Path(model))
+    file = Path(model) / WEIGHTS_FILE
+    is_run = is_folder and ((Path(model) / "checkpoints").is_dir() or not file.is_file())
+    if step != "last" and not (is_run and str(weights) == "pretrained"):
+        raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
+    if str(weights) == "random":
+        return _build(resolved)
+    if str(weights) != "pretrained":
+        return _with_file(resolved, Path(weights), None)
+    if is_run:
+        return _load_run(resolved, Path(model), step)
+    if is_folder:
+        return _with_file(resolved, file, None)
+    if has_no_weights(model):
+        raise _no_weights(resolved, str(model))
+    return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
 
 
 def has_no_weights(model: str | Path) -> bool:

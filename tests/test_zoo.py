@@ -132,3 +132,11 @@ def test_weights_of_another_model_are_refused():
 def test_only_runs_have_steps():
     with pytest.raises(UsageError, match="only the weights of a run directory have steps"):
         ganzoo.load("cgan", step=100)
+
+
+def test_the_first_translation_has_been_traced():
+    translators = ganzoo.load("cyclegan_digits").translators
+    assert {domain: each.run.experimental_get_tracing_count() for domain, each in translators.items()} == {
+        "plain": 1,
+        "bold": 0,
+    }
