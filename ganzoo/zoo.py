@@ -234,10 +234,10 @@ def export(
     note = note_unless(quiet)
     if not isinstance(model, str | Path):
         named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
-        base = base_of(directory, name or named.name)
+        base = base_of(directory, named.name if name is None else name)
         return write_version(model, base, version, format=format, precision=precision, overwrite=overwrite, note=note)
     resolved = config(model)
-    base = base_of(directory, name or resolved.name)
+    base = base_of(directory, resolved.name if name is None else name)
     check_version(base, version, overwrite, format, precision)
     untrained = has_no_weights(model)
     if untrained and not allow_untrained:

@@ -21,7 +21,7 @@ from ganzoo.serving.signatures import Signatures, signatures
 if TYPE_CHECKING:
     from ganzoo.models.stepped import SteppedModel
 
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 CONFIG_FILE = "config.yaml"
 CARD_FILE = "card.yaml"
 
@@ -87,7 +87,7 @@ def base_of(directory: str | Path, name: str) -> Path:
       UsageError: a name that no URL could ask for.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"name: {name!r} given, letters, digits and '_', '.', '-' between them wanted")
+        raise UsageError(f"name: {name!r} given, a letter or digit, then letters, digits, '_', '.', '-' wanted")
     return Path(directory) / name
 
 

@@ -108,7 +108,8 @@ def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
         ("--model cgan --version two", "--version=two: not a whole number from 1 to 999999999999999999"),
         ("--model cgan --version 1.5", "--version=1.5: not a whole number from 1 to 999999999999999999"),
         ("--model cgan --version 1000000000000000000", "--version=1000000000000000000: not a whole number from 1 to 9"),
-        ("--model cgan --name a/b", "name: 'a/b' given, letters, digits and '_', '.', '-' between them wanted"),
+        ("--model cgan --name=", "--name=: not a text that is not empty"),
+        ("--model cgan --name a/b", "name: 'a/b' given, a letter or digit, then letters, digits, '_', '.', '-' wanted"),
         ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
         ("--model cgan --precision float16", "--precision=float16: not one of float32, bfloat16"),
         (

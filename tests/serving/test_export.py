@@ -197,7 +197,7 @@ def test_a_name_of_its_own(model, tmp_path):
     records = tf.data.TFRecordDataset(str(path / "assets.extra" / "tf_serving_warmup_requests")).as_numpy_iterator()
     logs = map(prediction_log_pb2.PredictionLog.FromString, records)
     assert {log.predict_log.request.model_spec.name for log in logs} == {"my_digits"}
-    with pytest.raises(UsageError, match=r"^name: 'a/b' given, letters, digits and"):
+    with pytest.raises(UsageError, match=r"^name: 'a/b' given, a letter or digit, then letters"):
         ganzoo.export(model, tmp_path, name="a/b")
 
 
