@@ -15,8 +15,8 @@ from ganzoo.schema import Config, read_yaml
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
     from ganzoo.evaluation.card import Card
-    from ganzoo.models.stepped import SteppedModel
     from ganzoo.training.run import Run
 
 WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here

@@ -123,7 +123,7 @@ def _check_serving(given: SimpleNamespace) -> None:
     if given.model is None:
         raise UsageError("--model is missing: for example --model cgan_mnist (`ganzoo models` lists what there is)")
     if given.server is None:
-        if zoo.config(given.model).translates:
+        if not zoo.config(given.model).offers("generate"):
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
     from ganzoo.serving.load.messages import api_of

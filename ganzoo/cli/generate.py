@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 def work(given: SimpleNamespace) -> Answer:
     """Loads the model, draws, and writes the files."""
     form_of(given.out)  # before a model is loaded
-    if zoo.config(given.model).translates:
+    if not zoo.config(given.model).offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (ganzoo translate --model {given.model} FILES)"
         )

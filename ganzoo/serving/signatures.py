@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
-from ganzoo.models.sampling import Exported
+from ganzoo.engine.exported import Exported
 from ganzoo.serving import bounds, pictures
 
 Function: TypeAlias = tf.types.experimental.PolymorphicFunction

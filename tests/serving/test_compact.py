@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo.models.sampling import Exported
+from ganzoo.engine.exported import Exported
 from ganzoo.serving.compact import compact
 
 

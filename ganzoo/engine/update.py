@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.models.guard import checked
+from ganzoo.engine.guard import checked
 
 Rate = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -24,9 +24,11 @@ class Update:
       name: for the names of saved variables.
       optimizer: built here; its learning rate, a number or a schedule, becomes a function of the model's *step*.
       variables: those it trains, by the names that messages call them.
+      roles: the networks that these belong to.
       step: the model's step counter.
       rate_scale: multiplies the learning rate.
       clip_norm: the largest global norm of a gradient, after the sum over all replicas; None for any.
+      constraints: functions that put a weight back into bounds, applied to each one after every update.
       scale_loss: keep float16 gradients in range by a dynamic loss scale.
     """
 
@@ -36,16 +38,20 @@ class Update:
         optimizer: keras.optimizers.Optimizer,
         variables: Mapping[str, keras.Variable],
         *,
+        roles: Sequence[str] = (),
         step: keras.Variable,
         rate_scale: keras.Variable,
         clip_norm: float | None = None,
+        constraints: Sequence[Callable[[tf.Tensor], tf.Tensor]] = (),
         scale_loss: bool = False,
     ) -> None:
         self.name = name
         self.optimizer = optimizer
         self.names = list(variables)
         self.trainable = list(variables.values())
+        self.roles = tuple(roles)
         self.clip_norm = clip_norm
+        self.constraints = tuple(constraints)
         self.loss_scale = LossScale() if scale_loss else None
         rate = optimizer._learning_rate  # the public attribute gives a schedule's value of now
         if isinstance(rate, RateByStep):  # of an earlier compile
@@ -81,7 +87,7 @@ class Update:
 
         Raises:
           tf.errors.InvalidArgumentError: a gradient (then nothing is applied) or a new weight is not finite; see
-            `models.guard`.
+            `engine.guard`.
         """
         context = tf.distribute.get_replica_context()
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -97,7 +103,11 @@ class Update:
             gradients = [gradient / tf.cast(self.loss_scale.scale.value, gradient.dtype) for gradient in gradients]
             finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
             context.merge_call(self._optimize_if, args=(finite, *self._clipped(gradients)))
-        return [checked(v.value, f"weight {name}") for v, name in zip(self.trainable, self.names, strict=True)]
+        weights = [checked(v.value, f"weight {name}") for v, name in zip(self.trainable, self.names, strict=True)]
+        for constraint in self.constraints:
+            for variable in self.trainable:
+                variable.assign(constraint(variable.value))
+        return weights
 
     def _clipped(self, gradients: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         return gradients if self.clip_norm is None else tf.clip_by_global_norm(gradients, self.clip_norm)[0]

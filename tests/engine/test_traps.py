@@ -7,13 +7,14 @@ import tensorflow as tf
 
 import ganzoo
 from ganzoo import randomness, zoo
+from ganzoo.engine import accumulation
+from ganzoo.engine.loop import train_function
+from ganzoo.engine.precision import computing_in
+from ganzoo.engine.update import LossScale, Update
 from ganzoo.layers import BatchNormalization, Dropout
-from ganzoo.models import accumulation
 from ganzoo.models.build import build
-from ganzoo.models.loop import train_function
-from ganzoo.models.precision import computing_in
-from ganzoo.models.update import LossScale, Update
 from ganzoo.models.vanilla import VanillaGAN
+from ganzoo.objectives.parts import Penalty
 
 TINY = {
     "dcgan": {"width": 2},
@@ -101,7 +102,8 @@ def test_2_replicas_take_their_own_rows_of_one_draw(two_replicas):
         model = gan([lambda: Dropout(0.5, name="dropout")])
 
     def fakes():
-        return model._fake(0, accumulation.parts_of(4, 1)[0], ())
+        fake = model._fakes(0, tf.zeros([4, 1]), ())
+        return fake.of(accumulation.parts_of(4, 1)[0])[0]
 
     first, second = on_both(two_replicas, fakes)
     drawn = 0.5 * latents_of_step_0() + 0.1
@@ -133,10 +135,11 @@ def test_4_no_model_of_the_zoo_holds_random_state(name):
     config = zoo.config(name)
     tiny = {
         f"{role}.{key}": value
-        for role in ("generator", "discriminator")
-        for key, value in TINY[getattr(config, role).network].items()
+        for role, section in config.networks.items()
+        for key, value in TINY[section.network].items()
     }
-    dropout = {} if config.translates else {"discriminator.dropout": 0.1}  # a U-Net has it anyway
+    judged = config.offers("generate") and "discriminator" in config.networks
+    dropout = {"discriminator.dropout": 0.1} if judged else {}  # a U-Net has it anyway
     model = build(config.override({**tiny, **dropout}))
     networks = (*model.networks.values(), *model.averages.values())
     layers = [layer for network in networks for layer in network._flatten_layers()]
@@ -155,7 +158,7 @@ def test_4_a_step_draws_by_keys_alone():
 
 def operations(model):
     """(type, whether XLA must compile it) of every operation of a step."""
-    execute = train_function(model.distribute_strategy, model.train_step, 1, model.log_names)
+    execute = train_function(model.distribute_strategy, model.whole_step, 1, model.log_names)
     batches = tf.data.Dataset.from_tensors(numbers()).repeat()
     iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))
     graph = execute.get_concrete_function(iterator, tf.TensorSpec([], tf.int32)).graph.as_graph_def()
@@ -217,6 +220,10 @@ def test_8_loss_scaling_covers_both_networks():
         np.testing.assert_allclose(after["float16"][f"{network}/{kernel}"] - start, change, rtol=0.01, err_msg=network)
 
 
+def _of_a_mixture(context):
+    return context.discriminator(context.uniform([1]) * context.real)
+
+
 def test_9_draws_are_the_same_with_xla():
     """Normal and uniform numbers are drawn outside of XLA; masks are made of the same bits in it.
 
@@ -225,7 +232,7 @@ def test_9_draws_are_the_same_with_xla():
     states = []
     for xla in (False, True):
         model = gan([lambda: Dropout(0.5, name="dropout")], xla=xla)
-        model.penalties = [("mixed", lambda discriminator, real, fake, mix: discriminator(mix * real), 1.0, 1)]
+        model.penalties = [Penalty("mixed", _of_a_mixture, 1.0, 1, "discriminator")]
         states.append(fitted(model, numbers(3), steps=3))
     for name, value in states[0].items():
         np.testing.assert_allclose(states[1][name], value, rtol=1e-5, err_msg=name)

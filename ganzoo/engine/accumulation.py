@@ -23,10 +23,12 @@ class Part:
     whole: bool
 
     def of(self, tensors: Any) -> Any:
-        """These rows of a tensor, or of each one in a structure."""
+        """These rows of a tensor, or of each one in a structure; a scalar has none and stays."""
         if self.whole:
             return tensors
-        return tf.nest.map_structure(lambda tensor: tensor[self.start : self.start + self.count], tensors)
+        return tf.nest.map_structure(
+            lambda tensor: tensor[self.start : self.start + self.count] if tensor.shape.rank else tensor, tensors
+        )
 
 
 def parts_of(rows: Any, number: int) -> list[Part]:

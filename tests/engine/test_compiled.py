@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from ganzoo import randomness
+from ganzoo.engine.compiled import Pieces, compiled_network
+from ganzoo.engine.phases import Now, Program, check_may_be_called
+from ganzoo.engine.precision import computing_in
 from ganzoo.layers import Dropout
-from ganzoo.models.compiled import Pieces, compiled, compiled_network
-from ganzoo.models.precision import computing_in
-from ganzoo.networks import registry
+from ganzoo.registry import of
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_scope_reaches_into_the_programs():
 def test_a_conditional_generator_under_replicas(two_replicas, precision, side, pieces):
     """Batch normalisation over the global batch, one or two of them, cuts it."""
     with two_replicas.scope(), randomness.reproducible_initialisation(0), computing_in(precision):
-        network = registry.get("generator", "dcgan")(6, (side, side, 1), 3, "concatenation", width=2)
+        network = of("generator").get("dcgan")(6, (side, side, 1), 3, "concatenation", width=2)
         in_pieces = compiled_network(network, xla=True)
     start = [np.array(weight) for weight in network.get_weights()]
     numbers = np.random.default_rng(0)
@@ -137,9 +138,26 @@ def test_what_need_not_be_cut_is_one_program():
 
     assert compiled_network(plain, xla=True) is plain
     assert not isinstance(compiled_network(branched(), xla=False), Pieces)
-    assert compiled(function, [plain], xla=False) is function
-    assert compiled(function, [plain, branched()], xla=True) is function
-    program = compiled(function, [plain], xla=True)
-    text = program.experimental_get_compiler_ir(tf.ones([3, 2]))(stage="hlo")
+    at = Now(tf.constant(0, tf.int64), randomness.Place(0, 3))
+    assert Program(function, xla=False).compiled is None
+    program = Program(function, xla=True)
+    whole = program([tf.ones([3, 2])], at)
+    text = program.compiled.experimental_get_compiler_ir((tf.ones([3, 2]),), at.step, 0, 3)(stage="hlo")
     assert "f32[3,1]" in text
     assert "dot" in text
+    np.testing.assert_allclose(whole, plain(tf.ones([3, 2])), rtol=1e-6)
+
+
+def test_a_function_that_calls_a_communicating_network_is_no_program():
+    network = compiled_network(branched(), xla=True)
+
+    def function(first, second):
+        check_may_be_called(network)
+        return network([first, second])[1]
+
+    program = Program(function, xla=True)
+    inputs = [tf.ones([4, 3]), tf.ones([4, 2])]
+    with randomness.scope(randomness.key(0, "test"), randomness.Place(0, 4)):
+        result = program(inputs, Now(tf.constant(0, tf.int64), randomness.Place(0, 4)))
+    assert program.compiled is None, "it was found out when it was traced"
+    assert result.shape == (4, 4)

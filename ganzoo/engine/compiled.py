@@ -7,7 +7,7 @@ Random keys are arguments of every compiled function: one that was captured woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,15 +16,8 @@ import tensorflow as tf
 from ganzoo import randomness
 
 
-def compiled(function: Callable[..., Any], networks: Sequence[keras.Model], xla: bool) -> Callable[..., Any]:
-    """The function as one XLA program, if that is wanted and all its networks can be inside one."""
-    if not xla or any(map(communicates, networks)):
-        return function
-    return tf.function(function, jit_compile=True, autograph=False)
-
-
 def compiled_network(network: keras.Model, xla: bool) -> Callable[..., Any]:
-    """A network to be called inside `compiled` functions: itself, or cut into XLA programs where it communicates."""
+    """A network as the functions of a step call it: itself, or cut into XLA programs where it communicates."""
     return Pieces(network) if xla and communicates(network) else network
 
 

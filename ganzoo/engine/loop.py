@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.models.guard import checked
+from ganzoo.engine.guard import checked
 
 TrainStep = Callable[[tuple[Any, ...]], dict[str, tf.Tensor]]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo.models.guard import checked, culprit
+from ganzoo.engine.guard import checked, culprit
 from ganzoo.models.vanilla import VanillaGAN
 
 ROWS = 8
@@ -87,10 +87,10 @@ class BrokenLater:
     def __init__(self, step):
         self.step = step
 
-    def discriminator(self, real_logits, fake_logits, label_smoothing):
+    def discriminator(self, real_logits, fake_logits):
         return fake_logits - real_logits
 
-    def generator(self, fake_logits):
+    def generator(self, real_logits, fake_logits):
         return -fake_logits + tf.where(self.step.value == 1, np.nan, 0.0)
 
 

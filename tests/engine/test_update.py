@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from ganzoo import zoo
+from ganzoo.engine.update import LossScale, Update
 from ganzoo.errors import UsageError
 from ganzoo.layers import BatchNormalization
 from ganzoo.models.build import build
-from ganzoo.models.update import LossScale, Update
 from ganzoo.models.vanilla import VanillaGAN
 
 schedules = keras.optimizers.schedules
@@ -152,7 +152,7 @@ def after_two_steps(strategy, overrides):
         with strategy.scope():
             model = build(config)
     drawn = np.random.default_rng(0)
-    rows = 8 * config.training.critic_steps * 2
+    rows = 8 * config.model.arguments.get("critic_steps", 1) * 2
     examples = drawn.uniform(-1, 1, (rows, 4, 4, 1)).astype(np.float32), drawn.integers(0, 3, rows)
     batches = tf.data.Dataset.from_tensor_slices(examples).batch(8, drop_remainder=True)
     history = model.fit(batches, epochs=1, steps_per_epoch=2, shuffle=False, verbose=0).history
@@ -210,10 +210,10 @@ def test_a_schedule_moves_the_discriminator_by_the_step():
     class Constant:
         threshold = 0.0
 
-        def discriminator(self, real_logits, fake_logits, label_smoothing):
+        def discriminator(self, real_logits, fake_logits):
             return fake_logits - real_logits
 
-        def generator(self, fake_logits):
+        def generator(self, real_logits, fake_logits):
             return -fake_logits
 
     rates = schedules.PolynomialDecay(0.1, 4, end_learning_rate=0.0)  # 0.1, 0.075, 0.05

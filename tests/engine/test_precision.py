@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from ganzoo import zoo
+from ganzoo.engine.precision import computes_in_full_precision, computing_in, twin
 from ganzoo.layers import BatchNormalization, Dropout, Maxout
 from ganzoo.models.build import build
-from ganzoo.models.precision import computes_in_full_precision, computing_in, twin
 
 TINY = {
     "dcgan": {"width": 2},
@@ -73,8 +73,8 @@ def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
     config = zoo.config(name)
     tiny = {
         f"{role}.{key}": value
-        for role in ("generator", "discriminator")
-        for key, value in TINY[getattr(config, role).network].items()
+        for role, section in config.networks.items()
+        for key, value in TINY[section.network].items()
     }
     config = config.override({**tiny, "training.steps_per_execution": 1, "training.ema_decay": 0.0})
     model = build(config, precision="bfloat16")
@@ -95,7 +95,7 @@ def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
         for key in kernels:
             assert np.isfinite(state[key].numpy()).all()
             assert not np.array_equal(state[key].numpy(), before[key]), key
-    if config.translates:
+    if config.offers("translate"):
         check_translations(model, config)
     else:
         check_samples(model, config)
@@ -108,14 +108,18 @@ def batch_for(config):
     def examples():
         return numbers.uniform(-1, 1, (2, *config.dataset.example_shape)).astype(np.float32)
 
-    if config.translates:
+    if config.offers("translate"):
         return {domain: examples() for domain in config.dataset.domains}
-    return {"images": examples(), "labels": np.array([0, 1])} if config.conditional else examples()
+    return {"examples": examples(), "labels": np.array([0, 1])} if conditional(config) else examples()
+
+
+def conditional(config):
+    return config.model.scheme == "conditional"
 
 
 def check_samples(model, config):
     """What is drawn is what the average makes in full precision."""
-    latents, labels = model.sample_latents(2, seed=0), [0, 1] if config.conditional else None
+    latents, labels = model.sample_latents(2, seed=0), [0, 1] if conditional(config) else None
     full = model.generator_ema([latents, np.array(labels)] if labels else [latents], training=False)
     assert full.dtype == tf.float32
     drawn = model.decode(latents, labels)
