@@ -100,7 +100,7 @@ def _serving(given: SimpleNamespace) -> Answer:
     _check_serving(given)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the export would take the server's memory of a GPU
     _tensorflow.import_quietly()
-    from ganzoo.serving.load.measure import measure
+    from ganzoo.benchmarks.load.measure import measure
 
     asked: dict[str, Any] = {name: getattr(given, name) for name in ("clients", "seconds", "request_rows", "api")}
     asked = {name: value for name, value in asked.items() if value is not None} | {"quiet": given.quiet}
@@ -126,7 +126,7 @@ def _check_serving(given: SimpleNamespace) -> None:
         if zoo.config(given.model).translates:
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
-    from ganzoo.serving.load.messages import api_of
+    from ganzoo.benchmarks.load.messages import api_of
 
     api = api_of(given.server)
     if given.server_flags is not None:

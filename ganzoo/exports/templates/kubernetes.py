@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from textwrap import indent
 
-from ganzoo.serving.templates import model_server
-from ganzoo.serving.templates.model_server import Server
+from ganzoo.exports.templates import model_server
+from ganzoo.exports.templates.model_server import Server
 
 # A pod that goes away first waits until nobody sends it requests any more and those under way have their answers:
 # a little for the news to spread, then as long as a request can take. gRPC connections are renewed within that time.

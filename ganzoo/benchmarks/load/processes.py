@@ -44,7 +44,7 @@ class Child:
         with open(descriptor, "w", encoding="utf-8") as stderr:
             # -P and the path of this process: the same modules are found, and none that lies about where we are.
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "ganzoo.serving.load.child", module, *arguments],
+                [sys.executable, "-P", "-m", "ganzoo.benchmarks.load.child", module, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

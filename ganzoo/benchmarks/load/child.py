@@ -1,4 +1,4 @@
-"""`python -m ganzoo.serving.load.child MODULE ARGUMENTS…`: what `python -m MODULE` is, but it ends with its parent.
+"""`python -m ganzoo.benchmarks.load.child MODULE ARGUMENTS…`: what `python -m MODULE` is, but it ends with its parent.
 
 The parent holds the other end of the standard input; when that closes, by a kill too, this process gets SIGTERM.
 """

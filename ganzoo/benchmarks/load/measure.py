@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ganzoo import hardware
+from ganzoo.benchmarks.load import messages, report
+from ganzoo.benchmarks.load.local import LocalServer, local_server
+from ganzoo.benchmarks.load.messages import GRPC, SIGNATURE
+from ganzoo.benchmarks.load.processes import told, watched
 from ganzoo.errors import ServerError
 from ganzoo.models import rows
 from ganzoo.serving.client.client import Client
-from ganzoo.serving.load import messages, report
-from ganzoo.serving.load.local import LocalServer, local_server
-from ganzoo.serving.load.messages import GRPC, SIGNATURE
-from ganzoo.serving.load.processes import told, watched
 from ganzoo.training.contest import speed
 from ganzoo.training.progress import note_unless
 
@@ -152,7 +152,7 @@ class _Asking:
         seen = told(
             "clients",
             self._scratch,
-            "ganzoo.serving.load.clients",
+            "ganzoo.benchmarks.load.clients",
             {
                 "api": self._api,
                 "address": urlsplit(self._address).netloc,
@@ -178,7 +178,7 @@ class _Asking:
         done = told(
             "the SavedModel itself",
             self._scratch,
-            "ganzoo.serving.load.direct",
+            "ganzoo.benchmarks.load.direct",
             {
                 "export": str(export),
                 "requests": str(self._scratch / INPUTS),

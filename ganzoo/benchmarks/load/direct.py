@@ -1,4 +1,4 @@
-"""The SavedModel without a server, which the server is held against: `python -m ganzoo.serving.load.direct JSON`.
+"""The SavedModel without a server, which the server is held against: `python -m ganzoo.benchmarks.load.direct JSON`.
 
 TensorFlow uses all cores inside a call, and one call runs at a time. Arrays go in and come out, as in the server.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.serving.load.messages import SIGNATURE
+from ganzoo.benchmarks.load.messages import SIGNATURE
 
 WARM_CALLS = 3
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from ganzoo import images
-from ganzoo.serving import pictures
+from ganzoo.exports import pictures
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (13, 21, 4), np.uint8)
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganzoo.serving.templates import model_server
-from ganzoo.serving.templates.model_server import Server
+from ganzoo.exports.templates import model_server
+from ganzoo.exports.templates.model_server import Server
 
 # What the example asks for, of the inputs that ganzoo's signatures have.
 VALUES = {"seeds": [0, 0], "truncation": 1.0, "labels": 3}

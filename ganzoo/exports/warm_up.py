@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.serving.signatures import Signatures
+from ganzoo.exports.signatures import Signatures
 
 FILE = "tf_serving_warmup_requests"
 SIDE = 32  # pixels of the images, which are black

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import requests
 
+from ganzoo.benchmarks.load.messages import GRPC, REST, SIGNATURE
+from ganzoo.benchmarks.load.processes import Child
 from ganzoo.errors import ServerError
-from ganzoo.serving.load.messages import GRPC, REST, SIGNATURE
-from ganzoo.serving.load.processes import Child
 
 START_SECONDS = 300  # until it answers: large models take long to load and to warm up
 END_SECONDS = 60

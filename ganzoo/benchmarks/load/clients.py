@@ -1,4 +1,4 @@
-"""Closed-loop clients: `python -m ganzoo.serving.load.clients JSON`; each sends its next request when the last is done.
+"""Closed-loop clients, which send their next request when the last is done: `python -m …load.clients JSON`.
 
 They share the machine with the server, so they do little: requests are bytes that were made before, answers stay bytes.
 An answer's length is compared with that of the client's first, and the last is kept for a closer look.
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ganzoo.serving.load.messages import REST
+from ganzoo.benchmarks.load.messages import REST
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 CHANNELS = 4  # that the clients share

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import ganzoo
 from ganzoo import images
+from ganzoo.exports import bounds
 from ganzoo.models.build import build
-from ganzoo.serving import bounds
 
 ROWS = {"seeds": np.zeros([2, 2], np.int32), "truncation": np.ones(2, np.float32), "labels": np.zeros(2, np.int32)}
 LATENTS = {"latents": np.zeros([2, 64], np.float32), "labels": np.zeros(2, np.int32)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from textwrap import indent
 
-from ganzoo.serving.templates import model_server
-from ganzoo.serving.templates.model_server import Server
+from ganzoo.exports.templates import model_server
+from ganzoo.exports.templates.model_server import Server
 
 
 def docker_compose(server: Server, base: str) -> str:

@@ -12,14 +12,14 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 import ganzoo
+from ganzoo.benchmarks.load import clients, messages
+from ganzoo.benchmarks.load.local import LocalServer
+from ganzoo.benchmarks.load.measure import measure
+from ganzoo.benchmarks.load.processes import Child, told, watched
+from ganzoo.benchmarks.load.report import Direct, Failure, Load, Traffic, growth, traffic
 from ganzoo.errors import GanzooError, ServerError, UsageError
+from ganzoo.exports.versions import write_version
 from ganzoo.models.build import build
-from ganzoo.serving.export import write_version
-from ganzoo.serving.load import clients, messages
-from ganzoo.serving.load.local import LocalServer
-from ganzoo.serving.load.measure import measure
-from ganzoo.serving.load.processes import Child, told, watched
-from ganzoo.serving.load.report import Direct, Failure, Load, Traffic, growth, traffic
 from ganzoo.serving.server.lifecycle import running
 from ganzoo.serving.server.settings import Settings
 

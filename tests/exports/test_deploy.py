@@ -23,9 +23,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from ganzoo.errors import RunError, UsageError
-from ganzoo.serving import bounds
-from ganzoo.serving.deploy import write_deployment
-from ganzoo.serving.templates import kubernetes, model_server
+from ganzoo.exports import bounds
+from ganzoo.exports.deploy import write_deployment
+from ganzoo.exports.templates import kubernetes, model_server
 
 DRAWN = ["labels", "seeds", "truncation"]
 CONDITIONAL = {"decode": ["labels", "latents"], "generate": DRAWN, "generate_png": DRAWN, "serving_default": DRAWN}

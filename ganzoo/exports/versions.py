@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from ganzoo import files
 from ganzoo.errors import UsageError
+from ganzoo.exports import formats, warm_up
+from ganzoo.exports.compact import compact
+from ganzoo.exports.signatures import Signatures, signatures
 from ganzoo.models.build import build
 from ganzoo.models.sampling import Exported
-from ganzoo.serving import formats, warm_up
-from ganzoo.serving.compact import compact
-from ganzoo.serving.signatures import Signatures, signatures
 
 if TYPE_CHECKING:
     from ganzoo.models.stepped import SteppedModel

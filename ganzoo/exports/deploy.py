@@ -16,10 +16,10 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from ganzoo import files
 from ganzoo.errors import UsageError
-from ganzoo.serving import bounds
-from ganzoo.serving.templates import kubernetes, one_machine
-from ganzoo.serving.templates.model_server import IMAGE, Server
-from ganzoo.serving.templates.readme import Served, readme, request
+from ganzoo.exports import bounds
+from ganzoo.exports.templates import kubernetes, one_machine
+from ganzoo.exports.templates.model_server import IMAGE, Server
+from ganzoo.exports.templates.readme import Served, readme, request
 
 # The name of a Kubernetes Service has 63 characters at most, "ganzoo-" and this.
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,54}[A-Za-z0-9])?")

@@ -12,8 +12,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 import ganzoo
 from ganzoo import images, zoo
 from ganzoo.errors import ConfigError, RunError, UsageError, WeightsError
+from ganzoo.exports import versions
 from ganzoo.models.build import build
-from ganzoo.serving import export
 
 # Calls the signatures with the arrays of REQUESTS.npz (SIGNATURE.INPUT), twice, from two loads.
 PLAIN = """
@@ -136,7 +136,7 @@ def test_in_bfloat16_it_is_some_grey_levels_away(name, tmp_path):
 def test_a_model_without_a_config_has_no_other_precision(model, tmp_path, monkeypatch):
     monkeypatch.delattr(model, "config")
     with pytest.raises(UsageError, match="precision bfloat16: cgan_mnist has no config"):
-        export.write_version(model, tmp_path / "cgan_mnist", precision="bfloat16")
+        versions.write_version(model, tmp_path / "cgan_mnist", precision="bfloat16")
     assert not any(tmp_path.rglob("saved_model.pb"))
 
 
