@@ -17,9 +17,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from ganzoo import files
 from ganzoo.errors import UsageError
 from ganzoo.exports import bounds
-from ganzoo.exports.templates import kubernetes, one_machine
-from ganzoo.exports.templates.model_server import IMAGE, Server
-from ganzoo.exports.templates.readme import Served, readme, request
+from ganzoo.exports.rendering import IMAGE, Served, deployment, request
 
 # The name of a Kubernetes Service has 63 characters at most, "ganzoo-" and this.
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,54}[A-Za-z0-9])?")
@@ -55,21 +53,14 @@ def write_deployment(
     base = _common_base([Path(export) for export in exports])
     graphs = [_newest_graph(Path(export)) for export in exports]
     models = [_served(Path(export), graph) for export, graph in zip(exports, graphs, strict=True)]
-    names = [model.name for model in models]
-    server = Server(
-        names=names,
-        resource=_resource_name(names),
+    texts = deployment(
+        models,
+        resource=_resource_name([model.name for model in models]),
         image=image,
+        base=_seen_from(directory, base),
         batching=not any(_translates(model) for model in models),
         request_rows=min(map(_request_rows, graphs)),
     )
-    texts = {
-        **server.configs,
-        "docker-compose.yml": one_machine.docker_compose(server, _seen_from(directory, base)),
-        "prometheus.yml": one_machine.prometheus(server),
-        "README.md": readme(models, server),
-        **{f"kubernetes/{name}": text for name, text in kubernetes.manifests(server).items()},
-    }
     return _write(texts, directory, overwrite)
 
 

@@ -25,7 +25,6 @@ from tensorflow_serving.config import model_server_config_pb2
 from ganzoo.errors import RunError, UsageError
 from ganzoo.exports import bounds
 from ganzoo.exports.deploy import write_deployment
-from ganzoo.exports.templates import kubernetes, model_server
 
 DRAWN = ["labels", "seeds", "truncation"]
 CONDITIONAL = {"decode": ["labels", "latents"], "generate": DRAWN, "generate_png": DRAWN, "serving_default": DRAWN}
@@ -191,12 +190,12 @@ def test_the_hints_in_models_config_are_valid_too(deployed):
 
 def test_batching_config(deployed, message):
     batching = text_format.Parse(read(deployed, "batching.config"), message("BatchingParameters"))
-    assert batching.max_execution_batch_size.value == model_server.MAX_BATCH_SIZE
+    assert batching.max_execution_batch_size.value == 128
     assert batching.max_batch_size.value == bounds.MOST_ROWS
     assert batching.enable_large_batch_splitting.value is True
-    assert batching.batch_timeout_micros.value == model_server.BATCH_TIMEOUT_MICROS
-    assert batching.max_enqueued_batches.value == model_server.MAX_ENQUEUED_BATCHES
-    assert batching.num_batch_threads.value == model_server.NUM_BATCH_THREADS
+    assert batching.batch_timeout_micros.value == 2000
+    assert batching.max_enqueued_batches.value == 16
+    assert batching.num_batch_threads.value == 2
 
 
 @pytest.mark.parametrize(
@@ -350,8 +349,9 @@ def test_a_pod_that_goes_away_answers_what_it_has_first(deployed):
     """What it waits for: the longest request, and that every gRPC connection is renewed; then it may be ended."""
     pod = manifest(deployed, "deployment")["spec"]["template"]["spec"]
     _, seconds = container_of(deployed)["lifecycle"]["preStop"]["exec"]["command"]
-    assert int(seconds) == kubernetes.DRAIN_SECONDS > model_server.REST_TIMEOUT_SECONDS
-    assert int(seconds) > 1.1 * model_server.CONNECTION_AGE_SECONDS  # gRPC adds up to a tenth at random
+    request_ms, connection_ms = 30_000, 20_000  # as in `test_the_flags`
+    assert int(seconds) == 5 + request_ms / 1000
+    assert int(seconds) > 1.1 * connection_ms / 1000  # gRPC adds up to a tenth at random
     assert pod["terminationGracePeriodSeconds"] > int(seconds)
     assert pod["shareProcessNamespace"] is True
 
