@@ -72,7 +72,9 @@ def expected() -> set[str]:
     assert len(data) == 2, "the digits and their licence note"
     judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))
     assert len(judges) == 2
-    inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges)}
+    templates = [path for path in (CHECKOUT / "ganzoo" / "exports" / "deployment").rglob("*") if path.is_file()]
+    assert len(templates) == 17, "of a deployment"
+    inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges, *templates)}
     return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
