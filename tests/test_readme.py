@@ -216,7 +216,7 @@ def marked(step):
     return pytest.param(step, id=str(step), marks=() if step.page == "README.md" else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("step", map(marked, HERE))
+@pytest.mark.parametrize("step", [marked(step) for step in HERE])
 def test_it_runs(step, folder_of, monkeypatch):
     folder = folder_of(step.page)
     if step.what == "file":
