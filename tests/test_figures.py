@@ -12,9 +12,10 @@ from PIL import Image
 
 from ganzoo import figures
 from ganzoo.errors import RunError, UsageError
+from ganzoo.figures import clouds
 
 REPOSITORY = Path(__file__).parents[1]
-BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # the first two of figures.COLOURS
+BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # the first two of canvas.COLOURS
 
 
 def flat(level, height=4, width=6, channels=1) -> np.ndarray:
@@ -180,11 +181,11 @@ def test_points_outside_are_counted():
     far = figures.scatter([[0.5, 0.5], [9.0, 0.5], [np.nan, 0.0]], reference)
     np.testing.assert_array_equal(near[75:], far[75:])
     assert (near[:75] != far[:75]).any()
-    assert figures._label(np.array([[0.5], [9.0], [np.nan]]), np.zeros(1), np.ones(1)) == "generated (2 of 3 outside)"
+    assert clouds.label_of(np.array([[0.5], [9.0], [np.nan]]), np.zeros(1), np.ones(1)) == "generated (2 of 3 outside)"
 
 
 def test_density_counts_points_outside_in_the_whole():
-    density = figures._density(np.array([[0.1], [0.1], [0.9], [5.0]]), np.array([0.0, 0.5, 1.0]))
+    density = clouds.density_of(np.array([[0.1], [0.1], [0.9], [5.0]]), np.array([0.0, 0.5, 1.0]))
     np.testing.assert_allclose(density, [1.0, 0.5])  # 2 and 1 of 4 points in bins 0.5 wide
 
 

@@ -164,7 +164,10 @@ def test_impossible_mixes(data):
             "model": {"scheme": "vanilla", "latent": {"size": 8}, "conditioning": "projection"},
         },
         "dataset.classes": {**data, "dataset": {**data["dataset"], "classes": 0}},
-        "dataset.size": {**data, "dataset": {**data["dataset"], "size": 0}},
+        "dataset.kind: expected image for task: image_generation, got points": {
+            **data,
+            "dataset": {"name": "ring", "size": 0, "channels": 2, "classes": 8},
+        },
         "penalties: one of them is given twice": {**data, "penalties": [{"name": "r1", "weight": 1.0}] * 2},
         "adam has no 'rho'": {
             **data,
@@ -257,9 +260,9 @@ def cycle():
     [
         ("task", "image_generation", "f.yaml: task: image_generation, but model.scheme: cyclegan "),
         ("dataset.domains", [], "f.yaml: dataset.domains: two names for model.scheme: cyclegan and pix2pix"),
-        ("dataset.domains", ["a"], "f.yaml: dataset: domains: ['a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: ['a', 'a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: ['a', 'a_ema'] given, but _ema at the end"),
+        ("dataset.domains", ["a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a']"),
+        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a',"),
+        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: got ['a', 'a_ema'], but names that end in _ema"),
         ("dataset.domains", ["a", "B"], "f.yaml: dataset.domains.1: string should match pattern"),
         ("dataset.load_size", 27, "f.yaml: dataset: load_size: 27 is smaller than size, 28"),
         ("dataset.classes", 10, "f.yaml: dataset.classes: not for model.scheme: cyclegan"),

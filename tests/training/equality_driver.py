@@ -59,7 +59,7 @@ def models():
     for name in sorted(zoo.list_models(), key=lambda name: (zoo.config(name).dataset.size, name)):
         config = zoo.config(name)
         with contextlib.suppress(DataError):
-            check_available(config.dataset, paired=config.paired)
+            check_available(config.dataset)
             kind = (config.model.scheme, config.generator.network, config.discriminator.network, config.task)
             found.setdefault(kind, name)
     return sorted(found.values())

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ganzoo import figures
 from ganzoo.data.domains import Domains
+from ganzoo.data.kinds import Image
 from ganzoo.data.source import Source
 from ganzoo.training.sheets import picture_of
 
@@ -14,7 +15,7 @@ from ganzoo.training.sheets import picture_of
 def flat(levels):
     """A source of 8x8 images that are all one level each."""
     table = np.zeros((len(levels), 8, 8, 1), np.uint8) + np.array(levels, np.uint8)[:, None, None, None]
-    return Source("flat", len(levels), (8, 8, 1), (), lambda at: {"images": tf.gather(table, at)})
+    return Source("flat", len(levels), Image(8, 8, 1), (), lambda at: {"examples": tf.gather(table, at)})
 
 
 class Translator:
@@ -44,7 +45,7 @@ def test_images_are_a_grid_with_a_column_a_class():
         asked.append((n, seed))
         return np.zeros((n, 8, 8, 1), np.uint8)
 
-    picture = picture_of(flat([0, 1]), seed=7)(SimpleNamespace(classes=4, generate=generate))
+    picture = picture_of(flat([0, 1]), seed=7)(SimpleNamespace(classes=4, generate=generate, step=5))
     assert asked == [(40, 7)]
     assert picture.shape == figures.sheet(np.zeros((40, 8, 8, 1), np.uint8), columns=4).shape
 
