@@ -115,7 +115,7 @@ def asked_for(given: SimpleNamespace, data_dir: str | None = None) -> dict[str, 
 
     changes = overrides(given)
     config = zoo.config(given.model).override(changes)
-    source.check_available(config.dataset, data_dir=data_dir, paired=config.paired)
+    source.check_available(config.dataset, data_dir=data_dir)
     tfds_source.show_progress(not given.quiet)
     return changes
 

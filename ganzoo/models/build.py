@@ -101,7 +101,7 @@ def _translation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
 
     def discriminator(images: int) -> keras.Model:
         network = _network("patch_discriminator", config.discriminator, images * shape[-1])
-        return _check_patches(network, config.dataset.size)
+        return _check_patches(network, shape[0])
 
     if config.paired:
         return Pix2Pix(domains, generator(), discriminator(2), **common), _given(l1_weight=config.loss.l1_weight)

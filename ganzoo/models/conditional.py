@@ -19,6 +19,6 @@ class ConditionalGAN(AdversarialModel):
 
     def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """One step on `critic_steps` batches; see AdversarialModel."""
-        pairs = [(batch["images"], batch["labels"]) if isinstance(batch, dict) else batch for batch in batches]
+        pairs = [(batch["examples"], batch["labels"]) if isinstance(batch, dict) else batch for batch in batches]
         real, labels = zip(*pairs, strict=True)
         return self.adversarial_step(real, [(tf.cast(label, tf.int32),) for label in labels])

@@ -19,5 +19,5 @@ class VanillaGAN(AdversarialModel):
 
     def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """One step on `critic_steps` batches; see AdversarialModel."""
-        real = [batch["images"] if isinstance(batch, dict) else batch for batch in batches]
+        real = [batch["examples"] if isinstance(batch, dict) else batch for batch in batches]
         return self.adversarial_step(real, [()] * len(real))
