@@ -95,7 +95,7 @@ def _arrays(
         raise UsageError(f"{what}: expected {wanted}, got {list(fake.shape)}")
     real = None if reference is None else np.asarray(reference, np.float64)
     if real is not None and (real.shape[1:] != fake.shape[1:] or not len(real)):
-        raise UsageError(f"reference: expected {['M', *fake.shape[1:]]}, got {list(real.shape)}")
+        raise UsageError(f"reference: expected [M, {', '.join(map(str, fake.shape[1:]))}], got {list(real.shape)}")
     return fake, real
 
 
