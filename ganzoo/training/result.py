@@ -89,4 +89,5 @@ class Run:
         command, what = (
             ("translate", "photo.png") if self.config.offers("translate") else ("generate", f"--out {name}.png")
         )
-        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {what}"
+        imports = "".join(f"--import {module} " for module in self.config.imports)
+        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {imports}{what}"
