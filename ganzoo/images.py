@@ -121,8 +121,7 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
         with quiet_about_size(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise too_large
-            image.load()
-            upright = ImageOps.exif_transpose(image)
+            pixels = from_pillow(image, name, channels)
     except Image.DecompressionBombError as error:
         raise too_large from error
     except Image.UnidentifiedImageError as error:
@@ -133,8 +132,59 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
     except Exception as error:  # Pillow raises nearly anything on broken files, from IndexError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name}: a broken image ({reason}): replace or remove it") from error
-    pixels = _to_array(upright, name, channels)
     return pixels if size is None else fit(pixels, size, channels)
+
+
+def from_pillow(image: Image.Image, name: str, channels: int) -> np.ndarray:
+    """Converts a Pillow image of any mode by the rules of `decode`; the image itself stays as it is.
+
+    Args:
+      image: the image; its EXIF orientation is applied.
+      name: what to call it in an error.
+      channels: 1 or 3.
+
+    Returns:
+      uint8 `[H, W, channels]`.
+
+    Raises:
+      DataError: 32-bit values out of their range.
+    """
+    image.load()
+    return _to_array(ImageOps.exif_transpose(image), name, channels)
+
+
+def shrink(image: np.ndarray, longest: int) -> np.ndarray:
+    """Shrinks an image so that its longer side has `longest` pixels and its aspect stays, with the filter of `fit`.
+
+    Args:
+      image: uint8 `[H, W, C]`, C = 1 or 3.
+      longest: longer side of the result in pixels, at least 1. An image that is not larger is returned as it is.
+
+    Returns:
+      uint8 `[h, w, C]`, of the size that `shrunk_size` gives.
+
+    Raises:
+      UsageError: not such an image, or an impossible size.
+    """
+    picture = _to_pillow(image)
+    height, width = shrunk_size(picture.height, picture.width, longest)
+    if (height, width) == (picture.height, picture.width):
+        return image
+    return _with_channels(picture.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def shrunk_size(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width after `shrink`: the shorter side is rounded, and has at least 1 pixel.
+
+    Raises:
+      UsageError: `longest` is below 1.
+    """
+    if longest < 1:
+        raise UsageError(f"longest={longest!r}: use at least 1 pixel")
+    longer = max(height, width)
+    if longer <= longest:
+        return height, width
+    return max(1, round(height * longest / longer)), max(1, round(width * longest / longer))
 
 
 def fit(image: np.ndarray, size: int, channels: int) -> np.ndarray:

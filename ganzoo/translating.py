@@ -190,7 +190,7 @@ def translate_files(
       DataError: an image that cannot be decoded, or is too small; all of them with `skip_broken`.
       RunError: a file cannot be written, or an image takes more memory than there is.
     """
-    from ganzoo.models.rows import SMALLEST_SIDE
+    from ganzoo.models.inputs import SMALLEST_SIDE
 
     to = model.check_domain(to)
     pictures = large_enough(pictures, SMALLEST_SIDE, skip_broken) if size is None else pictures

@@ -103,7 +103,7 @@ def _draw(client: Client, given: SimpleNamespace) -> Answer:
 
 def _translate(client: Client, given: SimpleNamespace) -> Answer:
     from ganzoo import translating
-    from ganzoo.models.rows import SMALLEST_SIDE
+    from ganzoo.models.inputs import SMALLEST_SIDE
 
     wrong = _given(given, _TO_DRAW)
     if wrong:
@@ -177,7 +177,7 @@ def _translated(
         large = original.shape[0] * original.shape[1] > translating.LARGEST_WHOLE**2
         tile = given.tile or (translating.AUTOMATIC_TILE if large else None)
         try:
-            translation = client.translate(original, given.to, tile)
+            translation = client.translate(original, given.to, tile=tile)
         except GanzooError as error:
             so_far = f" ({len(made)} of {len(pictures)} are done)" if made else ""
             raise type(error)(f"{picture.path}: {error}{so_far}") from error

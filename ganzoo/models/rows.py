@@ -1,8 +1,7 @@
-"""What a generator and a translator are given, from the arguments of `generate` and `translate`; needs NumPy alone."""
+"""Inputs of a generator, made from the arguments of `generate`; needs NumPy alone."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 from ganzoo.errors import UsageError
 
 LARGEST_SEED = 2**31 - 1
-SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
 WITHOUT_CLASSES = 16  # how many are drawn where nothing says it
 
 
@@ -74,30 +72,6 @@ def check_labels(name: str, classes: int | None, labels: Any, n: int) -> dict[st
         labels = [labels] * n
     limit = LARGEST_SEED + 1 if classes is None else classes
     return {"labels": _integers("labels", labels, n, limit, last).astype(np.int32)}
-
-
-def translating(pictures: Any, channels: int) -> np.ndarray:
-    """The input of a translator's signature, uint8 `[n, H, W, channels]`; one image `[H, W, channels]` becomes a row.
-
-    Raises:
-      UsageError: images of another type or shape, or too small.
-    """
-    if isinstance(pictures, str | os.PathLike):
-        raise UsageError(
-            f"images: {pictures}, a file name, given (read it with ganzoo.images.read, or: ganzoo translate, request)"
-        )
-    try:
-        given = np.asarray(pictures)
-    except ValueError:
-        raise UsageError("images: of several sizes (translate those of one size at a time)") from None
-    batch = given[np.newaxis] if given.ndim == 3 else given
-    shape = list(batch.shape)
-    if batch.dtype != np.uint8 or batch.ndim != 4 or shape[-1] != channels or not len(batch):
-        wanted = f"uint8 [n, height, width, {channels}]"
-        raise UsageError(f"images: {batch.dtype} {shape} given, {wanted} wanted (or one without the n)")
-    if min(shape[1:3]) < SMALLEST_SIDE:
-        raise UsageError(f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least")
-    return batch
 
 
 def _count(n: Any, labels: Any, positions: Any, classes: int | None) -> int:

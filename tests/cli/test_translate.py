@@ -15,7 +15,7 @@ from ganzoo import images, translating, zoo
 from ganzoo.cli import _flags, translate
 from ganzoo.errors import DataError, UsageError
 from ganzoo.models.build import build
-from ganzoo.models.rows import SMALLEST_SIDE
+from ganzoo.models.inputs import SMALLEST_SIDE
 from ganzoo.models.tiling import SMALLEST_TILE
 
 CONFIG = """

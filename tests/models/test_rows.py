@@ -73,28 +73,3 @@ def test_what_cannot_be_drawn(classes, arguments, message):
     with pytest.raises(UsageError) as caught:
         rows.drawing("digits", classes, **arguments)
     assert str(caught.value).startswith(message)
-
-
-def test_pictures_become_rows():
-    picture = np.zeros([9, 8, 3], np.uint8)
-    assert rows.translating(picture, 3).shape == (1, 9, 8, 3)
-    assert rows.translating([picture, picture], 3).shape == (2, 9, 8, 3)
-
-
-@pytest.mark.parametrize(
-    ("pictures", "message"),
-    [
-        ("photo.jpg", "images: photo.jpg, a file name, given"),
-        (np.zeros([5, 4, 3]), "images: float64 [1, 5, 4, 3] given, uint8 [n, height, width, 3] wanted"),
-        (np.zeros([5, 4, 1], np.uint8), "images: uint8 [1, 5, 4, 1] given"),
-        (np.zeros([0, 9, 8, 3], np.uint8), "images: uint8 [0, 9, 8, 3] given"),
-        (np.zeros([9, 7, 3], np.uint8), "images: 9x7 pixels given, 8x8 is the least"),
-        (np.zeros([0, 9, 3], np.uint8), "images: 0x9 pixels given, 8x8 is the least"),
-        (np.zeros([4, 3], np.uint8), "images: uint8 [4, 3] given"),
-        ([np.zeros([5, 4, 3], np.uint8), np.zeros([4, 4, 3], np.uint8)], "images: of several sizes"),
-    ],
-)
-def test_what_is_no_picture(pictures, message):
-    with pytest.raises(UsageError) as caught:
-        rows.translating(pictures, 3)
-    assert str(caught.value).startswith(message)
