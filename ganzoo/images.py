@@ -173,6 +173,32 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
     return _with_channels(picture.resize((width, height), Image.Resampling.BICUBIC))
 
 
+def letterbox(image: np.ndarray, side: int, level: int = 128) -> np.ndarray:
+    """Resizes an image to fill a square as far as its aspect allows, centred between bars of one level.
+
+    Args:
+      image: uint8 `[H, W, C]`, C = 1 or 3.
+      side: side of the square in pixels, at least 1.
+      level: level of the bars; mid-grey is seen beside black and white.
+
+    Returns:
+      uint8 `[side, side, C]`.
+
+    Raises:
+      UsageError: not such an image, or an impossible size.
+    """
+    picture = _to_pillow(image)
+    _check_target(side, 3)
+    longer = max(picture.size)
+    width, height = (max(1, round(length * side / longer)) for length in picture.size)
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    page = np.full((side, side, image.shape[2]), level, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    page[top : top + height, left : left + width] = _with_channels(picture)
+    return page
+
+
 def shrunk_size(height: int, width: int, longest: int) -> tuple[int, int]:
     """Height and width after `shrink`: the shorter side is rounded, and has at least 1 pixel.
 

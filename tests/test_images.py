@@ -323,6 +323,15 @@ def test_shrink_does_not_alias():
         images.shrink(checks, 0)
 
 
+def test_letterbox():
+    wide = np.full((2, 4, 1), 9, np.uint8)
+    assert images.letterbox(wide, 4)[..., 0].tolist() == [[128] * 4, [9] * 4, [9] * 4, [128] * 4]
+    assert images.letterbox(wide.transpose(1, 0, 2), 8, level=0)[..., 0].tolist() == [[0] * 2 + [9] * 4 + [0] * 2] * 8
+    assert images.letterbox(np.full((300, 1, 3), 9, np.uint8), 10)[:, 4].tolist() == [[9] * 3] * 10
+    with pytest.raises(UsageError, match="size=0: use at least 1 pixel"):
+        images.letterbox(wide, 0)
+
+
 def test_a_pillow_image_is_read_as_its_file(photo):
     exif = Image.Exif()
     exif[0x0112] = 6

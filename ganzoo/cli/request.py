@@ -29,7 +29,7 @@ _OF_TRANSLATE = {flag.name: flag for flag in (*translate.FLAGS["Model"], *transl
 _TO_DRAW = generate.FLAGS["What to draw"]
 _TO_TRANSLATE = (
     _flags.text("to", "DOMAIN", "what to make of the images (default: the only domain that the model makes)"),
-    *(_OF_TRANSLATE[name] for name in ("size", "tile", "skip_broken")),
+    *(_OF_TRANSLATE[name] for name in ("longest", "strength", "size", "tile", "skip_broken")),
 )
 
 
@@ -111,9 +111,12 @@ def _translate(client: Client, given: SimpleNamespace) -> Answer:
     _take_defaults(given, _TO_TRANSLATE)
     given.to = _domain(client, given.to)
     translate.check_places(given.out, None)
+    translate.check_sizes(given.size, given.longest)
+    if given.longest == "auto":
+        raise UsageError("--longest=auto: a server does not say what size a model was made for (give a number)")
     pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
     if given.size is None:
-        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken)
+        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken, given.longest)
     out = Path(given.out or f"{client.name}_{given.to}")
     places = translating.outputs([picture.path for picture in pictures], out)
     made = _translated(client, given, pictures, places)
@@ -125,6 +128,8 @@ def _translate(client: Client, given: SimpleNamespace) -> Answer:
             "model": client.name,
             "to": given.to,
             "size": given.size,
+            "longest": given.longest,
+            "strength": given.strength,
             "tile": given.tile,
             "files": [translating.printable(places[path]) for path in made],
             "sources": [translating.printable(path) for path in made],
@@ -174,15 +179,19 @@ def _translated(
                 print(f"left out: {error}", file=sys.stderr)
                 continue
             raise
+        if given.longest is not None:
+            original = images.shrink(original, given.longest)
         large = original.shape[0] * original.shape[1] > translating.LARGEST_WHOLE**2
         tile = given.tile or (translating.AUTOMATIC_TILE if large else None)
         try:
-            translation = client.translate(original, given.to, tile=tile)
+            translation = client.translate(original, given.to, strength=given.strength, tile=tile)
         except GanzooError as error:
             so_far = f" ({len(made)} of {len(pictures)} are done)" if made else ""
             raise type(error)(f"{picture.path}: {error}{so_far}") from error
         source = translating.printable(picture.path.name)
-        origin = {"model": client.name, "to": given.to, "size": given.size, "tile": tile, "source": source}
+        strength = None if given.strength == 1.0 else f"{given.strength:g}"
+        how = {"size": given.size, "longest": given.longest, "tile": tile, "strength": strength}
+        origin = {"model": client.name, "to": given.to, **how, "source": source}
         metadata = {key: str(value) for key, value in origin.items() if value is not None}
         images.write_png(places[picture.path], translation, metadata)
         made.append(picture.path)

@@ -15,12 +15,41 @@ from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
 
+
+def _longest(text: str) -> int | str:
+    if text != "auto" and int(text) < 8:
+        raise ValueError
+    return text if text == "auto" else int(text)
+
+
+def _strength(text: str) -> float:
+    if not 0.0 <= float(text) <= 1.0:
+        raise ValueError
+    return float(text)
+
+
 FLAGS = {
     "Model": (
         _flags.text("model", "NAME|RUN", "a model of the zoo that translates, or the directory of a run"),
         _flags.text("to", "DOMAIN", "what to make of the images (default: the first domain that the model makes)"),
     ),
     "How": (
+        _flags.Flag(
+            "longest",
+            "N|auto",
+            "shrink each image so that its longer side has N pixels and its aspect stays; auto takes the size that the "
+            "model was trained at (default: as it is)",
+            _longest,
+            "a whole number of 8 or more, or auto",
+        ),
+        _flags.Flag(
+            "strength",
+            "S",
+            "share of the translation, from 0 (the image as it is) to 1; between them the two are blended",
+            _strength,
+            "a number from 0 to 1",
+            1.0,
+        ),
         _flags.whole("size", "crop the central square and resize it to this side (default: as it is)", at_least=8),
         _flags.whole(
             "tile",
@@ -52,6 +81,7 @@ def work(given: SimpleNamespace) -> Answer:
             "--model is missing: for example --model cyclegan_digits (see ganzoo models --task image_translation)"
         )
     check_places(given.out, given.sheet)
+    check_sizes(given.size, given.longest)
     translating.check_translates(given.model, given.to)
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
@@ -65,6 +95,8 @@ def work(given: SimpleNamespace) -> Answer:
         out,
         to=to,
         size=given.size,
+        longest=given.longest,
+        strength=given.strength,
         tile=given.tile,
         batch_size=given.batch_size,
         skip_broken=given.skip_broken,
@@ -80,6 +112,8 @@ def work(given: SimpleNamespace) -> Answer:
             "model": model.name,
             "to": to,
             "size": given.size,
+            "longest": model.check_made_for() if given.longest == "auto" else given.longest,
+            "strength": given.strength,
             "tile": given.tile,
             "files": [translating.printable(file) for file in done.files.values()],
             "sources": [translating.printable(source) for source in done.files],
@@ -91,6 +125,16 @@ def work(given: SimpleNamespace) -> Answer:
 
 def _counted(images: int) -> str:
     return "1 image" if images == 1 else f"{images} images"
+
+
+def check_sizes(size: int | None, longest: int | str | None) -> None:
+    """Refuses two sizes.
+
+    Raises:
+      UsageError: both are given.
+    """
+    if size is not None and longest is not None:
+        raise UsageError("--size, --longest: expected one of them (--size crops a square, --longest keeps the aspect)")
 
 
 def check_places(out: str | None, sheet: str | None) -> None:
