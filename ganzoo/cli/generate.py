@@ -6,6 +6,7 @@ Image i of a seed is always the same one, drawn alone or among others; each PNG 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.models import rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,11 @@ FLAGS = {
     "Model": (_flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run", "cgan_mnist"),),
     "What to draw": (
         _flags.whole("n", "how many (default: the number of labels, or 10 a class, or 64; 1000 points)", at_least=1),
-        _flags.wholes("labels", "3,3,7", "their classes, over again up to --n (default: all classes in turn)"),
+        _flags.names(
+            "labels",
+            "3,3,7",
+            "their classes by number or by name (cat,dog), over again up to --n (default: all classes in turn)",
+        ),
         _flags.whole("seed", "the same seed draws the same images", at_least=0, default=0),
         _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
     ),
@@ -51,13 +57,17 @@ def main(argv: list[str] | None = None) -> int:
 def work(given: SimpleNamespace) -> Answer:
     """Loads the model, draws, and writes the files."""
     form_of(given.out)  # before a model is loaded
-    if zoo.config(given.model).translates:
+    config = zoo.config(given.model)
+    if config.translates:
         raise UsageError(
             f"{given.model}: translates images and draws none (ganzoo translate --model {given.model} FILES)"
         )
+    names = config.dataset.class_names
+    rows.by_number(config.name, given.labels, names)  # what is wrong with them is said before a model is loaded
     _tensorflow.import_quietly()
     model = zoo.load(given.model)
-    return draw(given, model, model.name, points=len(model.generator.output_shape) == 2, classes=model.classes)
+    points = len(model.generator.output_shape) == 2
+    return draw(given, model, model.name, points=points, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
@@ -68,7 +78,15 @@ class Drawing(Protocol):
     def generate(self, n: int, labels: list[int] | None, seed: int, truncation: float) -> np.ndarray: ...
 
 
-def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, classes: int) -> Answer:
+def draw(
+    given: SimpleNamespace,
+    model: Drawing,
+    said: str,
+    *,
+    points: bool,
+    classes: int,
+    class_names: Sequence[str] = (),
+) -> Answer:
     """Draws what the flags ask for and writes the files.
 
     Args:
@@ -77,6 +95,7 @@ def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, cla
       said: of it to people.
       points: whether it draws points, and no images.
       classes: of the labels, needed where --labels gives none.
+      class_names: by which --labels may name them.
 
     Raises:
       UsageError: --out or --labels does not suit the model.
@@ -84,7 +103,7 @@ def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, cla
     form = form_of(given.out)
     if form == ("" if points else ".csv"):
         raise UsageError(f"--out={given.out}: {model.name} writes FILE.png or {'FILE.csv' if points else 'DIR/'}")
-    labels = labels_of(given.labels, given.n, classes)
+    labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
     n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}

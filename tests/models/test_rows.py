@@ -33,6 +33,42 @@ def test_what_is_drawn(classes, arguments, seeds, truncation, labels):
         np.testing.assert_array_equal(made[name], array, strict=True)
 
 
+NAMES = ("cat", "dress", "0")
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [
+        (["dress", 2, "cat"], [1, 2, 0]),
+        (("cat",), [0]),
+        ("dress", [1]),
+        (["0"], [2]),  # a name goes before a number
+        (["2", "1"], [2, 1]),
+        (np.array(["dress", "cat"]), [1, 0]),
+        ([np.int64(2), "cat"], [2, 0]),
+    ],
+)
+def test_labels_by_name(labels, numbers):
+    assert rows.drawing("pets", 3, labels=labels, class_names=NAMES)["labels"].tolist() == numbers
+    assert rows.check_labels("pets", 3, labels, len(numbers), NAMES)["labels"].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        (["cat", "dres"], NAMES, "labels: pets has no class 'dres' (did you mean 'dress'?)"),
+        ("horse", NAMES, "labels: pets has no class 'horse' (known: 0, cat, dress)"),
+        ("-1", NAMES, "labels: pets has no class '-1' (known: 0, cat, dress)"),
+        (["cat"], (), "labels: expected integers, got 'cat' (pets has no class names)"),
+        (["7"], NAMES, "labels: 7 is out of range (0 … 2)"),
+    ],
+)
+def test_unknown_names(labels, names, message):
+    with pytest.raises(UsageError) as caught:
+        rows.drawing("pets", 3, labels=labels, class_names=names)
+    assert str(caught.value) == message
+
+
 def test_how_many_are_drawn_where_nothing_says_it():
     assert len(rows.drawing("digits", 0)["seeds"]) == 16
     assert len(rows.drawing("digits", 7)["seeds"]) == 7
