@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
 from ganzoo.schema import Config, read_yaml
+from ganzoo.start import import_quietly
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.card import Card
+    from ganzoo.models.protocol import Model
     from ganzoo.models.stepped import SteppedModel
     from ganzoo.training.run import Run
 
@@ -84,7 +86,7 @@ def has_weights(name: str) -> bool:
     return _weights_path(config(name).name).is_file()
 
 
-def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Any:
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
     """A model, ready to draw from or to translate with.
 
     Args:
@@ -100,8 +102,9 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     Raises:
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
-      UsageError: `step` for something that is not a run.
+      UsageError: `step` for something that is not a run; Keras has another backend than TensorFlow.
     """
+    import_quietly()
     loaded = _load(model, weights, step)
     from ganzoo.models.translation import TranslationModel
 
@@ -149,6 +152,7 @@ def train(
       ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
       UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
+    import_quietly()
     from ganzoo.serving.export import write_version
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
@@ -171,7 +175,7 @@ def train(
 
 def _take_over(model: SteppedModel, source: str | Path) -> str:
     """Gives a new model the weights of another one; says of which, and of what step."""
-    given = load(source)
+    given = _load(source, "pretrained", "last")
     trained_here = given.step > 0  # then all of it is there, and otherwise what a weights file holds
     roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
     for role in sorted(roles):
@@ -228,6 +232,7 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
     """
+    import_quietly()
     from ganzoo.serving.export import base_of, check_version, write_version
     from ganzoo.training.progress import note_unless
 
@@ -245,7 +250,7 @@ def export(
         raise WeightsError(f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), {ways}")
     if untrained:
         note(f"{resolved.name}: has no trained weights, random ones are exported")
-    loaded = load(model, weights="random" if untrained else "pretrained")
+    loaded = _load(model, "random" if untrained else "pretrained", "last")
     card_file = _card_path(resolved.name)
     card = card_file if str(model) in _names() and card_file.is_file() else None
     return write_version(

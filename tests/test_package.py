@@ -73,7 +73,7 @@ def expected() -> set[str]:
     judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))
     assert len(judges) == 2
     inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges)}
-    return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
+    return code | inside | {"ganzoo/py.typed"} | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
 def contents(wheel: Path) -> set[str]:
@@ -88,7 +88,7 @@ def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(source, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode()
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
-    assert "Requires-Python: >=3.11" in metadata
+    assert "Requires-Python: <3.14,>=3.11" in metadata
     assert "ganzoo = ganzoo.cli.main:main" in scripts
 
 

@@ -28,7 +28,7 @@ FLOORS = [
     ("randomness",),
     ("schema",),
     ("parsing",),
-    ("files", "hardware", "registry", "errors", "version"),
+    ("files", "hardware", "registry", "start", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

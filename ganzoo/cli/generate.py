@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ganzoo import zoo
 from ganzoo.cli import _flags, _tensorflow
@@ -65,7 +65,7 @@ def work(given: SimpleNamespace) -> Answer:
     names = config.dataset.class_names
     rows.by_number(config.name, given.labels, names)  # what is wrong with them is said before a model is loaded
     _tensorflow.import_quietly()
-    model = zoo.load(given.model)
+    model: Any = zoo.load(given.model)
     points = len(model.generator.output_shape) == 2
     return draw(given, model, model.name, points=points, classes=model.classes, class_names=names)
 

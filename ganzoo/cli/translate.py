@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from ganzoo.cli import _flags, _tensorflow
 from ganzoo.cli.base import Answer, Command
@@ -86,7 +87,7 @@ def work(given: SimpleNamespace) -> Answer:
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
     _tensorflow.import_quietly()
-    model = zoo.load(given.model)
+    model: Any = zoo.load(given.model)
     to = model.check_domain(given.to)
     out = Path(given.out or f"{model.name}_{to}")
     done = translating.translate_files(
