@@ -10,6 +10,7 @@ import numpy as np
 
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
+from ganzoo.models.display import DisplayArray
 from ganzoo.models.sampling import Exported, Sampler
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
@@ -74,14 +75,14 @@ class GenerativeModel:
           positions: ints `[n]`: which examples of the seed's endless sequence are wanted; by default 0 … n-1.
 
         Returns:
-          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.
+          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, as an array that shows itself in a notebook.
 
         Raises:
           UsageError: n < 1; a label, seed, truncation or position out of range; an unknown class name; labels for an
             unconditional model.
         """
         inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
-        return _in_parts(self.sampler.generate, list(inputs.values()))
+        return _in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
         """The latents float32 `[n, latent_size]` of examples 0 … n-1 of a seed, as `generate` draws them."""
@@ -107,7 +108,7 @@ class GenerativeModel:
             raise UsageError(f"latents: shape {list(latents.shape)} given, [n, {self.latent_size}] wanted")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
-        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))])
+        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
         """The networks' further inputs: `[int32 [n]]` for a conditional model, `[]` for another.

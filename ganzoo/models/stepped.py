@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from ganzoo import randomness
 from ganzoo.errors import UsageError
+from ganzoo.models import display
 from ganzoo.models.guard import checked
 from ganzoo.models.loop import train_function
 from ganzoo.models.precision import computes_in_full_precision, twin
@@ -59,6 +60,9 @@ class SteppedModel(keras.Model):
         self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
         self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
+
+    def _repr_markdown_(self) -> str:
+        return display.describe(self)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Keras's own knows neither the signatures nor the bounds.

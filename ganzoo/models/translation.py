@@ -13,6 +13,7 @@ import tensorflow as tf
 from ganzoo import images
 from ganzoo.errors import UsageError
 from ganzoo.models import inputs
+from ganzoo.models.display import DisplayArray
 from ganzoo.models.sampling import Exported
 from ganzoo.models.stepped import SteppedModel
 from ganzoo.models.tiling import tiled
@@ -88,7 +89,7 @@ class TranslationModel(SteppedModel):
         Returns:
           uint8: `[H, W, C]` for one image; `[n, H, W, C]` for a batch, and for a list of images of one size; a list of
           `[H, W, C]` for images of several sizes. Images are mirrored at their edges up to what the network can divide,
-          and cropped back; each image's translation depends on it alone.
+          and cropped back; each image's translation depends on it alone. Arrays show themselves in a notebook.
 
         Raises:
           DataError: a file that is missing, broken or no image.
@@ -99,7 +100,8 @@ class TranslationModel(SteppedModel):
         longest = inputs.check_longest(longest, self.check_made_for)
         strength = inputs.check_strength(strength)
         given = inputs.read(images, translator.channels, longest)
-        return given.mapped(lambda batch: _translated(translator, batch, tile), strength)
+        made = given.mapped(lambda batch: _translated(translator, batch, tile), strength)
+        return [image.view(DisplayArray) for image in made] if isinstance(made, list) else made.view(DisplayArray)
 
     def check_made_for(self) -> int:
         """The size in pixels that the model was made for: the side of the images that it was trained with.
