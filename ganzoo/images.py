@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,40 @@ def to_uint8(images: Any) -> tf.Tensor:
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     levels = tf.where(tf.math.is_nan(levels), 0.0, levels)
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def levels(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
+    """Pixels of arrays as people have them: uint8 as they are, floats converted by the range that they have.
+
+    The range is one for all of the arrays: [-1, 1] if any float is below 0, otherwise [0, 1].
+
+    Args:
+      arrays: uint8 or floats, any shapes.
+      names: of the arrays, for messages.
+
+    Returns:
+      uint8 arrays of the same shapes; floats are rounded to the nearest level, as by `to_uint8`.
+
+    Raises:
+      UsageError: another type, or values beyond these ranges; the message has the range found.
+    """
+    signed = False
+    for array, name in zip(arrays, names, strict=True):
+        if array.dtype == np.uint8 or not array.size:
+            continue
+        if not np.issubdtype(array.dtype, np.floating):
+            raise UsageError(
+                f"{name}: expected uint8 or floats, got {array.dtype} {list(array.shape)}: convert levels of 0 to 255 "
+                "with x.astype(np.uint8)"
+            )
+        least, most = float(array.min()), float(array.max())
+        if not (least >= -1.0 and most <= 1.0):  # written so that NaN fails too
+            mend = " (divide them by 255, or convert them to uint8)" if least >= 0.0 and most <= 255.0 else ""
+            raise UsageError(
+                f"{name}: expected floats in [0, 1] or [-1, 1], got values from {least:g} to {most:g}{mend}"
+            )
+        signed = signed or least < 0.0
+    return [array if array.dtype == np.uint8 else _rounded(array, signed) for array in arrays]
 
 
 def read(path: str | os.PathLike[str], size: int | None = None, channels: int = 3) -> np.ndarray:
@@ -290,6 +324,13 @@ def quiet_about_size() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
+
+
+def _rounded(floats: np.ndarray, signed: bool) -> np.ndarray:
+    """Floats in [-1, 1] if signed, otherwise in [0, 1], as uint8."""
+    values = floats.astype(np.float32)
+    values = (values + np.float32(1.0)) * np.float32(127.5) if signed else values * np.float32(255.0)
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def _check_target(size: int | None, channels: int) -> None:

@@ -143,7 +143,9 @@ def train(
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
       settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short for the overrides of those
-        names.
+        names. `dataset` is also data in memory: an array, a tuple (examples, labels), a mapping, or a tf.data.Dataset,
+        see `ganzoo.data.in_memory.hold`. The config of the run then has the hash of their content, and a run that goes
+        on needs them again.
 
     Returns:
       The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
@@ -157,8 +159,13 @@ def train(
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
+    resolved = model if isinstance(model, Config) else config(model)
+    if (data := settings.get("dataset")) is not None and not isinstance(data, str):
+        from ganzoo.data.in_memory import settings_for
+
+        settings = {key: value for key, value in settings.items() if key != "dataset"} | settings_for(resolved, data)
     return train_config(
-        model if isinstance(model, Config) else config(model),
+        resolved,
         workdir,
         {**settings, **(overrides or {})},
         data_dir=data_dir,

@@ -83,7 +83,7 @@ def read(given: Any, channels: int, longest: int | None = None) -> Given:
     opened = [_opened(one, name, channels) for one, name in zip(given if many else [given], names, strict=True)]
     if many and any(one.ndim > 3 for one in opened):
         raise UsageError("images: expected a list of single images, got a batch in it (give the batch alone)")
-    opened = _as_pixels(opened, names)
+    opened = pixels.levels(opened, names)
     alone = not many and opened[0].ndim < 4
     parts = [_with_channels(one if one.ndim == 4 else one[np.newaxis], channels) for one in opened]
     if longest is not None and any(max(part.shape[1:3]) > longest for part in parts):
@@ -161,33 +161,6 @@ def _hint(shape: Sequence[int]) -> str:
     if len(shape) in (3, 4) and shape[-3] in (1, 3, 4):
         return ": put the channels last (np.moveaxis(x, -3, -1))"
     return ": give a batch of grey images as [n, H, W, 1] (x[..., np.newaxis])" if len(shape) == 3 else ""
-
-
-def _as_pixels(opened: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
-    """uint8 of the same shapes; the range of floats is decided over all of them."""
-    low, high = 0.0, 0.0
-    for array, name in zip(opened, names, strict=True):
-        if np.issubdtype(array.dtype, np.floating) and array.size:
-            least, most = float(array.min()), float(array.max())
-            if not (least >= -1.0 and most <= 1.0):  # written so that NaN fails too
-                mend = " (divide them by 255, or convert them to uint8)" if least >= 0.0 and most <= 255.0 else ""
-                raise UsageError(
-                    f"{name}: expected floats in [0, 1] or [-1, 1], got values from {least:g} to {most:g}{mend}"
-                )
-            low, high = min(low, least), max(high, most)
-        elif array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
-            raise UsageError(
-                f"{name}: expected uint8 or floats, got {array.dtype} {list(array.shape)}: convert levels of 0 to 255 "
-                "with x.astype(np.uint8)"
-            )
-    return [array if array.dtype == np.uint8 else _levels(array, low < 0.0) for array in opened]
-
-
-def _levels(floats: np.ndarray, signed: bool) -> np.ndarray:
-    """Floats in [-1, 1] if signed, otherwise in [0, 1], as uint8: as `images.to_uint8` rounds."""
-    values = floats.astype(np.float32)
-    values = (values + np.float32(1.0)) * np.float32(127.5) if signed else values * np.float32(255.0)
-    return np.rint(values, out=values).astype(np.uint8)
 
 
 def _with_channels(batch: np.ndarray, channels: int) -> np.ndarray:
