@@ -86,6 +86,7 @@ setup(
         "ganzoo": ["py.typed"],
         "ganzoo.data": ["*.npz", "*.md"],
         "ganzoo.evaluation.extractors": ["*.safetensors"],
+        "ganzoo.exports": ["deployment/*", "deployment/kubernetes/*"],
     },
     cmdclass={"build_py": BuildWithZoo},
     entry_points={"console_scripts": ["ganzoo = ganzoo.cli.main:main"]},

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.cyclegan import CycleGAN
+    from ganzoo.models.gan import GAN
     from ganzoo.models.pix2pix import Pix2Pix
     from ganzoo.models.protocol import Model
     from ganzoo.models.vanilla import VanillaGAN
+    from ganzoo.registry import register
     from ganzoo.schema import Config
     from ganzoo.serving.client.client import Client
     from ganzoo.training.result import Run
@@ -33,6 +35,7 @@ _MODULES = {
     "ConfigError": "ganzoo.errors",
     "CycleGAN": "ganzoo.models.cyclegan",
     "DataError": "ganzoo.errors",
+    "GAN": "ganzoo.models.gan",
     "GanzooError": "ganzoo.errors",
     "Model": "ganzoo.models.protocol",
     "Pix2Pix": "ganzoo.models.pix2pix",
@@ -48,10 +51,12 @@ _MODULES = {
     "export": "ganzoo.zoo",
     "list_models": "ganzoo.zoo",
     "load": "ganzoo.zoo",
+    "register": "ganzoo.registry",
     "train": "ganzoo.zoo",
 }
 
 __all__ = [
+    "GAN",
     "AdversarialModel",
     "Client",
     "ConditionalGAN",
@@ -75,12 +80,20 @@ __all__ = [
     "export",
     "list_models",
     "load",
+    "register",
     "train",
 ]
 
 
 # Modules of public names that are imported without TensorFlow; before any other one it is started.
-_LIGHT = {"ganzoo.errors", "ganzoo.models.protocol", "ganzoo.schema", "ganzoo.serving.client.client", "ganzoo.zoo"}
+_LIGHT = {
+    "ganzoo.errors",
+    "ganzoo.models.protocol",
+    "ganzoo.registry",
+    "ganzoo.schema",
+    "ganzoo.serving.client.client",
+    "ganzoo.zoo",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,16 +1,13 @@
-"""What notebooks show of results and of models."""
+"""Arrays that show themselves in a notebook."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ganzoo import figures
 from ganzoo import images as pixels
-
-if TYPE_CHECKING:
-    from ganzoo.models.stepped import SteppedModel
 
 SHOWN = 100  # images of a batch at most: a page of them
 
@@ -44,32 +41,6 @@ class DisplayArray(np.ndarray):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return _plain(super().__array_function__(function, types, args, kwargs))
-
-
-def describe(model: SteppedModel) -> str:
-    """A model in Markdown: its summary, its networks, and what it offers."""
-    config = getattr(model, "config", None)
-    about = f": {config.summary}" if config is not None else ""
-    rows = [
-        f"| {role} | {_shapes(network.inputs)} | {_shapes(network.outputs)} | {network.count_params():,} |"
-        for role, network in model.networks.items()
-    ]
-    offers = [f"`{name}`" for name in ("generate", "sample_latents", "decode", "translate") if hasattr(model, name)]
-    return "\n".join(
-        [
-            f"**{model.name}** ({type(model).__name__}, step {model.step:,}){about}",
-            "",
-            "| network | inputs | outputs | parameters |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            f"Offers {', '.join(offers)}.",
-        ]
-    )
-
-
-def _shapes(tensors: Any) -> str:
-    return ", ".join("×".join("N" if side is None else str(side) for side in tensor.shape) for tensor in tensors)
 
 
 def _plain(value: Any) -> Any:

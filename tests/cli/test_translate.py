@@ -278,7 +278,7 @@ def test_very_large_images_are_tiled_by_themselves(model, monkeypatch, capsys):
 def test_a_sheet(model, capsys):
     first, second = draw("p/a.png", 60, 60, seed=1), draw("p/b.png", 70, 100, seed=2)
     assert run("p", "--sheet", "new/sheet.png") == 0
-    assert capsys.readouterr().out.splitlines()[1] == "2 of them beside their originals are in new/sheet.png"
+    assert capsys.readouterr().out.splitlines()[1] == "new/sheet.png shows 2 of them beside their originals"
     sheet = images.read("new/sheet.png")
     assert sheet.shape == (100 + 2 + 100, 100 + 2 + 100, 3)
     for row, source in ((0, first), (102, second)):
@@ -295,7 +295,7 @@ def test_a_sheet_has_an_end(model, monkeypatch, capsys):
         draw(f"p/{name}.png", 60, 60)
     assert run("p", "--sheet", "sheet.png", "--size", "64") == 0
     assert images.read("sheet.png").shape == (64 + 2 + 64, 64 + 2 + 64, 3)
-    assert "\n2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def bomb(path):
@@ -348,7 +348,7 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
         assert run("p", "--skip_broken", "--sheet", "sheet.png") == 0
     assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png"]
     assert written() == ["a.png", "c.png"]
-    assert "2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def test_nothing_but_broken_images(model, capsys):
@@ -397,10 +397,10 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ("*.jpg", "*.jpg: no file matches (check the pattern)"),
         ("b.png", "b.png: no such file or folder (check the path)"),
         ("a.png --to sumer", "tiny cannot make 'sumer' (it makes: summer, winter)"),
-        ("a.png --tile 31", "--tile=31: not a whole number of 32 or more"),
-        ("a.png --size 7", "--size=7: not a whole number of 8 or more"),
-        ("a.png --longest 7", "--longest=7: not a whole number of 8 or more, or auto"),
-        ("a.png --longest all", "--longest=all: not a whole number of 8 or more, or auto"),
+        ("a.png --tile 31", "--tile: expected an integer of at least 32, got '31'"),
+        ("a.png --size 7", "--size: expected an integer of at least 8, got '7'"),
+        ("a.png --longest 7", "--longest: expected an integer of at least 8, or auto, got '7'"),
+        ("a.png --longest all", "--longest: expected an integer of at least 8, or auto, got 'all'"),
         (
             "a.png --longest 8 --size 8",
             "--size, --longest: expected one of them (--size crops a square, --longest keeps",
@@ -409,13 +409,19 @@ def test_out_of_memory(model, monkeypatch, capsys):
             "a.png --longest 8",
             "a.png: 16x12 pixels, 8x6 with --longest 8, 8x8 is the least: remove it, leave --longest",
         ),
-        ("a.png --strength 1.1", "--strength=1.1: not a number from 0 to 1"),
-        ("a.png --strength nan", "--strength=nan: not a number from 0 to 1"),
-        ("a.png --batch_size 0", "--batch_size=0: not a whole number of 1 or more"),
-        ("a.png --out tiny.yaml", "--out=tiny.yaml: is a file, not a folder (each image becomes a file in DIR)"),
-        ("a.png --out b.png", "--out=b.png: not DIR (each image becomes a file in it; --sheet takes FILE.png)"),
+        ("a.png --strength 1.1", "--strength: expected a number from 0 to 1, got '1.1'"),
+        ("a.png --strength nan", "--strength: expected a number from 0 to 1, got 'nan'"),
+        ("a.png --batch_size 0", "--batch_size: expected an integer of at least 1, got '0'"),
+        (
+            "a.png --out tiny.yaml",
+            "--out: expected a folder, got the file 'tiny.yaml' (each image becomes a file in DIR)",
+        ),
+        (
+            "a.png --out b.png",
+            "--out: expected DIR, got 'b.png' (each image becomes a file in it; --sheet takes FILE.png)",
+        ),
         ("a.png --out tiny.yaml/new", "tiny.yaml/new/a.png: cannot be written"),
-        ("a.png --sheet sheet.jpg", "--sheet=sheet.jpg: not FILE.png"),
+        ("a.png --sheet sheet.jpg", "--sheet: expected FILE.png, got 'sheet.jpg'"),
         ("a.png --sheet tiny.yaml/sheet.png", "tiny.yaml/sheet.png: cannot be written"),
         ("a.png --sheet tiny_summer/a.png", "tiny_summer/a.png: is the translation of one of the images too"),
         ("tiny.yaml", "tiny.yaml: not an image in a known format: replace or remove it, or leave such files out"),
@@ -456,14 +462,12 @@ def test_without_weights(tmp_path, monkeypatch, capsys):
 
 
 def test_what_the_flags_take_is_what_the_library_takes():
-    groups = _flags.parse(translate.FLAGS, ["--tile", str(SMALLEST_TILE), "--size", "8", "--longest", "8"])
+    argv = f"--model m --tile {SMALLEST_TILE} --size {SMALLEST_SIDE} --longest {SMALLEST_SIDE}"
+    groups = _flags.parse(translate.FLAGS, argv.split())
     assert (groups.tile, groups.size, groups.longest) == (SMALLEST_TILE, SMALLEST_SIDE, SMALLEST_SIDE)
-    for wrong in (
-        ["--longest", str(SMALLEST_SIDE - 1)],
-        ["--tile", str(SMALLEST_TILE - 1)],
-        ["--size", str(SMALLEST_SIDE - 1)],
-    ):
-        with pytest.raises(UsageError, match="or more"):
+    for flag, least in (("--longest", SMALLEST_SIDE), ("--tile", SMALLEST_TILE), ("--size", SMALLEST_SIDE)):
+        wrong = [flag, str(least - 1)]
+        with pytest.raises(UsageError, match="expected an integer of at least"):
             _flags.parse(translate.FLAGS, wrong)
 
 

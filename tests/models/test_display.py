@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from ganzoo import figures, images, zoo
+from ganzoo.engine.overview import describe
 from ganzoo.evaluation.evaluate import Evaluation
-from ganzoo.models import display
 from ganzoo.models.build import build
 from ganzoo.models.display import DisplayArray
 from ganzoo.training.result import Run
@@ -115,8 +115,8 @@ def test_a_model_and_what_it_makes():
     assert lines[2] == "| network | inputs | outputs | parameters |"
     parameters = model.networks["generator"].count_params()
     assert f"| generator | N×{model.latent_size}, N | N×28×28×1 | {parameters:,} |" in lines
-    assert lines[-1] == "Offers `generate`, `sample_latents`, `decode`."
-    assert display.describe(build(zoo.config("cyclegan_digits"))).endswith("\nOffers `translate`.")
+    assert lines[-1] == "Offers `generate`."
+    assert describe(build(zoo.config("cyclegan_digits"))).endswith("\nOffers `translate`.")
 
 
 def test_a_translator_s_images_show_themselves():
