@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
 from ganzoo.origins import modules_of
@@ -58,7 +60,8 @@ def resolve(
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
-    """A config's batches of its data."""
+    """A config's batches of its data; of a stream they are always a `StreamPipeline`."""
+    kind = StreamPipeline if isinstance(source, StreamSource) else kind
     training, dataset = config.training, config.dataset
     size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)

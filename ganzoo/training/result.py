@@ -61,6 +61,9 @@ class Run:
             "last": losses[-1] if losses else None,
         }
 
+    def _repr_markdown_(self) -> str:
+        return f"```text\n{self.summary()}\n```"
+
     def summary(self) -> str:
         """For people: where everything is, and what to type next."""
         run = RunDirectory(self.directory)
