@@ -11,9 +11,11 @@ PACKAGE = Path(__file__).parent.parent / "ganzoo"
 FLOORS = [
     ("__main__",),
     ("cli",),
+    ("benchmarks",),
     ("__init__",),
     ("importing", "judging", "publishing", "translating", "verifying", "zoo"),
     ("serving",),
+    ("exports",),
     ("training",),
     ("evaluation",),
     ("models",),
@@ -28,7 +30,7 @@ FLOORS = [
     ("randomness",),
     ("schema",),
     ("parsing",),
-    ("files", "hardware", "registry", "errors", "version"),
+    ("files", "hardware", "plugins", "registry", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -16,6 +16,7 @@ from ganzoo.data.domains import Domains, open_domains
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source
+from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config, DatasetConfig, other_domain
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def open_translation(
         picked(given, numbers),
         _examples(compared, other, train.sources[other], dataset.split),
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
 
 
@@ -109,7 +110,7 @@ def open_translation_in_training(
       data_dir: folder of the data sets.
       note: told when training images are translated, for want of others.
     """
-    dataset, to = config.dataset, config.domains_made[0]
+    dataset, to = config.dataset, _made(config)[0]
     learned_from = {}
     for domain, one in source.sources.items():
         found = _examples(dataset, domain, one, dataset.split)
@@ -129,8 +130,13 @@ def open_translation_in_training(
         picked(given, numbers),
         learned_from[other_domain(dataset.domains, to)],
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
+
+
+def _made(config: Config) -> list[str]:
+    """The domains that the config's model makes images of."""
+    return scheme_of(config).domains_made(config.dataset.domains)
 
 
 def default_metrics(translation: Translation) -> list[str]:

@@ -58,33 +58,29 @@ def test_steps_and_their_parts(calls, capsys):
     assert calls[0]["average"] == {500: 1.0, 700: 2.5, 900: 1.0}
 
 
-def wrong(argv, message, monkeypatch, capsys):
+def wrong(argv, message, monkeypatch, refused):
     monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
-    assert main(argv) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"ganzoo publish: {message}")
-    assert err.count("\n") == 1
+    assert refused("publish", argv).startswith(message)
 
 
 @pytest.mark.parametrize("missing", GIVEN)
-def test_each_flag_is_needed(missing, monkeypatch, capsys):
+def test_each_flag_is_needed(missing, monkeypatch, refused):
     given = {name: value for name, value in GIVEN.items() if name != missing}
-    wrong(flags(given), f"--{missing} is missing: ", monkeypatch, capsys)
+    wrong(flags(given), f"--{missing} is missing: ", monkeypatch, refused)
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--model", "cgan"], "--model: unknown flag (known: --also, --average, --command, "),
-        ([*flags(GIVEN), "--average", "last:1"], "--average=last:1: give STEP or STEP:PART, such as 5000:1"),
-        ([*flags(GIVEN), "--average", "5:x"], "--average=5:x: give STEP or STEP:PART, such as 5000:1"),
-        ([*flags(GIVEN), "--average", "5:0"], "--average=5:0: a part is a number above 0"),
+        ([*flags(GIVEN), "--average", "last:1"], "--average: expected STEP or STEP:PART, such as 5000:1, got 'last:1'"),
+        ([*flags(GIVEN), "--average", "5:x"], "--average: expected STEP or STEP:PART, such as 5000:1, got '5:x'"),
+        ([*flags(GIVEN), "--average", "5:0"], "--average: expected a PART above 0, got '5:0'"),
         (["--limit", "none"], "--limit: unknown flag (did you mean '--limits'?)"),
-        (["--limits", ""], "--limits=: not a text that is not empty"),
-        (["--run"], "--run: its value is missing"),
+        (["--limits", ""], "--limits: expected a non-empty text, got ''"),
+        (["--run"], "--run: expected a value, got none (write --run DIR)"),
         (["runs/cgan"], "'runs/cgan': unexpected argument"),
     ],
 )
-def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, capsys):
-    wrong(argv, message, monkeypatch, capsys)
+def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, refused):
+    wrong(argv, message, monkeypatch, refused)

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 from urllib3.exceptions import NewConnectionError
 
 from ganzoo.cli import _flags, serve
-from ganzoo.serving import bounds
+from ganzoo.exports import bounds
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
 TOOL = Path(__file__).parents[2] / "tools" / "serve.py"
@@ -72,14 +72,14 @@ def test_a_call_has_as_many_rows_here_as_in_the_graph():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--rest_port 65536", "--rest_port=65536: not a whole number from 0 to 65535"),
-        ("--grpc_port -1", "--grpc_port=-1: not a whole number from 0 to 65535"),
-        ("--grpc_port http", "--grpc_port=http: not a whole number from 0 to 65535"),
-        ("--request_bytes 2147483648", "--request_bytes=2147483648: not a whole number from 1 to 2147483647"),
-        ("--poll_seconds 1e12", "--poll_seconds=1e12: not a number above 0, 86400 at most"),
-        ("--batch_rows 0", "--batch_rows=0: not a whole number from 1 to 1024"),
-        ("--batch_rows 1025", "--batch_rows=1025: not a whole number from 1 to 1024"),
-        ("--drain_seconds 0", "--drain_seconds=0: not a number above 0, 86400 at most"),
+        ("--rest_port 65536", "--rest_port: expected an integer from 0 to 65535, got '65536'"),
+        ("--grpc_port -1", "--grpc_port: expected an integer from 0 to 65535, got '-1'"),
+        ("--grpc_port http", "--grpc_port: expected an integer from 0 to 65535, got 'http'"),
+        ("--request_bytes 2147483648", "--request_bytes: expected an integer from 1 to 2147483647, got '2147483648'"),
+        ("--poll_seconds 1e12", "--poll_seconds: expected a number above 0 and at most 86400, got '1e12'"),
+        ("--batch_rows 0", "--batch_rows: expected an integer from 1 to 1024, got '0'"),
+        ("--batch_rows 1025", "--batch_rows: expected an integer from 1 to 1024, got '1025'"),
+        ("--drain_seconds 0", "--drain_seconds: expected a number above 0 and at most 86400, got '0'"),
         ("--port 1", "--port: unknown flag (did you mean '--rest_port'?)"),
         ("exported", "'exported': unexpected argument (a value follows its flag: --flag value)"),
         ("--models nowhere", "nowhere: no such directory of models (ganzoo export --out nowhere makes one)"),
@@ -201,20 +201,19 @@ def start(base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_loses_no_accepted_request(number, start, gate):
+def test_a_signal_loses_no_accepted_request(start, gate):
     server = start("--calls", "1", "--batch_rows", "1", "--drain_seconds", "100")
     with ThreadPoolExecutor(16) as pool:
         rest = [pool.submit(server.rest_double, i) for i in range(8)]
         remote = [pool.submit(server.grpc_double, i) for i in range(8)]
         server.until("ganzoo_queue_requests", 15)  # and one runs: all are in
-        server.end(number)
+        server.end(signal.SIGTERM)
         gate.touch()
         assert [future.result() for future in rest] == [[2 * i] for i in range(8)]
         assert [future.result() for future in remote] == [[2 * i] for i in range(8)]
     code, out, err = server.wait()
     assert code == 0
-    assert out == "ended: all accepted requests are answered\n"
+    assert out == "stopped: all accepted requests are answered\n"
     assert "a server for a laptop and for tests; in production run TensorFlow Serving" in err
     assert "ending: requests under way are finished, for 100 seconds at most" in err
 
@@ -243,7 +242,7 @@ def test_a_signal_under_load(start, gate):
         for _ in range(200):
             answers.get(timeout=60)
         ended.set()
-        server.end(signal.SIGTERM)
+        server.end(signal.SIGINT)
         for client in clients:
             client.result(60)
     assert refusals <= {"the server is ending", "no connection"}
@@ -263,34 +262,26 @@ def why_refused(error):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("flags", "signals"), [(("--drain_seconds", "0.5"), 1), (("--drain_seconds", "1000"), 2)])
-def test_requests_that_take_longer_than_the_drain_or_than_patience(flags, signals, start, gate):
-    server = start(*flags, "--request_seconds", "100")
+@pytest.mark.parametrize(("seconds", "signals"), [("0.5", [signal.SIGTERM]), ("1000", [signal.SIGTERM, signal.SIGINT])])
+def test_requests_that_take_longer_than_the_drain_or_than_patience(seconds, signals, start, gate):
+    server = start("--drain_seconds", seconds, "--request_seconds", "100")
     with ThreadPoolExecutor(1) as pool:
         request = pool.submit(server.rest_double, 1)
         server.until("ganzoo_running_calls", 1)
-        for sent in range(signals):
-            server.end(signal.SIGTERM)
-            time.sleep(0.5 if sent + 1 < signals else 0)  # two at once are one
+        for sent, number in enumerate(signals, 1):
+            server.end(number)
+            time.sleep(0.5 if sent < len(signals) else 0)  # two at once are one
         code, out, _ = server.wait()
         assert code == 1
-        assert out == "ended: 1 request was given up (for more time: --drain_seconds)\n"
+        assert out == "stopped: 1 accepted request was not answered (--drain_seconds gives them more time)\n"
         assert request.result() == "the server has ended before the answer was there"
 
 
 @pytest.mark.slow
 def test_a_call_whose_request_was_given_up_does_not_hold_up_the_end(start, gate):
-    server = start("--request_seconds", "0.5", "--drain_seconds", "1000")
+    server = start("--request_seconds", "0.5", "--drain_seconds", "1000", "--json")
     assert server.rest_double(1) == "no answer within 0.5 seconds"
     server.until("ganzoo_running_calls", 1)
-    server.end(signal.SIGTERM)
-    code, out, _ = server.wait()
-    assert (code, out) == (0, "ended: all accepted requests are answered\n")
-
-
-@pytest.mark.slow
-def test_json(start):
-    server = start("--json")
     server.end(signal.SIGTERM)
     code, out, _ = server.wait()
     assert (code, out) == (0, '{\n  "unfinished": 0\n}\n')
@@ -306,8 +297,7 @@ def test_what_cannot_work_is_known_without_tensorflow(flags, base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_models_are_loaded(number, base, tmp_path):
+def test_a_signal_while_models_are_loaded(base, tmp_path):
     """A model whose warm-up never ends: nobody is let in meanwhile, and the process ends at once."""
     shutil.copytree(base / "gated", tmp_path / "gated")
     log = prediction_log_pb2.PredictionLog()
@@ -323,7 +313,7 @@ def test_a_signal_while_models_are_loaded(number, base, tmp_path):
         time.sleep(2)  # by now it is warmed up
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    assert (process.returncode, out) == (0, "ended: all accepted requests are answered\n")
+    assert (process.returncode, out) == (0, "stopped: all accepted requests are answered\n")
     assert "Traceback" not in err
