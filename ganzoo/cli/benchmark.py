@@ -126,7 +126,7 @@ def _check_serving(given: SimpleNamespace) -> None:
         if zoo.config(given.model).translates:
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
-    from ganzoo.benchmarks.load.messages import api_of
+    from ganzoo.serving.client.transport import api_of
 
     api = api_of(given.server)
     if given.server_flags is not None:

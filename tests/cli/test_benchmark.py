@@ -142,7 +142,10 @@ def test_a_server_that_is_there_needs_no_model_of_the_zoo(api, loads, capsys):
         ("--serving --model cgan --seconds 0", "--seconds=0: not a number above 0"),
         ("--serving --model cgan --request_rows 0", "--request_rows=0: not a whole number of 1 or more"),
         ("--serving --model cgan --api http", "--api=http: not one of grpc, rest"),
-        ("--serving --model cgan --server h:1", "server: 'h:1' given, grpc://HOST:PORT or http://HOST:PORT wanted"),
+        (
+            "--serving --model cgan --server h:1",
+            "address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got 'h:1'",
+        ),
         (
             "--serving --model cgan --server http://h:1 --api grpc",
             "--api grpc: http://h:1 is an address of --api rest (leave one of them out)",
