@@ -70,7 +70,7 @@ def check_translates(model: str, to: str | None) -> None:
       UsageError: it does not translate, or not to that domain.
     """
     config = zoo.config(model)
-    if not config.translates:
+    if not config.offers("translate"):
         task = "image_translation"
         others = ", ".join(zoo.list_models(task=task, pretrained=True) or zoo.list_models(task=task))
         what = "images" if len(config.dataset.example_shape) == 3 else "points"
@@ -78,7 +78,9 @@ def check_translates(model: str, to: str | None) -> None:
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"
         )
-    choose_domain(config.name, to, config.domains_made)
+    from ganzoo.models.build import scheme_of
+
+    choose_domain(config.name, to, scheme_of(config).domains_made(config.dataset.domains))
 
 
 def find(names: Sequence[str]) -> list[Path]:

@@ -15,11 +15,13 @@ from ganzoo.schema import Config, read_yaml
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
     from ganzoo.evaluation.card import Card
-    from ganzoo.models.stepped import SteppedModel
     from ganzoo.training.run import Run
 
 WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
+TO_LOAD = "load a run directory, or ask for random ones (in Python: weights='random')"
+TO_EXPORT = "export a run directory, or allow random ones (allow_untrained, --allow_untrained)"
 
 
 def directory() -> Path:
@@ -149,6 +151,8 @@ def train(
       ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
       UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
+    if init_from is not None:
+        check_trained(init_from)
     from ganzoo.exports.versions import write_version
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
@@ -240,9 +244,8 @@ def export(
     base = base_of(directory, resolved.name if name is None else name)
     check_version(base, version, overwrite, format, precision)
     untrained = has_no_weights(model)
-    if untrained and not allow_untrained:
-        ways = f"export a run directory, or allow random ones (allow_untrained, --allow_untrained){_others(resolved)}"
-        raise WeightsError(f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), {ways}")
+    if not allow_untrained:
+        check_trained(model, TO_EXPORT)
     if untrained:
         note(f"{resolved.name}: has no trained weights, random ones are exported")
     loaded = load(model, weights="random" if untrained else "pretrained")
@@ -268,8 +271,7 @@ def _load(model: str | Path, weights: str | Path, step: str | int) -> SteppedMod
         return _load_run(resolved, Path(model), step)
     if is_folder:
         return _with_file(resolved, file, None)
-    if has_no_weights(model):
-        raise _no_weights(resolved, str(model))
+    check_trained(model)
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
 
 
@@ -280,11 +282,21 @@ def has_no_weights(model: str | Path) -> bool:
     return not _is_dir(Path(model))
 
 
-def _no_weights(resolved: Config, model: str) -> WeightsError:
-    return WeightsError(
-        f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
-        f"or ask for random ones (in Python: weights='random'){_others(resolved)}"
-    )
+def check_trained(model: str | Path, way: str = TO_LOAD) -> None:
+    """Refuse a zoo name or a YAML file without trained weights; a directory is left to `load`. Imports no TensorFlow.
+
+    Args:
+      model: what `load` takes.
+      way: what to do instead, for the message.
+
+    Raises:
+      ConfigError: the model is unknown.
+      WeightsError: it has no trained weights; the message names the ways out.
+    """
+    resolved = config(model)
+    if has_no_weights(model):
+        ways = f"train it (ganzoo train --model {model}), {way}{_others(resolved)}"
+        raise WeightsError(f"{resolved.name}: has no trained weights; {ways}")
 
 
 def _others(resolved: Config) -> str:

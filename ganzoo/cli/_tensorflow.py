@@ -1,8 +1,8 @@
 """TensorFlow's start without the lines that it prints on every machine.
 
-TensorFlow 2.21 writes a dozen lines while it is imported and makes its first step (oneDNN is on, no CUDA drivers, absl
-is not initialised yet, a graph optimiser gave up), some of them before it looks at TF_CPP_MIN_LOG_LEVEL. None asks for
-anything of the user; real trouble is raised as an exception. Python's own warnings pass.
+TensorFlow 2.21 prints a dozen lines while it is imported and makes its first step (oneDNN is on, no CUDA drivers, absl
+is not initialised yet, a graph optimiser gave up), some of them before it reads TF_CPP_MIN_LOG_LEVEL. The user need not
+act on any of them; a real problem is raised as an exception. Python's own warnings are shown.
 """
 
 from __future__ import annotations
@@ -19,12 +19,22 @@ _LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:|WARNING: All log messages before 
 
 
 def import_quietly() -> None:
-    """Imports TensorFlow; `TF_CPP_MIN_LOG_LEVEL=0` in the environment lets all of its lines through."""
-    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    """Import TensorFlow; `TF_CPP_MIN_LOG_LEVEL=0` in the environment shows all of its lines."""
+    if _is_to_be_quiet():
+        with quiet_start():
+            import tensorflow  # noqa: F401
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hide TensorFlow's lines where what runs inside imports it; other output to stderr is shown at the end."""
+    if not _is_to_be_quiet():
+        yield
         return
     with _sorted_stderr():
-        import tensorflow
-    if glob.glob("/dev/nvidia[0-9]*") and not tensorflow.config.list_physical_devices("GPU"):
+        yield
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow and glob.glob("/dev/nvidia[0-9]*") and not tensorflow.config.list_physical_devices("GPU"):
         print(
             "ganzoo: TensorFlow cannot use this machine's GPU and goes on without "
             "(pip install 'tensorflow[and-cuda]' brings CUDA; TF_CPP_MIN_LOG_LEVEL=0 shows why)",
@@ -33,13 +43,17 @@ def import_quietly() -> None:
 
 
 def without_log_lines(printed: str) -> str:
-    """What remains of TensorFlow's output: what is not a line of its C++ log."""
+    """Return TensorFlow's output without the lines of its C++ log."""
     return "".join(line for line in printed.splitlines(keepends=True) if not _LOG_LINE.match(line))
+
+
+def _is_to_be_quiet() -> bool:
+    return "tensorflow" not in sys.modules and os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
 
 
 @contextmanager
 def _sorted_stderr() -> Iterator[None]:
-    """Holds back what goes to file descriptor 2 (C++ does not know sys.stderr), then prints what is no log line."""
+    """Hold back what goes to file descriptor 2 (C++ does not know sys.stderr), then print what is not a log line."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile("w+", errors="replace") as held:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.models.sampling import Exported
+from ganzoo.engine.exported import Exported
 
 
 def compact(functions: Mapping[str, Exported]) -> tuple[dict[str, Exported], list[tf.Variable]]:

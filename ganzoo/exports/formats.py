@@ -15,8 +15,8 @@ from ganzoo.errors import RunError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ganzoo.models.sampling import Exported
-    from ganzoo.models.stepped import SteppedModel
+    from ganzoo.engine.exported import Exported
+    from ganzoo.engine.stepped import SteppedModel
 
     Function: TypeAlias = tf.types.experimental.PolymorphicFunction
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
+from ganzoo.engine.exported import Exported
 from ganzoo.exports import bounds, pictures
-from ganzoo.models.sampling import Exported
 
 Function: TypeAlias = tf.types.experimental.PolymorphicFunction
 Signatures: TypeAlias = dict[str, Function]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from ganzoo import files
+from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.exports import formats, warm_up
 from ganzoo.exports.compact import compact
 from ganzoo.exports.signatures import Signatures, signatures
 from ganzoo.models.build import build
-from ganzoo.models.sampling import Exported
 
 if TYPE_CHECKING:
-    from ganzoo.models.stepped import SteppedModel
+    from ganzoo.engine.stepped import SteppedModel
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 CONFIG_FILE = "config.yaml"

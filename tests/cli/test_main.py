@@ -28,7 +28,7 @@ def test_overview(argv, capsys):
     column = max(map(len, commands())) + 2
     for name in commands():
         assert f"\n  {name.ljust(column)}" in out
-    assert f"\n  {'models'.ljust(column)}List the models of the zoo, or show one's config or card.\n" in out
+    assert f"\n  {'models'.ljust(column)}List the models of the zoo, or show the config or card of one.\n" in out
 
 
 def test_version(capsys):

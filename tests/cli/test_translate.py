@@ -233,7 +233,7 @@ def test_very_large_images_are_tiled_by_themselves(model, monkeypatch, capsys):
 def test_a_sheet(model, capsys):
     first, second = draw("p/a.png", 60, 60, seed=1), draw("p/b.png", 70, 100, seed=2)
     assert run("p", "--sheet", "new/sheet.png") == 0
-    assert capsys.readouterr().out.splitlines()[1] == "2 of them beside their originals are in new/sheet.png"
+    assert capsys.readouterr().out.splitlines()[1] == "new/sheet.png shows 2 of them beside their originals"
     sheet = images.read("new/sheet.png")
     assert sheet.shape == (70 + 2 + 70, 70 + 2 + 70, 3)
     for row, source in ((0, first), (72, second)):
@@ -249,7 +249,7 @@ def test_a_sheet_has_an_end(model, monkeypatch, capsys):
         draw(f"p/{name}.png", 60, 60)
     assert run("p", "--sheet", "sheet.png", "--size", "64") == 0
     assert images.read("sheet.png").shape == (64 + 2 + 64, 64 + 2 + 64, 3)
-    assert "\n2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def bomb(path):
@@ -302,7 +302,7 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
         assert run("p", "--skip_broken", "--sheet", "sheet.png") == 0
     assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png"]
     assert written() == ["a.png", "c.png"]
-    assert "2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def test_nothing_but_broken_images(model, capsys):
@@ -351,13 +351,19 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ("*.jpg", "*.jpg: no file matches (check the pattern)"),
         ("b.png", "b.png: no such file or folder (check the path)"),
         ("a.png --to sumer", "tiny cannot make 'sumer' (it makes: summer, winter)"),
-        ("a.png --tile 31", "--tile=31: not a whole number of 32 or more"),
-        ("a.png --size 7", "--size=7: not a whole number of 8 or more"),
-        ("a.png --batch_size 0", "--batch_size=0: not a whole number of 1 or more"),
-        ("a.png --out tiny.yaml", "--out=tiny.yaml: is a file, not a folder (each image becomes a file in DIR)"),
-        ("a.png --out b.png", "--out=b.png: not DIR (each image becomes a file in it; --sheet takes FILE.png)"),
+        ("a.png --tile 31", "--tile: expected an integer of at least 32, got '31'"),
+        ("a.png --size 7", "--size: expected an integer of at least 8, got '7'"),
+        ("a.png --batch_size 0", "--batch_size: expected an integer of at least 1, got '0'"),
+        (
+            "a.png --out tiny.yaml",
+            "--out: expected a folder, got the file 'tiny.yaml' (each image becomes a file in DIR)",
+        ),
+        (
+            "a.png --out b.png",
+            "--out: expected DIR, got 'b.png' (each image becomes a file in it; --sheet takes FILE.png)",
+        ),
         ("a.png --out tiny.yaml/new", "tiny.yaml/new/a.png: cannot be written"),
-        ("a.png --sheet sheet.jpg", "--sheet=sheet.jpg: not FILE.png"),
+        ("a.png --sheet sheet.jpg", "--sheet: expected FILE.png, got 'sheet.jpg'"),
         ("a.png --sheet tiny.yaml/sheet.png", "tiny.yaml/sheet.png: cannot be written"),
         ("a.png --sheet tiny_summer/a.png", "tiny_summer/a.png: is the translation of one of the images too"),
         ("tiny.yaml", "tiny.yaml: not an image in a known format: replace or remove it, or leave such files out"),
@@ -398,10 +404,10 @@ def test_without_weights(tmp_path, monkeypatch, capsys):
 
 
 def test_what_the_flags_take_is_what_the_library_takes():
-    groups = _flags.parse(translate.FLAGS, ["--tile", str(SMALLEST_TILE), "--size", str(SMALLEST_SIDE)])
+    groups = _flags.parse(translate.FLAGS, f"--model m --tile {SMALLEST_TILE} --size {SMALLEST_SIDE}".split())
     assert (groups.tile, groups.size) == (SMALLEST_TILE, SMALLEST_SIDE)
     for wrong in (["--tile", str(SMALLEST_TILE - 1)], ["--size", str(SMALLEST_SIDE - 1)]):
-        with pytest.raises(UsageError, match="or more"):
+        with pytest.raises(UsageError, match="expected an integer of at least"):
             _flags.parse(translate.FLAGS, wrong)
 
 

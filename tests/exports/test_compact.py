@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganzoo.engine.exported import Exported
 from ganzoo.exports.compact import compact
-from ganzoo.models.sampling import Exported
 
 
 @pytest.fixture
