@@ -100,7 +100,7 @@ def test_a_finished_run_says_so_and_does_nothing(digits_run):
     again = train("cgan", digits_run.directory, DIGITS)
     assert again.finished
     assert again.seconds == 0
-    assert "finished already at step 60" in again.summary()
+    assert "already finished at step 60" in again.summary()
     assert again.log == log
     fewer = train("cgan", digits_run.directory, {**DIGITS, "training.steps": 30})
     assert fewer.seconds == 0
@@ -245,7 +245,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number, name):
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, (name, output)
-    assert "the same command goes on" in output
+    assert "the same command resumes" in output
     assert "Traceback" not in output
     stopped_at = max(int(p.name.removeprefix("step_")) for p in (tmp_path / "run" / "checkpoints").iterdir())
     resumed = train("gan_ring", tmp_path / "run", {**RING, "training.steps": stopped_at + 5})
