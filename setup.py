@@ -82,7 +82,11 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "."},  # so that an editable install is found from the folder that holds the checkout, too
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
-    package_data={"ganzoo.data": ["*.npz", "*.md"], "ganzoo.evaluation.extractors": ["*.safetensors"]},
+    package_data={
+        "ganzoo.data": ["*.npz", "*.md"],
+        "ganzoo.evaluation.extractors": ["*.safetensors"],
+        "ganzoo.exports": ["deployment/*", "deployment/kubernetes/*"],
+    },
     cmdclass={"build_py": BuildWithZoo},
     entry_points={"console_scripts": ["ganzoo = ganzoo.cli.main:main"]},
     install_requires=[

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.cyclegan import CycleGAN
+    from ganzoo.models.gan import GAN
     from ganzoo.models.pix2pix import Pix2Pix
     from ganzoo.models.vanilla import VanillaGAN
+    from ganzoo.registry import register
     from ganzoo.schema import Config
     from ganzoo.serving.client.client import Client
     from ganzoo.training.result import Run
@@ -31,6 +33,7 @@ _MODULES = {
     "ConfigError": "ganzoo.errors",
     "CycleGAN": "ganzoo.models.cyclegan",
     "DataError": "ganzoo.errors",
+    "GAN": "ganzoo.models.gan",
     "GanzooError": "ganzoo.errors",
     "Pix2Pix": "ganzoo.models.pix2pix",
     "Run": "ganzoo.training.result",
@@ -45,10 +48,12 @@ _MODULES = {
     "export": "ganzoo.zoo",
     "list_models": "ganzoo.zoo",
     "load": "ganzoo.zoo",
+    "register": "ganzoo.registry",
     "train": "ganzoo.zoo",
 }
 
 __all__ = [
+    "GAN",
     "AdversarialModel",
     "Client",
     "ConditionalGAN",
@@ -71,6 +76,7 @@ __all__ = [
     "export",
     "list_models",
     "load",
+    "register",
     "train",
 ]
 

@@ -73,7 +73,7 @@ def evaluate(
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
     asked = metrics.split(",") if isinstance(metrics, str) else metrics
-    if config is not None and config.translates:
+    if config is not None and config.offers("translate"):
         if truncation != 1.0:
             raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
         config = _with_data(config, real)

@@ -153,11 +153,11 @@ def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> 
 
 
 def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
-    if config.translates:
-        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in config.domains_made}
+    if config.offers("translate"):
+        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in model.translators}
     features = default_features(config.dataset)
     judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
-    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and config.conditional else ())
+    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and model.classes else ())
     return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
 
 

@@ -20,7 +20,7 @@ from ganzoo import figures, files, images, zoo
 from ganzoo.data.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
 from ganzoo.models.tiling import tiled, tiles_in
-from ganzoo.schema import choose_domain
+from ganzoo.schema import Config, choose_domain
 from ganzoo.training.progress import ProgressBar, stderr_unless
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def check_translates(model: str, to: str | None) -> None:
       UsageError: it does not translate, or not to that domain.
     """
     config = zoo.config(model)
-    if not config.translates:
+    if not config.offers("translate"):
         task = "image_translation"
         others = ", ".join(zoo.list_models(task=task, pretrained=True) or zoo.list_models(task=task))
         what = "images" if len(config.dataset.example_shape) == 3 else "points"
@@ -78,7 +78,17 @@ def check_translates(model: str, to: str | None) -> None:
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"
         )
-    choose_domain(config.name, to, config.domains_made)
+    check_domain(config, to)
+
+
+def check_domain(config: Config, to: str | None) -> None:
+    """Refuse a domain that a model cannot make, without TensorFlow; its scheme is asked once the model is loaded.
+
+    Raises:
+      UsageError: the domain is unknown, or the one that pairs are translated from.
+    """
+    domains = config.dataset.domains
+    choose_domain(config.name, to, domains[1:] if config.dataset.paired else domains)
 
 
 def find(names: Sequence[str]) -> list[Path]:

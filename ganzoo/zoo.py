@@ -15,8 +15,8 @@ from ganzoo.schema import Config, read_yaml
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
     from ganzoo.evaluation.card import Card
-    from ganzoo.models.stepped import SteppedModel
     from ganzoo.training.run import Run
 
 WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
@@ -153,7 +153,7 @@ def train(
     """
     if init_from is not None:
         check_trained(init_from)
-    from ganzoo.serving.export import write_version
+    from ganzoo.exports.versions import write_version
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
@@ -205,9 +205,9 @@ def export(
 ) -> Path:
     """Writes `directory/NAME/VERSION/`, by default a SavedModel that TensorFlow Serving loads as it is.
 
-    `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
+    `ganzoo.exports.signatures` documents the signatures, `ganzoo.exports.bounds` what is refused.
     `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
-    where tensorflow-serving-api is installed. `ganzoo.serving.formats` documents the other formats' files, beside which
+    where tensorflow-serving-api is installed. `ganzoo.exports.formats` documents the other formats' files, beside which
     are the config and the card.
 
     Args:
@@ -232,7 +232,7 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
     """
-    from ganzoo.serving.export import base_of, check_version, write_version
+    from ganzoo.exports.versions import base_of, check_version, write_version
     from ganzoo.training.progress import note_unless
 
     note = note_unless(quiet)

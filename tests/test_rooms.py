@@ -11,9 +11,11 @@ PACKAGE = Path(__file__).parent.parent / "ganzoo"
 FLOORS = [
     ("__main__",),
     ("cli",),
+    ("benchmarks",),
     ("__init__",),
     ("importing", "judging", "publishing", "translating", "verifying", "zoo"),
     ("serving",),
+    ("exports",),
     ("training",),
     ("evaluation",),
     ("models",),

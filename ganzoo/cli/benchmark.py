@@ -93,7 +93,7 @@ def _serving(given: Given) -> Answer:
     _check_serving(given)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the export would take the server's memory of a GPU
     _tensorflow.import_quietly()
-    from ganzoo.serving.load.measure import measure
+    from ganzoo.benchmarks.load.measure import measure
 
     asked = given.pick("clients", "seconds", "request_rows", "api", "quiet")
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -114,10 +114,10 @@ def _check_serving(given: Given) -> None:
         if getattr(given, flag.name) != flag.default:
             raise UsageError(f"--{flag.name}: does not go with --serving, which trains nothing (leave it out)")
     if given.server is None:
-        if zoo.config(given.model).translates:
+        if not zoo.config(given.model).offers("generate"):
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
-    from ganzoo.serving.load.messages import api_of
+    from ganzoo.benchmarks.load.messages import api_of
 
     api = api_of(given.server)
     if given.server_flags is not None:

@@ -12,7 +12,7 @@ from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
-from ganzoo.serving import formats
+from ganzoo.exports import formats
 
 FLAGS = {
     "Model": (
@@ -48,7 +48,7 @@ def work(given: Given) -> Answer:
     _tensorflow.import_quietly()
     others: list[Path] = []
     if given.deploy is not None:
-        from ganzoo.serving.deploy import check_before_export
+        from ganzoo.exports.deploy import check_before_export
 
         others = _others(Path(given.out, name))
         check_before_export(name, given.deploy, given.overwrite, others)
@@ -81,7 +81,7 @@ def _others(model: Path) -> list[Path]:
 
 
 def _deploy(given: Given, exports: list[Path]) -> list[Path]:
-    from ganzoo.serving.deploy import write_deployment
+    from ganzoo.exports.deploy import write_deployment
 
     return write_deployment(exports, given.deploy, overwrite=given.overwrite)
 

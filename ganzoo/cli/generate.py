@@ -41,7 +41,7 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
     form_of(given.out)  # before a model is loaded
-    if zoo.config(given.model).translates:
+    if not zoo.config(given.model).offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )

@@ -293,7 +293,7 @@ def _check_domains(dataset: DatasetConfig, entry: Entry, paired: bool) -> None:
     if paired and entry.paired is False:
         raise DataError(
             f"dataset.name: {dataset.name} has no pairs, and this model learns from pairs (take pix2pix_digits or"
-            " folder:PATH, or --set model.scheme=cyclegan)"
+            " folder:PATH, or a model that learns without pairs)"
         )
 
 

@@ -15,6 +15,7 @@ from ganzoo.data.domains import Domains, open_domains
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source
+from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config, DatasetConfig, other_domain
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def open_translation(
     compared = dataset if size is None else dataset.model_copy(update={"size": size})
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to translate (train on another one)")
-    train = _open(compared, config.paired, dataset.split, seed, data_dir)
-    test = _open(dataset, config.paired, "test", seed, data_dir)
-    unseen = test if size is None else _open(compared, config.paired, "test", seed, data_dir)
+    train = _open(compared, config.dataset.paired, dataset.split, seed, data_dir)
+    test = _open(dataset, config.dataset.paired, "test", seed, data_dir)
+    unseen = test if size is None else _open(compared, config.dataset.paired, "test", seed, data_dir)
     target = _examples(compared, to, train.sources[to], dataset.split)
     given, truth = _given(dataset, to, test, "test")
     numbers = np.arange(given.count)
@@ -87,7 +88,7 @@ def open_translation(
         picked(given, numbers),
         _examples(compared, other, train.sources[other], dataset.split),
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
 
 
@@ -108,14 +109,14 @@ def open_translation_in_training(
       data_dir: folder of the data sets.
       note: told when training images are translated, for want of others.
     """
-    dataset, to = config.dataset, config.domains_made[0]
+    dataset, to = config.dataset, _made(config)[0]
     learned_from = {}
     for domain, one in source.sources.items():
         found = _examples(dataset, domain, one, dataset.split)
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
         learned_from[domain] = picked(found, np.sort(numbers))
     try:
-        test = _open(dataset, config.paired, "test", config.training.seed, data_dir)
+        test = _open(dataset, config.dataset.paired, "test", config.training.seed, data_dir)
         given, truth = _given(dataset, to, test, "test")
     except DataError as error:
         note(f"translations of training images are evaluated: the test images cannot be had ({error})")
@@ -128,8 +129,13 @@ def open_translation_in_training(
         picked(given, numbers),
         learned_from[other_domain(dataset.domains, to)],
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
+
+
+def _made(config: Config) -> list[str]:
+    """The domains that the config's model makes images of."""
+    return scheme_of(config).domains_made(config.dataset.domains)
 
 
 def default_metrics(translation: Translation) -> list[str]:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
+from pydantic import Field
 
+from ganzoo import randomness
+from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
-from ganzoo.models.sampling import Exported, Sampler
+from ganzoo.models.sampling import Sampler
+from ganzoo.schema import Section
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
+
+
+class Latent(Section):
+    """The latents that a config asks for: their size, and the prior that they are drawn from."""
+
+    size: int = Field(ge=1, le=65536)
+    prior: Literal["normal", "uniform"] = "normal"
 
 
 class GenerativeModel:
@@ -30,7 +42,20 @@ class GenerativeModel:
     latent_size: int
     prior: str
     classes: int
+    key: Callable[..., tf.Tensor]
     _sampler: Sampler | None = None
+
+    def draw_latents(self, draw: int, count: Any) -> tf.Tensor:
+        """The latents `[count, latent_size]` of a replica's rows of the global batch, in a training step.
+
+        Args:
+          draw: which of the step's draws it is.
+          count: the replica's rows.
+        """
+        draw_key = self.key("latents", draw)
+        return randomness.place_of_replica(count).rows(
+            lambda total: randomness.latents(self.prior, draw_key, [total, self.latent_size]), count
+        )
 
     @property
     def sampler(self) -> Sampler:

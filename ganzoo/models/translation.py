@@ -11,16 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import images
+from ganzoo.engine.exported import Exported
 from ganzoo.models import rows
-from ganzoo.models.sampling import Exported
-from ganzoo.models.stepped import SteppedModel
+from ganzoo.models.adversarial import AdversarialModel
 from ganzoo.models.tiling import tiled
 from ganzoo.schema import choose_domain, other_domain
 
 PIXELS_A_CALL = 2**18  # bounds the memory of one call
 
 
-class TranslationModel(SteppedModel):
+class TranslationModel(AdversarialModel):
     """Generators from images to images, each with its moving average.
 
     Args:
@@ -30,6 +30,9 @@ class TranslationModel(SteppedModel):
       discriminators: domain -> network.
       ema_decay, seed: see SteppedModel.
     """
+
+    roles = ("generator", "discriminator")
+    offers = ("translate",)
 
     def __init__(
         self,
@@ -52,6 +55,11 @@ class TranslationModel(SteppedModel):
             domain: Translator(self.averages[f"generator_{domain}"], network.stride)
             for domain, network in generators.items()
         }
+
+    @classmethod
+    def domains_made(cls, domains: Sequence[str]) -> list[str]:
+        """Those of a config's domains that the scheme's models can make images of."""
+        return list(domains)
 
     def weights_to_ship(self) -> dict[str, keras.Variable]:
         """The generators' moving averages: `generator_DOMAIN/…`."""

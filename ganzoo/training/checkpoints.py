@@ -23,7 +23,7 @@ from ganzoo import files, weights
 from ganzoo.errors import RunError, WeightsError
 
 if TYPE_CHECKING:
-    from ganzoo.models.stepped import SteppedModel
+    from ganzoo.engine.stepped import SteppedModel
 
 STATE = "state.safetensors"
 MANIFEST = "manifest.json"

@@ -99,10 +99,11 @@ class RunDirectory:
         for key in ("precision", "xla"):
             if getattr(config.training, key) == "auto":
                 found[f"training.{key}"] = getattr(there.training, key)
-        for network in ("generator", "discriminator"):
-            ours, theirs = (getattr(c.optimizer, network).schedule for c in (config, there))
+        before = there.optimizer.updates
+        for update, optimizer in config.optimizer.updates.items():
+            ours, theirs = optimizer.schedule, before[update].schedule if update in before else None
             if ours is not None and ours.end is None and theirs is not None and theirs.end is not None:
-                found[f"optimizer.{network}.schedule.end"] = theirs.end
+                found[f"optimizer.{update}.schedule.end"] = theirs.end
         return config.override(found) if found else config
 
     def is_finished(self, step: int) -> bool:

@@ -27,7 +27,7 @@ class Estimate:
     Attributes:
       name: name of the model.
       engine: description of the engine, with the reason for each choice.
-      generator_parameters, discriminator_parameters: numbers of trainable parameters.
+      parameters: update -> number of trainable parameters; `to_dict` has `generator_parameters` and so on.
       examples: number of examples in the data set; None for an endless source.
       steps: number of steps of the whole run.
       first_step_seconds: time of the first step, with tracing and compiling.
@@ -39,8 +39,7 @@ class Estimate:
 
     name: str
     engine: str
-    generator_parameters: int
-    discriminator_parameters: int
+    parameters: dict[str, int]
     examples: int | None
     steps: int
     first_step_seconds: float
@@ -51,7 +50,9 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return dataclasses.asdict(self)
+        flat = dataclasses.asdict(self)
+        of_updates = {f"{update}_parameters": number for update, number in flat.pop("parameters").items()}
+        return {key: flat.pop(key) for key in ("name", "engine")} | of_updates | flat
 
     def describe(self) -> str:
         """Format the estimate as text."""
@@ -59,7 +60,7 @@ class Estimate:
         pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
         rows = {
             "computed": self.engine,
-            "parameters": f"generator {self.generator_parameters:,}, discriminator {self.discriminator_parameters:,}",
+            "parameters": ", ".join(f"{update} {number:,}" for update, number in self.parameters.items()),
             "data": examples,
             "time": f"{clock(self.training_seconds)} for {self.steps:,} steps ({pace}, "
             f"first step {self.first_step_seconds:.0f} s)",
@@ -107,8 +108,7 @@ def estimate(
     return Estimate(
         name=config.name,
         engine=engine.describe(),
-        generator_parameters=built.parameters["generator"],
-        discriminator_parameters=built.parameters["discriminator"],
+        parameters=built.parameters,
         examples=_count(source),
         steps=training.steps,
         first_step_seconds=first,

@@ -65,7 +65,7 @@ class Profile(keras.callbacks.Callback):
             self.running = False
 
     def _report(self, step_seconds: float) -> None:
-        share = input_seconds(self.pipeline) * self.model.critic_steps / step_seconds
+        share = input_seconds(self.pipeline) * self.model.batches_a_step / step_seconds
         bound = share >= INPUT_BOUND_SHARE
         verdict = (
             "input-bound: cache the data set or use fewer augmentations"

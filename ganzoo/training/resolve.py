@@ -10,6 +10,7 @@ from ganzoo.data.domains import Domains, open_data
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
 from ganzoo.errors import DataError
+from ganzoo.models.build import scheme_of
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -37,18 +38,19 @@ def resolve(
     config = overridden(config, settings)
     other_data = "dataset.name" in values
     dataset = config.dataset
-    if not config.conditional or (other_data and "dataset.classes" not in values):
+    conditional = scheme_of(config).batch == "labelled"
+    if not conditional or (other_data and "dataset.classes" not in values):
         dataset = dataset.model_copy(update={"classes": 0})  # not to be checked
     source = open_data(
         dataset,
         data_dir=data_dir,
         skip_broken=skip_broken,
         seed=config.training.seed,
-        paired=config.paired,
+        paired=dataset.paired,
     )
     if other_data:
         found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
-        if config.conditional and isinstance(source, Source):  # a conditional model has no domains
+        if conditional and isinstance(source, Source):  # a conditional model has no domains
             found |= _classes(config, source, "dataset.classes" in values)
         config = config.override(found)
     return config, source
@@ -57,7 +59,7 @@ def resolve(
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
     """A config's batches of its data."""
     training, dataset = config.training, config.dataset
-    size = dataset.size if config.translates else None
+    size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)
 
 
@@ -79,10 +81,9 @@ def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 def with_ends(config: Config) -> Config:
     """The config with the end of each schedule in it: one that came from the steps may not move on a resume."""
     ends = {}
-    for network in ("generator", "discriminator"):
-        schedule = getattr(config.optimizer, network).schedule
-        if schedule is not None and schedule.end is None:
-            ends[f"optimizer.{network}.schedule.end"] = schedule.end_of(config.training.steps)
+    for update, optimizer in config.optimizer.updates.items():
+        if (schedule := optimizer.schedule) is not None and schedule.end is None:
+            ends[f"optimizer.{update}.schedule.end"] = schedule.end_of(config.training.steps)
     return config.override(ends) if ends else config
 
 

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.hardware import peak_memory_gib
-from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import clock
@@ -86,6 +86,7 @@ class Run:
             "export": run.export,
         }
         table = "\n".join(f"  {what:<12} {place}" for what, place in rows.items())
-        command = "translate" if self.config.translates else "generate"
-        what = "photo.png" if self.config.translates else f"--out {name}.png"
+        command, what = (
+            ("translate", "photo.png") if self.config.offers("translate") else ("generate", f"--out {name}.png")
+        )
         return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {what}"

@@ -6,10 +6,10 @@ import math
 
 import tensorflow as tf
 
+from ganzoo.engine import guard
+from ganzoo.engine.precision import computes_in_full_precision
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
-from ganzoo.models import guard
-from ganzoo.models.precision import computes_in_full_precision
-from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, StopWhenFooled
 from ganzoo.training.checkpoints import NotFiniteError
@@ -18,7 +18,6 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
 
 MOST_ROLLBACKS = 3
-NETWORKS = ("generator", "discriminator")
 
 
 class Rollback:
@@ -126,13 +125,13 @@ def _rollbacks(scale: float) -> int:
 
 def _advice(config: Config, model: SteppedModel) -> str:
     """Return what to try against values that are not finite, as flags."""
-    # both: a network that diverges takes the other one with it, which may be the first to fail
-    rates = {name: getattr(config.optimizer, name).learning_rate for name in NETWORKS}
+    # all: a network that diverges takes the others with it, which may be the first to fail
+    rates = {name: optimizer.learning_rate for name, optimizer in config.optimizer.updates.items()}
     lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
     ways = [f"lower learning rates ({lower})"]
     if config.optimizer.clip_norm is None:
         ways.append("a bound on the gradients (--set optimizer.clip_norm=1)")
-    if not config.penalties and not config.translates:
+    if not config.penalties and "penalties" in model.objectives:
         ways.append("a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')")
     if not all(map(computes_in_full_precision, model.networks.values())):
         ways.append("full precision (--precision float32)")

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import figures, files, images
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.hardware import peak_memory_gib
-from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints

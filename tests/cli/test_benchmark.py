@@ -74,7 +74,7 @@ def loads(monkeypatch, tmp_path):
         asked.append((model, given))
         return Path(directory) / "cgan_mnist" / "1"
 
-    monkeypatch.setattr("ganzoo.serving.load.measure.measure", measure)
+    monkeypatch.setattr("ganzoo.benchmarks.load.measure.measure", measure)
     monkeypatch.setattr("ganzoo.zoo.export", export)
     return asked
 

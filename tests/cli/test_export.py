@@ -66,8 +66,8 @@ def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypa
         return [Path(directory, "README.md"), Path(directory, "models.config")]
 
     checked = []
-    monkeypatch.setattr("ganzoo.serving.deploy.write_deployment", write)
-    monkeypatch.setattr("ganzoo.serving.deploy.check_before_export", lambda *given: checked.append(given))
+    monkeypatch.setattr("ganzoo.exports.deploy.write_deployment", write)
+    monkeypatch.setattr("ganzoo.exports.deploy.check_before_export", lambda *given: checked.append(given))
     for name in ("zebra", "apple"):
         (tmp_path / "base" / name / "3").mkdir(parents=True)
         (tmp_path / "base" / name / "3" / "saved_model.pb").touch()

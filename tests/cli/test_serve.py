@@ -20,7 +20,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 from urllib3.exceptions import NewConnectionError
 
 from ganzoo.cli import _flags, serve
-from ganzoo.serving import bounds
+from ganzoo.exports import bounds
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
 TOOL = Path(__file__).parents[2] / "tools" / "serve.py"

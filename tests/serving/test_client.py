@@ -892,7 +892,7 @@ def test_rest_takes_no_tensorflow(backend):
 
 
 def test_how_many_labels_there_are_is_read_from_the_graphs_refusal():
-    from ganzoo.serving import bounds
+    from ganzoo.exports import bounds
 
     @tf.function
     def check(labels):

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import ganzoo
 from ganzoo.data.source import Source, register
+from ganzoo.engine.guard import checked
 from ganzoo.errors import RunError
 from ganzoo.models.build import build
-from ganzoo.models.guard import checked
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.training import rollback, run
 from ganzoo.training.callbacks import Stop

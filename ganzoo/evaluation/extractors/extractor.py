@@ -124,7 +124,7 @@ def open_extractor(name: str) -> Extractor:
 def names() -> list[str]:
     """The names of all extractors, sorted."""
     _import_all()
-    return sorted(_extractors.parts)
+    return _extractors.names()
 
 
 def _import_all() -> None:
