@@ -38,7 +38,7 @@ TEST = [
     "onnxruntime>=1.23",  # runs what is exported for it
     "prdc==0.2",  # the authors' precision, recall, density and coverage
     "pytest>=8.3",
-    "pytest-xdist>=3.6",  # the tests on as many cores as there are
+    "pytest-xdist>=3.7",  # the tests on as many cores as there are
     "ruff>=0.9",
     "scipy>=1.13",
     "setuptools>=77",  # the wheel is built by a test

@@ -106,12 +106,13 @@ def _check(given: Given, fake: str, real: str | None) -> None:
     if is_export or fake.startswith("folder:"):
         return
     config = zoo.config(fake)
-    if config.translates:
-        choose_domain(config.name, given.to, config.domains_made)
+    translates = config.offers("translate")
+    if translates and given.to not in (None, *config.dataset.domains):  # which of these it makes, the model knows
+        choose_domain(config.name, given.to, config.dataset.domains)
     if real is None or not real.startswith("folder:"):
-        other = {} if real is None else {"name": real} if config.translates else {"name": real, "split": "train"}
+        other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
         dataset = config.dataset.model_copy(update=other)
-        source.check_available(dataset, data_dir=given.data_dir, paired=config.paired)
+        source.check_available(dataset, data_dir=given.data_dir)
     zoo.check_trained(fake)
 
 

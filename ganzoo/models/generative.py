@@ -11,6 +11,8 @@ import tensorflow as tf
 from pydantic import Field
 
 from ganzoo import randomness
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
@@ -76,10 +78,21 @@ class GenerativeModel:
         network = networks["generator"] if networks else self.generator_ema
         sampler = self._sampler_of(network) if networks else self.sampler
         functions = {"generate": sampler.generate, "decode": sampler.decode}
-        return {name: Exported(function, network.variables, self.classes) for name, function in functions.items()}
+        return {
+            name: Exported(function, network.variables, self.classes, output=self.kind.plural)
+            for name, function in functions.items()
+        }
 
     def _sampler_of(self, generator: keras.Model) -> Sampler:
-        return Sampler(generator, self.latent_size, self.prior, bool(self.classes))
+        return Sampler(generator, self.latent_size, self.prior, bool(self.classes), self.kind)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of data that is drawn: the config's, or what suits the generator's shape."""
+        config = getattr(self, "config", None)  # a model that was put together by hand has none
+        return (
+            kinds.of_shape(tuple(self.generator_ema.output_shape[1:])) if config is None else kinds.of(config.dataset)
+        )
 
     def generate(
         self,

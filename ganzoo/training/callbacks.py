@@ -123,7 +123,8 @@ class Reporter(keras.callbacks.Callback):
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + steps * value
         self.count += steps
-        short = {name[0].upper(): values[name] for name in ("discriminator_loss", "generator_loss") if name in values}
+        losses = {update[0].upper(): f"{update}_loss" for update in sorted(self.model.updates)}
+        short = {letter: values[name] for letter, name in losses.items() if name in values}
         self.bar.update(step, short)
         if step % self.every == 0:
             self.flush()

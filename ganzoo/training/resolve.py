@@ -26,7 +26,7 @@ def resolve(
     """The config of a run with everything decided, and its data.
 
     A data set that was asked for brings its own classes, if the model is conditional, and its own licence. The domains
-    stay those of the config.
+    stay those of the config. What the kind of data learns from the examples (the scales of a table) is always theirs.
 
     Args:
       config: of the model.
@@ -48,14 +48,13 @@ def resolve(
         data_dir=data_dir,
         skip_broken=skip_broken,
         seed=config.training.seed,
-        paired=dataset.paired,
     )
+    found = {f"dataset.{key}": value for key, value in _learned(source).items()}
     if other_data:
-        found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
+        found |= {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
         if conditional and isinstance(source, Source):  # a conditional model has no domains
             found |= _classes(config, source, "dataset.classes" in values)
-        config = config.override(found)
-    return config, source
+    return (config.override(found) if found else config), source
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
@@ -73,6 +72,8 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
       ConfigError: as `Config.override`.
     """
     values = long_names(settings)
+    if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
+        values = {"dataset.fields": [], **values}  # those of the data that are replaced
     return config.override(values) if values else config
 
 
@@ -88,6 +89,11 @@ def with_ends(config: Config) -> Config:
         if (schedule := optimizer.schedule) is not None and schedule.end is None:
             ends[f"optimizer.{update}.schedule.end"] = schedule.end_of(config.training.steps)
     return config.override(ends) if ends else config
+
+
+def _learned(source: Source | Domains) -> dict[str, Any]:
+    """What the kind of data takes from the examples, as keys of `dataset`."""
+    return source.kind.learned if isinstance(source, Source) else {}
 
 
 def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:

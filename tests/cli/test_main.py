@@ -63,8 +63,11 @@ def test_help_takes_less_than_a_second_and_does_not_import_tensorflow(name):
         "print(code, 'tensorflow' in sys.modules, time.perf_counter() - start, file=sys.stderr)"
     )
     command = [sys.executable, "-c", script, TOOLS / f"{name}.py", "--help"]
-    tries = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
-    assert all(f"Usage: ganzoo {name} " in done.stdout for done in tries)
-    words = [done.stderr.split() for done in tries]
-    assert all(line[:2] == ["0", "False"] for line in words), words
-    assert min(float(line[2]) for line in words) < 1.0
+    for _ in range(3):  # again only where the machine may have been busy
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert f"Usage: ganzoo {name} " in done.stdout
+        code, tensorflow, seconds = done.stderr.split()
+        assert (code, tensorflow) == ("0", "False")
+        if float(seconds) < 1.0:
+            return
+    pytest.fail(f"it took {seconds} s the third time")

@@ -229,14 +229,9 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --out a.png photo.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
     ],
 )
-def test_wrong_use(argv, domains, message, client, tmp_path, capsys):
+def test_wrong_use(argv, domains, message, client, tmp_path, refused):
     client(domains=domains)
-    assert request.main(argv.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("ganzoo request: ")
-    assert message in err
-    assert err.count("\n") == 1
+    assert message in refused("request", argv.split())
     assert not list(tmp_path.iterdir())
 
 

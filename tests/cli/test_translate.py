@@ -434,15 +434,10 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ("a.png --model cyclegan_digit", "unknown model 'cyclegan_digit' (did you mean 'cyclegan_digits'?)"),
     ],
 )
-def test_wrong_use(argv, message, model, capsys):
+def test_wrong_use(argv, message, model, refused):
     draw("a.png")
     Path("empty").mkdir()
-    assert run(*argv.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("ganzoo translate: ")
-    assert message in err
-    assert err.count("\n") == 1
+    assert message in refused("translate", ["--model", "tiny.yaml", *argv.split()])
     assert Path("tiny.yaml").read_text() == CONFIG
     assert not list(Path().rglob("*/*.png"))
 

@@ -98,5 +98,5 @@ def test_all_70000_examples_are_prepared_offline(tmp_path, monkeypatch):
         raw = np.frombuffer(
             gzip.decompress((fashion_mnist.FOLDER / f"{prefix}-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8
         )
-        prepared = batch["images"].numpy().reshape(count, 784)
+        prepared = batch["examples"].numpy().reshape(count, 784)
         assert sorted(map(bytes, prepared)) == sorted(map(bytes, raw.reshape(count, 784)))
