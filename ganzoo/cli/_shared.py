@@ -36,7 +36,11 @@ ENGINE = (
 )
 
 # what to draw
-N = whole("n", "Number of samples (default: the number of labels, or 10 a class, or 64; 1000 points)", at_least=1)
+N = whole(
+    "n",
+    "Number of samples (default: the number of labels, or 10 a class, or 64; points, rows: 1000; sequences: 100)",
+    at_least=1,
+)
 LABELS = wholes("labels", "3,3,7", "Classes of the samples, repeated up to --n (default: all classes in turn)")
 TRUNCATION = number(
     "truncation", "T", "Scale of the latents, up to 1: smaller is more typical and less varied", above=0, default=1.0
