@@ -91,10 +91,7 @@ def _named(function: Exported) -> Function:
     import tensorflow as tf
 
     signature = function.run.input_signature
-    if signature[0].name == "images":
-        output = "translated"
-    else:
-        output = "images" if function.run.get_concrete_function().structured_outputs.shape.rank == 4 else "points"
+    output = "translated" if signature[0].name == "images" else function.output
     return tf.function(lambda *inputs: {output: function.run(*inputs)}, input_signature=signature)
 
 

@@ -33,7 +33,8 @@ class Client:
     def signature(self, name):
         output = "points" if len(self.shape) == 1 else "images"
         tensor = SimpleNamespace(shape=(None, None, None, 3))
-        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: tensor})
+        drawn = SimpleNamespace(shape=(None, *self.shape))
+        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: drawn})
 
     def generate(self, n, labels, seed, truncation):
         self.asked.append((n, labels, seed, truncation))
@@ -204,7 +205,7 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --version 0", (), "--version: expected an integer of at least 1, got '0'"),
         ("--model fake --retries -1", (), "--retries: expected an integer of at least 0, got '-1'"),
         ("--model fake --timeout 0", (), "--timeout: expected a number above 0, got '0'"),
-        ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'"),
+        ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'"),
         ("--model fake --out a.csv", (), "--out: expected FILE.png or DIR/ for fake, got 'a.csv'"),
         ("--model fake --to monet a.jpg", (), "fake: draws samples, it does not translate (leave out --to and FILES)"),
         ("--model fake photo.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),
@@ -238,7 +239,7 @@ def test_wrong_use(argv, domains, message, client, tmp_path, refused):
 def test_another_kind_of_file_needs_no_server_to_be_refused(client, capsys):
     fake = client()
     assert request.main(["--model", "fake", "--out", "a.jpg"]) == 2
-    assert "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'" in capsys.readouterr().err
+    assert "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'" in capsys.readouterr().err
     assert not hasattr(fake, "connected")
 
 
