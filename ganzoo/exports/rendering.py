@@ -21,8 +21,8 @@ MAX_BATCH_SIZE = 128  # measured, see docs/serving.md
 
 # Description of each config in the README.
 CONFIGS = {
-    "models.config": "which models, where, which versions; read again every 30 s",
-    "batching.config": "how rows of several requests are run together; start values: measure them on your machine",
+    "models.config": "models, their directories and served versions; read again every 30 s",
+    "batching.config": "batching of requests: starting values, to be measured on your machine",
     "monitoring.config": "metrics for Prometheus at `/monitoring/prometheus/metrics`",
 }
 

@@ -218,7 +218,7 @@ def test_models_that_translate_are_not_batched(translating):
     assert "batching.config" not in manifest(translating, "configmap")["data"]
     for flags in (compose_of(translating)["command"], container_of(translating)["args"]):
         assert not [flag for flag in flags if "batching" in flag]
-    assert "runs each request for itself" in read(translating, "README.md")
+    assert "does not batch requests" in read(translating, "README.md")
     assert "`batching.config`" not in read(translating, "README.md")
 
 
