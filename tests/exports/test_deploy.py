@@ -590,7 +590,7 @@ def test_names_that_kubernetes_cannot_take(tmp_path, name):
     path = make_export(tmp_path / "exports", name)
     good = make_export(tmp_path / "exports", "cgan")
     for chosen in ([path], [good, path]):
-        with pytest.raises(UsageError, match="name: expected 1 to 56 letters or digits, .* as in Kubernetes, got"):
+        with pytest.raises(UsageError, match=r"name: expected 1 to 56 letters or digits, .* as in Kubernetes, got"):
             write_deployment(chosen, tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 
