@@ -39,7 +39,7 @@ TEST = [
     "onnxruntime>=1.23",  # runs what is exported for it
     "prdc==0.2",  # the authors' precision, recall, density and coverage
     "pytest>=8.3",
-    "pytest-xdist>=3.6",  # the tests on as many cores as there are
+    "pytest-xdist>=3.7",  # the tests on as many cores as there are
     "ruff>=0.9",
     "scipy>=1.13",
     "setuptools>=77",  # the wheel is built by a test
@@ -80,10 +80,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",  # TensorFlow 2.21 has wheels for 3.11 to 3.13
     package_dir={"": "."},  # so that an editable install is found from the folder that holds the checkout, too
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
     package_data={
+        "ganzoo": ["py.typed"],
         "ganzoo.data": ["*.npz", "*.md"],
         "ganzoo.evaluation.extractors": ["*.safetensors"],
         "ganzoo.exports": ["deployment/*", "deployment/kubernetes/*"],
@@ -122,6 +123,11 @@ setup(
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )

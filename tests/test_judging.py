@@ -1,5 +1,7 @@
 """What is evaluated, by name; and two models whose distance from the data is known."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +13,7 @@ from ganzoo.errors import DataError, UsageError
 from ganzoo.judging import evaluate
 
 FEW = ("fid", "kid", "precision", "coverage")
+loaded = functools.cache(ganzoo.load)  # models that no test changes
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +40,12 @@ def test_the_shipped_model_against_its_data():
     }
     assert found.protocol["features"] == "mnist_cnn"
     assert len(found.protocol["features_sha256"]) == 64
-    assert found == evaluate(ganzoo.load("cgan"), FEW, 400, seed=3)
+    assert found == evaluate(loaded("cgan"), FEW, 400, seed=3)
     assert found["precision_mnist_cnn"] > 0.5
 
 
 def test_an_export_gives_the_numbers_of_its_model(tmp_path):
-    ring = ganzoo.load("gan_ring", weights="random")
+    ring = loaded("gan_ring", weights="random")
     ganzoo.export(ring, tmp_path, version=3)
     real = np.random.default_rng(0).normal(size=(500, 2))
     of_model = evaluate(ring, ["fid", "kid"], 300, real=real, seed=4)
@@ -51,9 +54,9 @@ def test_an_export_gives_the_numbers_of_its_model(tmp_path):
 
 
 def test_an_export_of_a_conditional_model_takes_the_labels_of_the_data(tmp_path):
-    ganzoo.export("cgan", tmp_path)
+    ganzoo.export(loaded("cgan"), tmp_path)
     of_export = evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real="mnist_5k")
-    assert dict(of_export) == dict(evaluate("cgan", ["fid"], 300))
+    assert dict(of_export) == dict(evaluate(loaded("cgan"), ["fid"], 300))
     real = load_mnist_5k("train")[0][::10, ..., np.newaxis]
     with pytest.raises(UsageError, match="is conditional, and the real examples have no labels"):
         evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real=real, features="mnist_cnn")
@@ -89,7 +92,7 @@ def test_a_model_is_compared_with_the_data_that_it_was_trained_on(tmp_path):
 
 
 def test_memorisation_says_how_much_it_has_seen():
-    found = evaluate("cgan", ["memorisation", "copies"], 300)
+    found = evaluate(loaded("cgan"), ["memorisation", "copies"], 300)
     assert 0.2 < found["memorisation_mnist_cnn"] < 0.8
     assert found.protocol["held_out"] == {
         "name": "mnist_5k",
@@ -135,7 +138,7 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
 
 
 def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_target():
-    model = ganzoo.load("cyclegan_digits", weights="random")
+    model = loaded("cyclegan_digits", weights="random")
     found = evaluate(model, num_samples=30, seed=2)
     assert {"kid_mnist_cnn", "cycle_error_mnist_cnn", "translation_error_mnist_cnn"} < set(found)
     assert found.protocol["real"] == {
@@ -152,7 +155,7 @@ def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_tar
 
 
 def test_translations_against_real_images_of_another_size():
-    model = ganzoo.load("cyclegan_digits", weights="random")
+    model = loaded("cyclegan_digits", weights="random")
     found = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold", size=14)
     same = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold")
     assert found.protocol["real"]["shape"] == [14, 14, 1]
@@ -172,7 +175,7 @@ def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
     }.items():
         for number, image in enumerate(chosen):
             images.write_png(tmp_path / part / f"{number}.png", image)
-    model = ganzoo.load("cyclegan_digits", weights="random")
+    model = loaded("cyclegan_digits", weights="random")
     found = evaluate(model, "cycle_error", real=f"folder:{tmp_path}", features="mnist_cnn")
     real, fake = found.protocol["real"], found.protocol["fake"]
     assert (real["name"], real["count"], fake["count"]) == (f"folder:{tmp_path} (plain)", 12, 5)
@@ -190,7 +193,7 @@ def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
 )
 def test_wrong_use_of_what_translates_or_does_not(model, arguments, message):
     with pytest.raises(UsageError, match=f"^{message}"):
-        evaluate(ganzoo.load(model, weights="random"), **arguments)
+        evaluate(loaded(model, weights="random"), **arguments)
 
 
 def test_an_export_that_translates(tmp_path):
@@ -232,4 +235,4 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
 )
 def test_wrong_use(arguments, error, message):
     with pytest.raises(error, match=message):
-        evaluate("cgan", **{"metrics": ["fid"], "features": "mnist_cnn", "num_samples": 20, **arguments})
+        evaluate(loaded("cgan"), **{"metrics": ["fid"], "features": "mnist_cnn", "num_samples": 20, **arguments})

@@ -37,12 +37,13 @@ def test_import_is_light():
         "heavy = {'tensorflow', 'keras', 'pydantic', 'numpy', 'matplotlib'} & set(sys.modules)\n"
         "print(took, *heavy)"
     )
-    tries = [
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True) for _ in range(3)
-    ]
-    words = [done.stdout.split() for done in tries]
-    assert all(len(line) == 1 for line in words), words
-    assert min(float(line[0]) for line in words) < 0.3
+    for _ in range(3):  # again only where the machine may have been busy
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        seconds, *heavy = done.stdout.split()
+        assert heavy == []
+        if float(seconds) < 0.3:
+            return
+    pytest.fail(f"it took {seconds} s the third time")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def expected() -> set[str]:
     templates = [path for path in (CHECKOUT / "ganzoo" / "exports" / "deployment").rglob("*") if path.is_file()]
     assert len(templates) == 17, "of a deployment"
     inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges, *templates)}
-    return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
+    return code | inside | {"ganzoo/py.typed"} | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
 def contents(wheel: Path) -> set[str]:
@@ -83,21 +84,30 @@ def contents(wheel: Path) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
-def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(source, tmp_path):
-    wheel = build(source, "wheel", tmp_path)
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory):
+    """Built where a wheel with a model that was removed since had been built before."""
+    extra, folder = source / "zoo_configs" / "removed.yaml", tmp_path_factory.mktemp("wheels")
+    extra.write_text("name: removed")
+    assert "ganzoo/zoo_configs/removed.yaml" in contents(build(source, "wheel", folder / "before"))
+    extra.unlink()
+    return build(source, "wheel", folder / "after")
+
+
+def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(wheel, metadata):
+    """A model that was removed is not in it any more."""
     assert wheel.name == f"ganzoo-{ganzoo.__version__}-py3-none-any.whl"
     assert contents(wheel) == expected()
     with zipfile.ZipFile(wheel) as archive:
-        metadata = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode()
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
-    assert "Requires-Python: >=3.11" in metadata
+    (pythons,) = re.findall("^Requires-Python: (.*)$", metadata, re.MULTILINE)
+    assert set(pythons.split(",")) == {">=3.11", "<3.14"}
     assert "ganzoo = ganzoo.cli.main:main" in scripts
 
 
 @pytest.fixture(scope="module")
-def metadata(source, tmp_path_factory):
+def metadata(wheel):
     """What the wheel says of itself, as lines."""
-    wheel = build(source, "wheel", tmp_path_factory.mktemp("metadata"))
     with zipfile.ZipFile(wheel) as archive:
         return archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/METADATA").decode().splitlines()
 
@@ -140,23 +150,15 @@ def test_the_wheel_claims_no_more_than_posix(metadata):
     assert systems == ["Classifier: Operating System :: POSIX"]
 
 
-def test_a_model_that_was_removed_is_not_in_the_next_wheel(source, tmp_path):
-    extra = source / "zoo_configs" / "removed.yaml"
-    extra.write_text("name: removed")
-    assert "ganzoo/zoo_configs/removed.yaml" in contents(build(source, "wheel", tmp_path / "first"))
-    extra.unlink()
-    assert contents(build(source, "wheel", tmp_path / "second")) == expected()
-
-
-def test_a_wheel_from_the_source_distribution_is_the_same(source, tmp_path):
+def test_a_wheel_from_the_source_distribution_is_the_same(source, wheel, tmp_path):
     with tarfile.open(build(source, "sdist", tmp_path / "sdist")) as archive:
         archive.extractall(tmp_path, **{"filter": "data"} if hasattr(tarfile, "data_filter") else {})  # 3.11.4 has it
     unpacked = tmp_path / f"ganzoo-{ganzoo.__version__}"
-    assert contents(build(unpacked, "wheel", tmp_path / "wheel")) == expected()
+    assert contents(build(unpacked, "wheel", tmp_path / "wheel")) == contents(wheel)
 
 
-def test_an_installed_wheel_lists_the_same_models(source, tmp_path):
-    with zipfile.ZipFile(build(source, "wheel", tmp_path / "wheel")) as archive:
+def test_an_installed_wheel_lists_the_same_models(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
     script = "import ganzoo; print(ganzoo.__file__, *ganzoo.list_models())"
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}

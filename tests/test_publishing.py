@@ -4,13 +4,20 @@ import shutil
 
 import numpy as np
 import pytest
+from small_runs import train
 
 import ganzoo
-from ganzoo import publishing, weights, zoo
+from ganzoo import publishing, verifying, weights, zoo
 from ganzoo.errors import UsageError, WeightsError
 from ganzoo.verifying import verify
 
-SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
+SMALL = ganzoo.config("cgan").override(
+    {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps": 100}
+)
+SMALL_TRANSLATOR = ganzoo.config("cyclegan_digits").override(
+    {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}
+    | {"training.steps": 30, "training.log_every": 10, "training.checkpoint_every": 10}
+)
 WORDS = {"command": "train", "intended_use": "tests", "limits": "small", "hardware": "any"}
 
 
@@ -19,7 +26,8 @@ def small_zoo(tmp_path, monkeypatch):
     """A zoo whose cgan_mnist is small and has no weights yet."""
     copy = tmp_path / "zoo_configs"
     shutil.copytree(zoo.directory(), copy, ignore=shutil.ignore_patterns("*.safetensors", "cards"))
-    (copy / "cgan_mnist.yaml").write_text(ganzoo.config("cgan").override(SMALL).to_yaml())
+    for config in (SMALL, SMALL_TRANSLATOR):
+        (copy / f"{config.name}.yaml").write_text(config.to_yaml())
     monkeypatch.setattr(zoo, "directory", lambda: copy)
     monkeypatch.setattr(publishing, "SAMPLES", 200)
     monkeypatch.setattr(publishing, "_commit", lambda: "0123456789ab")
@@ -28,8 +36,36 @@ def small_zoo(tmp_path, monkeypatch):
     zoo._configs.cache_clear()
 
 
-def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
-    run = ganzoo.train("cgan", tmp_path / "run", quiet=True)
+@pytest.fixture
+def evaluated_once(monkeypatch):
+    """`verify` makes the same evaluation once, whatever card it compares with it."""
+    evaluate, made = verifying.evaluate, {}
+
+    def once(name, metrics, num_samples, *, note, **how):
+        key = name, *metrics, num_samples, *how.items()
+        if key not in made:
+            made[key] = evaluate(name, metrics, num_samples, note=note, **how)
+        return made[key]
+
+    monkeypatch.setattr(verifying, "evaluate", once)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """(config, further settings) -> its run, trained once."""
+    made = {}
+
+    def trained(config, **settings):
+        key = config.name, *settings.items()
+        if key not in made:
+            made[key] = train(config, tmp_path_factory.mktemp("runs") / config.name, settings)
+        return made[key]
+
+    return trained
+
+
+def test_a_run_becomes_a_pretrained_model(small_zoo, trained):
+    run = trained(SMALL)
     card = publishing.publish(run.directory, **WORDS)
     assert card.training.steps == 100
     assert card.training.wall_time > 0
@@ -38,20 +74,20 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, tmp_path):
     assert card.training.seeds == [0]
     assert all(metric.over_seeds is None for metric in card.metrics)
     assert ganzoo.card("cgan") == card
-    loaded, trained = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
-    assert np.max(np.abs(loaded.astype(int) - trained.astype(int))) <= 2
-    logits = ganzoo.load("cgan").discriminate(trained, np.arange(50) % 10)
-    np.testing.assert_allclose(logits, run.model.discriminate(trained, np.arange(50) % 10), atol=0.01)
+    loaded, drawn = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
+    assert np.max(np.abs(loaded.astype(int) - drawn.astype(int))) <= 2
+    logits = ganzoo.load("cgan").discriminate(drawn, np.arange(50) % 10)
+    np.testing.assert_allclose(logits, run.model.discriminate(drawn, np.arange(50) % 10), atol=0.01)
     size = (small_zoo / "weights" / "cgan_mnist.safetensors").stat().st_size
     assert size < 2 * card.weights.parameters + 4096
 
 
-def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, tmp_path):
-    runs = [ganzoo.train("cgan", tmp_path / str(seed), seed=seed, quiet=True).directory for seed in (0, 7)]
+def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, evaluated_once, trained):
+    runs = [trained(SMALL).directory, trained(SMALL, seed=7).directory]
     card = publishing.publish(runs[0], others=runs[1:], **WORDS)
     assert card.training.seeds == [0, 7]
-    alone = [publishing.publish(run, **WORDS) for run in runs[:1]]
-    assert [metric.value for metric in alone[0].metrics] == [metric.value for metric in card.metrics]
+    alone = publishing.publish(runs[0], **WORDS)
+    assert [metric.value for metric in alone.metrics] == [metric.value for metric in card.metrics]
     fid = card.metric("fid")
     other = 2 * fid.over_seeds.mean - fid.value  # of two values
     assert fid.over_seeds.sd == pytest.approx(abs(fid.value - other) / np.sqrt(2), rel=0.1)  # five digits
@@ -68,19 +104,14 @@ def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(s
 
 @pytest.fixture
 def translating_zoo(small_zoo, monkeypatch):
-    """Its cyclegan_digits is small, and fast to judge."""
-    small = {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}
-    small |= {"training.steps": 30, "training.log_every": 10}
-    config = ganzoo.config("cyclegan_digits").override(small)
-    (small_zoo / "cyclegan_digits.yaml").write_text(config.to_yaml())
+    """It is judged fast."""
     monkeypatch.setattr(publishing, "SAMPLES", 40)
     monkeypatch.setattr("ganzoo.judging.default_features", lambda dataset, domain: "mnist_cnn")
-    zoo._configs.cache_clear()
     return small_zoo
 
 
-def test_a_run_that_translates_is_measured_both_ways(translating_zoo, tmp_path):
-    run = ganzoo.train("cyclegan_digits", tmp_path / "run", quiet=True)
+def test_a_run_that_translates_is_measured_both_ways(translating_zoo, evaluated_once, trained):
+    run = trained(SMALL_TRANSLATOR)
     card = publishing.publish(run.directory, **WORDS)
     assert ganzoo.card("cyclegan_digits") == card
     assert [how.to for how in card.evaluations] == ["plain", "bold"]
@@ -113,45 +144,26 @@ def test_a_run_that_translates_is_measured_both_ways(translating_zoo, tmp_path):
         ganzoo.load("cyclegan_digits")
 
 
-def test_another_run_must_differ_in_its_seed_alone(small_zoo, tmp_path):
-    first = ganzoo.train("cgan", tmp_path / "a", quiet=True).directory
-    longer = ganzoo.train("cgan", tmp_path / "b", {"training.batch_size": 4}, seed=1, quiet=True).directory
+def test_another_run_must_differ_in_its_seed_alone(small_zoo, trained):
+    first, other = trained(SMALL).directory, trained(SMALL, batch_size=4, seed=1).directory
     with pytest.raises(UsageError, match="differs from the first run in more than its seed"):
-        publishing.publish(first, others=[longer], **WORDS)
+        publishing.publish(first, others=[other], **WORDS)
     with pytest.raises(UsageError, match=r"seeds \[0, 0\]: each wants a seed of its own"):
         publishing.publish(first, others=[first], **WORDS)
 
 
-def test_a_run_with_another_config_is_refused(small_zoo, tmp_path):
-    run = ganzoo.train("cgan", tmp_path / "run", {"training.steps": 5}, quiet=True)
+def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, trained, tmp_path):
     with pytest.raises(UsageError, match="was trained with another config"):
-        publishing.publish(run.directory, **WORDS)
+        publishing.publish(trained(SMALL, batch_size=4, seed=1).directory, **WORDS)
+    log = shutil.copytree(trained(SMALL).directory, tmp_path / "run") / "log.jsonl"
+    log.write_text(log.read_text().replace('"finished"', '"interrupted"'))
+    with pytest.raises(UsageError, match="is not finished"):
+        publishing.publish(log.parent, **WORDS)
     assert not list((small_zoo / "weights").glob("*"))
 
 
-@pytest.mark.parametrize(
-    ("model", "overrides", "message"),
-    [("cgan", {"training.steps": 5}, "is not finished")],
-)
-def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, tmp_path, monkeypatch, model, overrides, message):
-    config = ganzoo.config(model).override({**overrides, "training.steps": 5})
-    (small_zoo / f"{config.name}.yaml").write_text(config.to_yaml())
-    zoo._configs.cache_clear()
-    run = ganzoo.train(model, tmp_path / "run", quiet=True)
-    if "finished" in message:
-        run_log = (run.directory / "log.jsonl").read_text()
-        (run.directory / "log.jsonl").write_text(run_log.replace('"finished"', '"interrupted"'))
-    with pytest.raises(UsageError, match=message):
-        publishing.publish(run.directory, **WORDS)
-    assert not list((small_zoo / "weights").glob("*"))
-
-
-def test_the_mean_of_several_steps(translating_zoo, tmp_path):
-    settings = {"training.checkpoint_every": 10}
-    config = ganzoo.config("cyclegan_digits").override(settings)
-    (translating_zoo / "cyclegan_digits.yaml").write_text(config.to_yaml())
-    zoo._configs.cache_clear()
-    run = ganzoo.train("cyclegan_digits", tmp_path / "run", quiet=True).directory
+def test_the_mean_of_several_steps(translating_zoo, trained):
+    run = trained(SMALL_TRANSLATOR).directory
     card = publishing.publish(run, average={20: 1, 30: 3}, **WORDS)
     assert card.training.average == {20: 1.0, 30: 3.0}
     assert ", the mean of those at steps 20 (1), 30 (3)" in str(card)
@@ -162,10 +174,9 @@ def test_the_mean_of_several_steps(translating_zoo, tmp_path):
 
 
 def test_no_mean_of_batch_statistics(small_zoo, tmp_path):
-    settings = {"generator.network": "dcgan", "training.checkpoint_every": 50}
-    config = ganzoo.config("cgan").override(settings)
+    config = SMALL.override({"generator.network": "dcgan", "training.checkpoint_every": 50})
     (small_zoo / "cgan_mnist.yaml").write_text(config.to_yaml())
     zoo._configs.cache_clear()
-    run = ganzoo.train("cgan", tmp_path / "run", quiet=True).directory
+    run = train(config, tmp_path / "run", {}).directory
     with pytest.raises(UsageError, match=r"^average: generator/.*moving_mean is a statistic"):
         publishing.publish(run, average={50: 1, 100: 1}, **WORDS)

@@ -30,7 +30,7 @@ FLOORS = [
     ("randomness",),
     ("schema",),
     ("parsing",),
-    ("files", "hardware", "plugins", "registry", "errors", "version"),
+    ("files", "hardware", "plugins", "registry", "start", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -169,7 +169,10 @@ def test_what_the_engine_reads_is_automatic_by_default():
 
 def test_impossible_mixes(data):
     mixes = {
-        "dataset.size": {**data, "dataset": {**data["dataset"], "size": 0}},
+        "task: expected point_generation, got image_generation": {
+            **data,
+            "dataset": {"name": "ring", "size": 0, "channels": 2, "classes": 8},
+        },
         "penalties: one of them is given twice": {**data, "penalties": [{"name": "r1", "weight": 1.0}] * 2},
         "adam has no 'rho'": {
             **data,
@@ -287,9 +290,9 @@ def cycle():
             "f.yaml: task: expected image_translation, got image_generation (two dataset.domains make it",
         ),
         ("dataset.domains", [], "f.yaml: task: expected image_generation, got image_translation (dataset.kind: image"),
-        ("dataset.domains", ["a"], "f.yaml: dataset: domains: ['a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: ['a', 'a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: ['a', 'a_ema'] given, but _ema at the end"),
+        ("dataset.domains", ["a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a']"),
+        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a',"),
+        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: got ['a', 'a_ema'], but names that end in _ema"),
         ("dataset.domains", ["a", "B"], "f.yaml: dataset.domains.1: string should match pattern"),
         ("dataset.load_size", 27, "f.yaml: dataset: load_size: 27 is smaller than size, 28"),
     ],

@@ -14,7 +14,7 @@ from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
-from ganzoo.schema import DatasetConfig, choose_domain
+from ganzoo.schema import DatasetConfig
 from ganzoo.training.progress import note_unless
 
 FLAGS = {
@@ -97,6 +97,7 @@ def work(given: Given) -> Answer:
 
 def _check(given: Given, fake: str, real: str | None) -> None:
     """Raise what names alone tell about the model and the data, before TensorFlow starts."""
+    from ganzoo import translating
     from ganzoo.data import source
 
     for name in (fake, real):
@@ -106,12 +107,13 @@ def _check(given: Given, fake: str, real: str | None) -> None:
     if is_export or fake.startswith("folder:"):
         return
     config = zoo.config(fake)
-    if config.translates:
-        choose_domain(config.name, given.to, config.domains_made)
+    translates = config.offers("translate")
+    if translates:
+        translating.check_domain(config, given.to)
     if real is None or not real.startswith("folder:"):
-        other = {} if real is None else {"name": real} if config.translates else {"name": real, "split": "train"}
+        other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
         dataset = config.dataset.model_copy(update=other)
-        source.check_available(dataset, data_dir=given.data_dir, paired=config.paired)
+        source.check_available(dataset, data_dir=given.data_dir)
     zoo.check_trained(fake)
 
 

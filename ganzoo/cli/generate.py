@@ -6,15 +6,17 @@ Image i of a seed is always the same one, drawn alone or among others; each PNG 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ganzoo import zoo
 from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.models import rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,13 +43,17 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
     form_of(given.out)  # before a model is loaded
-    if not zoo.config(given.model).offers("generate"):
+    config = zoo.config(given.model)
+    if not config.offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
+    names = config.dataset.class_names
+    rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
     with _tensorflow.quiet_start():
-        model = zoo.load(given.model)
-    return draw(given, model, model.name, points=len(model.generator.output_shape) == 2, classes=model.classes)
+        model: Any = zoo.load(given.model)
+    points = len(model.generator.output_shape) == 2
+    return draw(given, model, model.name, points=points, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
@@ -58,7 +64,9 @@ class Drawing(Protocol):
     def generate(self, n: int, labels: list[int] | None, seed: int, truncation: float) -> np.ndarray: ...
 
 
-def draw(given: Given, model: Drawing, said: str, *, points: bool, classes: int) -> Answer:
+def draw(
+    given: Given, model: Drawing, said: str, *, points: bool, classes: int, class_names: Sequence[str] = ()
+) -> Answer:
     """Draw what the flags ask for and write the files.
 
     Args:
@@ -67,6 +75,7 @@ def draw(given: Given, model: Drawing, said: str, *, points: bool, classes: int)
       said: name of the model in the answer.
       points: whether the samples are points, not images.
       classes: number of classes; not used where --labels is given.
+      class_names: names that --labels may give the classes by.
 
     Raises:
       UsageError: --out or --labels does not suit the model.
@@ -75,7 +84,7 @@ def draw(given: Given, model: Drawing, said: str, *, points: bool, classes: int)
     if form == ("" if points else ".csv"):
         forms = f"FILE.png or {'FILE.csv' if points else 'DIR/'}"
         raise UsageError(f"--out: expected {forms} for {model.name}, got '{given.out}'")
-    labels = labels_of(given.labels, given.n, classes)
+    labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
     n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}

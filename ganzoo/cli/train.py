@@ -74,7 +74,7 @@ def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
 
     changes = overrides(given)
     config = zoo.config(given.model).override(changes)
-    source.check_available(config.dataset, data_dir=data_dir, paired=config.dataset.paired)
+    source.check_available(config.dataset, data_dir=data_dir)
     tfds_source.show_progress(not given.quiet)
     return changes
 

@@ -33,7 +33,7 @@ def work(given: Given) -> Answer:
     names = zoo.list_models(pretrained=True) if given.all else [zoo.card(asked[0]).name]
     if not given.all:
         config = zoo.config(names[0])
-        source.check_available(config.dataset, data_dir=given.data_dir, paired=config.paired)
+        source.check_available(config.dataset, data_dir=given.data_dir)
     _tensorflow.import_quietly()
     from ganzoo.verifying import Verdict, verify
 

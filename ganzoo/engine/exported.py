@@ -18,9 +18,11 @@ class Exported:
       variables: of the network that it runs.
       classes: what its input `labels` has to be below; 0 where there is none.
       smallest_side: of its input `images`, in pixels; 0 where there is none.
+      output: name of its output: the plural of its kind of data.
     """
 
     run: tf.types.experimental.PolymorphicFunction
     variables: Sequence[keras.Variable]
     classes: int = 0
     smallest_side: int = 0
+    output: str = "images"

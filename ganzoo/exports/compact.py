@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import keras
@@ -46,4 +47,4 @@ def _on_halves(function: Exported, halves: Mapping[int, tf.Variable]) -> Exporte
             return function.run.python_function(*inputs)
 
     traced = tf.function(run, input_signature=function.run.input_signature)
-    return Exported(traced, function.variables, function.classes, function.smallest_side)
+    return dataclasses.replace(function, run=traced)

@@ -21,7 +21,7 @@ def signatures(functions: Mapping[str, Exported]) -> Signatures:
     The first axis of every input is the rows of a call; row i of the output depends on row i alone.
     Signatures of a model that draws:
       generate(seeds int32 [N, 2] = (seed, position), truncation float32 [N], labels int32 [N] if conditional)
-        -> images uint8 [N, H, W, C], or points float32 [N, columns]
+        -> images uint8 [N, H, W, C], points or rows float32 [N, columns], or sequences float32 [N, length, columns]
       decode(latents float32 [N, latent_size], labels int32 [N] if conditional) -> the same
       generate_png(as generate) -> png_bytes string [N]; for images only
     Signatures of a model that translates, for each domain:
@@ -54,13 +54,13 @@ def _inputs(function: Exported) -> list[str]:
 def _drawing(function: Exported) -> Function:
     names = _inputs(function)
     shape = function.run.get_concrete_function().structured_outputs.shape
-    is_image = len(shape) == 4
+    is_image = function.output == "images"
     pixels = math.prod(shape[1:3]) if is_image else 0
 
     def draw(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies(bounds.of_draws(dict(zip(names, inputs, strict=True)), function.classes, pixels)):
             checked = [tf.identity(tensor) for tensor in inputs]
-        return {"images" if is_image else "points": function.run(*checked)}
+        return {function.output: function.run(*checked)}
 
     return tf.function(draw, input_signature=function.run.input_signature)
 

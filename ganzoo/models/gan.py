@@ -10,9 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo import images
 from ganzoo.engine.phases import Forward
-from ganzoo.errors import UsageError
 from ganzoo.models.adversarial import AdversarialModel, Term
 from ganzoo.models.generative import GenerativeModel, Latent
 from ganzoo.models.sampling import call
@@ -181,21 +179,15 @@ class GAN(GenerativeModel, AdversarialModel):
         """The discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
 
         Args:
-          examples: uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.
+          examples: `[n, …]` at the edge, as the model's kind of data has them: images are uint8 `[n, H, W, C]`.
           labels: ints `[n]` in [0, classes), wanted by a conditional model and by no other.
 
         Raises:
           UsageError: examples of another shape or type, or labels out of range.
         """
-        examples = np.asarray(examples)
-        wanted = self.discriminator.input_shape
-        shape = tuple((wanted[0] if isinstance(wanted, list) else wanted)[1:])
-        if examples.shape[1:] != shape or (len(shape) == 3 and examples.dtype != np.uint8):
-            kind = "uint8" if len(shape) == 3 else "float32"
-            raise UsageError(f"examples: {examples.dtype} {list(examples.shape)} given, {kind} {['n', *shape]} wanted")
-        floats = images.to_float(examples) if len(shape) == 3 else tf.constant(examples)
+        examples = self.kind.check(examples, "examples")
         conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
-        outputs = call(self.discriminator, tf.cast(floats, keras.config.floatx()), conditions, training=False)
+        outputs = call(self.discriminator, floats(self.kind.to_inside(examples)), conditions, training=False)
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
         return logits.numpy()[:, 0].astype(np.float32)
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from ganzoo import images, randomness
+from ganzoo import randomness
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 
 
 class Sampler(tf.Module):
@@ -21,6 +23,7 @@ class Sampler(tf.Module):
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       conditional: whether the generator takes labels.
+      kind: of the examples; by default as suits their shape.
 
     The functions have fixed signatures; `labels` is there for conditional models only:
       generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]
@@ -28,8 +31,11 @@ class Sampler(tf.Module):
       latents(seeds int32 [N, 2], truncation float32 [N]) -> float32 [N, latent_size]
     """
 
-    def __init__(self, generator: keras.Model, latent_size: int, prior: str, conditional: bool) -> None:
+    def __init__(
+        self, generator: keras.Model, latent_size: int, prior: str, conditional: bool, kind: Kind | None = None
+    ) -> None:
         super().__init__(name="sampler")
+        kind = kind or kinds.of_shape(tuple(generator.output_shape[1:]))
         seeds = tf.TensorSpec([None, 2], tf.int32, "seeds")
         truncation = tf.TensorSpec([None], tf.float32, "truncation")
         labels = [tf.TensorSpec([None], tf.int32, "labels")] if conditional else []
@@ -41,7 +47,7 @@ class Sampler(tf.Module):
 
         def decode(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
             examples = tf.cast(call(generator, tf.cast(latents, floats), labels, training=False), floats)
-            return images.to_uint8(examples) if examples.shape.rank == 4 else tf.cast(examples, tf.float32)
+            return kind.to_edge(examples)
 
         def generate(seeds: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
             return decode(draw(seeds, truncation), *labels)

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo import images
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import UsageError
 from ganzoo.models.gan import floats
@@ -139,7 +138,7 @@ class VAE(GenerativeModel, SteppedModel):
         """What the decoder makes of the encoder's mean.
 
         Args:
-          examples: uint8 `[n, H, W, C]`, or float32 `[n, …]` for other data.
+          examples: `[n, …]` at the edge, as the model's kind of data has them: images are uint8 `[n, H, W, C]`.
 
         Returns:
           The same type and shape.
@@ -151,19 +150,13 @@ class VAE(GenerativeModel, SteppedModel):
 
     def encode(self, examples: Any) -> np.ndarray:
         """The mean of the latents float32 `[n, latent_size]` of examples; see `reconstruct`."""
-        examples = np.asarray(examples)
-        shape = tuple(self.encoder.input_shape[1:])
-        dtype = np.uint8 if len(shape) == 3 else np.float32
-        if examples.shape[1:] != shape or examples.dtype != dtype or not len(examples):
-            expected = f"{np.dtype(dtype).name} {['n', *shape]}"
-            raise UsageError(f"examples: expected {expected}, got {examples.dtype} {list(examples.shape)}")
+        examples = self.kind.check(examples, "examples")
         encoder = self.averages["encoder"]
-        parts = []
-        for start in range(0, len(examples), ROWS_A_CALL):
-            part = examples[start : start + ROWS_A_CALL]
-            inside = images.to_float(part) if len(shape) == 3 else tf.constant(part)
-            parts.append(encoder(floats(inside), training=False).numpy()[:, : self.latent_size])
-        return np.concatenate(parts).astype(np.float32)
+        parts = [
+            encoder(floats(self.kind.to_inside(examples[start : start + ROWS_A_CALL])), training=False).numpy()
+            for start in range(0, len(examples), ROWS_A_CALL)
+        ]
+        return np.concatenate(parts)[:, : self.latent_size].astype(np.float32)
 
 
 def gaussian_negative_log_likelihood(real: tf.Tensor, mean: tf.Tensor, deviation: float) -> tf.Tensor:

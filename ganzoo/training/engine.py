@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ganzoo.data import kinds
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
@@ -376,8 +377,9 @@ def _precision(config: Config, device: str) -> tuple[str, str]:
     if asked == "auto":
         if not native:
             return "float32", f"float32 ({why})"
-        if config.dataset.size == 0:
-            return "float32", "float32 (points need more digits than bfloat16 has)"
+        kind = kinds.of(config.dataset)
+        if kind.needs_float32:
+            return "float32", f"float32 ({kind.plural} need more digits than bfloat16 has)"
         return "bfloat16", f"bfloat16 ({why})"
     if asked == "float16" and device == "CPU":
         raise UsageError("precision float16: a CPU is hundreds of times slower in it (use bfloat16 or float32)")

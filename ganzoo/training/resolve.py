@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
+from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -24,7 +27,7 @@ def resolve(
     """The config of a run with everything decided, and its data.
 
     A data set that was asked for brings its own classes, if the model is conditional, and its own licence. The domains
-    stay those of the config.
+    stay those of the config. What the kind of data learns from the examples (the scales of a table) is always theirs.
 
     Args:
       config: of the model.
@@ -46,18 +49,19 @@ def resolve(
         data_dir=data_dir,
         skip_broken=skip_broken,
         seed=config.training.seed,
-        paired=dataset.paired,
     )
+    found = {f"dataset.{key}": value for key, value in _learned(source).items()}
+    found |= {"imports": imports} if (imports := modules_of(config)) != config.imports else {}
     if other_data:
-        found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
+        found |= {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
         if conditional and isinstance(source, Source):  # a conditional model has no domains
             found |= _classes(config, source, "dataset.classes" in values)
-        config = config.override(found)
-    return config, source
+    return (config.override(found) if found else config), source
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
-    """A config's batches of its data."""
+    """A config's batches of its data; of a stream they are always a `StreamPipeline`."""
+    kind = StreamPipeline if isinstance(source, StreamSource) else kind
     training, dataset = config.training, config.dataset
     size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)
@@ -70,6 +74,8 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
       ConfigError: as `Config.override`.
     """
     values = long_names(settings)
+    if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
+        values = {"dataset.fields": [], **values}  # those of the data that are replaced
     return config.override(values) if values else config
 
 
@@ -85,6 +91,11 @@ def with_ends(config: Config) -> Config:
         if (schedule := optimizer.schedule) is not None and schedule.end is None:
             ends[f"optimizer.{update}.schedule.end"] = schedule.end_of(config.training.steps)
     return config.override(ends) if ends else config
+
+
+def _learned(source: Source | Domains) -> dict[str, Any]:
+    """What the kind of data takes from the examples, as keys of `dataset`."""
+    return source.kind.learned if isinstance(source, Source) else {}
 
 
 def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
         ("--model cgan --out file", "file/cgan_mnist/1: cannot be written (Not a directory)"),
     ],
 )
-def test_wrong_use(argv, message, tmp_path, monkeypatch, capsys):
+def test_wrong_use(argv, message, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for folder in ("base/cgan_mnist/1", "run/checkpoints"):
         (tmp_path / folder).mkdir(parents=True)
@@ -137,10 +137,6 @@ def test_wrong_use(argv, message, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("kept")
     (tmp_path / "run/config.yaml").write_text(zoo.config("gan_ring").to_yaml())
     before = sorted(tmp_path.rglob("*"))
-    assert export.main(argv.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"ganzoo export: {message}")
-    assert err.count("\n") == 1
+    assert refused("export", argv.split()).startswith(message)
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "base/cgan_mnist/1/saved_model.pb").read_text() == "kept"

@@ -83,13 +83,9 @@ def test_doubts_are_told(calls, capsys):
         (flags(GIVEN), "G.pth: no such weights file"),
     ],
 )
-def test_wrong_use(argv, message, tmp_path, monkeypatch, capsys):
+def test_wrong_use(argv, message, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
-    assert main(argv) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"ganzoo import_torch: {message}")
-    assert err.count("\n") == 1
+    assert refused("import_torch", argv).startswith(message)
 
 
 def test_neither_pytorch_nor_tensorflow_is_imported():

@@ -74,10 +74,5 @@ def test_one_config_as_json(capsys):
         ("gan_ring --card", "gan_ring: has no card"),
     ],
 )
-def test_wrong_use(argv, message, capsys):
-    assert main(argv.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("ganzoo models: ")
-    assert message in err
-    assert err.count("\n") == 1
+def test_wrong_use(argv, message, refused):
+    assert message in refused("models", argv.split())

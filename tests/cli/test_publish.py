@@ -58,19 +58,15 @@ def test_steps_and_their_parts(calls, capsys):
     assert calls[0]["average"] == {500: 1.0, 700: 2.5, 900: 1.0}
 
 
-def wrong(argv, message, monkeypatch, capsys):
+def wrong(argv, message, monkeypatch, refused):
     monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
-    assert main(argv) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"ganzoo publish: {message}")
-    assert err.count("\n") == 1
+    assert refused("publish", argv).startswith(message)
 
 
 @pytest.mark.parametrize("missing", GIVEN)
-def test_each_flag_is_needed(missing, monkeypatch, capsys):
+def test_each_flag_is_needed(missing, monkeypatch, refused):
     given = {name: value for name, value in GIVEN.items() if name != missing}
-    wrong(flags(given), f"--{missing} is missing: ", monkeypatch, capsys)
+    wrong(flags(given), f"--{missing} is missing: ", monkeypatch, refused)
 
 
 @pytest.mark.parametrize(
@@ -86,5 +82,5 @@ def test_each_flag_is_needed(missing, monkeypatch, capsys):
         (["runs/cgan"], "'runs/cgan': unexpected argument"),
     ],
 )
-def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, capsys):
-    wrong(argv, message, monkeypatch, capsys)
+def test_wrong_use_is_told_before_tensorflow_starts(argv, message, monkeypatch, refused):
+    wrong(argv, message, monkeypatch, refused)

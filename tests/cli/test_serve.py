@@ -204,14 +204,13 @@ def start(base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_loses_no_accepted_request(number, start, gate):
+def test_a_signal_loses_no_accepted_request(start, gate):
     server = start("--calls", "1", "--batch_rows", "1", "--drain_seconds", "100")
     with ThreadPoolExecutor(16) as pool:
         rest = [pool.submit(server.rest_double, i) for i in range(8)]
         remote = [pool.submit(server.grpc_double, i) for i in range(8)]
         server.until("ganzoo_queue_requests", 15)  # and one runs: all are in
-        server.end(number)
+        server.end(signal.SIGTERM)
         gate.touch()
         assert [future.result() for future in rest] == [[2 * i] for i in range(8)]
         assert [future.result() for future in remote] == [[2 * i] for i in range(8)]
@@ -246,7 +245,7 @@ def test_a_signal_under_load(start, gate):
         for _ in range(200):
             answers.get(timeout=60)
         ended.set()
-        server.end(signal.SIGTERM)
+        server.end(signal.SIGINT)
         for client in clients:
             client.result(60)
     assert refusals <= {"the server is stopping", "no connection"}
@@ -266,15 +265,15 @@ def why_refused(error):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("flags", "signals"), [(("--drain_seconds", "0.5"), 1), (("--drain_seconds", "1000"), 2)])
-def test_requests_that_take_longer_than_the_drain_or_than_patience(flags, signals, start, gate):
-    server = start(*flags, "--request_seconds", "100")
+@pytest.mark.parametrize(("seconds", "signals"), [("0.5", [signal.SIGTERM]), ("1000", [signal.SIGTERM, signal.SIGINT])])
+def test_requests_that_take_longer_than_the_drain_or_than_patience(seconds, signals, start, gate):
+    server = start("--drain_seconds", seconds, "--request_seconds", "100")
     with ThreadPoolExecutor(1) as pool:
         request = pool.submit(server.rest_double, 1)
         server.until("ganzoo_running_calls", 1)
-        for sent in range(signals):
-            server.end(signal.SIGTERM)
-            time.sleep(0.5 if sent + 1 < signals else 0)  # two at once are one
+        for sent, number in enumerate(signals, 1):
+            server.end(number)
+            time.sleep(0.5 if sent < len(signals) else 0)  # two at once are one
         code, out, _ = server.wait()
         assert code == 1
         assert out == "stopped: 1 accepted request was not answered (--drain_seconds gives them more time)\n"
@@ -283,17 +282,9 @@ def test_requests_that_take_longer_than_the_drain_or_than_patience(flags, signal
 
 @pytest.mark.slow
 def test_a_call_whose_request_was_given_up_does_not_hold_up_the_end(start, gate):
-    server = start("--request_seconds", "0.5", "--drain_seconds", "1000")
+    server = start("--request_seconds", "0.5", "--drain_seconds", "1000", "--json")
     assert server.rest_double(1) == "no answer within 0.5 seconds"
     server.until("ganzoo_running_calls", 1)
-    server.end(signal.SIGTERM)
-    code, out, _ = server.wait()
-    assert (code, out) == (0, "stopped: all accepted requests are answered\n")
-
-
-@pytest.mark.slow
-def test_json(start):
-    server = start("--json")
     server.end(signal.SIGTERM)
     code, out, _ = server.wait()
     assert (code, out) == (0, '{\n  "unfinished": 0\n}\n')
@@ -309,8 +300,7 @@ def test_what_cannot_work_is_known_without_tensorflow(flags, base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_models_are_loaded(number, base, tmp_path):
+def test_a_signal_while_models_are_loaded(base, tmp_path):
     """A model whose warm-up never ends: nobody is let in meanwhile, and the process ends at once."""
     shutil.copytree(base / "gated", tmp_path / "gated")
     log = prediction_log_pb2.PredictionLog()
@@ -326,7 +316,7 @@ def test_a_signal_while_models_are_loaded(number, base, tmp_path):
         time.sleep(2)  # by now it is warmed up
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "stopped: all accepted requests are answered\n")
     assert "Traceback" not in err

@@ -127,13 +127,8 @@ def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
         ("--model cgan --set a.b=1 --set a.b=2", "--set a.b=2: a.b is given twice (give it once)"),
     ],
 )
-def test_wrong_use(argv, message, capsys):
-    assert main(argv.split()) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("ganzoo train: ")
-    assert message in err
-    assert err.count("\n") == 1
+def test_wrong_use(argv, message, refused):
+    assert message in refused("train", argv.split())
 
 
 @pytest.mark.parametrize(

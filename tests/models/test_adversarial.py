@@ -104,6 +104,20 @@ def test_accuracy_and_losses_that_are_logged():
     assert history["discriminator_loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_relativistic_generator_looks_at_real_examples():
+    """With D = 0.8 x - 0.2 the generator's loss is the mean of softplus(D(x) - D(G(z)))."""
+    x = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
+    model = linear_gan(loss="relativistic")
+    history = model.fit(tf.data.Dataset.from_tensors(x), epochs=1, verbose=0, shuffle=False).history
+    kernel, bias = model.discriminator.get_weights()
+    fake = 0.5 * latents_of(0, 0, 4) + 0.1
+    difference = kernel.item() * (x - fake)
+    assert history["generator_loss"][0] == pytest.approx(np.mean(np.log1p(np.exp(difference))), rel=1e-5)
+    before = 0.8 * (x - fake)
+    assert history["discriminator_loss"][0] == pytest.approx(np.mean(np.log1p(np.exp(-before))), rel=1e-5)
+    assert bias.item() == pytest.approx(-0.2, abs=1e-6), "only differences count"
+
+
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_steps_per_execution_changes_nothing(steps_per_execution):
     batches = np.random.default_rng(0).normal(size=(8, 4, 1)).astype(np.float32)

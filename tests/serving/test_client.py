@@ -15,6 +15,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
@@ -512,7 +513,7 @@ def test_ready(connect, backend, clock):
 
 
 def test_not_ready_in_time(connect, backend, monkeypatch):
-    monkeypatch.setattr(client_module, "READY_SECONDS", 0.2)
+    monkeypatch.setattr("ganzoo.serving.client.connection.READY_SECONDS", 0.2)
     backend.go_on.clear()
     assert not connect().ready()
     backend.go_on.set()
@@ -682,17 +683,29 @@ def test_signatures_that_it_lacks(connect):
 @pytest.mark.parametrize(
     ("pictures", "message"),
     [
-        (np.zeros((8, 8, 3)), r"images: float64 \[1, 8, 8, 3\] given, uint8 \[n, height, width, 3\] wanted"),
-        (np.zeros((8, 8, 1), np.uint8), r"uint8 \[1, 8, 8, 1\] given"),
-        (np.zeros((0, 8, 8, 3), np.uint8), r"uint8 \[0, 8, 8, 3\] given"),
-        ("photo.jpg", "images: photo.jpg, a file name, given"),
-        ([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)], "images: of several sizes"),
+        (np.full((8, 8, 3), 2.0), r"images: expected floats in \[0, 1\] or \[-1, 1\], got values from 2 to 2"),
+        (np.zeros((8, 8, 3), np.int64), r"images: expected uint8 or floats, got int64 \[8, 8, 3\]"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "images: expected one or more, got none"),
+        (np.zeros((7, 8, 3), np.uint8), "images: expected 8x8 pixels or more, got 7x8"),
     ],
 )
 def test_images_of_another_type(connect, backend, pictures, message):
     with pytest.raises(UsageError, match=message):
         connect("painter").translate(pictures, "monet")
     assert not predictions(backend)
+
+
+def test_images_as_people_have_them(connect, tmp_path):
+    grey, colour = np.full((9, 8), 7, np.uint8), np.full((8, 16, 3), 100, np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    client = connect("painter")
+    made = client.translate([tmp_path / "grey.png", colour], "monet")
+    assert [image.tolist() for image in made] == [np.full((9, 8, 3), 248).tolist(), np.full((8, 16, 3), 155).tolist()]
+    assert client.translate(tmp_path / "grey.png", "monet").shape == (9, 8, 3)
+    half = client.translate(colour / 255, "monet", longest=16, strength=0.2)
+    assert half.tolist() == np.full((8, 16, 3), 111).tolist()  # 100 + 0.2 * 55
+    with pytest.raises(UsageError, match="longest: expected a number, got 'auto': a server does not say"):
+        client.translate(colour, "monet", longest="auto")
 
 
 @pytest.mark.parametrize("files", [[], b"a file", [np.zeros(3)], ["photo.jpg"]])

@@ -70,7 +70,9 @@ def outcome(workdir):
     return state, losses, {path.name: path.read_bytes() for path in run.sample_sheets()}
 
 
-@pytest.mark.parametrize("model", ["gan_mnist", "cgan_mnist", "cyclegan_digits"])
+@pytest.mark.parametrize(
+    "model", ["cgan_mnist", "cyclegan_digits", pytest.param("gan_mnist", marks=pytest.mark.nightly)]
+)
 def test_five_kills_change_nothing(tmp_path, model):
     draw = random.Random(f"kills of {model}")
     peace, killed = tmp_path / "peace", tmp_path / "killed"

@@ -19,7 +19,13 @@ def test_digits_come_near_the_known_truth(to):
     assert found["translation_error_mnist_cnn"] <= 0.05
 
 
-@pytest.mark.parametrize("size", [None, 256], ids=["paintings at 128x128", "paintings as they are"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(None, id="paintings at 128x128"),
+        pytest.param(256, id="paintings as they are", marks=pytest.mark.nightly),
+    ],
+)
 def test_photographs_come_near_to_monet(monet2photo, size):
     found = ganzoo.evaluate("cyclegan_monet", to="monet", size=size, data_dir=monet2photo)
     values = {name.removesuffix("_efficientnet_lite0"): value for name, value in found.items()}
@@ -42,7 +48,7 @@ def paintings(photographs):
     return ganzoo.load("cyclegan_monet").translate(photographs, "monet")
 
 
-@pytest.fixture(scope="module", params=["there", "there and back"])
+@pytest.fixture(scope="module", params=["there", pytest.param("there and back", marks=pytest.mark.nightly)])
 def both(request, photographs, paintings):
     """(photographs, what became of them), uint8 `[n, 128, 128, 3]`."""
     if request.param == "there":

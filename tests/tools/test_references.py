@@ -34,7 +34,7 @@ def test_a_step_of_each_and_their_sizes():
     check(ours, theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_translation_too():
     ours, *theirs = a_short_contest("cyclegan_benchmark", {})
     # G: 7x7, down and up between 32, 64 and 128, six blocks of two; 3 biases, two for each normalised channel

@@ -59,7 +59,7 @@ def models():
     for name in sorted(zoo.list_models(), key=lambda name: (zoo.config(name).dataset.size, name)):
         config = zoo.config(name)
         with contextlib.suppress(DataError):
-            check_available(config.dataset, paired=config.dataset.paired)
+            check_available(config.dataset)
             networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
             kind = (config.model.scheme, networks, config.task)
             found.setdefault(kind, name)

@@ -298,7 +298,7 @@ def test_one_device_takes_whole_batches(strategy):
     source = pipeline("mnist_5k", 4)
     batches = engine.choose(config(), strategy).batches(source, 5)
     for batch, expected in zip(batches, source.dataset(5).take(2), strict=False):
-        np.testing.assert_array_equal(batch["images"], expected["images"])
+        np.testing.assert_array_equal(batch["examples"], expected["examples"])
         np.testing.assert_array_equal(batch["labels"], expected["labels"])
 
 

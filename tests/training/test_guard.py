@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import small_runs
 import tensorflow as tf
+from small_runs import assert_same_end, stopping_at
 
 import ganzoo
+from ganzoo.data.kinds import Points
 from ganzoo.data.source import Source, register
 from ganzoo.engine.guard import checked
 from ganzoo.errors import RunError
@@ -17,31 +20,21 @@ from ganzoo.training.callbacks import Stop
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 
-# the checkpoint of step 25 lies between two lines of the log
-RING = {
-    "generator.widths": [8],
-    "discriminator.widths": [8],
-    "training.batch_size": 16,
-    "training.steps": 60,
-    "training.log_every": 10,
-    "training.sample_every": 30,
-    "training.checkpoint_every": 25,
-    "training.steps_per_execution": 5,
-}
+RING = {**small_runs.RING, "training.checkpoint_every": 25}  # this checkpoint lies between two lines of the log
 ROLLBACK = {**RING, "training.on_nan": "rollback"}
 FIRST_BAD_BATCH = 33  # from 0: it is what step 34 trains on
 WHAT = "gradient discriminator/out/kernel"
 
 
-@register("holed", points=True)
+@register("holed", kind="points")
 def holed(dataset, **_):
     """Points of which all are NaN from one batch of 16 on."""
 
     def fetch(indices):
         points = tf.random.stateless_normal([indices.shape[0], 2], [1, 2])
-        return {"images": tf.where((indices >= 16 * FIRST_BAD_BATCH)[:, None], math.nan, points)}
+        return {"examples": tf.where((indices >= 16 * FIRST_BAD_BATCH)[:, None], math.nan, points)}
 
-    return Source("holed", None, (2,), (), fetch)
+    return Source("holed", None, Points(2), (), fetch)
 
 
 class Killed(BaseException):
@@ -49,7 +42,7 @@ class Killed(BaseException):
 
 
 def train(workdir, overrides, **more):
-    return run.train(ganzoo.config("gan_ring"), workdir, overrides, quiet=True, **more)
+    return small_runs.train("gan_ring", workdir, overrides, **more)
 
 
 def breaking_at(patch, step, above=0.0):
@@ -64,30 +57,8 @@ def breaking_at(patch, step, above=0.0):
     patch.setattr(VanillaGAN, "train_step", breaking)
 
 
-def stopping_at(patch, step):
-    """Stops as Ctrl-C does."""
-
-    def stop(self, batch, logs=None):
-        self.model.stop_training = self.model.step == step
-
-    patch.setattr(Stop, "on_train_batch_end", stop)
-
-
 def events(workdir, kind="rollback"):
     return [record for record in RunDirectory(workdir).read_log() if record.get("event") == kind]
-
-
-def losses(made):
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in made.losses]
-
-
-def assert_same_end(made, other):
-    for name, variable in made.model.state().items():
-        np.testing.assert_array_equal(variable.numpy(), other.model.state()[name].numpy(), err_msg=name)
-    assert losses(made) == losses(other)
-    sheets = [RunDirectory(each.directory).sample_sheets() for each in (made, other)]
-    assert [path.name for path in sheets[0]] == [path.name for path in sheets[1]]
-    assert [path.read_bytes() for path in sheets[0]] == [path.read_bytes() for path in sheets[1]]
 
 
 @pytest.fixture(scope="module")
@@ -234,15 +205,6 @@ def test_rollbacks_are_counted_over_the_whole_run_and_its_sessions(tmp_path, mon
         train(tmp_path / "run", ROLLBACK)
 
 
-def test_a_run_that_ended_in_the_error_can_be_resumed_with_rollback(tmp_path, monkeypatch, rolled_back):
-    breaking_at(monkeypatch, 33, above=0.3)
-    with pytest.raises(RunError, match="the checkpoint of step 25 is whole"):
-        train(tmp_path / "run", RING)
-    resumed = train(tmp_path / "run", ROLLBACK)
-    assert_same_end(resumed, rolled_back)
-    assert events(resumed.directory) == events(rolled_back.directory)
-
-
 def test_the_stop_rule_forgets_what_was_taken_back(tmp_path, monkeypatch):
     """Inside the band since step 10, that makes 30; of the steps 10 to 30 the last five are made twice."""
     rule = {"training.stop_when": {"name": "discriminator_fooled", "band": 0.49, "steps": 20}}
@@ -253,8 +215,12 @@ def test_the_stop_rule_forgets_what_was_taken_back(tmp_path, monkeypatch):
 
 
 def test_a_kill_inside_a_rollback_changes_nothing(tmp_path, monkeypatch, rolled_back):
-    """Killed before log and sheets go back, before the event, before the new checkpoint, before the old one goes."""
+    """A run ends in the error, is resumed with rollback, and is killed before log and sheets go back, before the event,
+    before the new checkpoint, before the old one goes.
+    """
     breaking_at(monkeypatch, 33, above=0.3)
+    with pytest.raises(RunError, match="the checkpoint of step 25 is whole"):
+        train(tmp_path / "run", RING)
     for instant in (
         "ganzoo.training.directory.RunDirectory.rewind",
         "ganzoo.training.callbacks.Reporter.rewind",

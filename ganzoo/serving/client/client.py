@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ganzoo import images
 from ganzoo.errors import DataError, ServerError, UsageError
+from ganzoo.models import inputs as given_images
 from ganzoo.models import rows
 from ganzoo.models.tiling import tiled
-from ganzoo.serving.client.metadata import Metadata, Signature
-from ganzoo.serving.client.retries import AbsentError, Answer, AttemptError, Call
-from ganzoo.serving.client.transport import transport
-
-TIMEOUT = 120.0  # seconds
-RETRIES = 5  # the last comes about eight seconds after the first
-READY_SECONDS = 5.0
-VERSIONS = 3  # tried by one call, if each is unloaded before the call is done
+from ganzoo.serving.client.connection import Connection
+from ganzoo.serving.client.metadata import Signature
+from ganzoo.serving.client.retries import Call
 
 # Per request: the bounds in the graph are 1024 rows and 2**22 pixels, and a server holds many requests at once.
 MOST_ROWS = 256
@@ -34,7 +29,7 @@ _FILES = "_bytes"
 _CLASSES = re.compile(r"labels: (?:expected )?integers from 0 to (\d+)\b")
 
 
-class Client:
+class Client(Connection):
     """Client of one model on a server with TensorFlow Serving's API.
 
     Args:
@@ -54,24 +49,6 @@ class Client:
     The metadata of the model are requested once and kept. Use the client in a `with` block, or close it with `close`;
     a closed client takes no more calls.
     """
-
-    def __init__(
-        self,
-        address: str,
-        model: str,
-        *,
-        version: int | None = None,
-        timeout: float = TIMEOUT,
-        retries: int = RETRIES,
-        note: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        _check(model, version, timeout, retries)
-        self.address, self.name, self.version = address, model, version
-        self._timeout, self._retries, self._note = timeout, retries, note
-        self._transport = transport(address, model)
-        self._closed = False
-        self._known: Metadata | None = None
-        self._known_classes: int | None = None
 
     def generate(
         self,
@@ -100,25 +77,35 @@ class Client:
                 rows.check_labels(self.name, int(found.group(1)) + 1, labels, np.size(labels))
             raise
 
-    def translate(self, pictures: Any, to: str | None = None, tile: int | None = None) -> np.ndarray:
+    def translate(
+        self,
+        images: Any,
+        to: str | None = None,
+        *,
+        longest: int | None = None,
+        strength: float = 1.0,
+        tile: int | None = None,
+    ) -> Any:
         """Translations of images to another domain.
 
         Args:
-          pictures: Images uint8 `[n, H, W, C]`, or one image `[H, W, C]`, from 8x8 pixels to the server's limit.
+          images: One image or several, as for the model's own `translate`, from 8x8 pixels to the server's limit.
           to: Target domain; by default the first one of the model.
+          longest: Length in pixels to which the longer side of each image is reduced first; None keeps the size.
+          strength: Blend of the translation with the image, in [0, 1]: 0 is the image, 1 the translation.
           tile: Side of overlapping squares that are translated one by one and blended, for images above the limit.
             Each is normalised by itself, so large tiles look better.
 
         Returns:
-          uint8 of the same shape.
+          uint8, like the model's own `translate`.
 
         Raises:
-          UsageError: An unknown domain; images of another dtype or shape; a tile that is too small; a model that does
-            not translate; a closed client.
+          DataError: A missing or broken file, or one that is not an image.
+          UsageError: An unknown domain; images of another kind, dtype, shape or range; `longest`, `strength` or `tile`
+            out of range; a model that does not translate; a closed client.
           ServerError: As `generate`.
         """
-        result = self._by_one_version(lambda call: self._translated(call, pictures, to, tile))
-        return result[0] if np.ndim(pictures) == 3 else result
+        return self._by_one_version(lambda call: self._translated(call, images, to, longest, strength, tile))
 
     def translate_bytes(self, files: Sequence[bytes], to: str | None = None) -> list[bytes]:
         """Translations of image files, which the server decodes: PNG or JPEG of any size; EXIF orientation is ignored.
@@ -145,43 +132,6 @@ class Client:
 
         return self._by_one_version(work)
 
-    def metadata(self) -> Metadata:
-        """Current metadata of the model.
-
-        Raises:
-          UsageError: A closed client.
-          ServerError: As `generate`.
-        """
-        self._known_classes = None
-        return self._newest(self._call())
-
-    def ready(self) -> bool:
-        """Whether the model answers requests; waits five seconds at most, without retries.
-
-        Raises:
-          UsageError: A closed client.
-          ServerError: The server refuses the question, or is of another kind.
-        """
-        self._check_open()
-        try:
-            self._transport.metadata(self.version, min(self._timeout, READY_SECONDS))
-        except TimeoutError:
-            return False
-        except AttemptError as failure:
-            if failure.passing or failure.absent:
-                return False
-            raise ServerError(failure.message) from None
-        return True
-
-    def signature(self, name: str) -> Signature:
-        """Inputs and outputs of a signature.
-
-        Raises:
-          UsageError: An unknown signature; the message names the known ones. A closed client.
-          ServerError: As `generate`.
-        """
-        return self._signature(name, self._call())
-
     @property
     def classes(self) -> int:
         """Number of classes; 0 for a model that is not conditional, or does not draw."""
@@ -193,58 +143,6 @@ class Client:
     def domains(self) -> tuple[str, ...]:
         """Target domains of the model, sorted; empty for a model that does not translate."""
         return self._domains(self._call())
-
-    def close(self) -> None:
-        """Ends the connections to the server."""
-        self._closed = True
-        self._transport.close()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise UsageError(f"{self.name}: the client of {self.address} is closed")
-
-    def _call(self) -> Call:
-        self._check_open()
-        return Call(self.address, self.version, self._timeout, self._retries, self._note)
-
-    def _by_one_version(self, work: Callable[[Call], Answer]) -> Answer:
-        """Result of a call; starts again with the newest version if the one that `_pin` chose is unloaded."""
-        call = self._call()
-        for _ in range(VERSIONS - 1):
-            try:
-                return work(call)
-            except AbsentError:
-                if call.version == self.version:
-                    raise
-                call.version = self._newest(call).version
-        return work(call)
-
-    def _pin(self, call: Call) -> None:
-        """Fixes the version of all further requests of a call."""
-        if call.version is None:
-            call.version = self._newest(call).version
-
-    def _newest(self, call: Call) -> Metadata:
-        """Current metadata of the model."""
-        newest = call.ask(lambda seconds: self._transport.metadata(self.version, seconds))
-        if newest != self._known:
-            self._known, self._known_classes = newest, None
-        return newest
-
-    def _metadata(self, call: Call) -> Metadata:
-        return self._known or self._newest(call)
-
-    def _signature(self, name: str, call: Call) -> Signature:
-        known = self._metadata(call).signatures
-        if name not in known:
-            raise UsageError(f"{self.name}: has no signature '{name}' (it has: {', '.join(known) or 'none'})")
-        return known[name]
 
     def _domains(self, call: Call) -> tuple[str, ...]:
         names = [name for name, known in self._metadata(call).signatures.items() if "images" in known.inputs]
@@ -277,16 +175,28 @@ class Client:
         made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
         return self._pictures(made, channels)
 
-    def _translated(self, call: Call, pictures: Any, to: str | None, tile: int | None) -> np.ndarray:
+    def _translated(
+        self, call: Call, pictures: Any, to: str | None, longest: Any, strength: Any, tile: int | None
+    ) -> Any:
         signature = self._translation(to, call)
-        batch = rows.translating(pictures, self._image_shape(signature)[2])
-        if tile is None:
-            return self._as_they_are(batch, signature, call)
-        if len(batch) > 1 or max(batch.shape[1:3]) > tile:
-            self._pin(call)
-        return np.stack(
-            [tiled(lambda x: self._as_they_are(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
-        )
+        longest = given_images.check_longest(longest, self._made_for)
+        strength = given_images.check_strength(strength)
+        given = given_images.read(pictures, self._image_shape(signature)[2], longest)
+        several_sizes = isinstance(given.images, list)
+
+        def translated(batch: np.ndarray) -> np.ndarray:
+            if several_sizes or (tile is not None and (len(batch) > 1 or max(batch.shape[1:3]) > tile)):
+                self._pin(call)
+            if tile is None:
+                return self._as_they_are(batch, signature, call)
+            return np.stack(
+                [tiled(lambda x: self._as_they_are(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
+            )
+
+        return given.mapped(translated, strength)
+
+    def _made_for(self) -> int:
+        raise UsageError("longest: expected a number, got 'auto': a server does not say what size a model was made for")
 
     def _as_they_are(self, batch: np.ndarray, signature: Signature, call: Call) -> np.ndarray:
         """Translations of whole images of one size."""
@@ -322,32 +232,6 @@ class Client:
                 raise ServerError(f"{self.address}: {self.name}: does not tell the number of classes (give labels)")
         return self._known_classes
 
-    def _predict(self, signature: Signature, inputs: Mapping[str, np.ndarray], call: Call) -> Mapping[str, np.ndarray]:
-        return call.ask(lambda seconds: self._transport.predict(signature, inputs, call.version, seconds))
-
-    def _in_parts(
-        self, signature: Signature, inputs: Mapping[str, np.ndarray], rows_a_request: int, call: Call
-    ) -> np.ndarray:
-        """The only output of a signature for all rows, in as many requests as necessary."""
-        if set(inputs) != set(signature.inputs) or len(signature.outputs) != 1:
-            raise UsageError(
-                f"{self.name}: expected a model exported by ganzoo, got a '{signature.name}' from "
-                f"{', '.join(signature.inputs)} to {', '.join(signature.outputs)}"
-            )
-        (output,) = signature.outputs
-        parts = []
-        total = len(next(iter(inputs.values())))
-        if total > rows_a_request:
-            self._pin(call)
-        for start in range(0, total, rows_a_request):
-            part = {name: values[start : start + rows_a_request] for name, values in inputs.items()}
-            made = self._predict(signature, part, call)[output]
-            expected = min(rows_a_request, total - start)
-            if len(made) != expected:
-                raise ServerError(f"{self.address}: {self.name}: expected {expected} rows, got {len(made)}")
-            parts.append(made)
-        return self._joined(np.concatenate, parts)
-
     def _image_shape(self, signature: Signature) -> tuple[int, int, int]:
         """Height and width (0 if free) and channels of the images of a signature."""
         shape = (signature.inputs.get("images") or signature.outputs["images"]).shape
@@ -364,27 +248,6 @@ class Client:
         except DataError as error:
             raise ServerError(f"{self.address}: {self.name}: expected PNG files, got others ({error})") from None
         return self._joined(np.stack, decoded)
-
-    def _joined(self, join: Any, parts: Sequence[np.ndarray]) -> np.ndarray:
-        try:
-            return join(parts)
-        except ValueError:
-            raise ServerError(f"{self.address}: {self.name}: expected rows of one shape, got several") from None
-
-
-def _check(model: Any, version: Any, timeout: Any, retries: Any) -> None:
-    if not isinstance(model, str) or not model:
-        raise UsageError(f"model: expected a name, got {model!r}")
-    if version is not None and not _is_whole(version, 1):
-        raise UsageError(f"version: expected an integer of at least 1, got {version!r}")
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0.0 < timeout < math.inf:
-        raise UsageError(f"timeout: expected seconds above 0, got {timeout!r}")
-    if not _is_whole(retries, 0):
-        raise UsageError(f"retries: expected an integer of at least 0, got {retries!r}")
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _rows_a_request(pixels: int) -> int:

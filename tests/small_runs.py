@@ -1,0 +1,62 @@
+"""Short trainings of small networks, which tests of runs share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import ganzoo
+from ganzoo.training import run
+from ganzoo.training.callbacks import Stop
+from ganzoo.training.directory import RunDirectory
+
+RING = {
+    "generator.widths": [8],
+    "discriminator.widths": [8],
+    "training.batch_size": 16,
+    "training.steps": 60,
+    "training.log_every": 10,
+    "training.sample_every": 30,
+    "training.checkpoint_every": 20,
+    "training.steps_per_execution": 5,
+}
+DIGITS = {key: value for key, value in RING.items() if not key.endswith("widths")}
+DIGITS |= {"generator.width": 4, "discriminator.width": 4}
+
+
+def train(model, workdir, overrides, *, quiet=True, **more):
+    """Trains a Config or a model of the zoo as `ganzoo.train` does, but exports nothing: a quarter of the time."""
+    return run.train(ganzoo.config(model) if isinstance(model, str) else model, workdir, overrides, quiet=quiet, **more)
+
+
+def stopping_at(patch, step):
+    """Stops a run as Ctrl-C does."""
+
+    def stop(self, batch, logs=None):
+        self.model.stop_training = self.model.step == step
+
+    patch.setattr(Stop, "on_train_batch_end", stop)
+
+
+def losses(made):
+    """The lines of the log without the one thing that no two runs share."""
+    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in made.losses]
+
+
+def sheets(made):
+    """The sample sheets that a run has drawn: name -> bytes."""
+    return {path.name: path.read_bytes() for path in RunDirectory(made.directory).sample_sheets()}
+
+
+def assert_same_state(made, other):
+    """The models of both runs have the same variables, bit for bit."""
+    wanted = other.model.state()
+    assert made.model.state().keys() == wanted.keys()
+    for name, variable in made.model.state().items():
+        np.testing.assert_array_equal(variable.numpy(), wanted[name].numpy(), err_msg=name)
+
+
+def assert_same_end(made, other):
+    """The same variables, losses and sheets."""
+    assert_same_state(made, other)
+    assert losses(made) == losses(other)
+    assert sheets(made) == sheets(other)
