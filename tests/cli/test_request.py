@@ -247,8 +247,8 @@ def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert request.main(["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "0"]) == 2
     assert capsys.readouterr().err == (
-        "ganzoo request: http://127.0.0.1:9: no server answers there (Connection refused): "
-        "is it running? (ganzoo serve --models DIR)\n"
+        "ganzoo request: http://127.0.0.1:9: no server answers: Connection refused "
+        "(start one: ganzoo serve --models DIR)\n"
     )
 
 
@@ -257,13 +257,16 @@ def test_that_it_is_tried_again_is_said(monkeypatch, capsys):
     argv = ["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "2"]
     assert request.main(argv) == 2
     note, error = capsys.readouterr().err.splitlines()
-    assert note.startswith("http://127.0.0.1:9: no server answers there")
-    assert note.endswith("; trying again (retries: 2)")
-    assert error.endswith("(tried 3 times)")
+    assert note.startswith("http://127.0.0.1:9: no server answers")
+    assert note.endswith("; retrying (at most 2)")
+    assert error.endswith("(after 3 attempts)")
     assert request.main([*argv, "--quiet"]) == 2
     assert capsys.readouterr().err == f"{error}\n"
 
 
 def test_an_address_of_another_form(capsys):
     assert request.main(["--server", "127.0.0.1:8501", "--model", "fake"]) == 2
-    assert "address: '127.0.0.1:8501' given, http://HOST:PORT" in capsys.readouterr().err
+    assert (
+        "address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got '127.0.0.1:8501'"
+        in capsys.readouterr().err
+    )
