@@ -88,7 +88,7 @@ def _draw(client: Client, given: Given) -> Answer:
         given,
         client,
         f"{client.name} on {client.address}",
-        kind=kinds.of_output(output, tuple(tensor.shape[1:])),
+        kind=kinds.of_output(output, tuple(side or 0 for side in tensor.shape[1:])),
         classes=client.classes if given.labels is None else 0,
     )
     return Answer(answer.text, {"server": client.address, **answer.data})
