@@ -80,7 +80,7 @@ def test_a_call_has_as_many_rows_here_as_in_the_graph():
         ("--batch_rows 0", "--batch_rows: expected an integer from 1 to 1024, got '0'"),
         ("--batch_rows 1025", "--batch_rows: expected an integer from 1 to 1024, got '1025'"),
         ("--drain_seconds 0", "--drain_seconds: expected a number above 0 and at most 86400, got '0'"),
-        ("--port 1", "--port: unknown flag (did you mean '--rest_port'?)"),
+        ("--port 1", "--port: unknown flag (did you mean '--import'?)"),
         ("exported", "'exported': unexpected argument (a value follows its flag: --flag value)"),
         ("--models nowhere", "nowhere: no such directory of models (create one: ganzoo export --out nowhere)"),
         (
