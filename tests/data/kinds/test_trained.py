@@ -56,7 +56,7 @@ def test_wines_are_saved_in_their_own_units_under_their_names(runs, tmp_path):
     for column, pattern in ((0, r"-?\d+\.\d\d"), (3, r"-?\d+\.\d"), (4, r"-?\d+"), (12, r"-?\d+")):
         assert all(re.fullmatch(pattern, row[column]) for row in rows)
     run = runs["gan_wine"]
-    inside = run.model.generator_ema(run.model.sample_latents(50, seed=3)).numpy()
+    inside = run.model.generator_ema([run.model.sample_latents(50, seed=3)]).numpy()
     mean, deviation = (np.array([getattr(f, key) for f in run.config.dataset.fields]) for key in ("mean", "deviation"))
     step = [10.0**-field.decimals for field in run.config.dataset.fields]
     away = np.abs(np.array(rows, float) - (inside * deviation + mean))
