@@ -138,7 +138,7 @@ def _same(one: Config, other: Config) -> bool:
 def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> Path:
     """The run's weights as they would be shipped."""
     parts: Mapping[Any, float] = average or {"last": 1.0}
-    models = [zoo.load(run, step=step) for step in parts]
+    models: list[Any] = [zoo.load(run, step=step) for step in parts]
     first, *others = shipped = [model.weights_to_ship() for model in models]
     statistics = [name for name in first if "/moving_" in name]
     if statistics and others:

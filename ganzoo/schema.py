@@ -438,6 +438,9 @@ class Config(Section):
                 ordered |= roles
         return ordered
 
+    def _repr_markdown_(self) -> str:
+        return f"**{self.name}**: {self.summary}\n\n```yaml\n{self.to_yaml()}```"
+
     def to_yaml(self) -> str:
         """The resolved config as YAML, keys in the schema's order."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
+from ganzoo.origins import check_imports
 from ganzoo.schema import Config, read_yaml
+from ganzoo.start import import_quietly
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
     from ganzoo.evaluation.card import Card
+    from ganzoo.models.protocol import Model
     from ganzoo.training.run import Run
 
 WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
@@ -59,10 +62,17 @@ def config(name: str | Path) -> Config:
     if _is_dir(path):
         if not (path / CONFIG_FILE).is_file():
             raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
-        return read_yaml(path / CONFIG_FILE)
+        return _read(path / CONFIG_FILE, text)
     if path.suffix in (".yaml", ".yml"):
-        return read_yaml(path)
+        return _read(path, text)
     raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")
+
+
+def _read(path: Path, where: str) -> Config:
+    """A config from a file, whose parts are there."""
+    found = read_yaml(path)
+    check_imports(found, where)
+    return found
 
 
 def card(name: str) -> Card:
@@ -86,7 +96,7 @@ def has_weights(name: str) -> bool:
     return _weights_path(config(name).name).is_file()
 
 
-def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Any:
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
     """A model, ready to draw from or to translate with.
 
     Args:
@@ -102,8 +112,9 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     Raises:
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
-      UsageError: `step` for something that is not a run.
+      UsageError: `step` for something that is not a run; Keras has another backend than TensorFlow.
     """
+    import_quietly()
     loaded = _load(model, weights, step)
     from ganzoo.models.translation import TranslationModel
 
@@ -142,7 +153,9 @@ def train(
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
       settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short for the overrides of those
-        names.
+        names. `dataset` is also data in memory: an array, a tuple (examples, labels), a mapping, or a tf.data.Dataset,
+        see `ganzoo.data.in_memory.hold`. The config of the run then has the hash of their content, and a run that goes
+        on needs them again.
 
     Returns:
       The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
@@ -153,12 +166,18 @@ def train(
     """
     if init_from is not None:
         check_trained(init_from)
+    import_quietly()
     from ganzoo.exports.versions import write_version
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
+    resolved = model if isinstance(model, Config) else config(model)
+    if (data := settings.get("dataset")) is not None and not isinstance(data, str):
+        from ganzoo.data.in_memory import settings_for
+
+        settings = {key: value for key, value in settings.items() if key != "dataset"} | settings_for(resolved, data)
     return train_config(
-        model if isinstance(model, Config) else config(model),
+        resolved,
         workdir,
         {**settings, **(overrides or {})},
         data_dir=data_dir,
@@ -175,7 +194,7 @@ def train(
 
 def _take_over(model: SteppedModel, source: str | Path) -> str:
     """Gives a new model the weights of another one; says of which, and of what step."""
-    given = load(source)
+    given = _load(source, "pretrained", "last")
     trained_here = given.step > 0  # then all of it is there, and otherwise what a weights file holds
     roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
     for role in sorted(roles):
@@ -232,6 +251,7 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
     """
+    import_quietly()
     from ganzoo.exports.versions import base_of, check_version, write_version
     from ganzoo.training.progress import note_unless
 
@@ -248,7 +268,7 @@ def export(
         check_trained(model, TO_EXPORT)
     if untrained:
         note(f"{resolved.name}: has no trained weights, random ones are exported")
-    loaded = load(model, weights="random" if untrained else "pretrained")
+    loaded = _load(model, "random" if untrained else "pretrained", "last")
     card_file = _card_path(resolved.name)
     card = card_file if str(model) in _names() and card_file.is_file() else None
     return write_version(

@@ -76,7 +76,7 @@ def expected() -> set[str]:
     templates = [path for path in (CHECKOUT / "ganzoo" / "exports" / "deployment").rglob("*") if path.is_file()]
     assert len(templates) == 17, "of a deployment"
     inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges, *templates)}
-    return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
+    return code | inside | {"ganzoo/py.typed"} | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
 def contents(wheel: Path) -> set[str]:
@@ -100,7 +100,8 @@ def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(wheel, metadata):
     assert contents(wheel) == expected()
     with zipfile.ZipFile(wheel) as archive:
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
-    assert "Requires-Python: >=3.11" in metadata
+    (pythons,) = re.findall("^Requires-Python: (.*)$", metadata, re.MULTILINE)
+    assert set(pythons.split(",")) == {">=3.11", "<3.14"}
     assert "ganzoo = ganzoo.cli.main:main" in scripts
 
 

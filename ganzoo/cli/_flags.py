@@ -89,11 +89,6 @@ def whole(name: str, help: str, *, at_least: int, at_most: int | None = None, de
     return Flag(name, "N", help, _between(at_least, at_most), expected, default)
 
 
-def wholes(name: str, value: str, help: str) -> Flag:
-    """Flag that takes integers with commas between them: `3,3,7`."""
-    return Flag(name, value, help, _comma_separated, f"integers with commas between them, such as {value}")
-
-
 def names(name: str, value: str, help: str) -> Flag:
     """Flag that takes names with commas between them: `fid,kid`."""
     return Flag(name, value, help, _names, f"names with commas between them, such as {value}")
@@ -259,10 +254,6 @@ def _above(bound: float, most: float | None) -> Callable[[str], float]:
         return value
 
     return read
-
-
-def _comma_separated(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
 
 
 def _names(text: str) -> list[str]:

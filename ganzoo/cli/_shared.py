@@ -5,7 +5,20 @@ A command that has its own default, or says that a flag is needed, writes `SEED.
 
 from __future__ import annotations
 
-from ganzoo.cli._flags import choice, number, result, switch, text, texts, whole, wholes
+from ganzoo.cli._flags import Flag, choice, names, number, result, switch, text, texts, whole
+
+
+def _longest(text: str) -> int | str:
+    if text != "auto" and int(text) < 8:
+        raise ValueError
+    return text if text == "auto" else int(text)
+
+
+def _strength(text: str) -> float:
+    if not 0.0 <= float(text) <= 1.0:
+        raise ValueError
+    return float(text)
+
 
 # which model, which data
 MODEL = text("model", "NAME|FILE|RUN", "Zoo model (`ganzoo models` lists them), YAML config or run directory")
@@ -41,13 +54,33 @@ N = whole(
     "Number of samples (default: the number of labels, or 10 a class, or 64; points, rows: 1000; sequences: 100)",
     at_least=1,
 )
-LABELS = wholes("labels", "3,3,7", "Classes of the samples, repeated up to --n (default: all classes in turn)")
+LABELS = names(
+    "labels",
+    "3,3,7",
+    "Classes of the samples by number or by name (cat,dog), repeated up to --n (default: all classes in turn)",
+)
 TRUNCATION = number(
     "truncation", "T", "Scale of the latents, up to 1: smaller is more typical and less varied", above=0, default=1.0
 )
 
 # what to translate
 TO = text("to", "DOMAIN", "Domain to translate to (default: the first that the model makes)")
+LONGEST = Flag(
+    "longest",
+    "N|auto",
+    "Longer side to which each image is shrunk, its aspect kept; auto takes the size that the model was trained at "
+    "(default: no change)",
+    _longest,
+    "an integer of at least 8, or auto",
+)
+STRENGTH = Flag(
+    "strength",
+    "S",
+    "Share of the translation in the result, from 0 (the image as it is) to 1",
+    _strength,
+    "a number from 0 to 1",
+    1.0,
+)
 SIZE = whole("size", "Side to which the central square of each image is resized (default: no change)", at_least=8)
 TILE = whole(
     "tile",

@@ -5,15 +5,17 @@ Image i of a seed is always the same one, drawn alone or among others; each PNG 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ganzoo import zoo
 from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.models import rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,13 +42,16 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
     form_of(given.out)  # before a model is loaded
-    if not zoo.config(given.model).offers("generate"):
+    config = zoo.config(given.model)
+    if not config.offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
+    names = config.dataset.class_names
+    rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
     with _tensorflow.quiet_start():
-        model = zoo.load(given.model)
-    return draw(given, model, model.name, kind=model.kind, classes=model.classes)
+        model: Any = zoo.load(given.model)
+    return draw(given, model, model.name, kind=model.kind, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
@@ -57,7 +62,9 @@ class Drawing(Protocol):
     def generate(self, n: int, labels: list[int] | None, seed: int, truncation: float) -> np.ndarray: ...
 
 
-def draw(given: Given, model: Drawing, said: str, *, kind: Kind, classes: int) -> Answer:
+def draw(
+    given: Given, model: Drawing, said: str, *, kind: Kind, classes: int, class_names: Sequence[str] = ()
+) -> Answer:
     """Draw what the flags ask for and write the files.
 
     Args:
@@ -66,6 +73,7 @@ def draw(given: Given, model: Drawing, said: str, *, kind: Kind, classes: int) -
       said: name of the model in the answer.
       kind: kind of data of the samples.
       classes: number of classes; not used where --labels is given.
+      class_names: names that --labels may give the classes by.
 
     Raises:
       UsageError: --out or --labels does not suit the model.
@@ -75,7 +83,7 @@ def draw(given: Given, model: Drawing, said: str, *, kind: Kind, classes: int) -
         *first, last = (f"FILE{suffix}" if suffix else "DIR/" for suffix in kind.suffixes)
         forms = f"{', '.join(first)} or {last}"
         raise UsageError(f"--out: expected {forms} for {model.name}, got '{given.out}'")
-    labels = labels_of(given.labels, given.n, classes)
+    labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
     n = len(labels) if labels else given.n or kind.default_count
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}

@@ -27,6 +27,8 @@ SERVER = "http://127.0.0.1:8501"
 _TO_DRAW = generate.FLAGS["What to draw"]
 _TO_TRANSLATE = (
     _shared.TO.but(help="Domain to translate to (default: the only one that the model makes)"),
+    _shared.LONGEST,
+    _shared.STRENGTH,
     _shared.SIZE,
     _shared.TILE,
     _shared.SKIP_BROKEN,
@@ -94,7 +96,7 @@ def _draw(client: Client, given: Given) -> Answer:
 
 def _translate(client: Client, given: Given) -> Answer:
     from ganzoo import translating
-    from ganzoo.models.rows import SMALLEST_SIDE
+    from ganzoo.models.inputs import SMALLEST_SIDE
 
     wrong = _given(given, _TO_DRAW)
     if wrong:
@@ -102,9 +104,12 @@ def _translate(client: Client, given: Given) -> Answer:
     _take_defaults(given, _TO_TRANSLATE)
     given.to = _domain(client, given.to)
     translate.check_places(given.out, None)
+    translate.check_sizes(given.size, given.longest)
+    if given.longest == "auto":
+        raise UsageError("--longest: expected an integer, got 'auto': a server does not tell a model's size")
     pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
     if given.size is None:
-        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken)
+        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken, given.longest)
     out = Path(given.out or f"{client.name}_{given.to}")
     places = translating.outputs([picture.path for picture in pictures], out)
     made = _translated(client, given, pictures, places)
@@ -114,7 +119,7 @@ def _translate(client: Client, given: Given) -> Answer:
         {
             "server": client.address,
             "model": client.name,
-            **given.pick("to", "size", "tile"),
+            **given.pick("to", "size", "longest", "strength", "tile"),
             "files": [translating.printable(places[path]) for path in made],
             "sources": [translating.printable(path) for path in made],
         },
@@ -161,15 +166,19 @@ def _translated(client: Client, given: Given, pictures: Sequence[Picture], place
                 print(f"left out: {error}", file=sys.stderr)
                 continue
             raise
+        if given.longest is not None:
+            original = images.shrink(original, given.longest)
         large = original.shape[0] * original.shape[1] > translating.LARGEST_WHOLE**2
         tile = given.tile or (translating.AUTOMATIC_TILE if large else None)
         try:
-            translation = client.translate(original, given.to, tile)
+            translation = client.translate(original, given.to, strength=given.strength, tile=tile)
         except GanzooError as error:
             so_far = f" ({len(made)} of {len(pictures)} are done)" if made else ""
             raise type(error)(f"{picture.path}: {error}{so_far}") from error
         source = translating.printable(picture.path.name)
-        origin = {"model": client.name, "to": given.to, "size": given.size, "tile": tile, "source": source}
+        strength = None if given.strength == 1.0 else f"{given.strength:g}"
+        how = {"size": given.size, "longest": given.longest, "tile": tile, "strength": strength}
+        origin = {"model": client.name, "to": given.to, **how, "source": source}
         metadata = {key: str(value) for key, value in origin.items() if value is not None}
         images.write_png(places[picture.path], translation, metadata)
         made.append(picture.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
@@ -21,6 +22,8 @@ FLAGS = {
         _shared.TO,
     ),
     "How": (
+        _shared.LONGEST,
+        _shared.STRENGTH,
         _shared.SIZE,
         _shared.TILE,
         _shared.BATCH_SIZE.but(default=64),
@@ -38,14 +41,15 @@ def work(given: Given) -> Answer:
     from ganzoo import translating, zoo
 
     check_places(given.out, given.sheet)
+    check_sizes(given.size, given.longest)
     translating.check_translates(given.model, given.to)
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
     with _tensorflow.quiet_start():
-        model = zoo.load(given.model)
+        model: Any = zoo.load(given.model)
     to = model.check_domain(given.to)
     out = Path(given.out or f"{model.name}_{to}")
-    how = given.pick("size", "tile", "batch_size", "skip_broken", "sheet", "quiet")
+    how = given.pick("size", "longest", "strength", "tile", "batch_size", "skip_broken", "sheet", "quiet")
     done = translating.translate_files(model, pictures, out, to=to, **how)
     text = f"{model.name}: {_counted(len(done.files))} as {to} in {out}"
     if given.sheet is not None:
@@ -55,7 +59,8 @@ def work(given: Given) -> Answer:
         {
             "model": model.name,
             "to": to,
-            **given.pick("size", "tile", "sheet"),
+            "longest": model.check_made_for() if given.longest == "auto" else given.longest,
+            **given.pick("size", "strength", "tile", "sheet"),
             "files": [translating.printable(file) for file in done.files.values()],
             "sources": [translating.printable(source) for source in done.files],
             "left_out": [translating.printable(path) for path in paths if path not in done.files],
@@ -65,6 +70,16 @@ def work(given: Given) -> Answer:
 
 def _counted(images: int) -> str:
     return "1 image" if images == 1 else f"{images} images"
+
+
+def check_sizes(size: int | None, longest: int | str | None) -> None:
+    """Refuse two sizes.
+
+    Raises:
+      UsageError: both are given.
+    """
+    if size is not None and longest is not None:
+        raise UsageError("--size, --longest: expected one of them (--size crops a square, --longest keeps the aspect)")
 
 
 def check_places(out: str | None, sheet: str | None) -> None:

@@ -56,6 +56,7 @@ class Pipeline:
             raise UsageError(f"seed={seed}: must be at least 0 and below 2**31")
         self.source = source
         self.batch_size = batch_size
+        self.seed, self.augment, self.size = seed, augment, size
         if isinstance(source, Domains):
             self._streams = [
                 Stream(one, seed, augment, size, 0 if source.paired else number)
@@ -81,22 +82,38 @@ class Pipeline:
         """
         import tensorflow as tf
 
+        start, stop = self.check_rows(first_batch, rows)
+
+        def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._examples(number * self.batch_size + tf.range(start, stop, dtype=tf.int64))
+
+        batches = tf.data.Dataset.counter(start=first_batch).map(batch, num_parallel_calls=hardware.cores())
+        return batches.prefetch(BATCHES_AHEAD).with_options(self.options())
+
+    def check_rows(self, first_batch: int, rows: tuple[int, int] | None) -> tuple[int, int]:
+        """The rows of a global batch that are wanted, as `(start, stop)`.
+
+        Raises:
+          UsageError: a negative batch number, or rows that the batch does not have.
+        """
         start, stop = rows if rows is not None else (0, self.batch_size)
         if first_batch < 0:
             raise UsageError(f"first_batch={first_batch}: must be at least 0")
         if not 0 <= start < stop <= self.batch_size:
             raise UsageError(f"rows=({start}, {stop}): not rows of a batch of {self.batch_size}")
+        return start, stop
 
-        def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self._examples(number * self.batch_size + tf.range(start, stop, dtype=tf.int64))
+    @staticmethod
+    def options() -> tf.data.Options:
+        """Options of a dataset of batches: in order, without automatic sharding."""
+        import tensorflow as tf
 
         options = tf.data.Options()
         options.deterministic = True
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         # Its thread wakes up ever more rarely and is waited for at the end: a run of 50 seconds ended 30 seconds late.
         options.autotune.enabled = False
-        batches = tf.data.Dataset.counter(start=first_batch).map(batch, num_parallel_calls=hardware.cores())
-        return batches.prefetch(BATCHES_AHEAD).with_options(options)
+        return options
 
     def _examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
         """The element with the examples at these places of the global stream (int64 `[n]`)."""

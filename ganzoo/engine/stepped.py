@@ -21,6 +21,7 @@ from ganzoo.engine.compiled import compiled_network
 from ganzoo.engine.exported import Exported
 from ganzoo.engine.guard import checked
 from ganzoo.engine.loop import train_function
+from ganzoo.engine.overview import describe
 from ganzoo.engine.phases import Forward, LossFunction, Now, Program, check_may_be_called, now
 from ganzoo.engine.precision import computes_in_full_precision, twin
 from ganzoo.engine.update import Update
@@ -103,6 +104,9 @@ class SteppedModel(keras.Model):
         self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
         self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
+
+    def _repr_markdown_(self) -> str:
+        return describe(self)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Keras's own knows neither the signatures nor the bounds.
@@ -313,7 +317,7 @@ class SteppedModel(keras.Model):
         return {f"{role}/{v.path}": v for role, network in parts.items() for v in network.variables}
 
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
-        """The functions that a SavedModel of the model holds, by name; see `serving.export`.
+        """The functions that a SavedModel of the model holds, by name; see `exports.versions`.
 
         Args:
           networks: role -> network that runs in place of the moving average.

@@ -57,6 +57,9 @@ class Evaluation(dict[str, float]):
         """For machines."""
         return {"metrics": finite(self), "spread": finite(self.spread), "protocol": self.protocol}
 
+    def _repr_markdown_(self) -> str:
+        return self.describe()
+
     def describe(self) -> str:
         """For people, in Markdown."""
         protocol = self.protocol

@@ -16,6 +16,7 @@ from ganzoo.data.kinds import Kind
 from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
+from ganzoo.models.display import DisplayArray
 from ganzoo.models.sampling import Sampler
 from ganzoo.schema import Section
 
@@ -60,6 +61,12 @@ class GenerativeModel:
         )
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels, in their order, as the config has them; empty where it has none."""
+        config = getattr(self, "config", None)
+        return () if config is None else tuple(config.dataset.class_names)
+
+    @property
     def sampler(self) -> Sampler:
         """The functions that sample the moving average: what is called here is what is exported."""
         if self._sampler is None:
@@ -99,19 +106,21 @@ class GenerativeModel:
 
         Args:
           n: how many; by default as many as there are labels or positions, else one a class, else 16.
-          labels: one int or ints `[n]` in [0, classes); by default they cycle through the classes by position.
+          labels: one label, or as many as examples: an int in [0, classes), or a name of `class_names`; by default
+            they cycle through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
           truncation: in (0, 1]: shrinks the latents towards the prior's mean; less varied, more typical examples.
           positions: ints `[n]`: which examples of the seed's endless sequence are wanted; by default 0 … n-1.
 
         Returns:
-          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.
+          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, as an array that shows itself in a notebook.
 
         Raises:
-          UsageError: n < 1; a label, seed, truncation or position out of range; labels for an unconditional model.
+          UsageError: n < 1; a label, seed, truncation or position out of range; an unknown class name; labels for an
+            unconditional model.
         """
-        inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions)
-        return _in_parts(self.sampler.generate, list(inputs.values()))
+        inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
+        return _in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
         """The latents float32 `[n, latent_size]` of examples 0 … n-1 of a seed, as `generate` draws them."""
@@ -124,7 +133,7 @@ class GenerativeModel:
 
         Args:
           latents: float32 `[n, latent_size]`.
-          labels: one int or ints `[n]`; by default they cycle through the classes.
+          labels: as in `generate`; by default they cycle through the classes.
 
         Returns:
           As `generate`.
@@ -137,7 +146,7 @@ class GenerativeModel:
             raise UsageError(f"latents: shape {list(latents.shape)} given, [n, {self.latent_size}] wanted")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
-        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))])
+        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
         """The networks' further inputs: `[int32 [n]]` for a conditional model, `[]` for another.
@@ -145,7 +154,7 @@ class GenerativeModel:
         Raises:
           UsageError: labels that are missing, not wanted, not integers, too many or out of range.
         """
-        return list(rows.check_labels(self.name, self.classes, labels, n).values())
+        return list(rows.check_labels(self.name, self.classes, labels, n, self.class_names).values())
 
 
 def _in_parts(function: Any, inputs: list[np.ndarray]) -> np.ndarray:

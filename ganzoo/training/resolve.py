@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
+from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -48,6 +51,7 @@ def resolve(
         seed=config.training.seed,
     )
     found = {f"dataset.{key}": value for key, value in _learned(source).items()}
+    found |= {"imports": imports} if (imports := modules_of(config)) != config.imports else {}
     if other_data:
         found |= {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
         if conditional and isinstance(source, Source):  # a conditional model has no domains
@@ -56,7 +60,8 @@ def resolve(
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
-    """A config's batches of its data."""
+    """A config's batches of its data; of a stream they are always a `StreamPipeline`."""
+    kind = StreamPipeline if isinstance(source, StreamSource) else kind
     training, dataset = config.training, config.dataset
     size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)

@@ -9,7 +9,7 @@ GROUPS = {
     "First": (
         _flags.text("model", "NAME", "which model", "cgan"),
         _flags.whole("steps", "how many", at_least=1),
-        _flags.wholes("labels", "3,3,7", "which classes"),
+        _flags.names("labels", "3,3,7", "which classes"),
     ),
     "Second": (
         _flags.number("truncation", "T", "how typical", above=0, default=1.0),
@@ -41,7 +41,7 @@ def test_values():
         "--model=gan --steps 5 --labels 3,-1 --truncation 5e-1 --set a=1 --set b=x=y --quiet --nopretrained --xla off"
     )
     given = _flags.parse(GROUPS, argv.split())
-    assert (given.model, given.steps, given.labels, given.truncation) == ("gan", 5, [3, -1], 0.5)
+    assert (given.model, given.steps, given.labels, given.truncation) == ("gan", 5, ["3", "-1"], 0.5)
     assert (given.set, given.quiet, given.pretrained) == (["a=1", "b=x=y"], True, False)
     assert given.xla == "off"
 
@@ -71,8 +71,7 @@ def test_arguments_stand_anywhere():
         ("--steps 0", "--steps: expected an integer of at least 1, got '0'"),
         ("--steps", "--steps: expected a value, got none (write --steps N)"),
         ("--model=", "--model: expected a non-empty text, got ''"),
-        ("--labels 3,x", "--labels: expected integers with commas between them, such as 3,3,7, got '3,x'"),
-        ("--labels 3,", "--labels: expected integers with commas between them, such as 3,3,7, got '3,'"),
+        ("--labels 3,", "--labels: expected names with commas between them, such as 3,3,7, got '3,'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
         ("--truncation nan", "--truncation: expected a number above 0, got 'nan'"),
         ("--truncation inf", "--truncation: expected a number above 0, got 'inf'"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganzoo import images
+from ganzoo import images, zoo
 from ganzoo.cli import generate
 from ganzoo.data import kinds
 from ganzoo.errors import UsageError
@@ -124,6 +124,19 @@ def test_labels(asked, n, classes, labels):
     assert generate.labels_of(asked, n, classes) == labels
 
 
+def test_labels_by_name(model, tmp_path, capsys):
+    fake = model()
+    named = zoo.config("cgan_mnist").override({"dataset.classes": 3, "dataset.class_names": ["cat", "dog", "0"]})
+    (tmp_path / "pets.yaml").write_text(named.to_yaml())
+    argv = ["--model", "pets.yaml", "--n", "5", "--json"]
+    assert generate.main([*argv, "--labels", "dog,0,1,cat"]) == 0
+    assert fake.asked == (5, [1, 2, 1, 0, 1], 0, 1.0)
+    assert json.loads(capsys.readouterr().out)["labels"] == [1, 2, 1, 0, 1]
+    assert images.read_metadata("fake_0.png")["labels"] == "1,2,1,0,1"
+    assert generate.main([*argv, "--labels", "dgo"]) == 2
+    assert capsys.readouterr().err == "ganzoo generate: labels: cgan_mnist has no class 'dgo' (did you mean 'dog'?)\n"
+
+
 def test_more_labels_than_images():
     with pytest.raises(UsageError, match="--n: expected at least 3, the number of --labels, got 2"):
         generate.labels_of([1, 2, 3], 2, 10)
@@ -133,7 +146,8 @@ def test_more_labels_than_images():
     ("argv", "message"),
     [
         ("--n 0", "--n: expected an integer of at least 1, got '0'"),
-        ("--labels three", "--labels: expected integers with commas between them, such as 3,3,7, got 'three'"),
+        ("--labels three", "labels: expected integers, got 'three' (cgan_mnist has no class names)"),
+        ("--labels 1,,2", "--labels: expected names with commas between them, such as 3,3,7, got '1,,2'"),
         ("--labels 1,2 --n 1", "--n: expected at least 2, the number of --labels, got 1 (leave out --n)"),
         ("--seed -1", "--seed: expected an integer of at least 0, got '-1'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),

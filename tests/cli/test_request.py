@@ -41,7 +41,8 @@ class Client:
         values = np.arange(n).reshape(n, *[1] * len(self.shape)) * np.ones(self.shape)
         return values.astype(np.float32) / 3 if len(self.shape) == 1 else values.astype(np.uint8)
 
-    def translate(self, image, to, tile):
+    def translate(self, image, to, strength, tile):
+        self.strength = strength
         self.asked.append((image.shape, to, tile))
         if image.max() == 7:
             raise ServerError("http://127.0.0.1:8501: fake: out of memory")
@@ -127,6 +128,8 @@ def test_translations(painter, capsys):
         "model": "fake",
         "to": "monet",
         "size": None,
+        "longest": None,
+        "strength": 1.0,
         "tile": None,
         "files": ["made/dark.png", "made/light.png"],
         "sources": ["dark.png", "light.png"],
@@ -141,6 +144,15 @@ def test_their_size_and_tiles(painter, monkeypatch):
     assert request.main(["--model", "fake", "--to", "photo", "light.png"]) == 0
     assert painter.asked == [((64, 64, 3), "photo", 32), ((8, 9, 3), "photo", 1024)]
     assert images.read("fake_photo/dark.png").shape == (64, 64, 3)
+
+
+def test_longest_and_strength(painter):
+    argv = ["--model", "fake", "--to", "photo", "--strength", "0.5", "dark.png"]
+    images.write_png("dark.png", np.full((20, 40, 3), 3, np.uint8))
+    assert request.main([*argv, "--longest", "16"]) == 0
+    assert (painter.asked, painter.strength) == ([((8, 16, 3), "photo", None)], 0.5)
+    found = images.read_metadata("fake_photo/dark.png")
+    assert (found["longest"], found["strength"]) == ("16", "0.5")
 
 
 def test_the_only_domain_is_named(painter, capsys):
@@ -213,6 +225,8 @@ def test_what_is_done_is_told_of(painter, capsys):
         ),
         ("--model fake", ("monet",), "no images given"),
         ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
+        ("--model fake --longest auto a.jpg", ("monet",), "--longest: expected an integer, got 'auto': a server does"),
+        ("--model fake --longest 9 --size 9 a.jpg", ("monet",), "--size, --longest: expected one of them"),
         ("--model fake --out a.png photo.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
     ],
 )

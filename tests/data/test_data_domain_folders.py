@@ -15,7 +15,7 @@ from ganzoo.schema import DatasetConfig
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "no-debian")
     tfds_source.names.cache_clear()
 
@@ -114,7 +114,7 @@ def test_a_damaged_prepared_copy_is_named(tmp_path, monkeypatch, damage):
     opened("tiny_pictures", tmp_path)
     (file,) = (tmp_path / "tfds").glob("tiny_pictures/1.0.0/*train*")
     file.write_bytes(file.read_bytes()[:-3]) if damage == "cut off" else file.unlink()
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "empty"))
     with pytest.raises(DataError) as caught:
         opened("tiny_pictures", tmp_path)
     message = str(caught.value)
