@@ -297,10 +297,15 @@ def test_training_on_labelled_images(tmp_path):
     assert run.model.generate(labels=["d", "a"], seed=1).shape == (2, 8, 8, 3)
 
 
+def warnings_of(caplog):
+    """Our own; TensorFlow warns of functions that are traced again where a process trains many models."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("ganzoo")]
+
+
 def test_training_on_a_stream(tmp_path, caplog):
     data = endless().map(lambda image, label: image)
     run = ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=2, **TRAIN)
     assert run.config.dataset.name.startswith("arrays:image:stream-")
-    assert not caplog.messages
+    assert not warnings_of(caplog)
     assert ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=4, **TRAIN).model.step == 4
-    assert caplog.messages == [f"{run.config.dataset.name}: {WARNING}"]
+    assert warnings_of(caplog) == [f"{run.config.dataset.name}: {WARNING}"]
