@@ -114,7 +114,8 @@ class Registry(Generic[T]):
             self._discover()
         if name not in self.registrations:
             near = did_you_mean(name, self.registrations)
-            raise ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{near}; {OWN}")
+            own = f"; {OWN}" if self.home else ""  # else it is no kind of part that can be registered from outside
+            raise ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{near}{own}")
         return self.registrations[name]
 
     def names(self) -> list[str]:

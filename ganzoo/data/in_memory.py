@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganzoo import images as pixels
+from ganzoo.data import kinds
 from ganzoo.data.source import Source, from_arrays, register, side_of
 from ganzoo.errors import DataError
 from ganzoo.schema import Config, DatasetConfig
@@ -113,19 +114,23 @@ def settings_for(config: Config, data: Any) -> dict[str, Any]:
     Raises:
       DataError: as `hold`, or images of a domain that are smaller than the model's.
     """
-    dataset = config.dataset
-    name = hold(data, dataset.size > 0, dataset.domains)
+    dataset, kind = config.dataset, kinds.of(config.dataset)
+    if not kind.is_image and kind.name != "points":
+        raise DataError(f"dataset: expected a model of images or points, got {config.name}, which learns {kind.plural}")
+    name = hold(data, kind.is_image, dataset.domains)
     values: dict[str, Any] = {"dataset.name": name, "dataset.split": "train"}
     for domain, held in _held[name].items():
-        shape = held.examples.shape[1:]
-        values["dataset.channels"] = shape[-1]
-        if not domain and len(shape) == 3:
-            values["dataset.size"] = shape[0]
-        elif domain and shape[0] < dataset.size:
-            raise DataError(
-                f"dataset: expected images of {dataset.size}x{dataset.size} pixels or more, got {shape[0]}x{shape[1]} "
-                f"of {domain} (take a smaller dataset.size)"
-            )
+        sizes: Mapping[str, int] = kinds.of_shape(held.examples.shape[1:]).sizes
+        if domain:
+            height, width, channels = held.examples.shape[1:]
+            side = dataset.image_shape[0]
+            if height < side:
+                raise DataError(
+                    f"dataset: expected images of {side}x{side} pixels or more, got {height}x{width} of {domain} (take "
+                    "a smaller dataset.size)"
+                )
+            sizes = {"channels": channels}
+        values |= {f"dataset.{key}": number for key, number in sizes.items()}
     return values
 
 
@@ -140,22 +145,25 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
         raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}', all of it is 'train'")
 
 
-@register("arrays:points:", points=True, check=check)
+@register("arrays:points:", kind="points", check=check)
 @register("arrays:image:", domains=None, check=check)
 @register("arrays:image:", check=check)
 def open_held(dataset: DatasetConfig, *, domain: str = "", **_: Any) -> Source:
     """Opens data that are held in this process; images of another size or with other channels are converted."""
     held = _held[dataset.name][domain]
     examples = held.examples
-    side = side_of(dataset) if domain else dataset.size
-    if examples.ndim == 4 and examples.shape[1:] != (side, side, dataset.channels):
+    kind = kinds.of_shape(examples.shape[1:])
+    if kind.is_image:
+        size, _, channels = dataset.image_shape
+        side = side_of(dataset) if domain else size
+    if kind.is_image and kind.shape != (side, side, channels):
         if held.stream is not None:
             given = "x".join(map(str, examples.shape[1:]))
             raise DataError(
-                f"dataset.size: {side}x{side}x{dataset.channels}, but the examples of {dataset.name} are {given} "
+                f"dataset.size: {side}x{side}x{channels}, but the examples of {dataset.name} are {given} "
                 "(leave dataset.size and dataset.channels out, or resize them in the tf.data.Dataset)"
             )
-        examples = np.stack([pixels.fit(image, side, dataset.channels) for image in examples])
+        examples = np.stack([pixels.fit(image, side, channels) for image in examples])
     source = from_arrays(dataset.name, examples, held.labels, held.class_names)
     return source if held.stream is None else StreamSource(**vars(source), stream=_converted(held))
 
@@ -334,7 +342,7 @@ def _converted(held: Held) -> tf.data.Dataset:
             examples = tf.cast(tf.round((floats + 1.0) * 127.5 if held.signed else floats * 255.0), tf.uint8)
         if len(shape) == 1:
             examples = tf.cast(examples, tf.float32)
-        made = {"images": tf.reshape(examples, shape)}
+        made = {"examples": tf.reshape(examples, shape)}
         if held.labels is not None:
             labels = tf.reshape(tf.cast(row["labels"], tf.int32), [])
             last = len(held.class_names) - 1

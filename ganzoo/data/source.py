@@ -274,7 +274,7 @@ def _registered(name: str, two: bool) -> Entry | None:
 def _names(two: bool) -> list[str]:
     """The names of the registered data sets, of one source or of two domains, for messages."""
     names = [known for known in DATASETS.names() if known.endswith(OF_TWO_DOMAINS) == two]
-    own = [known.removesuffix(OF_TWO_DOMAINS) for known in names]
+    own = [own for known in names if not (own := known.removesuffix(OF_TWO_DOMAINS)).startswith("arrays:")]
     return [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known in own]
 
 

@@ -25,7 +25,7 @@ def opened(data, size=8, channels=1, **more):
 
 
 def examples(source):
-    return source.fetch(tf.range(source.length, dtype=tf.int64))["images"].numpy()
+    return source.fetch(tf.range(source.length, dtype=tf.int64))["examples"].numpy()
 
 
 def labels(source):
@@ -131,16 +131,16 @@ def test_a_stream(caplog):
     assert source.name.startswith("arrays:image:stream-")
     pipeline = StreamPipeline(source, 16, seed=0)
     batches = list(pipeline.dataset().take(30))
-    assert batches[0]["images"].shape == (16, 8, 8, 1)
-    levels = np.concatenate([np.rint((batch["images"][:, 0, 0, 0] + 1) * 127.5) for batch in batches])
+    assert batches[0]["examples"].shape == (16, 8, 8, 1)
+    levels = np.concatenate([np.rint((batch["examples"][:, 0, 0, 0] + 1) * 127.5) for batch in batches])
     assert levels.tolist() == [i % 200 for i in range(480)], "in its own order"
     assert np.concatenate([batch["labels"] for batch in batches]).tolist() == [i % 4 for i in range(480)]
     part = next(iter(pipeline.dataset(rows=(4, 8))))
     assert part["labels"].numpy().tolist() == [0, 1, 2, 3]
-    assert np.array_equal(part["images"], batches[0]["images"][4:8])
+    assert np.array_equal(part["examples"], batches[0]["examples"][4:8])
     assert not caplog.messages
     again = next(iter(pipeline.dataset(first_batch=9)))
-    assert np.array_equal(again["images"], batches[0]["images"])
+    assert np.array_equal(again["examples"], batches[0]["examples"])
     assert caplog.messages == [f"{source.name}: {WARNING}"]
 
 
@@ -150,7 +150,7 @@ def test_what_is_too_large_is_streamed(monkeypatch):
     source = opened(tf.data.Dataset.from_tensor_slices(GREY))
     assert (source.length, isinstance(source, StreamSource)) == (10, True)
     batches = list(StreamPipeline(source, 25, seed=0).dataset().take(2))
-    levels = np.rint((np.concatenate([batch["images"] for batch in batches]) + 1) * 127.5)
+    levels = np.rint((np.concatenate([batch["examples"] for batch in batches]) + 1) * 127.5)
     assert np.array_equal(levels[..., 0], np.concatenate([GREY, GREY[:10]])), "repeated, and whole batches over its end"
 
 
@@ -248,7 +248,9 @@ def test_training_on_points_and_going_on(tmp_path):
     assert run.config.dataset.name == hold(POINTS, is_image=False)
     assert run.config.dataset.example_shape == (3,)
     assert run.model.generate(5, seed=1).shape == (5, 3)
-    with pytest.raises(RunError, match=r"belongs to a run with another config \(dataset\.name: 'arrays:points:"):
+    with pytest.raises(
+        RunError, match=r"belongs to a run with another config \(dataset\.name: expected 'arrays:points:"
+    ):
         ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS[:50], steps=6, **TRAIN)
     going_on = ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS, steps=6, **TRAIN)
     assert going_on.model.step == 6
@@ -272,6 +274,6 @@ def test_training_on_a_stream(tmp_path, caplog):
     data = endless().map(lambda image, label: image)
     run = ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=2, **TRAIN)
     assert run.config.dataset.name.startswith("arrays:image:stream-")
-    assert not caplog.messages
+    assert not [message for message in caplog.messages if WARNING in message]
     assert ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=4, **TRAIN).model.step == 4
-    assert caplog.messages == [f"{run.config.dataset.name}: {WARNING}"]
+    assert f"{run.config.dataset.name}: {WARNING}" in caplog.messages
