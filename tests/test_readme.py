@@ -188,7 +188,7 @@ def test_what_is_measured_by_hand_can_be_asked_for():
     for command in MEASURING:
         given = parsed(["benchmark", *command.split()[2:]])
         assert given.model == "dcgan_benchmark"
-        assert set(given.against.split(",")) == set(REFERENCES)
+        assert set(given.against) == set(REFERENCES)
 
 
 @pytest.fixture(scope="module")
