@@ -21,6 +21,7 @@ SERVING = [
     "fastapi>=0.115",
     "grpcio>=1.70",
     "prometheus-client>=0.22",
+    "psutil>=6.0",  # memory and CPU time of a server under load
     "starlette>=0.40",  # what FastAPI is made of
     "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
     "uvicorn>=0.34",
@@ -79,10 +80,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",  # TensorFlow 2.21 has wheels for 3.11 to 3.13
     package_dir={"": "."},  # so that an editable install is found from the folder that holds the checkout, too
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
-    package_data={"ganzoo.data": ["*.npz", "*.md"], "ganzoo.evaluation.extractors": ["*.safetensors"]},
+    package_data={
+        "ganzoo": ["py.typed"],
+        "ganzoo.data": ["*.npz", "*.md"],
+        "ganzoo.evaluation.extractors": ["*.safetensors"],
+        "ganzoo.exports": ["deployment/*", "deployment/kubernetes/*"],
+    },
     cmdclass={"build_py": BuildWithZoo},
     entry_points={"console_scripts": ["ganzoo = ganzoo.cli.main:main"]},
     install_requires=[
@@ -117,6 +123,11 @@ setup(
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )

@@ -1,6 +1,7 @@
 """ganzoo: a zoo of generative adversarial networks to take, train, learn from, compare and deploy.
 
-Everything public is listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic.
+Everything public is listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic,
+and where TensorFlow is imported later, it prints nothing (`ganzoo.start`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.cyclegan import CycleGAN
+    from ganzoo.models.gan import GAN
     from ganzoo.models.pix2pix import Pix2Pix
+    from ganzoo.models.protocol import Model
     from ganzoo.models.vanilla import VanillaGAN
+    from ganzoo.registry import register
     from ganzoo.schema import Config
     from ganzoo.serving.client.client import Client
     from ganzoo.training.result import Run
@@ -31,7 +35,9 @@ _MODULES = {
     "ConfigError": "ganzoo.errors",
     "CycleGAN": "ganzoo.models.cyclegan",
     "DataError": "ganzoo.errors",
+    "GAN": "ganzoo.models.gan",
     "GanzooError": "ganzoo.errors",
+    "Model": "ganzoo.models.protocol",
     "Pix2Pix": "ganzoo.models.pix2pix",
     "Run": "ganzoo.training.result",
     "RunError": "ganzoo.errors",
@@ -45,10 +51,12 @@ _MODULES = {
     "export": "ganzoo.zoo",
     "list_models": "ganzoo.zoo",
     "load": "ganzoo.zoo",
+    "register": "ganzoo.registry",
     "train": "ganzoo.zoo",
 }
 
 __all__ = [
+    "GAN",
     "AdversarialModel",
     "Client",
     "ConditionalGAN",
@@ -57,6 +65,7 @@ __all__ = [
     "CycleGAN",
     "DataError",
     "GanzooError",
+    "Model",
     "Pix2Pix",
     "Run",
     "RunError",
@@ -71,14 +80,34 @@ __all__ = [
     "export",
     "list_models",
     "load",
+    "register",
     "train",
 ]
 
 
+# Modules of public names that are imported without TensorFlow; before any other one it is started.
+_LIGHT = {
+    "ganzoo.errors",
+    "ganzoo.models.protocol",
+    "ganzoo.registry",
+    "ganzoo.schema",
+    "ganzoo.serving.client.client",
+    "ganzoo.zoo",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first asked for (PEP 562)."""
+    """Import a public name when it is first asked for (PEP 562).
+
+    Raises:
+      UsageError: the name needs TensorFlow, and Keras has another backend.
+    """
     if name not in _MODULES:
         raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")
+    if _MODULES[name] not in _LIGHT:
+        from ganzoo.start import import_quietly
+
+        import_quietly()
     value = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value

@@ -50,15 +50,17 @@ class WorkerLostError(GanzooError):
     exit_code = 75  # "try again" in sysexits.h; a job that gives up at wrong use does not give up at this
 
 
-def did_you_mean(name: str, valid: Iterable[str]) -> str:
+def did_you_mean(name: str, valid: Iterable[str], before: str = "", after: str = "") -> str:
     """` (did you mean 'x'?)` for the closest valid name, or the list of them where none is close.
 
     Args:
-      name: what was given.
+      name: what was given; the initials of a name are close to it, too (`lr` to `learning_rate`).
       valid: the names that would have been right.
+      before, after: what stands around the name (`training.`), for the answer.
     """
     options = sorted(set(valid))
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    close += [option for option in options if name == "".join(word[:1] for word in option.split("_"))]
     if close:
-        return f" (did you mean '{close[0]}'?)"
+        return f" (did you mean '{before}{close[0]}{after}'?)"
     return f" (known: {', '.join(options)})" if options else ""

@@ -72,7 +72,7 @@ def _download(url: str, sha256: str, path: Path) -> str | None:
     except requests.RequestException as error:  # an OSError too
         return " ".join(str(error).split()) or type(error).__name__
     except OSError as error:
-        return f"{path.parent} cannot be written: {error.strerror or error}: make room or set GANZOO_CACHE"
+        return f"{path.parent} cannot be written: {error.strerror or error}: make room or set GANZOO_HOME"
     return None
 
 

@@ -67,8 +67,11 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:
 
 
 def cache_folder() -> Path:
-    """Where ganzoo keeps what it can make again: $GANZOO_CACHE, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo."""
-    if own := os.environ.get("GANZOO_CACHE"):
+    """Folder of downloads and prepared images: $GANZOO_HOME, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo.
+
+    `GANZOO_CACHE` is the name that versions before 0.2 read; `GANZOO_HOME` goes first.
+    """
+    if own := os.environ.get("GANZOO_HOME") or os.environ.get("GANZOO_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
 

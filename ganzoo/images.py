@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,40 @@ def to_uint8(images: Any) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
 
+def levels(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
+    """Pixels of arrays as people have them: uint8 as they are, floats converted by the range that they have.
+
+    The range is one for all of the arrays: [-1, 1] if any float is below 0, otherwise [0, 1].
+
+    Args:
+      arrays: uint8 or floats, any shapes.
+      names: of the arrays, for messages.
+
+    Returns:
+      uint8 arrays of the same shapes; floats are rounded to the nearest level, as by `to_uint8`.
+
+    Raises:
+      UsageError: another type, or values beyond these ranges; the message has the range found.
+    """
+    signed = False
+    for array, name in zip(arrays, names, strict=True):
+        if array.dtype == np.uint8 or not array.size:
+            continue
+        if not np.issubdtype(array.dtype, np.floating):
+            raise UsageError(
+                f"{name}: expected uint8 or floats, got {array.dtype} {list(array.shape)}: convert levels of 0 to 255 "
+                "with x.astype(np.uint8)"
+            )
+        least, most = float(array.min()), float(array.max())
+        if not (least >= -1.0 and most <= 1.0):  # written so that NaN fails too
+            mend = " (divide them by 255, or convert them to uint8)" if least >= 0.0 and most <= 255.0 else ""
+            raise UsageError(
+                f"{name}: expected floats in [0, 1] or [-1, 1], got values from {least:g} to {most:g}{mend}"
+            )
+        signed = signed or least < 0.0
+    return [array if array.dtype == np.uint8 else _rounded(array, signed) for array in arrays]
+
+
 def read(path: str | os.PathLike[str], size: int | None = None, channels: int = 3) -> np.ndarray:
     """Reads an image file of any common format and mode; see `decode`.
 
@@ -121,8 +155,7 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
         with quiet_about_size(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise too_large
-            image.load()
-            upright = ImageOps.exif_transpose(image)
+            pixels = from_pillow(image, name, channels)
     except Image.DecompressionBombError as error:
         raise too_large from error
     except Image.UnidentifiedImageError as error:
@@ -133,8 +166,85 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
     except Exception as error:  # Pillow raises nearly anything on broken files, from IndexError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name}: a broken image ({reason}): replace or remove it") from error
-    pixels = _to_array(upright, name, channels)
     return pixels if size is None else fit(pixels, size, channels)
+
+
+def from_pillow(image: Image.Image, name: str, channels: int) -> np.ndarray:
+    """Converts a Pillow image of any mode by the rules of `decode`; the image itself stays as it is.
+
+    Args:
+      image: the image; its EXIF orientation is applied.
+      name: what to call it in an error.
+      channels: 1 or 3.
+
+    Returns:
+      uint8 `[H, W, channels]`.
+
+    Raises:
+      DataError: 32-bit values out of their range.
+    """
+    image.load()
+    return _to_array(ImageOps.exif_transpose(image), name, channels)
+
+
+def shrink(image: np.ndarray, longest: int) -> np.ndarray:
+    """Shrinks an image so that its longer side has `longest` pixels and its aspect stays, with the filter of `fit`.
+
+    Args:
+      image: uint8 `[H, W, C]`, C = 1 or 3.
+      longest: longer side of the result in pixels, at least 1. An image that is not larger is returned as it is.
+
+    Returns:
+      uint8 `[h, w, C]`, of the size that `shrunk_size` gives.
+
+    Raises:
+      UsageError: not such an image, or an impossible size.
+    """
+    picture = _to_pillow(image)
+    height, width = shrunk_size(picture.height, picture.width, longest)
+    if (height, width) == (picture.height, picture.width):
+        return image
+    return _with_channels(picture.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def letterbox(image: np.ndarray, side: int, level: int = 128) -> np.ndarray:
+    """Resizes an image to fill a square as far as its aspect allows, centred between bars of one level.
+
+    Args:
+      image: uint8 `[H, W, C]`, C = 1 or 3.
+      side: side of the square in pixels, at least 1.
+      level: level of the bars; mid-grey is seen beside black and white.
+
+    Returns:
+      uint8 `[side, side, C]`.
+
+    Raises:
+      UsageError: not such an image, or an impossible size.
+    """
+    picture = _to_pillow(image)
+    _check_target(side, 3)
+    longer = max(picture.size)
+    width, height = (max(1, round(length * side / longer)) for length in picture.size)
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    page = np.full((side, side, image.shape[2]), level, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    page[top : top + height, left : left + width] = _with_channels(picture)
+    return page
+
+
+def shrunk_size(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width after `shrink`: the shorter side is rounded, and has at least 1 pixel.
+
+    Raises:
+      UsageError: `longest` is below 1.
+    """
+    if longest < 1:
+        raise UsageError(f"longest={longest!r}: use at least 1 pixel")
+    longer = max(height, width)
+    if longer <= longest:
+        return height, width
+    return max(1, round(height * longest / longer)), max(1, round(width * longest / longer))
 
 
 def fit(image: np.ndarray, size: int, channels: int) -> np.ndarray:
@@ -214,6 +324,13 @@ def quiet_about_size() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
+
+
+def _rounded(floats: np.ndarray, signed: bool) -> np.ndarray:
+    """Floats in [-1, 1] if signed, otherwise in [0, 1], as uint8."""
+    values = floats.astype(np.float32)
+    values = (values + np.float32(1.0)) * np.float32(127.5) if signed else values * np.float32(255.0)
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def _check_target(size: int | None, channels: int) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ganzoo import zoo
+from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 from ganzoo.evaluation import exported, folders
 from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features, needs
@@ -20,8 +19,6 @@ from ganzoo.schema import Config, DatasetConfig
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-DEFAULT_IMAGES = "efficientnet_lite0"
 
 
 def evaluate(
@@ -45,7 +42,8 @@ def evaluate(
 
     Args:
       model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
-        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`.
+        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`; rows of a table and sequences where
+        `real` names a data set of them.
       metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them. By default
         `DEFAULT_METRICS`, or those that `translations.default_metrics` gives.
       num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
@@ -73,7 +71,7 @@ def evaluate(
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
     asked = metrics.split(",") if isinstance(metrics, str) else metrics
-    if config is not None and config.translates:
+    if config is not None and config.offers("translate"):
         if truncation != 1.0:
             raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
         config = _with_data(config, real)
@@ -89,8 +87,8 @@ def evaluate(
     held_out = None
     if dataset is not None and needs(names, "held_out"):
         held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
-    chosen = features or (default_features(dataset) if dataset else _by_shape(real_examples))
-    drawn, drawer = _fake(model, config, count, real_examples.labels, step, seed, truncation, of_folder)
+    chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
+    drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
     folders.check_alike(real_examples, drawn)  # what can be seen at once is said before the long work
     evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
     return evaluator(drawn, drawer)
@@ -152,15 +150,14 @@ def _real(
             raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
         return of_dataset(config.dataset, count, seed=of_folder["seed"], data_dir=data_dir), config.dataset
     if not isinstance(real, str | Path):
-        return from_array("real", real), None
+        return from_array("real", real, kinds.of(config.dataset) if config else None), None
     if _is_folder(real):
         wanted = of_folder["size"] or (config.dataset.size if config else None)
         return folders.from_folder(str(real), **{**of_folder, "size": wanted}), None
     if config is not None:
         dataset = config.dataset.model_copy(update={"name": str(real), "split": "train"})
     elif isinstance(model, str | Path) and exported.is_export(model):
-        shape = exported.shape_of(model)
-        dataset = DatasetConfig(name=str(real), size=shape[0] if len(shape) == 3 else 0, channels=shape[-1])
+        dataset = _drawn_by(model, str(real))
     else:
         raise UsageError(f"real: {real}: a data set by name needs a model that says its size (give folder:PATH)")
     return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
@@ -170,12 +167,13 @@ def _fake(
     model: Any,
     config: Config | None,
     count: int,
-    labels: np.ndarray | None,
+    real: Examples,
     step: str | int,
     seed: int,
     truncation: float,
     of_folder: dict[str, Any],
 ) -> tuple[Examples, GenerativeModel | None]:
+    labels = real.labels
     if isinstance(model, str | Path):
         if _is_folder(model):
             return folders.from_folder(str(model), **of_folder), None
@@ -186,11 +184,13 @@ def _fake(
     if isinstance(model, GenerativeModel):
         fitting = labels if labels is not None and model.classes > int(labels.max()) else None
         return from_model(model, count, labels=fitting, seed=seed, truncation=truncation), model
-    return from_array("fake", model), None
+    return from_array("fake", model, real.kind), None
 
 
-def _by_shape(examples: Examples) -> str:
-    return "identity" if len(examples.shape) == 1 else DEFAULT_IMAGES
+def _drawn_by(export: str | Path, data: str) -> DatasetConfig:
+    """The data set of that name, with examples of the kind and shape that an export draws."""
+    kind = exported.kind_of(export)
+    return DatasetConfig.model_validate({"name": data, "kind": kind.name, **kind.sizes})
 
 
 def _is_folder(name: str | Path) -> bool:

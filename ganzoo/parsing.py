@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -66,17 +68,26 @@ def assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> Non
             node = node[index]
 
 
-def check_path(section: type[BaseModel], dotted: str, where: str) -> None:
-    """Refuses a dotted key that the schema does not have, naming the nearest one."""
+def check_path(section: type[BaseModel], dotted: str, where: str, before: str = "", more: Sequence[str] = ()) -> None:
+    """Refuses a dotted key that the schema does not have, naming the nearest one.
+
+    Args:
+      section: of the schema.
+      dotted: the key, from that section on.
+      where: what was asked for, for messages.
+      before: what stands before the key in the config (`optimizer.generator.`).
+      more: further names of the section, for the nearest one.
+    """
     keys = dotted.split(".")
     for i, key in enumerate(keys):
         names = _keys_of(section)
         if key not in names:
-            if section.model_config.get("extra") == "allow":
+            if i and section.model_config.get("extra") == "allow":
                 return
-            prefix = "".join(f"{k}." for k in keys[:i])
+            prefix = before + "".join(f"{k}." for k in keys[:i])
             rest = "".join(f".{k}" for k in keys[i + 1 :])
-            raise ConfigError(f"{where}: unknown key{did_you_mean(dotted, [prefix + n + rest for n in names])}")
+            near = did_you_mean(key, [*names, *(() if i else more)], prefix, rest)
+            raise ConfigError(f"{where}: unknown key{near}")
         inner = _section_of(names[key].annotation)
         if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
             return
@@ -108,6 +119,8 @@ def describe(error: ValidationError, root: type[BaseModel]) -> str:
         text = f"{key}: unknown key{did_you_mean(str(first['loc'][-1]), _keys_of(section))}"
     elif first["type"] == "missing":
         text = f"{key}: missing"
+        if typo := _misspelled(first):
+            text = f"{'.'.join(map(str, [*first['loc'][:-1], typo]))}: unknown key (did you mean '{first['loc'][-1]}'?)"
     elif first["type"] == "value_error":
         text = ": ".join(part for part in (key, str(first["ctx"]["error"])) if part)
     else:
@@ -116,10 +129,18 @@ def describe(error: ValidationError, root: type[BaseModel]) -> str:
     return f"{text} (and {more} more)" if more else text
 
 
+def _misspelled(problem: Any) -> str | None:
+    """The key that was given in the place of a missing one, if there is one much like it."""
+    given = [key for key in problem["input"] if isinstance(key, str)] if isinstance(problem["input"], dict) else []
+    close = difflib.get_close_matches(str(problem["loc"][-1]), given, n=1, cutoff=0.7)
+    return close[0] if close and close[0] != problem["loc"][-1] else None
+
+
 def _section_at(section: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     for part in location:
         if isinstance(part, str):
-            found = _section_of(_keys_of(section)[part].annotation)
+            known = _keys_of(section).get(part)
+            found = _section_of(known.annotation) if known else getattr(section, "further", None)
             assert found is not None, location
             section = found
     return section

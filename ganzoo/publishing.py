@@ -138,7 +138,7 @@ def _same(one: Config, other: Config) -> bool:
 def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> Path:
     """The run's weights as they would be shipped."""
     parts: Mapping[Any, float] = average or {"last": 1.0}
-    models = [zoo.load(run, step=step) for step in parts]
+    models: list[Any] = [zoo.load(run, step=step) for step in parts]
     first, *others = shipped = [model.weights_to_ship() for model in models]
     statistics = [name for name in first if "/moving_" in name]
     if statistics and others:
@@ -153,11 +153,11 @@ def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> 
 
 
 def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
-    if config.translates:
-        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in config.domains_made}
+    if config.offers("translate"):
+        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in model.translators}
     features = default_features(config.dataset)
     judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
-    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and config.conditional else ())
+    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and model.classes else ())
     return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
 
 

@@ -19,8 +19,9 @@ from PIL import Image
 from ganzoo import figures, files, images, zoo
 from ganzoo.data.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
+from ganzoo.models import inputs
 from ganzoo.models.tiling import tiled, tiles_in
-from ganzoo.schema import choose_domain
+from ganzoo.schema import Config, choose_domain
 from ganzoo.training.progress import ProgressBar, stderr_unless
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def check_translates(model: str, to: str | None) -> None:
       UsageError: it does not translate, or not to that domain.
     """
     config = zoo.config(model)
-    if not config.translates:
+    if not config.offers("translate"):
         task = "image_translation"
         others = ", ".join(zoo.list_models(task=task, pretrained=True) or zoo.list_models(task=task))
         what = "images" if len(config.dataset.example_shape) == 3 else "points"
@@ -78,7 +79,17 @@ def check_translates(model: str, to: str | None) -> None:
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"
         )
-    choose_domain(config.name, to, config.domains_made)
+    check_domain(config, to)
+
+
+def check_domain(config: Config, to: str | None) -> None:
+    """Refuse a domain that a model cannot make, without TensorFlow; its scheme is asked once the model is loaded.
+
+    Raises:
+      UsageError: the domain is unknown, or the one that pairs are translated from.
+    """
+    domains = config.dataset.domains
+    choose_domain(config.name, to, domains[1:] if config.dataset.paired else domains)
 
 
 def find(names: Sequence[str]) -> list[Path]:
@@ -118,23 +129,29 @@ def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
     return pictures
 
 
-def large_enough(pictures: Sequence[Picture], smallest: int, skip_broken: bool) -> list[Picture]:
+def large_enough(
+    pictures: Sequence[Picture], smallest: int, skip_broken: bool, longest: int | None = None
+) -> list[Picture]:
     """The images with sides of `smallest` pixels or more.
 
     Args:
+      longest: shrink the longer side to this first; None keeps the sizes.
       skip_broken: leave the others out, with a warning.
 
     Raises:
       DataError: an image is too small; all of them with `skip_broken`.
     """
-    small = {
-        picture.path: DataError(
-            f"{picture.path}: {picture.width}x{picture.height} pixels, {smallest}x{smallest} is the least: remove it, "
-            f"enlarge it with --size N"
-        )
-        for picture in pictures
-        if min(picture.width, picture.height) < smallest
-    }
+    small = {}
+    for picture in pictures:
+        height, width = _shrunk(picture, longest)
+        if min(height, width) < smallest:
+            shrunk = (height, width) != (picture.height, picture.width)
+            became = f", {width}x{height} with --longest {longest}" if shrunk else ""
+            mend = "leave --longest out or make it larger" if shrunk else "enlarge it with --size N"
+            small[picture.path] = DataError(
+                f"{picture.path}: {picture.width}x{picture.height} pixels{became}, {smallest}x{smallest} is the least: "
+                f"remove it, {mend}"
+            )
     _report(small, skip_broken, len(pictures))
     return [picture for picture in pictures if picture.path not in small]
 
@@ -164,6 +181,8 @@ def translate_files(
     *,
     to: str | None = None,
     size: int | None = None,
+    longest: int | str | None = None,
+    strength: float = 1.0,
     tile: int | None = None,
     batch_size: int = 64,
     skip_broken: bool = False,
@@ -176,9 +195,10 @@ def translate_files(
       model: what translates.
       pictures: the files, as `headers` gives them.
       folder: where the PNG files go, see `outputs`; older ones of the same name are replaced. Each carries the names
-        of model, domain and source, and `size` and `tile` where they had a part in it.
+        of model, domain and source, and `size`, `longest`, `strength` and `tile` where they had a part in it.
       to: the domain that is wanted; by default the first that the model can make.
-      size: crop the central square of each image and resize it to this side first, as for training.
+      size: crop the central square of each image and resize it to this side first, as for training; a note says so.
+      longest, strength: see `TranslationModel.translate`; a note says what `auto` is. `longest` excludes `size`.
       tile: see `TranslationModel.translate`; by default 1024 for images of more pixels than 2048x2048, none for others.
       batch_size: images of one shape that are translated together, at most.
       skip_broken: leave out images that turn out broken or too small, with a warning.
@@ -186,22 +206,29 @@ def translate_files(
       quiet: no bar and no notes.
 
     Raises:
-      UsageError: an unknown domain; a source that would be replaced; a tile that is too small.
+      UsageError: an unknown domain; a source that would be replaced; a tile that is too small; `longest` or `strength`
+        out of range; `size` and `longest`.
       DataError: an image that cannot be decoded, or is too small; all of them with `skip_broken`.
       RunError: a file cannot be written, or an image takes more memory than there is.
     """
-    from ganzoo.models.rows import SMALLEST_SIDE
-
     to = model.check_domain(to)
-    pictures = large_enough(pictures, SMALLEST_SIDE, skip_broken) if size is None else pictures
+    if size is not None and longest is not None:
+        raise UsageError("size, longest: expected one of them (size crops a square, longest keeps the aspect)")
+    side = inputs.check_longest(longest, model.check_made_for)
+    strength = inputs.check_strength(strength)
+    pictures = large_enough(pictures, inputs.SMALLEST_SIDE, skip_broken, side) if size is None else pictures
     paths = [picture.path for picture in pictures]
     places = outputs(paths, Path(folder))
     if sheet is not None:
         _check_sheet(Path(sheet), places)
     files.check_writable(places[paths[0]])
-    job = _Job(model, to, size, tile, batch_size, skip_broken, pictures, quiet)
+    job = _Job(model, to, size, side, strength, tile, batch_size, skip_broken, pictures, quiet)
+    if longest == "auto":
+        job.bar.note(
+            f"{model.name}: longer sides are shrunk to {side} pixels, the size that it was trained at (--longest auto)"
+        )
     shown = set(paths[:SHEET_PAIRS]) if sheet is not None else set()
-    side = min(SHEET_SIDE, size or max(min(picture.width, picture.height) for picture in pictures))
+    cell = min(SHEET_SIDE, max(max(job.shape(picture)) for picture in pictures))
     made: dict[Path, Path] = {}
     pairs: dict[Path, list[np.ndarray]] = {}
     try:
@@ -209,7 +236,7 @@ def translate_files(
             images.write_png(places[path], translation, {**job.origin(original), "source": printable(path.name)})
             made[path] = places[path]
             if path in shown:
-                pairs[path] = [images.fit(image, side, job.channels) for image in (original, translation)]
+                pairs[path] = [images.letterbox(image, cell) for image in (original, translation)]
     except DataError as error:
         so_far = f" ({len(made)} of {len(places)} are done, in {folder})" if made else ""
         raise DataError(f"{error}{so_far}") from error
@@ -238,6 +265,8 @@ class _Job:
         model: TranslationModel,
         to: str,
         size: int | None,
+        longest: int | None,
+        strength: float,
         tile: int | None,
         batch_size: int,
         skip_broken: bool,
@@ -245,16 +274,22 @@ class _Job:
         quiet: bool,
     ) -> None:
         self.model, self.to, self.size, self.tile = model, to, size, tile
+        self.longest, self.strength = longest, strength
         self.batch_size, self.skip_broken = batch_size, skip_broken
         self.channels = model.translators[to].channels
         by_size: dict[tuple[int, int], list[Picture]] = {}
         for picture in pictures:
-            by_size.setdefault((picture.width, picture.height), []).append(picture)
+            by_size.setdefault(self.shape(picture), []).append(picture)
         self.pictures = [picture for alike in by_size.values() for picture in alike]
         self.done, total = 0, sum(self._parts(picture) for picture in pictures)
         what = "tiles" if total > len(pictures) else "images"
         self.bar = ProgressBar(model.name, total, 1, stderr_unless(quiet), unit=what)
-        automatic = sum(self._tile(*self._shape(picture)) is not None for picture in pictures) if tile is None else 0
+        cropped = sum(picture.width != picture.height for picture in pictures) if size is not None else 0
+        if cropped:
+            self.bar.note(
+                f"{cropped} image(s) are cropped to their central square (--longest {size} keeps all of them)"
+            )
+        automatic = sum(self._tile(*self.shape(picture)) is not None for picture in pictures) if tile is None else 0
         if automatic:
             self.bar.note(
                 f"{automatic} image(s) of more pixels than {LARGEST_WHOLE}x{LARGEST_WHOLE} are translated in tiles of "
@@ -270,12 +305,16 @@ class _Job:
         """
         for batch in self._batches():
             paths, originals = zip(*batch, strict=True)
-            yield from zip(paths, originals, self._translated(paths, np.stack(originals)), strict=True)
+            given = np.stack(originals)
+            made = inputs.blend(given, self._translated(paths, given), self.strength)
+            yield from zip(paths, originals, made, strict=True)
 
     def origin(self, original: np.ndarray) -> dict[str, str]:
         """What a translation's PNG says about it."""
         tile = self._tile(*original.shape[:2])
-        own = {"model": self.model.name, "to": self.to, "size": self.size, "tile": tile}
+        own = {"model": self.model.name, "to": self.to, "size": self.size, "longest": self.longest, "tile": tile}
+        if self.strength != 1.0:
+            own["strength"] = f"{self.strength:g}"
         return {key: str(value) for key, value in own.items() if value is not None}
 
     def _batches(self) -> Iterator[list[tuple[Path, np.ndarray]]]:
@@ -301,7 +340,8 @@ class _Job:
 
     def _read(self, picture: Picture) -> np.ndarray | None:
         try:
-            return images.read(picture.path, self.size, self.channels)
+            image = images.read(picture.path, self.size, self.channels)
+            return image if self.longest is None else images.shrink(image, self.longest)
         except DataError as error:
             self.bar.close()
             _report({picture.path: error}, self.skip_broken)
@@ -335,17 +375,24 @@ class _Job:
         self.done += parts
         self.bar.update(self.done, {})
 
-    def _shape(self, picture: Picture) -> tuple[int, int]:
-        return (self.size, self.size) if self.size else (picture.height, picture.width)
+    def shape(self, picture: Picture) -> tuple[int, int]:
+        """Height and width of what is translated."""
+        return (self.size, self.size) if self.size else _shrunk(picture, self.longest)
 
     def _parts(self, picture: Picture) -> int:
         """How often the network is called for an image, but for those that go together."""
-        height, width = self._shape(picture)
+        height, width = self.shape(picture)
         tile = self._tile(height, width)
         return tiles_in(height, width, tile) if tile else 1
 
     def _tile(self, height: int, width: int) -> int | None:
         return self.tile or (AUTOMATIC_TILE if height * width > LARGEST_WHOLE**2 else None)
+
+
+def _shrunk(picture: Picture, longest: int | None) -> tuple[int, int]:
+    """Height and width once the longer side is shrunk."""
+    height, width = picture.height, picture.width
+    return (height, width) if longest is None else images.shrunk_size(height, width, longest)
 
 
 def _expanded(name: str) -> list[Path]:

@@ -105,7 +105,7 @@ def verify(
     config = zoo.config(name)
     if card.licence != config.licence:
         problems.append("licence: not the config's")
-    if not config.translates and "memorisation" not in {metric.name for metric in card.metrics}:
+    if config.offers("generate") and "memorisation" not in {metric.name for metric in card.metrics}:
         problems.append("metrics: no memorisation figure")
     for how in card.evaluations:
         found, wrong = _again(name, card, how, data_dir, note)

@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
+from ganzoo.origins import check_imports
 from ganzoo.schema import Config, read_yaml
+from ganzoo.start import import_quietly
 from ganzoo.training.directory import CONFIG_FILE
 
 if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
     from ganzoo.evaluation.card import Card
-    from ganzoo.models.stepped import SteppedModel
+    from ganzoo.models.protocol import Model
     from ganzoo.training.run import Run
 
 WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
+TO_LOAD = "load a run directory, or ask for random ones (in Python: weights='random')"
+TO_EXPORT = "export a run directory, or allow random ones (allow_untrained, --allow_untrained)"
 
 
 def directory() -> Path:
@@ -57,10 +62,17 @@ def config(name: str | Path) -> Config:
     if _is_dir(path):
         if not (path / CONFIG_FILE).is_file():
             raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
-        return read_yaml(path / CONFIG_FILE)
+        return _read(path / CONFIG_FILE, text)
     if path.suffix in (".yaml", ".yml"):
-        return read_yaml(path)
+        return _read(path, text)
     raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")
+
+
+def _read(path: Path, where: str) -> Config:
+    """A config from a file, whose parts are there."""
+    found = read_yaml(path)
+    check_imports(found, where)
+    return found
 
 
 def card(name: str) -> Card:
@@ -84,7 +96,7 @@ def has_weights(name: str) -> bool:
     return _weights_path(config(name).name).is_file()
 
 
-def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Any:
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
     """A model, ready to draw from or to translate with.
 
     Args:
@@ -100,8 +112,9 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
     Raises:
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
-      UsageError: `step` for something that is not a run.
+      UsageError: `step` for something that is not a run; Keras has another backend than TensorFlow.
     """
+    import_quietly()
     loaded = _load(model, weights, step)
     from ganzoo.models.translation import TranslationModel
 
@@ -140,7 +153,9 @@ def train(
       profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
       settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short for the overrides of those
-        names.
+        names. `dataset` is also data in memory: an array, a tuple (examples, labels), a mapping, or a tf.data.Dataset,
+        see `ganzoo.data.in_memory.hold`. The config of the run then has the hash of their content, and a run that goes
+        on needs them again.
 
     Returns:
       The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
@@ -149,12 +164,20 @@ def train(
       ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
       UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
-    from ganzoo.serving.export import write_version
+    if init_from is not None:
+        check_trained(init_from)
+    import_quietly()
+    from ganzoo.exports.versions import write_version
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
+    resolved = model if isinstance(model, Config) else config(model)
+    if (data := settings.get("dataset")) is not None and not isinstance(data, str):
+        from ganzoo.data.in_memory import settings_for
+
+        settings = {key: value for key, value in settings.items() if key != "dataset"} | settings_for(resolved, data)
     return train_config(
-        model if isinstance(model, Config) else config(model),
+        resolved,
         workdir,
         {**settings, **(overrides or {})},
         data_dir=data_dir,
@@ -171,7 +194,7 @@ def train(
 
 def _take_over(model: SteppedModel, source: str | Path) -> str:
     """Gives a new model the weights of another one; says of which, and of what step."""
-    given = load(source)
+    given = _load(source, "pretrained", "last")
     trained_here = given.step > 0  # then all of it is there, and otherwise what a weights file holds
     roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
     for role in sorted(roles):
@@ -201,9 +224,9 @@ def export(
 ) -> Path:
     """Writes `directory/NAME/VERSION/`, by default a SavedModel that TensorFlow Serving loads as it is.
 
-    `ganzoo.serving.signatures` documents the signatures, `ganzoo.serving.bounds` what is refused.
+    `ganzoo.exports.signatures` documents the signatures, `ganzoo.exports.bounds` what is refused.
     `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
-    where tensorflow-serving-api is installed. `ganzoo.serving.formats` documents the other formats' files, beside which
+    where tensorflow-serving-api is installed. `ganzoo.exports.formats` documents the other formats' files, beside which
     are the config and the card.
 
     Args:
@@ -228,7 +251,8 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: it cannot be converted or written; a version that was there stays.
     """
-    from ganzoo.serving.export import base_of, check_version, write_version
+    import_quietly()
+    from ganzoo.exports.versions import base_of, check_version, write_version
     from ganzoo.training.progress import note_unless
 
     note = note_unless(quiet)
@@ -240,12 +264,11 @@ def export(
     base = base_of(directory, resolved.name if name is None else name)
     check_version(base, version, overwrite, format, precision)
     untrained = has_no_weights(model)
-    if untrained and not allow_untrained:
-        ways = f"export a run directory, or allow random ones (allow_untrained, --allow_untrained){_others(resolved)}"
-        raise WeightsError(f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), {ways}")
+    if not allow_untrained:
+        check_trained(model, TO_EXPORT)
     if untrained:
         note(f"{resolved.name}: has no trained weights, random ones are exported")
-    loaded = load(model, weights="random" if untrained else "pretrained")
+    loaded = _load(model, "random" if untrained else "pretrained", "last")
     card_file = _card_path(resolved.name)
     card = card_file if str(model) in _names() and card_file.is_file() else None
     return write_version(
@@ -268,8 +291,7 @@ def _load(model: str | Path, weights: str | Path, step: str | int) -> SteppedMod
         return _load_run(resolved, Path(model), step)
     if is_folder:
         return _with_file(resolved, file, None)
-    if has_no_weights(model):
-        raise _no_weights(resolved, str(model))
+    check_trained(model)
     return _with_file(resolved, _weights_path(resolved.name), card(resolved.name).weights.sha256)
 
 
@@ -280,11 +302,21 @@ def has_no_weights(model: str | Path) -> bool:
     return not _is_dir(Path(model))
 
 
-def _no_weights(resolved: Config, model: str) -> WeightsError:
-    return WeightsError(
-        f"{resolved.name}: has no trained weights; train it (ganzoo train --model {model}), load a run directory, "
-        f"or ask for random ones (in Python: weights='random'){_others(resolved)}"
-    )
+def check_trained(model: str | Path, way: str = TO_LOAD) -> None:
+    """Refuse a zoo name or a YAML file without trained weights; a directory is left to `load`. Imports no TensorFlow.
+
+    Args:
+      model: what `load` takes.
+      way: what to do instead, for the message.
+
+    Raises:
+      ConfigError: the model is unknown.
+      WeightsError: it has no trained weights; the message names the ways out.
+    """
+    resolved = config(model)
+    if has_no_weights(model):
+        ways = f"train it (ganzoo train --model {model}), {way}{_others(resolved)}"
+        raise WeightsError(f"{resolved.name}: has no trained weights; {ways}")
 
 
 def _others(resolved: Config) -> str:

@@ -19,7 +19,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """The cache's folder, and no proxies."""
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -136,5 +136,5 @@ def test_without_network_the_ways_out_are_told_within_two_seconds(folder):
 
 def test_a_cache_that_cannot_be_written_is_named(server, folder):
     folder.write_text("a file where the folder belongs")
-    with pytest.raises(WeightsError, match=rf"{folder} cannot be written: .*: make room or set GANZOO_CACHE"):
+    with pytest.raises(WeightsError, match=rf"{folder} cannot be written: .*: make room or set GANZOO_HOME"):
         fetch(f"{server.url}/good", SHA256, "w.pth", "…")

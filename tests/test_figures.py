@@ -12,9 +12,10 @@ from PIL import Image
 
 from ganzoo import figures
 from ganzoo.errors import RunError, UsageError
+from ganzoo.figures import clouds
 
 REPOSITORY = Path(__file__).parents[1]
-BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # the first two of figures.COLOURS
+BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # the first two of canvas.COLOURS
 
 
 def flat(level, height=4, width=6, channels=1) -> np.ndarray:
@@ -180,11 +181,11 @@ def test_points_outside_are_counted():
     far = figures.scatter([[0.5, 0.5], [9.0, 0.5], [np.nan, 0.0]], reference)
     np.testing.assert_array_equal(near[75:], far[75:])
     assert (near[:75] != far[:75]).any()
-    assert figures._label(np.array([[0.5], [9.0], [np.nan]]), np.zeros(1), np.ones(1)) == "generated (2 of 3 outside)"
+    assert clouds.label_of(np.array([[0.5], [9.0], [np.nan]]), np.zeros(1), np.ones(1)) == "generated (2 of 3 outside)"
 
 
 def test_density_counts_points_outside_in_the_whole():
-    density = figures._density(np.array([[0.1], [0.1], [0.9], [5.0]]), np.array([0.0, 0.5, 1.0]))
+    density = clouds.density_of(np.array([[0.1], [0.1], [0.9], [5.0]]), np.array([0.0, 0.5, 1.0]))
     np.testing.assert_allclose(density, [1.0, 0.5])  # 2 and 1 of 4 points in bins 0.5 wide
 
 
@@ -285,3 +286,40 @@ def test_plots_leave_pyplot_alone():
     code = "import sys, ganzoo.figures as f; f.curves({'a': ([1], [1])}); print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_panels_show_each_column_over_the_real_ones_and_line_up():
+    real = np.linspace(-1, 1, 60).reshape(20, 3)
+    pictures = [figures.histograms(real + shift, real, ("a", "b", "c"), "step 1") for shift in (0.0, 0.5, 9.0)]
+    assert {picture.shape for picture in pictures} == {(220, 600, 3)}
+    assert ((pictures[0] != pictures[1]).any(axis=2)).mean() < 0.1  # frames, names and the real bars stay
+    alone = figures.histograms(real[:, :1])
+    assert alone.shape == (220, 400, 3)
+
+
+def test_panels_of_sequences():
+    real = np.random.default_rng(0).normal(size=(6, 9, 5))
+    assert figures.sequences(real + 1, real, title="step 1").shape == (370, 800, 3)
+    assert figures.sequences(real[:, :1]).shape == (370, 800, 3)  # of one step
+
+
+def test_no_more_panels_than_can_be_told_apart():
+    assert figures.histograms(np.random.default_rng(0).normal(size=(9, 30))).shape == (970, 800, 3)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: figures.histograms(np.zeros(5)), r"rows: expected \[N, columns\], got \[5\]"),
+        (
+            lambda: figures.histograms(np.zeros((5, 3)), np.zeros((5, 4))),
+            r"reference: expected \[M, 3\], got \[5, 4\]",
+        ),
+        (lambda: figures.histograms(np.zeros((5, 3)), names=("a",)), "names: expected 3, one for each column, got 1"),
+        (lambda: figures.histograms(np.full((5, 3), np.nan)), "column 0: no finite number to fit the frame to"),
+        (lambda: figures.sequences(np.zeros((5, 3))), r"examples: expected \[N, length, columns\], got \[5, 3\]"),
+    ],
+)
+def test_panels_that_cannot_be_drawn(draw, message):
+    with pytest.raises(UsageError, match=message):
+        draw()

@@ -298,6 +298,48 @@ def test_read_with_a_size_is_read_then_fit(tmp_path, photo):
     np.testing.assert_array_equal(images.read(tmp_path / "photo.png", size=20), expected)
 
 
+@pytest.mark.parametrize(
+    ("size", "longest", "wanted"),
+    [
+        ((60, 90), 45, (30, 45)),
+        ((90, 60), 45, (45, 30)),
+        ((60, 90), 90, (60, 90)),
+        ((60, 90), 200, (60, 90)),
+        ((2, 1000), 100, (1, 100)),
+        ((75, 100), 10, (8, 10)),  # 7.5 is rounded to the even 8
+    ],
+)
+def test_shrink_keeps_the_aspect(size, longest, wanted):
+    assert images.shrunk_size(*size, longest) == wanted
+    assert images.shrink(np.full((*size, 3), 9, np.uint8), longest).tolist() == np.full((*wanted, 3), 9).tolist()
+
+
+def test_shrink_does_not_alias():
+    checks = (np.indices((64, 32)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., np.newaxis]
+    small = images.shrink(checks, 8)
+    assert small.shape == (8, 4, 1)
+    assert np.abs(small.astype(int) - 127.5).max() < 8
+    with pytest.raises(UsageError, match="longest=0: use at least 1 pixel"):
+        images.shrink(checks, 0)
+
+
+def test_letterbox():
+    wide = np.full((2, 4, 1), 9, np.uint8)
+    assert images.letterbox(wide, 4)[..., 0].tolist() == [[128] * 4, [9] * 4, [9] * 4, [128] * 4]
+    assert images.letterbox(wide.transpose(1, 0, 2), 8, level=0)[..., 0].tolist() == [[0] * 2 + [9] * 4 + [0] * 2] * 8
+    assert images.letterbox(np.full((300, 1, 3), 9, np.uint8), 10)[:, 4].tolist() == [[9] * 3] * 10
+    with pytest.raises(UsageError, match="size=0: use at least 1 pixel"):
+        images.letterbox(wide, 0)
+
+
+def test_a_pillow_image_is_read_as_its_file(photo):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    opened = Image.open(io.BytesIO(encoded(photo, exif=exif)))
+    assert np.array_equal(images.from_pillow(opened, "a", 3), images.decode(encoded(photo, exif=exif), "a"))
+    assert opened.size == photo.size, "it stays as it was"
+
+
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8)])
 def test_fit_refuses_what_is_no_image(image):
     with pytest.raises(UsageError, match="an image must be uint8"):

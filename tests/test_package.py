@@ -16,7 +16,7 @@ import pytest
 import ganzoo
 
 CHECKOUT = Path(__file__).parent.parent
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+DESIGN = (CHECKOUT / "docs" / "design.md").read_text(encoding="utf-8")
 
 
 def test_every_public_name_is_there():
@@ -73,8 +73,10 @@ def expected() -> set[str]:
     assert len(data) == 2, "the digits and their licence note"
     judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))
     assert len(judges) == 2
-    inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges)}
-    return code | inside | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
+    templates = [path for path in (CHECKOUT / "ganzoo" / "exports" / "deployment").rglob("*") if path.is_file()]
+    assert len(templates) == 17, "of a deployment"
+    inside = {str(path.relative_to(CHECKOUT)) for path in (*data, *judges, *templates)}
+    return code | inside | {"ganzoo/py.typed"} | {f"ganzoo/{path.relative_to(CHECKOUT)}" for path in zoo}
 
 
 def contents(wheel: Path) -> set[str]:
@@ -98,7 +100,8 @@ def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(wheel, metadata):
     assert contents(wheel) == expected()
     with zipfile.ZipFile(wheel) as archive:
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
-    assert "Requires-Python: >=3.11" in metadata
+    (pythons,) = re.findall("^Requires-Python: (.*)$", metadata, re.MULTILINE)
+    assert set(pythons.split(",")) == {">=3.11", "<3.14"}
     assert "ganzoo = ganzoo.cli.main:main" in scripts
 
 
@@ -134,10 +137,11 @@ def test_what_is_imported_is_required_and_the_other_way_round(metadata):
     assert required(metadata) == imported() - extras | not_imported
 
 
-def test_the_readme_has_a_reason_for_each_dependency(metadata):
-    (paragraph,) = re.findall(r"^Dependencies, each with its reason: (.*?)\n\n", README, re.MULTILINE | re.DOTALL)
-    without_reasons = re.sub(r"\(.*?\)", " ", paragraph, flags=re.DOTALL).lower().replace("_", "-")
-    assert set(re.findall(r"[a-z][a-z0-9-]+", without_reasons)) - {"and", "with"} == required(metadata)
+def test_the_design_page_has_a_reason_for_each_dependency(metadata):
+    table = DESIGN.partition("\n| package | reason |\n|---|---|\n")[2].partition("\n\n")[0]
+    packages, reasons = zip(*(line.strip("| ").split(" | ") for line in table.splitlines()), strict=True)
+    assert all(reasons)
+    assert set(", ".join(packages).lower().replace("_", "-").split(", ")) == required(metadata)
 
 
 def test_the_wheel_claims_no_more_than_posix(metadata):

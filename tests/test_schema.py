@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from ganzoo import schema, zoo
+from ganzoo import migration, schema, zoo
 from ganzoo.errors import ConfigError
 
 
@@ -31,18 +31,27 @@ def test_every_zoo_config_survives_its_own_yaml(name):
 
 
 def test_unknown_key_names_file_key_and_nearest(data):
-    data["loss"]["nmae"] = "minimax"
+    data["loss"] = {"nmae": "minimax"}
     assert complaint(data).startswith("f.yaml: loss.nmae: unknown key (did you mean 'name'?)")
+    data["training"]["stpes"] = 5
+    del data["loss"]
+    assert complaint(data) == "f.yaml: training.stpes: unknown key (did you mean 'steps'?)"
 
 
 def test_unknown_top_level_key(data):
     data["optimiser"] = {}
     assert complaint(data) == "f.yaml: optimiser: unknown key (did you mean 'optimizer'?)"
+    del data["optimiser"]
+    data["encoder"] = {"width": 3}
+    assert complaint(data) == "f.yaml: encoder: unknown key (a network is a mapping with the key 'network')"
 
 
 def test_unknown_key_in_a_list(data):
-    data["penalties"] = [{"name": "r1", "weight": 1.0, "evry": 2}]
-    assert complaint(data) == "f.yaml: penalties.0.evry: unknown key (did you mean 'every'?)"
+    data["evaluation"] = {"metrics": ["fid"], "evry": 2}
+    assert complaint(data) == "f.yaml: evaluation.evry: unknown key (did you mean 'every'?)"
+    data["evaluation"] = {}
+    data["penalties"] = [{"nam": "r1", "weight": 1.0}]
+    assert complaint(data) == "f.yaml: penalties.0.nam: unknown key (did you mean 'name'?)"
 
 
 def test_missing_key(data):
@@ -86,8 +95,8 @@ def test_wrong_types_and_ranges(data, key, value, message):
         ("clip_norm", 0, "optimizer.clip_norm: input should be greater than 0 (got 0)"),
         ("clip_norm", -1.0, "optimizer.clip_norm: input should be greater than 0 (got -1.0)"),
         ("clip_norm", "1", "optimizer.clip_norm: input should be a valid number (got '1')"),
-        ("clipnorm", 1.0, "optimizer.clipnorm: unknown key (did you mean 'clip_norm'?)"),
-        ("schedule", {}, "optimizer.schedule: unknown key (known: clip_norm, discriminator, generator)"),
+        ("clipnorm", 1.0, "optimizer: clipnorm: unknown key (did you mean 'clip_norm'?)"),
+        ("schedule", {}, "optimizer: schedule: unknown key (an optimizer is a mapping with the key 'name')"),
     ],
 )
 def test_what_both_optimizers_share(data, key, value, message):
@@ -109,6 +118,7 @@ def test_what_both_optimizers_share(data, key, value, message):
         ({"name": "linear", "final": 1.5}, "schedule.final: input should be less than or equal to 1 (got 1.5)"),
         ({"name": "linear", "final": -0.1}, "schedule.final: input should be greater than or equal to 0 (got -0.1)"),
         ({"name": "linear", "stop": 5}, "schedule.stop: unknown key (known: end, final, name, start)"),
+        ({"name": "linear", "fnal": 0.5}, "schedule.fnal: unknown key (did you mean 'final'?)"),
     ],
 )
 def test_schedules(data, schedule, message):
@@ -159,12 +169,10 @@ def test_what_the_engine_reads_is_automatic_by_default():
 
 def test_impossible_mixes(data):
     mixes = {
-        "model.conditioning": {
+        "task: expected point_generation, got image_generation": {
             **data,
-            "model": {"scheme": "vanilla", "latent": {"size": 8}, "conditioning": "projection"},
+            "dataset": {"name": "ring", "size": 0, "channels": 2, "classes": 8},
         },
-        "dataset.classes": {**data, "dataset": {**data["dataset"], "classes": 0}},
-        "dataset.size": {**data, "dataset": {**data["dataset"], "size": 0}},
         "penalties: one of them is given twice": {**data, "penalties": [{"name": "r1", "weight": 1.0}] * 2},
         "adam has no 'rho'": {
             **data,
@@ -179,16 +187,16 @@ def test_overrides_reach_every_depth():
     config = zoo.config("cgan").override(
         {
             "optimizer.generator.learning_rate": "1e-4",
-            "training.fresh_latents": "true",
+            "training.fresh_latents": "true",  # where schema 1 had it,
             "penalties.0.weight": 3.0,
             "generator.width": "8",
         }
     )
-    assert config.optimizer.generator.learning_rate == 1e-4
-    assert config.training.fresh_latents is True
+    assert config.optimizer.updates["generator"].learning_rate == 1e-4
+    assert config.model.arguments["fresh_latents"] is True
     assert config.penalties[0].weight == 3.0
-    assert config.generator.arguments["width"] == 8
-    assert zoo.config("cgan").training.fresh_latents is False
+    assert config.networks["generator"].arguments["width"] == 8
+    assert "fresh_latents" not in zoo.config("cgan").model.arguments
 
 
 def test_a_stop_rule_can_be_made_from_nothing():
@@ -203,6 +211,9 @@ def test_a_stop_rule_can_be_made_from_nothing():
     [
         ("training.stpes", "5", "--set training.stpes=5: unknown key (did you mean 'training.steps'?)"),
         ("optimizer.generator.lerning_rate", "1", "(did you mean 'optimizer.generator.learning_rate'?)"),
+        ("optimizer.generator.lr", "1", "(did you mean 'optimizer.generator.learning_rate'?)"),
+        ("optimizer.genrator.learning_rate", "1", "unknown key (did you mean 'optimizer.generator'?)"),
+        ("genrator.width", "1", "unknown key (did you mean 'generator.width'?)"),
         (
             "training.steps",
             "five",
@@ -235,6 +246,24 @@ def build(size: int, *, width: Annotated[int, Field(ge=1)] = 4, kind: str = "x")
     return size * width
 
 
+def test_a_part_that_is_replaced_loses_the_options_of_the_old_one():
+    told = []
+    config = zoo.config("cgan").override({"loss.label_smoothing": 0.1})
+    config = config.override({"loss.name": "hinge"}, note=told.append)
+    assert config.to_dict()["loss"] == {"name": "hinge"}
+    assert told == ["loss: hinge replaces a part whose options go with it (label_smoothing)"]
+    config = config.override({"loss.margin": 0.5, "loss.name": "hinge"}, note=told.append)
+    assert config.to_dict()["loss"] == {"name": "hinge", "margin": 0.5}
+    config = config.override({"generator.network": "mlp", "generator.widths": [8]}, note=told.append)
+    assert config.networks["generator"].arguments == {"widths": [8]}
+    config = config.override({"optimizer.generator.name": "sgd"}, note=told.append)
+    assert config.to_dict()["optimizer"]["generator"] == {"name": "sgd", "learning_rate": 5e-4}
+    assert [line.partition(":")[0] for line in told[1:]] == ["generator", "optimizer.generator"]
+    assert config.override({"penalties.0.name": "r2"}).to_dict()["penalties"] == [
+        {"name": "r2", "weight": 0.5, "every": 4}
+    ]
+
+
 def test_arguments_are_checked_against_keyword_only_parameters():
     assert schema.check_arguments(build, {"width": 8}, "generator") == {"width": 8}
     for arguments, message in [
@@ -255,23 +284,20 @@ def cycle():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("task", "image_generation", "f.yaml: task: image_generation, but model.scheme: cyclegan "),
-        ("dataset.domains", [], "f.yaml: dataset.domains: two names for model.scheme: cyclegan and pix2pix"),
-        ("dataset.domains", ["a"], "f.yaml: dataset: domains: ['a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: ['a', 'a'] given, two different names wanted"),
-        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: ['a', 'a_ema'] given, but _ema at the end"),
+        (
+            "task",
+            "image_generation",
+            "f.yaml: task: expected image_translation, got image_generation (two dataset.domains make it",
+        ),
+        ("dataset.domains", [], "f.yaml: task: expected image_generation, got image_translation (dataset.kind: image"),
+        ("dataset.domains", ["a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a']"),
+        ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a',"),
+        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: got ['a', 'a_ema'], but names that end in _ema"),
         ("dataset.domains", ["a", "B"], "f.yaml: dataset.domains.1: string should match pattern"),
         ("dataset.load_size", 27, "f.yaml: dataset: load_size: 27 is smaller than size, 28"),
-        ("dataset.classes", 10, "f.yaml: dataset.classes: not for model.scheme: cyclegan"),
-        ("model.latent", {"size": 4}, "f.yaml: model.latent: not for scheme: cyclegan"),
-        ("model.conditioning", "embedding", "f.yaml: model.conditioning: only for scheme: conditional"),
-        ("loss.l1_weight", 1.0, "f.yaml: loss.l1_weight: not for model.scheme: cyclegan"),
-        ("loss.cycle_weight", -1.0, "f.yaml: loss.cycle_weight: input should be greater than or equal to 0"),
-        ("training.critic_steps", 2, "f.yaml: training.critic_steps, fresh_latents and penalties are not for"),
-        ("training.stop_when", "discriminator_fooled", "f.yaml: training.stop_when: not for model.scheme: cyclegan"),
     ],
 )
-def test_what_does_not_go_with_a_cyclegan(cycle, path, value, message):
+def test_data_of_two_domains(cycle, path, value, message):
     section, _, key = path.partition(".")
     if key:
         cycle[section][key] = value
@@ -280,29 +306,52 @@ def test_what_does_not_go_with_a_cyclegan(cycle, path, value, message):
     assert complaint(cycle).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        ("dataset.domains", ["a", "b"], "f.yaml: dataset.domains: two names for model.scheme: cyclegan and pix2pix"),
-        ("dataset.load_size", 30, "f.yaml: dataset.load_size: only for task: image_translation"),
-        ("loss.cycle_weight", 1.0, "f.yaml: loss.cycle_weight: not for model.scheme: conditional"),
-        ("training.pool_size", 5, "f.yaml: training.pool_size: not for model.scheme: conditional"),
-        ("model.latent", None, "f.yaml: model.latent: missing, for scheme: conditional"),
-    ],
-)
-def test_what_is_for_translation_alone(data, path, value, message):
-    section, key = path.split(".")
-    data[section][key] = value
-    assert complaint(data).startswith(message)
+def test_what_a_task_offers():
+    assert [zoo.config(name).offers("translate") for name in ("cgan", "cyclegan_digits", "gan_ring")] == [
+        False,
+        True,
+        False,
+    ]
+    assert zoo.config("cgan").offers("generate")
+    assert not zoo.config("pix2pix_digits").offers("generate")
 
 
-def test_the_weights_of_a_cyclegan_can_be_left_to_the_model():
-    config = zoo.config("cyclegan_digits").override({"loss.identity_weight": None, "training.pool_size": None})
-    assert "identity_weight" not in config.to_dict()["loss"]
-    assert schema.parse(config.to_dict(), "again") == config
+SCHEMA_1 = {
+    "pix2pix": (
+        {"model": {"scheme": "pix2pix"}, "loss": {"name": "non_saturating", "label_smoothing": 0.0, "l1_weight": 50.0}},
+        {"model": {"scheme": "pix2pix", "l1_weight": 50.0}, "loss": {"name": "non_saturating"}},
+    ),
+    "cyclegan": (
+        {
+            "model": {"scheme": "cyclegan"},
+            "loss": {"name": "least_squares", "label_smoothing": 0.1, "cycle_weight": 3.0, "identity_weight": 0.0},
+            "training": {"pool_size": 7, "critic_steps": 1, "fresh_latents": False},
+        },
+        {
+            "model": {"scheme": "cyclegan", "cycle_weight": 3.0, "identity_weight": 0.0, "pool_size": 7},
+            "loss": {"name": "least_squares", "label_smoothing": 0.1},
+            "training": {},
+        },
+    ),
+    "vanilla": (
+        {"model": {"scheme": "vanilla"}, "training": {"critic_steps": 5, "fresh_latents": True, "steps": 3}},
+        {"model": {"scheme": "vanilla", "critic_steps": 5, "fresh_latents": True}, "training": {"steps": 3}},
+    ),
+}
 
 
-def test_a_model_says_which_domains_it_makes():
-    assert zoo.config("cyclegan_digits").domains_made == ["plain", "bold"]
-    assert zoo.config("pix2pix_digits").domains_made == ["digits"]
-    assert zoo.config("cgan").domains_made == []
+@pytest.mark.parametrize("scheme", SCHEMA_1)
+def test_configs_of_schema_1_are_read(scheme):
+    old, new = SCHEMA_1[scheme]
+    assert migration.today({"schema": 1, **old}) == {"schema": 2, **new}
+    assert migration.today({"schema": 2, **new}) == {"schema": 2, **new}
+
+
+def test_a_whole_config_of_schema_1():
+    """As a run of version 0.1 wrote it."""
+    written = zoo.config("pix2pix_digits").to_dict()
+    written |= {"schema": 1, "model": {"scheme": "pix2pix"}}
+    written["loss"] = {"name": "non_saturating", "label_smoothing": 0.0, "l1_weight": 100.0}
+    written["training"] |= {"critic_steps": 1, "fresh_latents": False}
+    del written["dataset"]["paired"]
+    assert schema.parse(written, "run/config.yaml") == zoo.config("pix2pix_digits")

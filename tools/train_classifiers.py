@@ -95,7 +95,7 @@ def load(dataset: str, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 `[N, 28, 28, 1]` and labels int32 `[N]`."""
     source = open_source(DatasetConfig(name=dataset, split=split, size=small_cnn.SIZE, channels=1))
     batch = source.fetch(tf.range(source.length, dtype=tf.int64))
-    return batch["images"].numpy(), batch["labels"].numpy()
+    return batch["examples"].numpy(), batch["labels"].numpy()
 
 
 def augment(images: np.ndarray, recipe: Recipe, generator: np.random.Generator) -> tf.Tensor:

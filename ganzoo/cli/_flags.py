@@ -1,10 +1,14 @@
-"""Flags as data: a command lists them in groups, absl-py parses them, `--help` prints them."""
+"""Flags as data: a command lists them in groups, absl-py parses them, `--help` prints them.
+
+`_shared` has the flags that several commands take.
+"""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,121 +26,143 @@ class Flag:
 
     Attributes:
       name: without dashes.
-      value: how `--help` writes its value (`N`, `NAME|FILE`); empty for a switch (`--name`, `--noname`).
+      value: placeholder of the value in `--help` (`N`, `NAME|FILE`); empty for a switch (`--name`, `--noname`).
       help: one sentence, without the default.
-      convert: reads the text of a value; raises ValueError for a wrong one.
-      wanted: what a right value is, for the error message.
-      default: used when the flag is not given.
-      repeatable: the flag may be given several times and gives a list.
-      alone: the value's text where none follows; None: one has to.
-      ending: of a text behind such a flag that is its value and not the next argument.
+      convert: function from the text of a value to the value; raises ValueError for a wrong one.
+      expected: description of a right value, for the error message.
+      default: value where the flag is not given.
+      needed: what to say where the flag is not given; empty for a flag that may be left out.
+      repeatable: whether the flag may be given several times and gives a list.
+      alone: value of a flag that is given without one; None where a value has to follow.
+      ending: suffix by which a text after such a flag is its value and not the next argument.
     """
 
     name: str
     value: str
     help: str
     convert: Callable[[str], Any] = str
-    wanted: str = "a text"
+    expected: str = "a text"
     default: Any = None
+    needed: str = ""
     repeatable: bool = False
     alone: str | None = None
     ending: str = ""
+
+    def but(self, **changes: Any) -> Flag:
+        """Return this flag with other attributes, such as the default that it has in one command."""
+        return replace(self, **changes)
+
+    def required(self, how: str = "") -> Flag:
+        """Return this flag as one that has to be given; the message for a missing one says how, or has the help."""
+        return replace(self, needed=how or f"{self.help[0].lower()}{self.help[1:]}")
 
 
 Groups = Mapping[str, Sequence[Flag]]
 
 
+class Given(SimpleNamespace):
+    """Values of a command's flags by name, and its positional `arguments`."""
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """Return some of the values, as keyword arguments for a function whose parameters have these names."""
+        return {name: getattr(self, name) for name in names}
+
+
 def text(name: str, value: str, help: str, default: str | None = None) -> Flag:
-    """A flag that takes any text but the empty one."""
-    return Flag(name, value, help, _not_empty, "a text that is not empty", default)
+    """Flag that takes any text but the empty one."""
+    return Flag(name, value, help, _not_empty, "a non-empty text", default)
 
 
 def texts(name: str, value: str, help: str) -> Flag:
-    """A flag that may be repeated, and gives a list of texts."""
-    return Flag(name, value, help, _not_empty, "a text that is not empty", [], repeatable=True)
+    """Flag that may be repeated, and gives a list of texts."""
+    return text(name, value, help).but(default=[], repeatable=True)
 
 
 def choice(name: str, values: Sequence[str], help: str) -> Flag:
-    """A flag that takes one of these values, and no other text."""
+    """Flag that takes one of these values."""
     return Flag(name, "|".join(values), help, _one_of(values), f"one of {', '.join(values)}")
 
 
 def whole(name: str, help: str, *, at_least: int, at_most: int | None = None, default: int | None = None) -> Flag:
-    """A flag that takes a whole number, `at_least` or more, and `at_most` at most."""
-    wanted = f"a whole number {f'of {at_least} or more' if at_most is None else f'from {at_least} to {at_most}'}"
-    return Flag(name, "N", help, _between(at_least, at_most), wanted, default)
-
-
-def wholes(name: str, value: str, help: str) -> Flag:
-    """A flag that takes whole numbers with commas between them: `3,3,7`."""
-    return Flag(name, value, help, _comma_separated, f"a list of whole numbers like {value}")
+    """Flag that takes an integer from `at_least` to `at_most`, both included."""
+    expected = f"an integer {f'of at least {at_least}' if at_most is None else f'from {at_least} to {at_most}'}"
+    return Flag(name, "N", help, _between(at_least, at_most), expected, default)
 
 
 def names(name: str, value: str, help: str) -> Flag:
-    """A flag that takes names with commas between them: `fid,kid`."""
-    return Flag(name, value, help, _names, f"a list of names like {value}")
+    """Flag that takes names with commas between them: `fid,kid`."""
+    return Flag(name, value, help, _names, f"names with commas between them, such as {value}")
 
 
 def number(
     name: str, value: str, help: str, *, above: float, at_most: float | None = None, default: float | None = None
 ) -> Flag:
-    """A flag that takes a finite number above a bound, and `at_most` at most."""
-    wanted = f"a number above {above:g}" + (f", {at_most:g} at most" if at_most is not None else "")
-    return Flag(name, value, help, _above(above, at_most), wanted, default)
+    """Flag that takes a finite number above a bound, and `at_most` at most."""
+    expected = f"a number above {above:g}" + (f" and at most {at_most:g}" if at_most is not None else "")
+    return Flag(name, value, help, _above(above, at_most), expected, default)
 
 
 def switch(name: str, help: str, default: bool | None = False) -> Flag:
-    """A flag without a value: `--name` or `--noname`; None as its default tells "not given" from "no"."""
+    """Flag without a value: `--name` or `--noname`; None as its default tells "not given" from "no"."""
     return Flag(name, "", help, absl_flags.BooleanParser().parse, "true or false", default)
 
 
 def result(name: str, ending: str, help: str) -> Flag:
-    """A flag that may be followed by a file with this ending; alone it gives `-`, standard output."""
-    value = f"[FILE{ending}]"
-    return Flag(name, value, help, _not_empty, "a file", alone="-", ending=ending)
+    """Flag that may be followed by a file with this ending; alone it gives `-`, standard output."""
+    return Flag(name, f"[FILE{ending}]", help, _not_empty, "a file", alone="-", ending=ending)
 
 
-def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> SimpleNamespace:
-    """The values of all flags by name, and what is left as `arguments`.
+def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> Given:
+    """Read the values of all flags, and what is left as `arguments`.
 
     Raises:
-      UsageError: an unknown flag, a wrong value, or more arguments than the command takes.
+      UsageError: an unknown flag, a wrong value, a missing flag, or more arguments than the command takes.
     """
     values = absl_flags.FlagValues()
     values.set_gnu_getopt(True)
-    for flag in _all(groups):
+    flags = {flag.name: flag for flag in _all(groups)}
+    for flag in flags.values():
         _declare(flag, values)
     try:
         arguments = values(["ganzoo", *_with_values(groups, argv)])[1:]
     except absl_flags.UnrecognizedFlagError as error:
-        known = [f"--{flag.name}" for flag in _all(groups)]
+        known = [f"--{name}" for name in flags]
         raise UsageError(f"--{error.flagname}: unknown flag{did_you_mean('--' + error.flagname, known)}") from None
     except (absl_flags.Error, ValueError) as error:
-        raise UsageError(_in_our_words(str(error))) from None
+        raise UsageError(_in_our_words(str(error), flags)) from None
     if len(arguments) > max_arguments:
         raise UsageError(f"'{arguments[max_arguments]}': unexpected argument (a value follows its flag: --flag value)")
-    return SimpleNamespace(**values.flag_values_dict(), arguments=arguments)
+    given = Given(**values.flag_values_dict(), arguments=arguments)
+    for flag in flags.values():
+        if flag.needed and getattr(given, flag.name) is None:
+            raise UsageError(f"--{flag.name} is missing: {flag.needed}")
+    return given
 
 
 def describe(groups: Groups) -> str:
-    """The flags as `--help` shows them, group by group."""
+    """Format the flags as `--help` shows them, group by group."""
     column = max(len(_left(flag)) for flag in _all(groups) if len(_left(flag)) <= _WIDEST) + 2
     lines = []
     for title, members in groups.items():
         lines += ["", f"{title}:"]
         for flag in members:
-            told = flag.value and flag.default is not None and not flag.repeatable
-            sentence = f"{flag.help} (default: {flag.default})" if told else flag.help
             left, indent = _left(flag), " " * column
             if len(left) > _WIDEST:
                 lines.append(left)
                 left = ""
-            lines += textwrap.wrap(sentence, _WIDTH, initial_indent=left.ljust(column), subsequent_indent=indent)
+            lines += textwrap.wrap(
+                flag.help + default_of(flag), _WIDTH, initial_indent=left.ljust(column), subsequent_indent=indent
+            )
     return "\n".join(lines[1:])
 
 
+def default_of(flag: Flag) -> str:
+    """The end of a flag's line in `--help`: ` (default: 3)`, or nothing where it has none that is worth telling."""
+    return f" (default: {flag.default})" if flag.value and flag.default is not None and not flag.repeatable else ""
+
+
 class _Parser(absl_flags.ArgumentParser[Any]):
-    """absl's parser around a flag's own `convert`, with our words for what is wanted."""
+    """absl's parser around a flag's own `convert`, with our words for what is expected."""
 
     def __init__(self, flag: Flag) -> None:
         self._flag = flag
@@ -147,14 +173,16 @@ class _Parser(absl_flags.ArgumentParser[Any]):
         try:
             return self._flag.convert(argument)
         except ValueError:
-            raise ValueError(f"not {self._flag.wanted}") from None
+            raise ValueError(f"expected {self._flag.expected}") from None
 
 
-def _in_our_words(message: str) -> str:
+def _in_our_words(message: str, flags: Mapping[str, Flag]) -> str:
     """absl's message without its own turns of phrase."""
     message = message.removeprefix("flag ")
-    if message.startswith("Missing value for flag "):
-        return f"{message.removeprefix('Missing value for flag ')}: its value is missing"
+    if wrong := re.fullmatch(r"--(\w+)=(.*): (expected .*)", message, re.DOTALL):
+        return f"--{wrong[1]}: {wrong[3]}, got '{wrong[2]}'"
+    if missing := re.fullmatch(r"Missing value for flag --(\w+)", message):
+        return f"--{missing[1]}: expected a value, got none (write --{missing[1]} {flags[missing[1]].value})"
     return message
 
 
@@ -226,10 +254,6 @@ def _above(bound: float, most: float | None) -> Callable[[str], float]:
         return value
 
     return read
-
-
-def _comma_separated(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
 
 
 def _names(text: str) -> list[str]:

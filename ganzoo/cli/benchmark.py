@@ -1,20 +1,19 @@
-"""Measure how fast a model trains: a whole run against the bare compiled step and reference loops, in turn, medians.
+"""Measure how fast a model trains: a whole run against the bare compiled step and reference loops.
 
-With --serving, what a server of it bears: clients that never rest, against one client and the SavedModel by itself.
-Nothing else should run beside it; look at the ratios rather than at the speeds, which differ between machines.
+With --serving, measure the throughput and latency of a server of the model in a closed-loop load test.
+Run nothing else on the machine meanwhile, and look at the ratios: speeds differ between machines.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from types import SimpleNamespace
-from typing import Any
 
 from ganzoo import zoo
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
-from ganzoo.cli.train import ENGINE, asked_for
+from ganzoo.cli.train import asked_for
 from ganzoo.errors import UsageError
 
 TURNS, STEPS = 5, 500
@@ -22,38 +21,38 @@ DAY = 24 * 60 * 60.0
 
 FLAGS = {
     "What": (
-        _flags.text("model", "NAME|FILE", "a model of the zoo (`ganzoo models` lists them) or a YAML config"),
-        _flags.text("dataset", "NAME|folder:PATH", "measure on this data set instead of the config's"),
-        _flags.whole("batch_size", "images in a step", at_least=1),
-        _flags.whole("seed", "of every random draw", at_least=0),
-        _flags.texts("set", "KEY=VALUE", "replace one value of the config"),
+        _shared.MODEL.required("for example --model cgan_mnist (`ganzoo models` lists all)"),
+        _shared.DATASET,
+        _shared.BATCH_SIZE,
+        _shared.SEED,
+        _shared.SET,
     ),
-    "Where and how to compute": ENGINE,
+    "Where and how to compute": _shared.ENGINE,
     "Against what": (
-        _flags.text(
+        _flags.names(
             "against",
             "NAME,NAME",
-            "reference loops that take part, from a checkout's tools/references: for dcgan_benchmark keras_tutorial, "
-            "torch, torch_channels_last, torch_bfloat16, for cyclegan_benchmark the last three; a run in float32 "
-            "does too then",
+            "Reference loops to compare with, from tools/references of a checkout: for dcgan_benchmark keras_tutorial, "
+            "torch, torch_channels_last, torch_bfloat16, for cyclegan_benchmark the last three; a run in float32 is "
+            "measured then too",
         ),
     ),
     "How long": (
-        _flags.whole("turns", f"how often each is measured (default: {TURNS})", at_least=1),
-        _flags.whole("steps", f"steps of each turn (default: {STEPS})", at_least=2),
+        _flags.whole("turns", f"Number of times that each loop is measured (default: {TURNS})", at_least=1),
+        _flags.whole("steps", f"Number of training steps in each turn (default: {STEPS})", at_least=2),
     ),
     "Serving": (
-        _flags.switch("serving", "measure a server of the model instead: it is exported, and served on this machine"),
-        _flags.whole("clients", "that ask at the same time (default: 64)", at_least=1, at_most=1000),
-        _flags.number("seconds", "S", "how long they do (default: 60)", above=0, at_most=DAY),
-        _flags.whole("request_rows", "images, or points, of a request (default: 16)", at_least=1),
-        _flags.choice("api", ("grpc", "rest"), "how they ask (default: grpc)"),
-        _flags.text("server_flags", "FLAGS", "of `ganzoo serve`, as in --server_flags '--batch_rows 32 --calls 1'"),
+        _flags.switch("serving", "Export the model, serve it on this machine, and measure the server instead"),
+        _flags.whole("clients", "Number of concurrent clients (default: 64)", at_least=1, at_most=1000),
+        _flags.number("seconds", "S", "Duration of the load test (default: 60)", above=0, at_most=DAY),
+        _flags.whole("request_rows", "Number of images, or points, in a request (default: 16)", at_least=1),
+        _flags.choice("api", ("grpc", "rest"), "Protocol of the requests (default: grpc)"),
+        _flags.text("server_flags", "FLAGS", "Flags of `ganzoo serve`, as in --server_flags '--batch_rows 32'"),
         _flags.text(
             "server",
             "URL",
-            "measure that server, which knows the model by its name: grpc://HOST:PORT or http://HOST:PORT; it can be "
-            "TensorFlow Serving",
+            "Running server to measure (grpc://HOST:PORT or http://HOST:PORT), such as TensorFlow Serving; --model is "
+            "the name of the model there",
         ),
     ),
 }
@@ -63,17 +62,12 @@ _TRAINING = tuple(
 )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Measures and tells."""
+def work(given: Given) -> Answer:
+    """Measure and report."""
     return _serving(given) if given.serving else _training(given)
 
 
-def _training(given: SimpleNamespace) -> Answer:
+def _training(given: Given) -> Answer:
     """TensorFlow starts in the processes that are measured, not in this one."""
     for name in _SERVING:
         if getattr(given, name) is not None:
@@ -81,7 +75,6 @@ def _training(given: SimpleNamespace) -> Answer:
     given.steps = given.steps or STEPS
     changes = asked_for(given)
     steps = changes.pop("training.steps")
-    against = given.against.split(",") if given.against else []
     from ganzoo.training.benchmark import benchmark
 
     measured = benchmark(
@@ -89,21 +82,21 @@ def _training(given: SimpleNamespace) -> Answer:
         changes,
         turns=given.turns or TURNS,
         steps=steps,
-        against=against,
-        engine={"strategy": given.strategy, "logical_devices": given.logical_devices},
+        against=given.against or [],
+        engine=given.pick("strategy", "logical_devices"),
         quiet=given.quiet,
     )
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 
-def _serving(given: SimpleNamespace) -> Answer:
+def _serving(given: Given) -> Answer:
     _check_serving(given)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the export would take the server's memory of a GPU
     _tensorflow.import_quietly()
-    from ganzoo.serving.load.measure import measure
+    from ganzoo.benchmarks.load.measure import measure
 
-    asked: dict[str, Any] = {name: getattr(given, name) for name in ("clients", "seconds", "request_rows", "api")}
-    asked = {name: value for name, value in asked.items() if value is not None} | {"quiet": given.quiet}
+    asked = given.pick("clients", "seconds", "request_rows", "api", "quiet")
+    asked = {name: value for name, value in asked.items() if value is not None}
     if given.server is not None:
         measured = measure(given.model, server=given.server, **asked)
     else:
@@ -115,30 +108,22 @@ def _serving(given: SimpleNamespace) -> Answer:
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 
-def _check_serving(given: SimpleNamespace) -> None:
-    """Raises UsageError for flags that do not go together, before anything starts."""
+def _check_serving(given: Given) -> None:
+    """Raise UsageError for flags that do not go together, before anything starts."""
     for flag in _TRAINING:
         if getattr(given, flag.name) != flag.default:
-            raise UsageError(f"--{flag.name}: not with --serving, which trains nothing")
-    if given.model is None:
-        raise UsageError("--model is missing: for example --model cgan_mnist (`ganzoo models` lists what there is)")
+            raise UsageError(f"--{flag.name}: does not go with --serving, which trains nothing (leave it out)")
     if given.server is None:
-        if zoo.config(given.model).translates:
+        if not zoo.config(given.model).offers("generate"):
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
-    from ganzoo.serving.load.messages import api_of
+    from ganzoo.serving.client.transport import api_of
 
     api = api_of(given.server)
     if given.server_flags is not None:
-        raise UsageError("--server_flags: for a server that is started here, not for that of --server")
+        raise UsageError("--server_flags: does not go with --server, which runs already (leave one of them out)")
     if given.api not in (None, api):
         raise UsageError(f"--api {given.api}: {given.server} is an address of --api {api} (leave one of them out)")
 
 
-COMMAND = Command(
-    name="benchmark",
-    about=__doc__,
-    usage="--model NAME|FILE [flags]",
-    flags=FLAGS,
-    work=work,
-)
+main = Command("benchmark", __doc__, FLAGS, work).run

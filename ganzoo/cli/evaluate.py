@@ -1,65 +1,66 @@
-"""Measure how near generated images are to real ones: a model of the zoo, a run, an export, or two folders.
+"""Measure how close generated images are to real ones: a zoo model, a run, an export, or two folders.
 
-The feature extractor is part of every metric's name (fid_mnist_cnn): figures of different extractors, numbers of
-samples or real images do not compare.
+Each metric is named with its feature extractor (fid_mnist_cnn). Compare figures only if extractor, number of samples
+and real images are the same.
 """
 
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
+from pathlib import Path
 
-from ganzoo import files
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo import files, zoo
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.schema import DatasetConfig
 from ganzoo.training.progress import note_unless
 
 FLAGS = {
     "What": (
-        _flags.text("model", "NAME|RUN|EXPORT", "a model of the zoo, the directory of a run, or of an export"),
-        _flags.text("to", "DOMAIN", "of a model that translates: which domain (default: the first that it makes)"),
-        _flags.text("fake", "folder:PATH", "judge these images instead of a model's"),
-        _flags.text("real", "NAME|folder:PATH", "compare with these (default: the data that the model trains on)"),
-        _flags.text("step", "last|best|N", "of a run: which checkpoint", "last"),
+        _shared.MODEL.but(
+            value="NAME|FILE|RUN|EXPORT", help="Zoo model, YAML config, run directory or directory of an export"
+        ),
+        _shared.TO,
+        _flags.text("fake", "folder:PATH", "Images to judge instead of a model's"),
+        _flags.text(
+            "real", "NAME|folder:PATH", "Real examples to compare with (default: the data that the model trains on)"
+        ),
+        _flags.text("step", "last|best|N", "Checkpoint of a run", "last"),
     ),
     "How": (
         _flags.names(
             "metrics",
             "fid,kid",
-            "names (default: fid,kid,precision,recall,density,coverage, or those that are made for translations)",
+            "Metrics to compute (default: fid,kid,precision,recall,density,coverage, or those for translations)",
         ),
-        _flags.text("features", "NAME", "the feature extractor (default: one that fits the data)"),
-        _flags.switch("list", "list all metrics and feature extractors, and do nothing else"),
+        _flags.text("features", "NAME", "Feature extractor (default: one that fits the data)"),
+        _flags.switch("list", "List all metrics and feature extractors, and do nothing else"),
         _flags.whole(
             "num_samples",
-            "how many to draw or translate, and how many real ones to draw them against, at most (default: 10000, "
-            "folders whole)",
+            "Number of samples, or translations, and largest number of real examples (default: 10000, whole folders)",
             at_least=2,
         ),
-        _flags.whole("seed", "of the samples and of what metrics draw", at_least=0, default=0),
-        _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
-        _flags.whole(
-            "size",
-            "crop and resize images of folders to this side, for translations the real ones (default: as the model's)",
-            at_least=1,
+        _shared.SEED.but(default=0),
+        _shared.TRUNCATION,
+        _shared.SIZE.but(
+            help="Side to which images of folders are cropped and resized; for translations, the real images "
+            "(default: the model's size)"
         ),
-        _flags.text("data_dir", "DIR", "where the data sets are, prepared by TensorFlow Datasets or as plain folders"),
+        _shared.DATA_DIR,
     ),
     "Looking closer": (
-        _flags.switch("speed", "measure images/s of --features against a plain loop, and do nothing else"),
-        _flags.text("sheet", "FILE.png", "draw the best samples by realism (upper half) and the worst (lower half)"),
+        _flags.switch("speed", "Measure the speed of --features against a plain loop, and do nothing else"),
+        _flags.text(
+            "sheet", "FILE.png", "Sheet of the best samples by realism (upper half) and the worst (lower half)"
+        ),
     ),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Evaluates, and draws the sheet if it is asked for."""
+def work(given: Given) -> Answer:
+    """Evaluate, and draw the sheet if one is asked for."""
     if given.list:
         return _list()
     if given.speed:
@@ -69,25 +70,20 @@ def work(given: SimpleNamespace) -> Answer:
     if given.fake is not None and given.real is None:
         raise UsageError("--real is missing: --fake is compared with it (--real folder:PATH)")
     if given.sheet is not None and not given.sheet.lower().endswith(".png"):
-        raise UsageError(f"--sheet={given.sheet}: not FILE.png")
+        raise UsageError(f"--sheet: expected FILE.png, got '{given.sheet}'")
     if given.sheet is not None:
         files.check_writable(given.sheet)  # before the work
+    fake, real = given.model or _folder(given.fake), given.real and _folder(given.real)
+    _check(given, fake, real)
     _tensorflow.import_quietly()
     from ganzoo.judging import evaluate
 
     found = evaluate(
-        given.model if given.model is not None else _folder(given.fake),
-        given.metrics,
-        given.num_samples,
-        to=given.to,
-        real=given.real and _folder(given.real),
-        features=given.features,
+        fake,
+        real=real,
         step=int(given.step) if given.step.isdigit() else given.step,
-        seed=given.seed,
-        truncation=given.truncation,
-        size=given.size,
-        data_dir=given.data_dir,
         note=note_unless(given.quiet),
+        **given.pick("metrics", "num_samples", "to", "features", "seed", "truncation", "size", "data_dir"),
     )
     text = found.describe()
     if given.sheet is not None:
@@ -99,8 +95,30 @@ def work(given: SimpleNamespace) -> Answer:
     return Answer(text, found.to_dict(), brief=brief)
 
 
+def _check(given: Given, fake: str, real: str | None) -> None:
+    """Raise what names alone tell about the model and the data, before TensorFlow starts."""
+    from ganzoo import translating
+    from ganzoo.data import source
+
+    for name in (fake, real):
+        if name is not None and name.startswith("folder:"):
+            source.check_available(DatasetConfig(name=name, size=1, channels=1))
+    is_export = Path(fake).is_dir() and not (Path(fake) / zoo.CONFIG_FILE).is_file()
+    if is_export or fake.startswith("folder:"):
+        return
+    config = zoo.config(fake)
+    translates = config.offers("translate")
+    if translates:
+        translating.check_domain(config, given.to)
+    if real is None or not real.startswith("folder:"):
+        other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
+        dataset = config.dataset.model_copy(update=other)
+        source.check_available(dataset, data_dir=given.data_dir)
+    zoo.check_trained(fake)
+
+
 def _folder(name: str) -> str:
-    """A bare directory as `folder:PATH`; any other name as it is."""
+    """Return a bare directory as `folder:PATH`, any other name as it is."""
     return f"folder:{name}" if os.path.isdir(name) else name
 
 
@@ -126,10 +144,6 @@ def _speed(features: str | None) -> Answer:
     return Answer(found.describe(), found.to_dict(), brief=found.describe())
 
 
-COMMAND = Command(
-    name="evaluate",
-    about=__doc__,
-    usage="--model NAME|RUN|EXPORT [flags]   or: --real folder:A --fake folder:B [flags]",
-    flags=FLAGS,
-    work=work,
-)
+main = Command(
+    "evaluate", __doc__, FLAGS, work, usage="--model MODEL [flags]   or: --real folder:A --fake folder:B [flags]"
+).run

@@ -1,76 +1,64 @@
 """Export a model as files that need neither ganzoo nor Keras: for TensorFlow Serving, ONNX Runtime or LiteRT.
 
-BASE/NAME/VERSION/ gets the model, its config and card, and for TensorFlow Serving warm-up requests.
+The folder BASE/NAME/VERSION/ gets the model, its config and card and, for TensorFlow Serving, warm-up requests.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 from ganzoo import zoo
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
-from ganzoo.serving import formats
+from ganzoo.exports import formats
 
 FLAGS = {
     "Model": (
-        _flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run"),
-        _flags.switch("allow_untrained", "export random weights if the model has no others"),
-        _flags.choice("format", tuple(formats.ENDINGS), "what is written (default: savedmodel)"),
+        _shared.MODEL.required("for example --model cgan_mnist (see ganzoo models --pretrained)"),
+        _flags.switch("allow_untrained", "Export random weights if the model has no others"),
+        _flags.choice("format", tuple(formats.ENDINGS), "Format of the files (default: savedmodel)"),
         _flags.choice(
-            "precision", formats.PRECISIONS, "that a SavedModel computes in (default: float32, as in Python)"
+            "precision",
+            formats.PRECISIONS,
+            "Precision that a SavedModel computes in (default: float32, with the pixels of Python)",
         ),
     ),
     "Where to": (
-        _flags.text("out", "BASE", "the folder of all models", "exported"),
-        _flags.text("name", "NAME", "what servers call it (default: as the model; a run has its zoo model's name)"),
-        _flags.whole("version", "the number of this version", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
+        _flags.text("out", "BASE", "Base folder of all exported models", "exported"),
+        _flags.text("name", "NAME", "Name of the model on servers (default: the config's; a run has its zoo model's)"),
+        _flags.whole("version", "Number of this version", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
         _flags.text(
-            "deploy", "DIR", "also write what runs all models of BASE under TensorFlow Serving into that folder"
+            "deploy", "DIR", "Folder for deployment files, too: everything that serves BASE with TensorFlow Serving"
         ),
-        _flags.switch("overwrite", "replace the version, and the files of --deploy, if they are there"),
+        _flags.switch("overwrite", "Replace an existing version, and existing files of --deploy"),
     ),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Loads the model and writes the version."""
-    if given.model is None:
-        raise UsageError("--model is missing: for example --model cgan_mnist (see ganzoo models --pretrained)")
+def work(given: Given) -> Answer:
+    """Load the model and write the version."""
     format, precision = given.format or formats.SAVED_MODEL, given.precision or formats.FLOAT32
     if given.deploy is not None and format != formats.SAVED_MODEL:
-        raise UsageError(f"--deploy: TensorFlow Serving serves no {format} files (leave out --deploy or --format)")
+        raise UsageError(f"--deploy: TensorFlow Serving cannot load {format} files (leave out --deploy or --format)")
     name, untrained = given.name or zoo.config(given.model).name, zoo.has_no_weights(given.model)
+    if not given.allow_untrained:
+        zoo.check_trained(given.model, zoo.TO_EXPORT)
     _tensorflow.import_quietly()
     others: list[Path] = []
     if given.deploy is not None:
-        from ganzoo.serving.deploy import check_before_export
+        from ganzoo.exports.deploy import check_before_export
 
         others = _others(Path(given.out, name))
         check_before_export(name, given.deploy, given.overwrite, others)
-    path = zoo.export(
-        given.model,
-        given.out,
-        given.version,
-        name=given.name,
-        format=format,
-        precision=precision,
-        overwrite=given.overwrite,
-        allow_untrained=given.allow_untrained,
-        quiet=given.quiet,
-    )
+    how = given.pick("name", "overwrite", "allow_untrained", "quiet")
+    path = zoo.export(given.model, given.out, given.version, format=format, precision=precision, **how)
     deployed = _deploy(given, [path.parent, *others]) if given.deploy is not None else []
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     said = [f"{name}: version {given.version} is in {path} ({size / 1e6:.1f} MB)"]
     if deployed:
-        said.append(f"TensorFlow Serving: {len(deployed)} files are in {given.deploy}, begin with its README.md")
+        said.append(f"TensorFlow Serving: {len(deployed)} files are in {given.deploy}; begin with its README.md")
     return Answer(
         "\n".join(said),
         {
@@ -88,20 +76,14 @@ def work(given: SimpleNamespace) -> Answer:
 
 
 def _others(model: Path) -> list[Path]:
-    """The exports beside a model's."""
+    """Return the directories of the exports beside a model's."""
     return sorted({path.parent.parent for path in model.parent.glob("[!.]*/[0-9]*/saved_model.pb")} - {model})
 
 
-def _deploy(given: SimpleNamespace, exports: list[Path]) -> list[Path]:
-    from ganzoo.serving.deploy import write_deployment
+def _deploy(given: Given, exports: list[Path]) -> list[Path]:
+    from ganzoo.exports.deploy import write_deployment
 
     return write_deployment(exports, given.deploy, overwrite=given.overwrite)
 
 
-COMMAND = Command(
-    name="export",
-    about=__doc__,
-    usage="--model NAME|RUN|FILE [flags]",
-    flags=FLAGS,
-    work=work,
-)
+main = Command("export", __doc__, FLAGS, work).run

@@ -6,15 +6,17 @@ Image i of a seed is always the same one, drawn alone or among others; each PNG 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ganzoo import zoo
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
+from ganzoo.models import rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,66 +27,64 @@ POINTS = 1000
 WIDEST_SHEET = 20
 
 FLAGS = {
-    "Model": (_flags.text("model", "NAME|RUN|FILE", "a model of the zoo, or the directory of a run", "cgan_mnist"),),
-    "What to draw": (
-        _flags.whole("n", "how many (default: the number of labels, or 10 a class, or 64; 1000 points)", at_least=1),
-        _flags.wholes("labels", "3,3,7", "their classes, over again up to --n (default: all classes in turn)"),
-        _flags.whole("seed", "the same seed draws the same images", at_least=0, default=0),
-        _flags.number("truncation", "T", "up to 1: smaller is more typical and less varied", above=0, default=1.0),
-    ),
+    "Model": (_shared.MODEL.but(default="cgan_mnist"),),
+    "What to draw": (_shared.N, _shared.LABELS, _shared.SEED.but(default=0), _shared.TRUNCATION),
     "Where to": (
         _flags.text(
             "out",
             "FILE.png|DIR/",
-            "a sheet, or a folder of single images (default: MODEL_SEED.png); "
-            "points: a plot of their first two columns, or FILE.csv",
+            "Sheet, or folder of single images (default: MODEL_SEED.png); points: plot of the first two columns, or "
+            "FILE.csv",
         ),
     ),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Loads the model, draws, and writes the files."""
+def work(given: Given) -> Answer:
+    """Load the model, draw samples, and write the files."""
     form_of(given.out)  # before a model is loaded
-    if zoo.config(given.model).translates:
+    config = zoo.config(given.model)
+    if not config.offers("generate"):
         raise UsageError(
-            f"{given.model}: translates images and draws none (ganzoo translate --model {given.model} FILES)"
+            f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
-    _tensorflow.import_quietly()
-    model = zoo.load(given.model)
-    return draw(given, model, model.name, points=len(model.generator.output_shape) == 2, classes=model.classes)
+    names = config.dataset.class_names
+    rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
+    with _tensorflow.quiet_start():
+        model: Any = zoo.load(given.model)
+    points = len(model.generator.output_shape) == 2
+    return draw(given, model, model.name, points=points, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
-    """What a model and a client have in common."""
+    """Interface that a model and a client share."""
 
     name: str
 
     def generate(self, n: int, labels: list[int] | None, seed: int, truncation: float) -> np.ndarray: ...
 
 
-def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, classes: int) -> Answer:
-    """Draws what the flags ask for and writes the files.
+def draw(
+    given: Given, model: Drawing, said: str, *, points: bool, classes: int, class_names: Sequence[str] = ()
+) -> Answer:
+    """Draw what the flags ask for and write the files.
 
     Args:
-      given: the flags.
-      model: that draws.
-      said: of it to people.
-      points: whether it draws points, and no images.
-      classes: of the labels, needed where --labels gives none.
+      given: values of the flags.
+      model: model or client that draws.
+      said: name of the model in the answer.
+      points: whether the samples are points, not images.
+      classes: number of classes; not used where --labels is given.
+      class_names: names that --labels may give the classes by.
 
     Raises:
       UsageError: --out or --labels does not suit the model.
     """
     form = form_of(given.out)
     if form == ("" if points else ".csv"):
-        raise UsageError(f"--out={given.out}: {model.name} writes FILE.png or {'FILE.csv' if points else 'DIR/'}")
-    labels = labels_of(given.labels, given.n, classes)
+        forms = f"FILE.png or {'FILE.csv' if points else 'DIR/'}"
+        raise UsageError(f"--out: expected {forms} for {model.name}, got '{given.out}'")
+    labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
     n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
@@ -105,7 +105,7 @@ def draw(given: SimpleNamespace, model: Drawing, said: str, *, points: bool, cla
 
 
 def form_of(out: str | None) -> str:
-    """What --out asks for: `.png`, `.csv`, or the empty string for a folder.
+    """Return what --out asks for: `.png`, `.csv`, or the empty string for a folder.
 
     Raises:
       UsageError: another kind of file.
@@ -115,12 +115,12 @@ def form_of(out: str | None) -> str:
     path = Path(out)
     suffix = "" if out.endswith("/") or path.is_dir() else path.suffix.lower()
     if suffix not in ("", ".png", ".csv"):
-        raise UsageError(f"--out={out}: not FILE.png, FILE.csv or DIR/")
+        raise UsageError(f"--out: expected FILE.png, FILE.csv or DIR/, got '{out}'")
     return suffix
 
 
 def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int] | None:
-    """The label of each image: those that were asked for, or all classes, over again up to n; None without classes.
+    """Return the label of each image: those asked for, or all classes, repeated up to n; None without classes.
 
     Raises:
       UsageError: more labels than images.
@@ -130,12 +130,12 @@ def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int]
     turn = list(range(classes)) if asked is None else asked
     n = n or (len(turn) if asked else IMAGES_A_CLASS * classes)
     if asked and n < len(asked):
-        raise UsageError(f"--n={n}: fewer than the {len(asked)} labels of --labels (leave out --n)")
+        raise UsageError(f"--n: expected at least {len(asked)}, the number of --labels, got {n} (leave out --n)")
     return list(islice(cycle(turn), n))
 
 
 def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> list[Path]:
-    """One PNG an image, named by its position."""
+    """Write each image to a PNG named by its position."""
     from ganzoo import images
 
     files = []
@@ -149,7 +149,7 @@ def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin
 def write_one(
     path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str], columns: int | None
 ) -> Path:
-    """A sheet of images, a plot of points, or their numbers."""
+    """Write a sheet of images, a plot of points, or their numbers."""
     from ganzoo import figures, files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
@@ -174,10 +174,4 @@ def _csv(points: np.ndarray) -> bytes:
     return text.getvalue().encode()
 
 
-COMMAND = Command(
-    name="generate",
-    about=__doc__,
-    usage="[--model NAME|RUN|FILE] [flags]",
-    flags=FLAGS,
-    work=work,
-)
+main = Command("generate", __doc__, FLAGS, work).run

@@ -1,15 +1,16 @@
 """Start the workers of a training on this machine, or one of them in a pod of a Kubernetes job.
 
-The command follows `--`. Each worker gets TF_CONFIG in its environment, and --strategy multiworker makes use of it.
-When a worker fails the others are stopped, and its exit code is the launcher's; Ctrl-C goes to all of them.
+The command of the workers follows `--`, with its own flags. Each worker gets TF_CONFIG in its environment, for
+--strategy multiworker. When a worker fails the others are stopped, and the launcher exits with its code; Ctrl-C goes to
+all workers.
 """
 
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 from ganzoo.cli import _flags
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command, asks_for_help
 from ganzoo.errors import UsageError
 from ganzoo.training.launch import join_job, launch
@@ -18,54 +19,49 @@ EXAMPLE = "ganzoo launch --workers 2 -- ganzoo train --model cgan --strategy mul
 
 FLAGS = {
     "Where": (
-        _flags.whole("workers", "processes to start on this machine", at_least=1),
-        _flags.switch("kubernetes", "become the worker of this pod, as docs/kubernetes/train_job.yaml shows"),
+        _flags.whole("workers", "Number of workers to start on this machine", at_least=1),
+        _flags.switch("kubernetes", "Run the worker of this pod, as docs/kubernetes/train_job.yaml shows"),
     ),
     "How": (
         _flags.number(
-            "grace", "SECONDS", "how long a worker may take to end before it is killed", above=0, default=30.0
+            "grace", "SECONDS", "Time that a worker has for its end before it is killed", above=0, default=30.0
         ),
     ),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
+    """Run the command and return its exit code."""
     own, command = _split(sys.argv[1:] if argv is None else argv)
-    return Command(
-        name="launch",
-        about=__doc__,
-        usage="(--workers N | --kubernetes) [flags] -- COMMAND …",
-        flags=FLAGS,
-        work=lambda given: work(given, command),
-    ).run(own)
+    usage = "(--workers N | --kubernetes) [flags] -- COMMAND …"
+    return Command("launch", __doc__, FLAGS, lambda given: work(given, command), usage).run(own)
 
 
-def work(given: SimpleNamespace, command: list[str]) -> Answer:
-    """Starts the workers and waits for them, or becomes one.
+def work(given: Given, command: list[str]) -> Answer:
+    """Start the workers and wait for them, or become one.
 
     Args:
-      given: the launcher's own flags.
-      command: what each worker runs.
+      given: values of the launcher's own flags.
+      command: the command that each worker runs.
     """
     if not command:
-        raise UsageError(f"no command: it follows --, as in: {EXAMPLE}")
+        raise UsageError(f"expected a command after --, got none (for example: {EXAMPLE})")
     if given.kubernetes and (given.workers is not None or given.json):
         other = "--json" if given.json else "--workers"
-        raise UsageError(f"--kubernetes: does not go with {other} (this process becomes the command, as one worker)")
+        raise UsageError(f"--kubernetes: does not go with {other} (this process becomes one worker)")
     if given.kubernetes:
         join_job(command)
     if given.workers is None:
         raise UsageError("--workers is missing: for example --workers 2 (in a pod of a Kubernetes job: --kubernetes)")
     code = launch(command, given.workers, grace=given.grace)
-    text = "every worker is done" if code == 0 else f"a worker ended with exit code {code}"
+    text = "all workers are done" if code == 0 else f"a worker ended with exit code {code}"
     return Answer(text, {"workers": given.workers, "code": code}, code=code)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The launcher's own arguments, and the command after the first `--`."""
+    """Split the arguments into the launcher's own and the command after the first `--`."""
     if "--" in arguments:
         cut = arguments.index("--")
         return arguments[:cut], arguments[cut + 1 :]
-    # Where `--` was forgotten, the command's flags would be refused as ours: that no command is given says it better.
+    # Where `--` was forgotten, the command's flags would be refused as ours: "got none" is the better message.
     return (arguments if asks_for_help(arguments) else []), []

@@ -1,4 +1,4 @@
-"""`ganzoo COMMAND …`: every module of this folder without an underscore is a command, but for `base` and `main`."""
+"""`ganzoo COMMAND …`: every module of this folder is a command, except `base`, `main` and those with an underscore."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.version import __version__
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command of the zoo and gives its exit code."""
+    """Run one command and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     first = arguments[0] if arguments else "--help"
     with reported("ganzoo") as outcome:
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def commands() -> list[str]:
-    """The names of all commands, sorted."""
+    """Return the names of all commands, sorted."""
     names = (module.name for module in pkgutil.iter_modules(cli.__path__))
     return sorted(name for name in names if not name.startswith("_") and name not in ("base", "main"))
 
@@ -40,4 +40,6 @@ def _overview() -> str:
     for name in commands():
         about = importlib.import_module(f"ganzoo.cli.{name}").__doc__ or ""
         lines.append(f"  {name.ljust(width)}{about.splitlines()[0]}")
-    return "\n".join([*lines, "", "`ganzoo COMMAND --help` shows a command's flags; `ganzoo --version` the version."])
+    return "\n".join(
+        [*lines, "", "`ganzoo COMMAND --help` shows the flags of a command, `ganzoo --version` the version."]
+    )

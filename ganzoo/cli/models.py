@@ -1,49 +1,44 @@
-"""List the models of the zoo, or show one's config or card."""
+"""List the models of the zoo, or show the config or card of one."""
 
 from __future__ import annotations
 
 import shutil
-from types import SimpleNamespace
 
 from ganzoo import zoo
 from ganzoo.cli import _flags
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError, did_you_mean
 
 FLAGS = {
     "Which models": (
-        _flags.text("task", "TASK", "only models of this task, such as image_generation"),
-        _flags.switch("pretrained", "only models with trained weights (--nopretrained: without)", default=None),
+        _flags.text("task", "TASK", "List only models of this task, such as image_generation"),
+        _flags.switch("pretrained", "List only models with trained weights (--nopretrained: without)", default=None),
     ),
     "One model": (
-        _flags.text("model", "NAME", "show this model's config, as YAML"),
-        _flags.switch("card", "show its card instead: what was measured, and how"),
+        _flags.text("model", "NAME", "Zoo model whose config to show, as YAML (--model itself may be left out)"),
+        _flags.switch("card", "Show the card instead of the config: what was measured, and how"),
     ),
 }
 
 COLUMNS = ("name", "task", "scheme", "weights", "summary")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Lists the zoo, or shows one model."""
+def work(given: Given) -> Answer:
+    """List the zoo, or show one model."""
     name = given.arguments[0] if given.arguments else given.model
     if given.arguments and given.model:
-        raise UsageError(f"--model={given.model}: '{name}' is asked for as well (one at a time)")
+        raise UsageError(f"--model: expected one model, got '{name}' and '{given.model}' (give one at a time)")
     if name is not None:
         return _one(name, given)
     if given.card:
-        raise UsageError("--card: of which model? For example: ganzoo models cgan --card")
+        raise UsageError("--card: expected the NAME of a model, got none (for example: ganzoo models cgan --card)")
     return _all(given.task, given.pretrained)
 
 
-def _one(name: str, given: SimpleNamespace) -> Answer:
+def _one(name: str, given: Given) -> Answer:
     if given.task is not None or given.pretrained is not None:
-        raise UsageError(f"--task and --pretrained are for the list, not for one model ({name})")
+        raise UsageError(f"--task and --pretrained: do not go with one model, {name} (they choose what is listed)")
     if given.card:
         card = zoo.card(name)
         return Answer(str(card), card.to_dict(), brief=str(card))
@@ -57,7 +52,7 @@ def _all(task: str | None, pretrained: bool | None) -> Answer:
         tasks = [zoo.config(name).task for name in zoo.list_models()]
         raise UsageError(f"--task={task}: no model has this task{did_you_mean(task, tasks)}")
     rows = [_row(name) for name in names]
-    # Into a pipe or a file everything is written: the fallback is for output that has no width.
+    # Lines for a pipe or a file are not cut: the fallback is for output that has no width.
     width = shutil.get_terminal_size(fallback=(10_000, 0)).columns
     return Answer(table(rows, width), rows, brief="\n".join(names))
 
@@ -74,7 +69,7 @@ def _row(name: str) -> dict[str, str | bool]:
 
 
 def table(rows: list[dict[str, str | bool]], width: int) -> str:
-    """Aligned columns under their names; lines are cut where the terminal ends."""
+    """Format aligned columns under their names; lines are cut at the width."""
     lines = [[name.upper() for name in COLUMNS], *([_word(row[name]) for name in COLUMNS] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
@@ -85,11 +80,4 @@ def _word(value: str | bool) -> str:
     return value if isinstance(value, str) else "yes" if value else "no"
 
 
-COMMAND = Command(
-    name="models",
-    about=__doc__,
-    usage="[NAME] [flags]",
-    flags=FLAGS,
-    work=work,
-    max_arguments=1,
-)
+main = Command("models", __doc__, FLAGS, work, usage="[NAME] [flags]", max_arguments=1).run

@@ -1,74 +1,62 @@
-"""Put a finished run's model into the zoo: weights in float16 and a card with measured numbers (for maintainers)."""
+"""Publish the model of a finished run in the zoo, with a card of measured numbers (for maintainers).
+
+It writes the weights in float16.
+"""
 
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
 
-NEEDED = (
-    _flags.text("run", "DIR", "the finished run of a zoo model"),
-    _flags.text("command", "TEXT", "the command that made it"),
-    _flags.text("intended_use", "TEXT", "what the model is for"),
-    _flags.text("limits", "TEXT", "what it cannot do"),
-    _flags.text("hardware", "TEXT", "what it was trained on"),
-)
-
-ALSO = (
-    _flags.texts("also", "DIR", "a finished run of the same config with another seed, for mean and deviation"),
-    _flags.texts("average", "STEP:PART", "ship the mean of the weights at these steps, each with its part (repeated)"),
-    _flags.text("data_dir", "DIR", "where the data sets are that do not come with the package"),
-)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
+FLAGS = {
+    "Required": (
+        _flags.text("run", "DIR", "Finished run of a zoo model").required(),
+        _flags.text("command", "TEXT", "Command that made the run").required(),
+        _flags.text("intended_use", "TEXT", "Purpose of the model").required(),
+        _flags.text("limits", "TEXT", "Limits of the model: what it cannot do").required(),
+        _flags.text("hardware", "TEXT", "Hardware that the model was trained on").required(),
+    ),
+    "Optional": (
+        _flags.texts("also", "DIR", "Finished run of the same config with another seed, for mean and deviation"),
+        _flags.texts(
+            "average", "STEP:PART", "Step of a checkpoint, and its part in the mean of weights that is shipped"
+        ),
+        _shared.DATA_DIR,
+    ),
+}
 
 
-def work(given: SimpleNamespace) -> Answer:
-    """Writes weights and card."""
-    for flag in NEEDED:
-        if getattr(given, flag.name) is None:
-            raise UsageError(f"--{flag.name} is missing: {flag.help}")
+def work(given: Given) -> Answer:
+    """Write weights and card."""
     average = _parts(given.average)
     _tensorflow.import_quietly()
     from ganzoo.publishing import publish
 
     card = publish(
         given.run,
-        command=given.command,
-        intended_use=given.intended_use,
-        limits=given.limits,
-        hardware=given.hardware,
         others=given.also,
         average=average,
-        data_dir=given.data_dir,
+        **given.pick("command", "intended_use", "limits", "hardware", "data_dir"),
     )
     return Answer(str(card), card.to_dict(), brief=card.name)
 
 
 def _parts(given: list[str]) -> dict[int, float] | None:
-    """`5000:1` and so on as step -> part."""
+    """Read texts like `5000:1` as step -> part."""
     parts = {}
     for text in given:
         step, _, part = text.partition(":")
         try:
             parts[int(step)] = float(part or 1)
         except ValueError:
-            raise UsageError(f"--average={text}: give STEP or STEP:PART, such as 5000:1") from None
+            raise UsageError(f"--average: expected STEP or STEP:PART, such as 5000:1, got '{text}'") from None
         if not 0 < parts[int(step)] < math.inf:
-            raise UsageError(f"--average={text}: a part is a number above 0")
+            raise UsageError(f"--average: expected a PART above 0, got '{text}'")
     return parts or None
 
 
-COMMAND = Command(
-    name="publish",
-    about=__doc__,
-    usage="--run DIR … [flags]",
-    flags={"All of these are needed": NEEDED, "Also": ALSO},
-    work=work,
-)
+main = Command("publish", __doc__, FLAGS, work).run

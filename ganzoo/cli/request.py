@@ -1,20 +1,19 @@
-"""Ask a model on a server for images, or to translate some: TensorFlow Serving, or `ganzoo serve`.
+"""Ask a server for images, or to translate some: TensorFlow Serving, or `ganzoo serve`.
 
-It does what `ganzoo generate` and `ganzoo translate` do, without loading a model: the same flags give the same images,
-one grey level apart where a server runs requests together, and over REST points of six digits. But --to is needed where
-a model makes several domains, and a PNG names the model as the server does.
+It does what `ganzoo generate` and `ganzoo translate` do, without loading a model. The same flags give the same images,
+one grey level apart where the server batches requests; points come with six digits over REST. --to is required where a
+model makes several domains, and a PNG has the name that the model has on the server.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from ganzoo.cli import _flags, _tensorflow, generate, translate
+from ganzoo.cli import _flags, _shared, _tensorflow, generate, translate
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.training.progress import note_unless
@@ -25,27 +24,31 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:8501"
 
-_OF_TRANSLATE = {flag.name: flag for flag in (*translate.FLAGS["Model"], *translate.FLAGS["How"])}
 _TO_DRAW = generate.FLAGS["What to draw"]
 _TO_TRANSLATE = (
-    _flags.text("to", "DOMAIN", "what to make of the images (default: the only domain that the model makes)"),
-    *(_OF_TRANSLATE[name] for name in ("size", "tile", "skip_broken")),
+    _shared.TO.but(help="Domain to translate to (default: the only one that the model makes)"),
+    _shared.LONGEST,
+    _shared.STRENGTH,
+    _shared.SIZE,
+    _shared.TILE,
+    _shared.SKIP_BROKEN,
 )
 
 
 def _without_default(flag: _flags.Flag) -> _flags.Flag:
-    """The flag, which is None where it is not given: one that does not apply can be refused."""
-    told = f" (default: {flag.default})" if flag.value and flag.default is not None else ""
-    return replace(flag, default=None, help=f"{flag.help}{told}")
+    """Return the flag with None where it is not given: one that does not apply can be refused."""
+    return flag.but(default=None, help=flag.help + _flags.default_of(flag))
 
 
 FLAGS = {
     "Server": (
-        _flags.text("server", "URL", "http://HOST:PORT, https://… or grpc://HOST:PORT", SERVER),
-        _flags.text("model", "NAME", "the name that the server knows the model by"),
-        _flags.whole("version", "of the model (default: the newest)", at_least=1),
-        _flags.number("timeout", "SECONDS", "for all that is drawn, or each image translated", above=0, default=120.0),
-        _flags.whole("retries", "of a request that a busy server puts off", at_least=0, default=5),
+        _flags.text("server", "URL", "Address: http://HOST:PORT, https://… or grpc://HOST:PORT", SERVER),
+        _flags.text("model", "NAME", "Name of the model on the server").required(
+            "the name of the model on the server, for example --model cgan_mnist"
+        ),
+        _flags.whole("version", "Version of the model (default: the newest)", at_least=1),
+        _flags.number("timeout", "SECONDS", "Time limit for all samples, or for each image", above=0, default=120.0),
+        _flags.whole("retries", "Number of retries of a request that a busy server refuses", at_least=0, default=5),
     ),
     "What to draw": tuple(map(_without_default, _TO_DRAW)),
     "What to translate": tuple(map(_without_default, _TO_TRANSLATE)),
@@ -53,43 +56,30 @@ FLAGS = {
         _flags.text(
             "out",
             "FILE.png|DIR/",
-            "drawn: a sheet, or a folder of single images (default: MODEL_SEED.png; points: a plot, or FILE.csv); "
-            "translated: their folder (default: MODEL_DOMAIN)",
+            "Samples: a sheet, or a folder of single images (default: MODEL_SEED.png; points: a plot, or FILE.csv); "
+            "translations: a folder (default: MODEL_DOMAIN)",
         ),
     ),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Asks the server what the model does, and for that."""
-    if given.model is None:
-        raise UsageError("--model is missing: what the server calls it, for example --model cgan_mnist")
+def work(given: Given) -> Answer:
+    """Ask the server what the model does, and for that."""
     if not given.arguments:  # so it is to draw
         generate.form_of(given.out)
     if given.server.startswith("grpc://"):
         _tensorflow.import_quietly()
     from ganzoo.serving.client.client import Client
 
-    with Client(
-        given.server,
-        given.model,
-        version=given.version,
-        timeout=given.timeout,
-        retries=given.retries,
-        note=note_unless(given.quiet),
-    ) as client:
+    how = given.pick("version", "timeout", "retries")
+    with Client(given.server, given.model, note=note_unless(given.quiet), **how) as client:
         return _translate(client, given) if client.domains else _draw(client, given)
 
 
-def _draw(client: Client, given: SimpleNamespace) -> Answer:
+def _draw(client: Client, given: Given) -> Answer:
     wrong = _given(given, _TO_TRANSLATE) + ["FILES"] * bool(given.arguments)
     if wrong:
-        raise UsageError(f"{client.name}: draws, it does not translate (leave out {_listed(wrong)})")
+        raise UsageError(f"{client.name}: draws samples, it does not translate (leave out {_listed(wrong)})")
     _take_defaults(given, _TO_DRAW)
     answer = generate.draw(
         given,
@@ -98,12 +88,12 @@ def _draw(client: Client, given: SimpleNamespace) -> Answer:
         points="points" in client.signature("generate").outputs,
         classes=client.classes if given.labels is None else 0,
     )
-    return replace(answer, data={"server": client.address, **answer.data})
+    return Answer(answer.text, {"server": client.address, **answer.data})
 
 
-def _translate(client: Client, given: SimpleNamespace) -> Answer:
+def _translate(client: Client, given: Given) -> Answer:
     from ganzoo import translating
-    from ganzoo.models.rows import SMALLEST_SIDE
+    from ganzoo.models.inputs import SMALLEST_SIDE
 
     wrong = _given(given, _TO_DRAW)
     if wrong:
@@ -111,9 +101,12 @@ def _translate(client: Client, given: SimpleNamespace) -> Answer:
     _take_defaults(given, _TO_TRANSLATE)
     given.to = _domain(client, given.to)
     translate.check_places(given.out, None)
+    translate.check_sizes(given.size, given.longest)
+    if given.longest == "auto":
+        raise UsageError("--longest: expected an integer, got 'auto': a server does not tell a model's size")
     pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
     if given.size is None:
-        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken)
+        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken, given.longest)
     out = Path(given.out or f"{client.name}_{given.to}")
     places = translating.outputs([picture.path for picture in pictures], out)
     made = _translated(client, given, pictures, places)
@@ -123,16 +116,14 @@ def _translate(client: Client, given: SimpleNamespace) -> Answer:
         {
             "server": client.address,
             "model": client.name,
-            "to": given.to,
-            "size": given.size,
-            "tile": given.tile,
+            **given.pick("to", "size", "longest", "strength", "tile"),
             "files": [translating.printable(places[path]) for path in made],
             "sources": [translating.printable(path) for path in made],
         },
     )
 
 
-def _given(given: SimpleNamespace, flags: Sequence[_flags.Flag]) -> list[str]:
+def _given(given: Given, flags: Sequence[_flags.Flag]) -> list[str]:
     return [f"--{flag.name}" for flag in flags if getattr(given, flag.name) is not None]
 
 
@@ -141,27 +132,25 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _take_defaults(given: SimpleNamespace, flags: Sequence[_flags.Flag]) -> None:
+def _take_defaults(given: Given, flags: Sequence[_flags.Flag]) -> None:
     for flag in flags:
         if getattr(given, flag.name) is None:
             setattr(given, flag.name, flag.default)
 
 
 def _domain(client: Client, to: str | None) -> str:
-    """The domain that is wanted. Which of several is a model's first, a server does not say."""
+    """Return the domain to translate to. A server does not tell which of several is the model's first."""
     made = client.domains
     if to is None and len(made) == 1:
         return made[0]
     if to not in made:
-        wrong = "--to is missing" if to is None else f"--to={to}: unknown"
-        raise UsageError(f"{wrong} ({client.name} makes: {', '.join(made)})")
+        wrong = "--to is missing: expected" if to is None else f"--to: unknown domain '{to}', expected"
+        raise UsageError(f"{wrong} one of {', '.join(made)}, the domains that {client.name} makes")
     return to
 
 
-def _translated(
-    client: Client, given: SimpleNamespace, pictures: Sequence[Picture], places: dict[Path, Path]
-) -> list[Path]:
-    """The files that were translated; what is written stays, whatever happens to the next."""
+def _translated(client: Client, given: Given, pictures: Sequence[Picture], places: dict[Path, Path]) -> list[Path]:
+    """Translate the files one by one, and return those that were; what is written stays when a later one fails."""
     from ganzoo import images, translating
 
     channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
@@ -174,15 +163,19 @@ def _translated(
                 print(f"left out: {error}", file=sys.stderr)
                 continue
             raise
+        if given.longest is not None:
+            original = images.shrink(original, given.longest)
         large = original.shape[0] * original.shape[1] > translating.LARGEST_WHOLE**2
         tile = given.tile or (translating.AUTOMATIC_TILE if large else None)
         try:
-            translation = client.translate(original, given.to, tile)
+            translation = client.translate(original, given.to, strength=given.strength, tile=tile)
         except GanzooError as error:
             so_far = f" ({len(made)} of {len(pictures)} are done)" if made else ""
             raise type(error)(f"{picture.path}: {error}{so_far}") from error
         source = translating.printable(picture.path.name)
-        origin = {"model": client.name, "to": given.to, "size": given.size, "tile": tile, "source": source}
+        strength = None if given.strength == 1.0 else f"{given.strength:g}"
+        how = {"size": given.size, "longest": given.longest, "tile": tile, "strength": strength}
+        origin = {"model": client.name, "to": given.to, **how, "source": source}
         metadata = {key: str(value) for key, value in origin.items() if value is not None}
         images.write_png(places[picture.path], translation, metadata)
         made.append(picture.path)
@@ -191,11 +184,4 @@ def _translated(
     return made
 
 
-COMMAND = Command(
-    name="request",
-    about=__doc__,
-    usage="--model NAME [flags] [FILES…]",
-    flags=FLAGS,
-    work=work,
-    max_arguments=sys.maxsize,
-)
+main = Command("request", __doc__, FLAGS, work, usage="[flags] [FILES…]", max_arguments=sys.maxsize).run

@@ -1,4 +1,4 @@
-"""Serve exported models on this machine, by TensorFlow Serving's own API: for a laptop and for tests.
+"""Serve exported models on this machine with the API of TensorFlow Serving, for a laptop and for tests.
 
 In production, run TensorFlow Serving itself on the same exports; clients need no change.
 """
@@ -9,103 +9,72 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
 from ganzoo.serving.server import directory, ports
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
-UNFINISHED = 1  # the exit code if the drain time was not enough
+UNFINISHED = 1  # exit code if the drain time was too short
 LARGEST_PORT = 65535
 LARGEST_MESSAGE = 2**31 - 1  # bytes: of a protobuf
 DAY = 24 * 60 * 60.0
 
 
-def _seconds(name: str, help: str, default: float) -> _flags.Flag:
-    return _flags.number(name, "S", help, above=0, at_most=DAY, default=default)
-
-
-FLAGS = {
+_FLAGS = {
     "What and where": (
-        _flags.text("models", "BASE", "the folder of all models, with NAME/VERSION/ inside", "exported"),
-        _flags.text("host", "ADDRESS", "listen there; there are no passwords and no TLS", Settings.host),
-        _flags.whole("rest_port", "0: any that is free", at_least=0, at_most=LARGEST_PORT, default=Settings.rest_port),
-        _flags.whole("grpc_port", "0: any that is free", at_least=0, at_most=LARGEST_PORT, default=Settings.grpc_port),
+        _flags.text("models", "BASE", "Base folder of the models, with NAME/VERSION/ inside", "exported"),
+        _flags.text("host", "ADDRESS", "Address to listen at; there are no passwords and no TLS"),
+        _flags.whole("rest_port", "Port of the REST API; 0 takes any free one", at_least=0, at_most=LARGEST_PORT),
+        _flags.whole("grpc_port", "Port of the gRPC API; 0 takes any free one", at_least=0, at_most=LARGEST_PORT),
     ),
     "Versions": (
-        _flags.whole(
-            "keep_versions",
-            "serve so many versions of each model, the highest numbers",
-            at_least=1,
-            default=Settings.keep_versions,
-        ),
-        _seconds("poll_seconds", "look for new versions so often", Settings.poll_seconds),
+        _flags.whole("keep_versions", "Number of versions of each model to serve, the highest ones", at_least=1),
+        _flags.number("poll_seconds", "S", "Time between two looks for new versions", above=0, at_most=DAY),
     ),
     "Batches": (
         _flags.whole(
-            "batch_rows",
-            "run so many rows of several requests together at most",
-            at_least=1,
-            at_most=MOST_ROWS,
-            default=Settings.batch_rows,
+            "batch_rows", "Largest number of rows in a batch of several requests", at_least=1, at_most=MOST_ROWS
         ),
         _flags.number(
             "batch_wait_ms",
             "MS",
-            "let a request wait so long for company while others run",
+            "Batch window: longest wait of a request for others while a batch runs",
             above=0,
             at_most=1000 * DAY,
-            default=Settings.batch_wait_ms,
         ),
-        _flags.whole("calls", "run so many calls of TensorFlow at a time", at_least=1, default=Settings.calls),
+        _flags.whole("calls", "Number of batches that run at the same time", at_least=1),
     ),
     "Bounds": (
+        _flags.whole("queue_requests", "Largest number of waiting requests; the next one is refused", at_least=1),
+        _flags.whole("queue_rows", "Largest number of waiting rows", at_least=1),
+        _flags.whole("open_requests", "Largest number of requests between first byte and answer", at_least=1),
         _flags.whole(
-            "queue_requests",
-            "let so many requests wait at most; the next one is refused",
-            at_least=1,
-            default=Settings.queue_requests,
+            "open_bytes", "Largest size of all requests under way together; a single one may be larger", at_least=1
         ),
-        _flags.whole("queue_rows", "let so many rows wait at most", at_least=1, default=Settings.queue_rows),
-        _flags.whole(
-            "open_requests",
-            "have so many under way at most, from their first byte to their answer",
-            at_least=1,
-            default=Settings.open_requests,
-        ),
-        _flags.whole(
-            "open_bytes",
-            "let requests under way hold so much together; one alone may be larger",
-            at_least=1,
-            default=Settings.open_bytes,
-        ),
-        _seconds("request_seconds", "give a request up after that", Settings.request_seconds),
-        _flags.whole(
-            "request_bytes",
-            "refuse larger requests",
-            at_least=1,
-            at_most=LARGEST_MESSAGE,
-            default=Settings.request_bytes,
-        ),
-        _seconds("drain_seconds", "at the end, finish requests for so long", Settings.drain_seconds),
+        _flags.number("request_seconds", "S", "Time limit of a request", above=0, at_most=DAY),
+        _flags.whole("request_bytes", "Largest size of a request", at_least=1, at_most=LARGEST_MESSAGE),
+        _flags.number("drain_seconds", "S", "Time for requests under way when the server ends", above=0, at_most=DAY),
     ),
+}
+# the defaults are those of Settings
+FLAGS = {
+    title: tuple(flag.but(default=getattr(Settings, flag.name, flag.default)) for flag in flags)
+    for title, flags in _FLAGS.items()
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Serves until it is told to end."""
+def work(given: Given) -> Answer:
+    """Serve until a signal ends it."""
     settings = settings_of(given)
     with log_to_stderr(given.quiet) as log:
         directory.check(settings.models)
         with ports.taken(settings.host, settings.rest_port, settings.grpc_port) as bound:
-            log.info("a server for a laptop and for tests; in production run TensorFlow Serving on the same exports")
+            log.info(
+                "this server is for a laptop and for tests; in production run TensorFlow Serving on the same exports"
+            )
             _tensorflow.import_quietly()
             try:
                 from ganzoo.serving.server.lifecycle import Addresses, serve
@@ -122,20 +91,19 @@ def work(given: SimpleNamespace) -> Answer:
 
 def _words(unfinished: int) -> str:
     if not unfinished:
-        return "ended: all accepted requests are answered"
-    given_up = "1 request was" if unfinished == 1 else f"{unfinished} requests were"
-    return f"ended: {given_up} given up (for more time: --drain_seconds)"
+        return "stopped: all accepted requests are answered"
+    dropped = "1 accepted request was" if unfinished == 1 else f"{unfinished} accepted requests were"
+    return f"stopped: {dropped} not answered (--drain_seconds gives them more time)"
 
 
-def settings_of(given: SimpleNamespace) -> Settings:
-    """The flags as settings."""
-    values = {name: getattr(given, name) for name in Settings.__dataclass_fields__}
-    return Settings(**values | {"models": Path(given.models)})
+def settings_of(given: Given) -> Settings:
+    """Return the values of the flags as settings."""
+    return Settings(**given.pick(*Settings.__dataclass_fields__) | {"models": Path(given.models)})
 
 
 @contextlib.contextmanager
 def log_to_stderr(quiet: bool) -> Iterator[logging.Logger]:
-    """The server's log, with its lines let through; under --quiet, errors alone."""
+    """Show the server's log on stderr; under --quiet, its errors only."""
     log = logging.getLogger("ganzoo.serving")
     before = log.level, log.propagate
     handler = logging.StreamHandler()
@@ -151,10 +119,4 @@ def log_to_stderr(quiet: bool) -> Iterator[logging.Logger]:
         log.propagate = before[1]
 
 
-COMMAND = Command(
-    name="serve",
-    about=__doc__,
-    usage="--models BASE [flags]",
-    flags=FLAGS,
-    work=work,
-)
+main = Command("serve", __doc__, FLAGS, work).run

@@ -1,90 +1,69 @@
 """Translate image files from one domain into another: photographs into paintings, horses into zebras.
 
-Files, folders (all images in them, without subfolders) and patterns ('photos/*.jpg') become DIR/STEM.png, of the same
-size; where several files have one stem, STEM_1.png, STEM_2.png, … in the order given. Files that are there already are
-replaced, but never an original. Each PNG carries the names of model, domain and source.
+Each file, each image in a folder (not in its subfolders) and each match of a pattern ('photos/*.jpg') becomes
+DIR/STEM.png, of the same size; files with the same stem become STEM_1.png, STEM_2.png, … in the order given. Existing
+files are replaced, but never an original. Each PNG names its model, domain and source.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
 
 FLAGS = {
     "Model": (
-        _flags.text("model", "NAME|RUN", "a model of the zoo that translates, or the directory of a run"),
-        _flags.text("to", "DOMAIN", "what to make of the images (default: the first domain that the model makes)"),
+        _shared.MODEL.required("for example --model cyclegan_digits (see ganzoo models --task image_translation)"),
+        _shared.TO,
     ),
     "How": (
-        _flags.whole("size", "crop the central square and resize it to this side (default: as it is)", at_least=8),
-        _flags.whole(
-            "tile",
-            "translate squares of this side, overlapping and blended, to save memory; larger ones look better "
-            "(default: whole, and 1024 for images of more pixels than 2048x2048)",
-            at_least=32,
-        ),
-        _flags.whole("batch_size", "images of one size to translate together", at_least=1, default=64),
-        _flags.switch("skip_broken", "leave out images that cannot be read instead of stopping at the first"),
+        _shared.LONGEST,
+        _shared.STRENGTH,
+        _shared.SIZE,
+        _shared.TILE,
+        _shared.BATCH_SIZE.but(default=64),
+        _shared.SKIP_BROKEN,
     ),
     "Where to": (
-        _flags.text("out", "DIR", "the folder of the translations (default: MODEL_DOMAIN)"),
-        _flags.text("sheet", "FILE.png", "originals beside their translations in one image, 60 of them at most"),
+        _flags.text("out", "DIR", "Folder of the translations (default: MODEL_DOMAIN)"),
+        _flags.text("sheet", "FILE.png", "Sheet of the originals beside their translations, at most 60 of them"),
     ),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Looks at the files, loads the model, and translates."""
+def work(given: Given) -> Answer:
+    """Check the files, load the model, and translate."""
     from ganzoo import translating, zoo
 
-    if given.model is None:
-        raise UsageError(
-            "--model is missing: for example --model cyclegan_digits (see ganzoo models --task image_translation)"
-        )
     check_places(given.out, given.sheet)
+    check_sizes(given.size, given.longest)
     translating.check_translates(given.model, given.to)
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
-    _tensorflow.import_quietly()
-    model = zoo.load(given.model)
+    with _tensorflow.quiet_start():
+        model: Any = zoo.load(given.model)
     to = model.check_domain(given.to)
     out = Path(given.out or f"{model.name}_{to}")
-    done = translating.translate_files(
-        model,
-        pictures,
-        out,
-        to=to,
-        size=given.size,
-        tile=given.tile,
-        batch_size=given.batch_size,
-        skip_broken=given.skip_broken,
-        sheet=given.sheet,
-        quiet=given.quiet,
-    )
+    how = given.pick("size", "longest", "strength", "tile", "batch_size", "skip_broken", "sheet", "quiet")
+    done = translating.translate_files(model, pictures, out, to=to, **how)
     text = f"{model.name}: {_counted(len(done.files))} as {to} in {out}"
     if given.sheet is not None:
-        text += f"\n{done.sheet_pairs} of them beside their originals are in {given.sheet}"
+        text += f"\n{given.sheet} shows {done.sheet_pairs} of them beside their originals"
     return Answer(
         text,
         {
             "model": model.name,
             "to": to,
-            "size": given.size,
-            "tile": given.tile,
+            "longest": model.check_made_for() if given.longest == "auto" else given.longest,
+            **given.pick("size", "strength", "tile", "sheet"),
             "files": [translating.printable(file) for file in done.files.values()],
             "sources": [translating.printable(source) for source in done.files],
             "left_out": [translating.printable(path) for path in paths if path not in done.files],
-            "sheet": given.sheet,
         },
     )
 
@@ -93,26 +72,31 @@ def _counted(images: int) -> str:
     return "1 image" if images == 1 else f"{images} images"
 
 
-def check_places(out: str | None, sheet: str | None) -> None:
-    """Refuses names that cannot be meant, before anything is done.
+def check_sizes(size: int | None, longest: int | str | None) -> None:
+    """Refuse two sizes.
 
     Raises:
-      UsageError: a file for the folder, or a sheet that is no PNG.
+      UsageError: both are given.
+    """
+    if size is not None and longest is not None:
+        raise UsageError("--size, --longest: expected one of them (--size crops a square, --longest keeps the aspect)")
+
+
+def check_places(out: str | None, sheet: str | None) -> None:
+    """Refuse names of the wrong kind before any work.
+
+    Raises:
+      UsageError: `out` is a file, or `sheet` is not a PNG.
     """
     if out is not None and not Path(out).is_dir():
         if Path(out).exists():
-            raise UsageError(f"--out={out}: is a file, not a folder (each image becomes a file in DIR)")
+            raise UsageError(f"--out: expected a folder, got the file '{out}' (each image becomes a file in DIR)")
         if not out.endswith("/") and Path(out).suffix.lower() in (".jpeg", ".jpg", ".png"):
-            raise UsageError(f"--out={out}: not DIR (each image becomes a file in it; --sheet takes FILE.png)")
+            raise UsageError(
+                f"--out: expected DIR, got '{out}' (each image becomes a file in it; --sheet takes FILE.png)"
+            )
     if sheet is not None and not sheet.lower().endswith(".png"):
-        raise UsageError(f"--sheet={sheet}: not FILE.png")
+        raise UsageError(f"--sheet: expected FILE.png, got '{sheet}'")
 
 
-COMMAND = Command(
-    name="translate",
-    about=__doc__,
-    usage="--model NAME|RUN [flags] FILES…",
-    flags=FLAGS,
-    work=work,
-    max_arguments=sys.maxsize,
-)
+main = Command("translate", __doc__, FLAGS, work, usage="[flags] FILES…", max_arguments=sys.maxsize).run

@@ -1,13 +1,12 @@
-"""Compute a card's numbers again from the shipped weights; exit code 1 where they lie outside the stated tolerance.
+"""Compute the numbers of a card again from the shipped weights; exit with 1 if one is outside its tolerance.
 
-Among --all, a card whose data are not here is reported as not checked.
+With --all, a card whose data are not available is reported as not checked.
 """
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.training.progress import note_unless
@@ -16,26 +15,25 @@ DOES_NOT_HOLD = 1
 
 FLAGS = {
     "Which cards": (
-        _flags.text("model", "NAME", "of this model (also without --model)"),
-        _flags.switch("all", "of every model that has weights"),
+        _flags.text("model", "NAME", "Zoo model whose card to verify (--model itself may be left out)"),
+        _flags.switch("all", "Verify the cards of all models that have weights"),
     ),
-    "How": (_flags.text("data_dir", "DIR", "where the data sets are that do not come with the package"),),
+    "How": (_shared.DATA_DIR,),
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
-    return COMMAND.run(argv)
-
-
-def work(given: SimpleNamespace) -> Answer:
-    """Verifies one card or all of them."""
+def work(given: Given) -> Answer:
+    """Verify one card or all of them."""
     asked = [*given.arguments, *filter(None, [given.model])]
     if len(asked) + given.all != 1:
-        raise UsageError("give the NAME of a model, or --all, one of them")
+        raise UsageError("expected either the NAME of a model or --all (for example: ganzoo verify_card cgan_mnist)")
     from ganzoo import zoo
+    from ganzoo.data import source
 
     names = zoo.list_models(pretrained=True) if given.all else [zoo.card(asked[0]).name]
+    if not given.all:
+        config = zoo.config(names[0])
+        source.check_available(config.dataset, data_dir=given.data_dir)
     _tensorflow.import_quietly()
     from ganzoo.verifying import Verdict, verify
 
@@ -56,11 +54,4 @@ def work(given: SimpleNamespace) -> Answer:
     )
 
 
-COMMAND = Command(
-    name="verify_card",
-    about=__doc__,
-    usage="NAME | --all [flags]",
-    flags=FLAGS,
-    work=work,
-    max_arguments=1,
-)
+main = Command("verify_card", __doc__, FLAGS, work, usage="NAME | --all [flags]", max_arguments=1).run

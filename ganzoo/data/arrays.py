@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ganzoo import images as pixels
@@ -24,14 +26,23 @@ def split_indices(name: str, labels: np.ndarray, split: str) -> np.ndarray:
     Raises:
       DataError: another split.
     """
-    if split not in SPLITS:
-        raise DataError(f"dataset.split: {name} has no '{split}'{did_you_mean(split, SPLITS)}")
+    check_split(name, split)
     parts = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         last = len(members) - len(members) // 5
         parts.append({"train": members[:last], "test": members[last:], "all": members}[split])
     return np.sort(np.concatenate(parts))
+
+
+def check_split(name: str, split: str, splits: Sequence[str] = SPLITS) -> None:
+    """Refuses a split that a data set does not have.
+
+    Raises:
+      DataError: it is none of `splits`.
+    """
+    if split not in splits:
+        raise DataError(f"dataset.split: {name} has no '{split}'{did_you_mean(split, splits)}")
 
 
 def fit_all(images: np.ndarray, size: int, channels: int) -> np.ndarray:

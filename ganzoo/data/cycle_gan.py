@@ -20,7 +20,7 @@ PLAIN_FOLDERS = (
 )
 
 
-def check(dataset: DatasetConfig, *, data_dir: Path | None, paired: bool) -> None:
+def check(dataset: DatasetConfig, *, data_dir: Path | None) -> None:
     """Refuses what cannot be opened, before TensorFlow is imported.
 
     Raises:
@@ -28,10 +28,10 @@ def check(dataset: DatasetConfig, *, data_dir: Path | None, paired: bool) -> Non
     """
     place = plain_folders(dataset.name, data_dir)
     if place:
-        domain_folders.check(_of_folders(dataset, place), paired=paired)
+        domain_folders.check(_of_folders(dataset, place))
         return
     folders = PLAIN_FOLDERS.format(config=_config_of(dataset.name))
-    if paired:
+    if dataset.paired:
         raise DataError(f"{dataset.name}: TFDS does not keep pairs together: use --data_dir DIR with {folders}")
     ways_out = f"--data_dir DIR with a prepared copy or with {folders}"
     for domain in dataset.domains:
@@ -73,5 +73,5 @@ def _of_folders(dataset: DatasetConfig, place: Path) -> DatasetConfig:
 
 def _of_tfds(dataset: DatasetConfig, domain: str) -> DatasetConfig:
     """A domain as a split of TFDS."""
-    own = {"split": letter_split(dataset, domain), "size": side_of(dataset), "domains": [], "load_size": None}
-    return dataset.model_copy(update=own)
+    own = {"split": letter_split(dataset, domain), "size": side_of(dataset)}
+    return dataset.model_copy(update=own | {"domains": [], "paired": False, "load_size": None})

@@ -49,7 +49,7 @@ def cyclegan_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
     plain = digits[::2] if domain == "plain" else digits[1::2]
     both = {"plain": plain, "bold": bold_of(plain)}
     sources = {
-        name: from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.channels))
+        name: from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.image_shape[-1]))
         for name, images in both.items()
     }
     own = sources.pop(domain)

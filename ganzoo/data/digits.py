@@ -19,10 +19,9 @@ def digits(dataset: DatasetConfig, **_: Any) -> Source:
     """
     from sklearn.datasets import load_digits
 
+    size, channels = dataset.image_shape[1:]
     data = load_digits()
     labels = data.target.astype(np.int32)
     chosen = split_indices(dataset.name, labels, dataset.split)
     images = np.round(data.images[chosen] * (255 / 16)).astype(np.uint8)
-    return from_arrays(
-        dataset.name, fit_all(images, dataset.size, dataset.channels), labels[chosen], tuple("0123456789")
-    )
+    return from_arrays(dataset.name, fit_all(images, size, channels), labels[chosen], tuple("0123456789"))

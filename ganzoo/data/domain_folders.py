@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 PARTS = ("trainA", "trainB", "testA", "testB")
 
 
-def check(dataset: DatasetConfig, *, paired: bool, **_: Any) -> None:
+def check(dataset: DatasetConfig, **_: Any) -> None:
     """Refuses folders that are not there or are empty and, where pairs are wanted, images without a partner.
 
     Raises:
@@ -44,7 +44,7 @@ def check(dataset: DatasetConfig, *, paired: bool, **_: Any) -> None:
                 f" {' and of '.join(dataset.domains)})"
             )
         files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
-    if paired:
+    if dataset.paired:
         _check_partners(dataset.name, letter_splits, files)
 
 
@@ -55,7 +55,7 @@ def domain_folder(dataset: DatasetConfig, *, domain: str, skip_broken: bool, **_
     Raises:
       DataError: as `folder.folder`.
     """
-    source = folder.folder(_one(dataset, domain), skip_broken=skip_broken, smallest=dataset.size)
+    source = folder.folder(_one(dataset, domain), skip_broken=skip_broken, smallest=dataset.image_shape[0])
     return replace(source, name=dataset.name)
 
 
@@ -91,7 +91,7 @@ def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
 def _one(dataset: DatasetConfig, domain: str) -> DatasetConfig:
     """The folder of a domain, as a data set of its own."""
     own = {"name": f"{dataset.name.rstrip('/')}/{letter_split(dataset, domain)}", "size": side_of(dataset)}
-    return dataset.model_copy(update=own | {"split": "train", "domains": [], "load_size": None})
+    return dataset.model_copy(update=own | {"split": "train", "domains": [], "paired": False, "load_size": None})
 
 
 def _pair_name(name: str) -> str:

@@ -38,12 +38,11 @@ def open_data(
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
     seed: int = 0,
-    paired: bool = False,
 ) -> Source | Domains:
     """A config's data set, whether it has domains or not; see `open_domains` and `source.open_source`."""
     if not dataset.domains:
         return open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)
-    return open_domains(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed, paired=paired)
+    return open_domains(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)
 
 
 def open_domains(
@@ -52,7 +51,6 @@ def open_domains(
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
     seed: int = 0,
-    paired: bool = False,
 ) -> Domains:
     """Opens both domains of a config's data set, to learn from.
 
@@ -60,24 +58,23 @@ def open_domains(
 
     Args:
       dataset: with two domains. A registered name, `folder:PATH` with folders trainA, trainB, testA and testB, or
-        `cycle_gan/NAME` of TFDS.
+        `cycle_gan/NAME` of TFDS. If it is `paired`, examples of a folder belong together by their names; a registered
+        data set that is paired gives pairs anyway.
       data_dir: folder of TFDS data sets; None is TFDS's own default.
       skip_broken: leave broken and too small images out, with a warning, instead of stopping.
       seed: keys the draws of endless sources, in [0, 2**31).
-      paired: the examples are to come in pairs; those of a folder belong together by their names. A registered data
-        set that is paired gives pairs anyway.
 
     Raises:
       DataError: an unknown, missing, empty or broken data set, or one that does not fit the config; one line.
     """
     folder = Path(data_dir) if data_dir else None
-    entry = available(dataset, data_dir=folder, paired=paired)
+    entry = available(dataset, data_dir=folder)
     opened = {
         domain: entry.opens(dataset, domain=domain, data_dir=folder, skip_broken=skip_broken, seed=seed)
         for domain in dataset.domains
     }
     name = opened[dataset.domains[0]].name
-    paired = paired or bool(entry.paired)
+    paired = dataset.paired or bool(entry.paired)
     if paired:
         opened = in_pairs(opened)
     return Domains(name, {domain: _of_domain(dataset, domain, source) for domain, source in opened.items()}, paired)
@@ -108,7 +105,7 @@ def _of_domain(dataset: DatasetConfig, domain: str, source: Source) -> Source:
         source,
         name=f"{source.name} ({domain})",
         class_names=(),
-        fetch=lambda indices: {"images": source.fetch(indices)["images"]},
+        fetch=lambda indices: {"examples": source.fetch(indices)["examples"]},
     )
     check_source(dataset, bare)
     return bare

@@ -68,7 +68,7 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
             smallest,
         ],
         len(files),
-        (dataset.size, dataset.size, dataset.channels),
+        dataset.image_shape,
         lambda: _decode_all(dataset, root, files, skip_broken, smallest),
     )
     prepared = prepare()
@@ -164,8 +164,9 @@ def _decode_all(
 
 
 def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
+    size, channels = dataset.image_shape[1:]
     try:
-        image = pixels.read(path, channels=dataset.channels)
+        image = pixels.read(path, channels=channels)
         height, width = image.shape[:2]
         if min(height, width) < smallest:
             raise DataError(
@@ -174,7 +175,7 @@ def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
             )
     except DataError as error:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error
-    return pixels.fit(image, dataset.size, dataset.channels)
+    return pixels.fit(image, size, channels)
 
 
 def _few(names: list[str]) -> str:

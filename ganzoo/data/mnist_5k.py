@@ -37,4 +37,5 @@ def load_mnist_5k(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
 def mnist_5k(dataset: DatasetConfig, **_: Any) -> Source:
     """5,000 of MNIST's digits, native size 28x28x1."""
     images, labels = load_mnist_5k(dataset.split)
-    return from_arrays(dataset.name, fit_all(images, dataset.size, dataset.channels), labels, tuple("0123456789"))
+    size, channels = dataset.image_shape[1:]
+    return from_arrays(dataset.name, fit_all(images, size, channels), labels, tuple("0123456789"))

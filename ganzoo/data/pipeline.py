@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganzoo import hardware
-from ganzoo import images as pixels
 from ganzoo.data.augmentations import AUGMENTATIONS, crop
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
@@ -44,11 +43,11 @@ class Pipeline:
           batch_size: examples in a global batch (of each domain), at least 1; it may exceed the source's length.
           seed: in [0, 2**31); keys the order and the augmentation.
           augment: names of augmentations, applied in this order.
-          size: side in pixels of the square that is cut out of each image before that; None takes images whole. Points
-            pass as they are.
+          size: side in pixels of the square that is cut out of each image before that; None takes images whole. Other
+            kinds of examples have no use for it.
 
         Raises:
-          ConfigError: an unknown augmentation, or one of images for points.
+          ConfigError: an unknown augmentation, or one of images for another kind of data.
           UsageError: an impossible batch size or seed, or images smaller than `size`.
         """
         if batch_size < 1:
@@ -57,6 +56,7 @@ class Pipeline:
             raise UsageError(f"seed={seed}: must be at least 0 and below 2**31")
         self.source = source
         self.batch_size = batch_size
+        self.seed, self.augment, self.size = seed, augment, size
         if isinstance(source, Domains):
             self._streams = [
                 Stream(one, seed, augment, size, 0 if source.paired else number)
@@ -73,37 +73,53 @@ class Pipeline:
           rows: `(start, stop)`: only these rows of each global batch, for a worker that computes on a part of it.
 
         Returns:
-          infinite, with elements `images` (float32 `[rows, H, W, C]` in [-1, 1]; points `[rows, columns]` as they are)
-          and, where the source has classes, `labels` (int32 `[rows]`). With domains the elements are these: each
-          domain's name -> images. Shapes are static; automatic sharding is off.
+          infinite, with elements `examples` (float32 `[rows, *shape]` as their kind has them inside: images in [-1, 1])
+          and, where the source has classes, `labels` (int32 `[rows]`). With domains the elements map each domain's name
+          to its images. Shapes are static; automatic sharding is off.
 
         Raises:
           UsageError: a negative batch number, or rows that the batch does not have.
         """
         import tensorflow as tf
 
+        start, stop = self.check_rows(first_batch, rows)
+
+        def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._examples(number * self.batch_size + tf.range(start, stop, dtype=tf.int64))
+
+        batches = tf.data.Dataset.counter(start=first_batch).map(batch, num_parallel_calls=hardware.cores())
+        return batches.prefetch(BATCHES_AHEAD).with_options(self.options())
+
+    def check_rows(self, first_batch: int, rows: tuple[int, int] | None) -> tuple[int, int]:
+        """The rows of a global batch that are wanted, as `(start, stop)`.
+
+        Raises:
+          UsageError: a negative batch number, or rows that the batch does not have.
+        """
         start, stop = rows if rows is not None else (0, self.batch_size)
         if first_batch < 0:
             raise UsageError(f"first_batch={first_batch}: must be at least 0")
         if not 0 <= start < stop <= self.batch_size:
             raise UsageError(f"rows=({start}, {stop}): not rows of a batch of {self.batch_size}")
+        return start, stop
 
-        def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self._examples(number * self.batch_size + tf.range(start, stop, dtype=tf.int64))
+    @staticmethod
+    def options() -> tf.data.Options:
+        """Options of a dataset of batches: in order, without automatic sharding."""
+        import tensorflow as tf
 
         options = tf.data.Options()
         options.deterministic = True
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         # Its thread wakes up ever more rarely and is waited for at the end: a run of 50 seconds ended 30 seconds late.
         options.autotune.enabled = False
-        batches = tf.data.Dataset.counter(start=first_batch).map(batch, num_parallel_calls=hardware.cores())
-        return batches.prefetch(BATCHES_AHEAD).with_options(options)
+        return options
 
     def _examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
         """The element with the examples at these places of the global stream (int64 `[n]`)."""
         batches = [stream.examples(counters) for stream in self._streams]
         if isinstance(self.source, Domains):
-            return {domain: batch["images"] for domain, batch in zip(self.source.sources, batches, strict=True)}
+            return {domain: batch["examples"] for domain, batch in zip(self.source.sources, batches, strict=True)}
         return batches[0]
 
 
@@ -130,12 +146,14 @@ class Stream:
         self.source = source
         self.seed = seed
         self.domain = domain
-        self._is_image = len(source.example_shape) == 3
+        is_image = source.kind.is_image
         self._augmentations = [AUGMENTATIONS.get(name) for name in augment]
-        if augment and not self._is_image:
-            raise ConfigError(f"dataset.augment: {augment[0]} is for images, {source.name} has points (use [])")
+        if augment and not is_image:
+            raise ConfigError(
+                f"dataset.augment: {augment[0]} is for images, {source.name} has {source.kind.plural} (use [])"
+            )
         side = source.example_shape[0]
-        self._crop = size if self._is_image and size != side else None
+        self._crop = size if is_image and size != side else None
         if self._crop is not None and self._crop > side:
             raise UsageError(f"size={size}: larger than the images of {source.name}, {side} (take at most {side})")
 
@@ -144,14 +162,12 @@ class Stream:
         import tensorflow as tf
 
         batch = self.source.fetch(self._indices(counters))
-        images = tf.ensure_shape(batch["images"], [counters.shape[0], *self.source.example_shape])
+        examples = tf.ensure_shape(batch["examples"], [counters.shape[0], *self.source.example_shape])
         if self._crop is not None:
-            images = crop(images, counters, self.seed, self.domain, self._crop)
+            examples = crop(examples, counters, self.seed, self.domain, self._crop)
         for augmentation in self._augmentations:
-            images = augmentation(images, counters, self.seed, self.domain)
-        if self._is_image:
-            images = pixels.to_float(images)
-        return {**batch, "images": images}
+            examples = augmentation(examples, counters, self.seed, self.domain)
+        return {**batch, "examples": self.source.kind.to_inside(examples)}
 
     def _indices(self, counters: tf.Tensor) -> tf.Tensor:
         """Places of the stream -> indices into the source, both int64 `[n]`."""

@@ -38,4 +38,4 @@ def pix2pix_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
     """
     digits = load_mnist_5k(dataset.split)[0]
     images = edges_of(digits) if domain == "edges" else digits
-    return from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.channels))
+    return from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.image_shape[-1]))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 from ganzoo.errors import DataError, UsageError, did_you_mean
+from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
 from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A prepared store up to this size is read into memory; above it, batches are read from disk through the page cache.
 IN_MEMORY_BYTES = 256 * 2**20
+
+DATASETS = of("dataset")
 
 Fetch = Callable[["tf.Tensor"], dict[str, "tf.Tensor"]]
 
@@ -32,19 +34,25 @@ class Source:
     Attributes:
       name: as in the config, for messages.
       length: number of examples; None for an endless source, where any counter from 0 names an example.
-      example_shape: `(H, W, C)` for images, `(columns,)` for points.
+      kind: of its examples, with their shape.
       class_names: one a label; empty for data without labels.
-      fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `images` (uint8 `[n, H, W, C]`, or float32
-        `[n, columns]` for points) and, where there are classes, `labels` (int32 `[n]`). Example i depends on i alone.
+      fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `examples` (`[n, *kind.shape]` as the kind
+        has them at the edge: uint8 images, float32 otherwise) and, where there are classes, `labels` (int32 `[n]`).
+        Example i depends on i alone.
       names: of the examples, in order: files, as paths below their folder; empty where the examples have none.
     """
 
     name: str
     length: int | None
-    example_shape: tuple[int, ...]
+    kind: Kind
     class_names: tuple[str, ...]
     fetch: Fetch
     names: tuple[str, ...] = ()
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.kind.shape
 
 
 class OpenFunction(Protocol):
@@ -66,10 +74,10 @@ Opens = TypeVar("Opens", bound=OpenFunction)
 class CheckFunction(Protocol):
     """Raises at once, without TensorFlow, the DataError that opening would raise. It may take `**_`.
 
-    `data_dir` is the user's folder of data sets; with `paired`, the examples of two domains are to come in pairs.
+    `data_dir` is the user's folder of data sets.
     """
 
-    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None, paired: bool) -> None: ...
+    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -77,40 +85,31 @@ class Entry:
     """What is registered for a name; see `register`."""
 
     opens: OpenFunction
-    points: bool = False
+    kind: str = "image"
     domains: tuple[str, ...] | None = ()
     paired: bool | None = None
     check: CheckFunction | None = None
 
 
-# By name, and whether the data set has two domains.
-_registry: dict[tuple[str, bool], Entry] = {}
-
-
 def register(
     name: str,
     *,
-    points: bool = False,
+    kind: str = "image",
     domains: tuple[str, ...] | None = (),
     paired: bool | None = None,
     check: CheckFunction | None = None,
 ) -> Callable[[Opens], Opens]:
-    """Decorator that makes a source known by name.
+    """Decorator that makes a source known by name; the same as `ganzoo.register("dataset", name, …)`.
 
     Args:
       name: as written in `dataset.name`; one that ends in a colon or slash (`folder:`) takes what follows as its own.
         It may stand for one source and for two domains, each registered.
-      points: whether it makes points (`dataset.size: 0`) and not images.
+      kind: of its examples, one of `kinds.KINDS`.
       domains: the names of its two domains, None where the config names them; empty for a source without domains.
       paired: whether example i of one domain belongs to example i of the other; None where it is as the user says.
       check: called before it is opened, and by `check_available`.
     """
-
-    def keep(opens: Opens) -> Opens:
-        _registry[name, domains != ()] = Entry(opens, points, domains, paired, check)
-        return opens
-
-    return keep
+    return DATASETS.register(name, kind=kind, domains=domains, paired=paired, check=check)
 
 
 def open_source(
@@ -139,66 +138,71 @@ def open_source(
     return source
 
 
-def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None, paired: bool = False) -> None:
-    """Says without TensorFlow's start what is plainly wrong with a config's data set; opening it finds the rest.
+def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None) -> None:
+    """Checks a config's data set as far as that works without TensorFlow; opening it finds the rest.
 
-    Takes at most two seconds or so, most of them for importing TFDS where the name is none of ours.
+    Takes at most about two seconds, most of them for importing TFDS where the name is not registered.
 
     Args:
       dataset, data_dir: as for `open_source`.
-      paired: the model learns from pairs: example i of one domain and of the other.
 
     Raises:
       DataError: an unknown data set, an absent folder, one of TFDS that is neither prepared nor to be downloaded, or
         one whose domains are not those of the config.
     """
-    available(dataset, data_dir=Path(data_dir) if data_dir else None, paired=paired)
+    available(dataset, data_dir=Path(data_dir) if data_dir else None)
 
 
 def from_arrays(
-    name: str, images: np.ndarray, labels: np.ndarray | None = None, class_names: tuple[str, ...] = ()
+    name: str,
+    examples: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_names: tuple[str, ...] = (),
+    kind: Kind | None = None,
 ) -> Source:
     """A source over arrays.
 
     Args:
       name: for messages.
-      images: uint8 `[N, H, W, C]` or float32 `[N, columns]`; a `np.memmap` above `IN_MEMORY_BYTES` stays on disk.
+      examples: `[N, *shape]` as their kind has them at the edge; a `np.memmap` above `IN_MEMORY_BYTES` stays on disk.
       labels: integers `[N]` below `len(class_names)`; given exactly when there are class names.
       class_names: one a label.
+      kind: of the examples; by default images, sequences or points, by their shape.
     """
     import tensorflow as tf
 
-    length, shape = images.shape[0], images.shape[1:]
-    dtype = tf.as_dtype(images.dtype)
-    on_disk = isinstance(images, np.memmap) and images.nbytes > IN_MEMORY_BYTES
+    kind = kind or kinds.of_shape(examples.shape[1:])
+    dtype = tf.as_dtype(examples.dtype)
+    on_disk = isinstance(examples, np.memmap) and examples.nbytes > IN_MEMORY_BYTES
     with tf.device("CPU:0"):
-        table = None if on_disk else tf.constant(np.asarray(images))
+        table = None if on_disk else tf.constant(np.asarray(examples))
         label_table = tf.constant(np.asarray(labels, np.int32)) if class_names else None
 
     def fetch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         if table is None:
-            rows = tf.numpy_function(lambda at: np.asarray(images[at]), [indices], dtype, stateful=False)
-            rows.set_shape([indices.shape[0], *shape])
+            rows = tf.numpy_function(lambda at: np.asarray(examples[at]), [indices], dtype, stateful=False)
+            rows.set_shape([indices.shape[0], *kind.shape])
         else:
             rows = tf.gather(table, indices)
-        return {"images": rows} if label_table is None else {"images": rows, "labels": tf.gather(label_table, indices)}
+        batch = {"examples": rows}
+        return batch if label_table is None else {**batch, "labels": tf.gather(label_table, indices)}
 
-    return Source(name, length, tuple(shape), class_names, fetch)
+    return Source(name, len(examples), kind, class_names, fetch)
 
 
-def available(dataset: DatasetConfig, *, data_dir: Path | None, paired: bool = False) -> Entry:
+def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
     """The entry of a config's data set, checked as far as can be without TensorFlow; see `check_available`."""
     entry = _resolve(dataset)
-    _check_kind(dataset, entry.points)
-    _check_domains(dataset, entry, paired)
+    _check_kind(dataset, entry.kind)
+    _check_domains(dataset, entry)
     if entry.check:
-        entry.check(dataset, data_dir=data_dir, paired=paired)
+        entry.check(dataset, data_dir=data_dir)
     return entry
 
 
 def side_of(dataset: DatasetConfig) -> int:
     """The side of a domain's images in pixels, before they are cropped."""
-    return dataset.load_size or dataset.size
+    return dataset.load_size or dataset.image_shape[0]
 
 
 def check_source(dataset: DatasetConfig, source: Source) -> None:
@@ -209,11 +213,10 @@ def check_source(dataset: DatasetConfig, source: Source) -> None:
     """
     if source.length is not None and source.length < 2:
         raise DataError(f"{source.name}: {source.length} example(s) to learn from, at least two are needed (add more)")
-    if not dataset.size and source.example_shape != dataset.example_shape:
-        given, columns = dataset.channels, source.example_shape[-1]
-        raise DataError(
-            f"dataset.channels: {given}, but {source.name} has {columns} columns (--set dataset.channels={columns})"
-        )
+    for key, size in source.kind.fixed.items():
+        given = getattr(dataset, key)
+        if given != size:
+            raise DataError(f"dataset.{key}: {given}, but {source.name} has {size} (--set dataset.{key}={size})")
     classes = len(source.class_names)
     if dataset.classes and dataset.classes != classes:
         has = f"{classes} classes" if classes else "no labels"
@@ -222,7 +225,6 @@ def check_source(dataset: DatasetConfig, source: Source) -> None:
 
 
 def _resolve(dataset: DatasetConfig) -> Entry:
-    _discover()
     name, two = dataset.name, bool(dataset.domains)
     if entry := _registered(name, two):
         return entry
@@ -230,7 +232,7 @@ def _resolve(dataset: DatasetConfig) -> Entry:
 
     if not two and tfds_source.knows(name):
         return Entry(tfds_source.open_tfds, check=tfds_source.check)
-    own = [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known, domains in _registry if domains == two]
+    own = _names(two)
     raise _no_such_domains(dataset, own) if two else _no_such_source(name, own)
 
 
@@ -256,44 +258,47 @@ def _no_such_source(name: str, own: Sequence[str]) -> DataError:
         )
     close = difflib.get_close_matches(name, [*own, *tfds_source.names()], n=1)
     hint = did_you_mean(name, close or own)
-    return DataError(f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too")
+    return DataError(
+        f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too; {OWN}"
+    )
 
 
 def _registered(name: str, two: bool) -> Entry | None:
-    for (known, domains), entry in _registry.items():
-        if domains == two and (name == known or (known[-1] in ":/" and name.startswith(known))):
-            return entry
+    for known, found in DATASETS.all().items():
+        own = known.removesuffix(OF_TWO_DOMAINS)
+        if (own != known) == two and (name == own or (own[-1] in ":/" and name.startswith(own))):
+            return Entry(found.part, **found.properties)
     return None
 
 
-@cache
-def _discover() -> None:
-    """Imports every module of this package, so that each registers its sources."""
-    package = importlib.import_module("ganzoo.data")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"ganzoo.data.{module.name}")
+def _names(two: bool) -> list[str]:
+    """The names of the registered data sets, of one source or of two domains, for messages."""
+    names = [known for known in DATASETS.names() if known.endswith(OF_TWO_DOMAINS) == two]
+    own = [own for known in names if not (own := known.removesuffix(OF_TWO_DOMAINS)).startswith("arrays:")]
+    return [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known in own]
 
 
-def _check_kind(dataset: DatasetConfig, points: bool) -> None:
-    if points and dataset.size:
-        raise DataError(f"dataset.size: {dataset.size}, but {dataset.name} makes points (use a point_generation model)")
-    if not points and not dataset.size:
-        raise DataError(f"dataset.size: 0, but {dataset.name} has images (use an image_generation model)")
-    if not points and dataset.channels not in (1, 3):
+def _check_kind(dataset: DatasetConfig, kind: str) -> None:
+    if dataset.kind != kind:
+        has = kinds.KINDS[kind]
+        raise DataError(
+            f"dataset.kind: {dataset.kind}, but {dataset.name} has {has.plural} (use a model of the task {has.task})"
+        )
+    if kinds.of(dataset).is_image and dataset.channels not in (1, 3):
         raise DataError(f"dataset.channels: {dataset.channels}, but images have 1 or 3 (--set dataset.channels=1)")
 
 
-def _check_domains(dataset: DatasetConfig, entry: Entry, paired: bool) -> None:
+def _check_domains(dataset: DatasetConfig, entry: Entry) -> None:
     if entry.domains and set(dataset.domains) != set(entry.domains):
         given, has = _listed(dataset.domains), _listed(entry.domains)
         raise DataError(
             f"dataset.domains: {given} given, but those of {dataset.name} are {has}"
             f" (--set dataset.domains=[{','.join(entry.domains)}])"
         )
-    if paired and entry.paired is False:
+    if dataset.paired and entry.paired is False:
         raise DataError(
             f"dataset.name: {dataset.name} has no pairs, and this model learns from pairs (take pix2pix_digits or"
-            " folder:PATH, or --set model.scheme=cyclegan)"
+            " folder:PATH, or a model that learns without pairs, such as cyclegan_digits)"
         )
 
 

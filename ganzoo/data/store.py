@@ -72,7 +72,7 @@ def prepare(
         return _read(entry, example_shape)
     except OSError as error:
         logging.getLogger(__name__).warning(
-            "%s: cannot be written (%s): images are kept in memory and decoded again next time; set GANZOO_CACHE",
+            "%s: cannot be written (%s): images are kept in memory and decoded again next time; set GANZOO_HOME",
             entry.parent,
             error.strerror or error,
         )

@@ -78,7 +78,7 @@ def open_tfds(dataset: DatasetConfig, *, data_dir: Path | None, **_: Any) -> Sou
     prepared = store.prepare(
         [str(builder.data_dir), builder.info.full_name, dataset.split, count],
         count,
-        (dataset.size, dataset.size, dataset.channels),
+        dataset.image_shape,
         lambda: _items(dataset, builder, labelled),
     )
     if prepared.labels.min() < 0:  # TFDS gives -1 in splits whose labels are secret
@@ -197,6 +197,7 @@ def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[sto
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    size, channels = dataset.image_shape[1:]
     wanted = {"image": True, "label": True} if labelled else {"image": True}
     try:
         examples = builder.as_dataset(
@@ -204,7 +205,7 @@ def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[sto
         ).prefetch(tf.data.AUTOTUNE)
         for example in tfds.as_numpy(examples):
             label = int(example["label"]) if labelled else 0
-            yield pixels.fit(example["image"], dataset.size, dataset.channels), label
+            yield pixels.fit(example["image"], size, channels), label
     except tf.errors.OpError as error:  # a file of it is cut off, changed or gone
         raise DataError(
             f"{dataset.name}: its prepared copy in {builder.data_dir} is damaged ({_one_line(error)}): delete that"

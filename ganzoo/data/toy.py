@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.data import draws
+from ganzoo.data import draws, kinds
+from ganzoo.data.arrays import check_split
 from ganzoo.data.source import Source, register
-from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
@@ -50,19 +50,19 @@ def grid_centres() -> tf.Tensor:
     return tf.constant([[x, y] for y in steps for x in steps], tf.float32)
 
 
-@register("ring", points=True)
+@register("ring", kind="points")
 def ring(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
     """Eight Gaussians (standard deviation 0.05) on a circle of radius 2; the label is the mode."""
     return _mixture(dataset, seed, ring_centres(), RING_SD)
 
 
-@register("grid", points=True)
+@register("grid", kind="points")
 def grid(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
     """25 Gaussians (standard deviation 0.05) on a 5x5 grid of spacing 1 about the origin; the label is the mode."""
     return _mixture(dataset, seed, grid_centres(), GRID_SD)
 
 
-@register("swiss_roll", points=True)
+@register("swiss_roll", kind="points")
 def swiss_roll(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
     """A spiral in the plane with Gaussian noise, radius 0.6 to 1.9."""
     import tensorflow as tf
@@ -75,20 +75,21 @@ def swiss_roll(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
         return roll + SWISS_ROLL_SD * draws.normal_block(seed, purpose + "/noise", number, 2)
 
     def fetch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": draws.by_block(indices, 2, block)}
+        return {"examples": draws.by_block(indices, 2, block)}
 
-    return Source(dataset.name, None, (2,), (), fetch)
+    return Source(dataset.name, None, kinds.Points(2), (), fetch)
 
 
-@register("gaussian", points=True)
+@register("gaussian", kind="points")
 def gaussian(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """The standard normal distribution in `dataset.channels` dimensions."""
+    """The standard normal distribution in `dataset.columns` dimensions."""
     purpose = _purpose(dataset)
+    kind = kinds.Points.of(dataset)
 
     def fetch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": draws.normal(seed, purpose + "/noise", indices, dataset.channels)}
+        return {"examples": draws.normal(seed, purpose + "/noise", indices, kind.columns)}
 
-    return Source(dataset.name, None, (dataset.channels,), (), fetch)
+    return Source(dataset.name, None, kind, (), fetch)
 
 
 def _mixture(dataset: DatasetConfig, seed: int, centres: tf.Tensor, sd: float) -> Source:
@@ -101,12 +102,11 @@ def _mixture(dataset: DatasetConfig, seed: int, centres: tf.Tensor, sd: float) -
     def fetch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         labels = tf.cast(draws.uniform(seed, purpose + "/mode", indices, 1)[:, 0] * modes, tf.int32)
         points = tf.gather(centres, labels) + sd * draws.normal(seed, purpose + "/noise", indices, 2)
-        return {"images": points, "labels": labels}
+        return {"examples": points, "labels": labels}
 
-    return Source(dataset.name, None, (2,), tuple(f"mode {k}" for k in range(modes)), fetch)
+    return Source(dataset.name, None, kinds.Points(2), tuple(f"mode {k}" for k in range(modes)), fetch)
 
 
 def _purpose(dataset: DatasetConfig) -> str:
-    if dataset.split not in SPLITS:
-        raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}'{did_you_mean(dataset.split, SPLITS)}")
+    check_split(dataset.name, dataset.split, SPLITS)
     return f"{dataset.name}/{dataset.split}"

@@ -135,6 +135,9 @@ class Card(Section):
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
     @property
     def evaluations(self) -> list[EvaluationRecord]:
         """Of a model that translates both ways there are two."""

@@ -63,7 +63,7 @@ def collect(
       UsageError: fewer than two examples.
     """
     if examples.count < 2:
-        raise UsageError(f"{examples.name}: {examples.count} example given, 2 or more wanted (give more samples)")
+        raise UsageError(f"{examples.name}: expected 2 or more examples, got {examples.count} (give more samples)")
     moments = features = classes = score = None
     done = 0
     for part in examples.parts(EXAMPLES_A_PART):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 from ganzoo.evaluation import folders
 from ganzoo.evaluation.collected import Collected, collect
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 10_000
 FEW_FOR_KID = 1000
-DIGITS = {("mnist", ""), ("mnist_5k", ""), ("cyclegan_digits", "plain"), ("pix2pix_digits", "digits")}  # and domains
 Note = Callable[[str], None]
 
 
@@ -56,6 +56,9 @@ class Evaluation(dict[str, float]):
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
         return {"metrics": finite(self), "spread": finite(self.spread), "protocol": self.protocol}
+
+    def _repr_markdown_(self) -> str:
+        return self.describe()
 
     def describe(self) -> str:
         """For people, in Markdown."""
@@ -120,7 +123,7 @@ class Evaluator:
         chosen = {name: get(name) for name in self.names}
         self.metrics = list({id(metric): metric for metric in chosen.values()}.values())
         self.better = {name: metric.names[name] for name, metric in chosen.items()}
-        self.extractor = _open(features)
+        self.extractor = _open(features).for_kind(real.kind, real.name)
         self.seed = seed
         self.note = note
         self.translation = translation
@@ -202,12 +205,6 @@ class Evaluator:
         return next(name for name in self.names if need in get(name).needs)
 
     def _check(self, real: Examples, held_out: Examples | None) -> None:
-        if len(real.shape) == 1 and self.extractor.dimensions is not None:
-            raise UsageError(f"features: {self.extractor.name} is for images, {real.name} has points (use identity)")
-        if len(real.shape) == 3 and self.extractor.dimensions is None:
-            raise UsageError(
-                f"features: {self.extractor.name} is for points, {real.name} has images (efficientnet_lite0?)"
-            )
         if self._needed("classes") and not self.extractor.class_names:
             who = self._who_needs("classes")
             raise UsageError(f"metrics: {who} needs an extractor that classifies, {self.extractor.name} does not")
@@ -272,17 +269,8 @@ def needs(metrics: Iterable[str], need: Need) -> bool:
 
 
 def default_features(dataset: DatasetConfig, domain: str = "") -> str:
-    """The extractor for a data set, or a domain of it, where none is asked for.
-
-    `identity` for points, a small classifier for the data sets that have one, `efficientnet_lite0` for other images.
-    """
-    if not dataset.size:
-        return "identity"
-    if dataset.channels == 1 and (dataset.name, domain) in DIGITS:
-        return "mnist_cnn"
-    if dataset.channels == 1 and dataset.name == "fashion_mnist":
-        return "fashion_cnn"
-    return "efficientnet_lite0"
+    """The extractor for a data set, or a domain of it, where none is asked for; see `Kind.default_features`."""
+    return kinds.of(dataset).default_features(dataset.name, domain)
 
 
 def _about(collected: Collected) -> dict[str, Any]:

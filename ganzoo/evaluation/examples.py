@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 from ganzoo.data.source import Source, open_source
 from ganzoo.errors import DataError, UsageError
 from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
     from ganzoo.models.generative import GenerativeModel
-
-_log = logging.getLogger(__name__)
 
 Read = Callable[[np.ndarray], np.ndarray]
 
@@ -29,8 +28,8 @@ class Examples:
     Attributes:
       name: for messages.
       count: how many.
-      shape: `(H, W, C)` of images, `(columns,)` of points.
-      read: int64 `[n]` numbers below `count`, ascending -> uint8 `[n, H, W, C]`, or float32 `[n, columns]`.
+      kind: of the examples, with the shape of one.
+      read: int64 `[n]` numbers below `count`, ascending -> examples `[n, *shape]` at the edge (see `Kind`).
       labels: int32 `[count]`, or None.
       class_names: what the labels mean, where it is known.
       about: what they are, for the protocol.
@@ -38,11 +37,16 @@ class Examples:
 
     name: str
     count: int
-    shape: tuple[int, ...]
+    kind: Kind
     read: Read
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.kind.shape
 
     def parts(self, size: int) -> Iterator[np.ndarray]:
         """All of them, in order, `size` at a time."""
@@ -83,9 +87,9 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
     about = {} if source.length is None else {"of": source.length}
 
     def read(numbers: np.ndarray) -> np.ndarray:
-        return fetch(numbers, "images")
+        return fetch(numbers, "examples")
 
-    return Examples(source.name, len(chosen), source.example_shape, read, labels, source.class_names, about)
+    return Examples(source.name, len(chosen), source.kind, read, labels, source.class_names, about)
 
 
 def at_most(source: Source, count: int, *, seed: int = 0) -> Examples:
@@ -143,8 +147,9 @@ def from_model(
         chosen = None if asked is None else asked[numbers]
         return model.generate(labels=chosen, seed=seed, truncation=truncation, positions=numbers)
 
-    about = {"seed": seed, "truncation": truncation}
-    return Examples(model.name, count, tuple(read(np.arange(1)).shape[1:]), read, asked, about=about)
+    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    kind = kinds.of_shape(read(np.arange(1)).shape[1:]) if config is None else kinds.of(config.dataset)
+    return Examples(model.name, count, kind, read, asked, about={"seed": seed, "truncation": truncation})
 
 
 def spread(labels: np.ndarray, count: int) -> np.ndarray:
@@ -152,48 +157,19 @@ def spread(labels: np.ndarray, count: int) -> np.ndarray:
     return np.sort(labels)[np.arange(count) * len(labels) // count].astype(np.int32)
 
 
-def from_array(name: str, examples: Any) -> Examples:
+def from_array(name: str, examples: Any, kind: Kind | None = None) -> Examples:
     """Examples in memory.
 
     Args:
       name: for messages.
       examples: images uint8 `[n, H, W, C]`, or floats in [-1, 1] of that shape; points `[n, columns]` of any float
-        type.
+        type; what `kind` describes where it is given.
+      kind: of the examples; by default images or points, by their shape. The size of images is their own anyway.
 
     Raises:
       UsageError: another shape or type, NaN or infinity, or floats beyond [-1, 1]; the first such example is named.
     """
-    try:
-        array = np.asarray(examples)
-    except ValueError:
-        raise UsageError(f"{name}: examples of several shapes (make them all of one)") from None
-    if array.ndim not in (2, 4) or 0 in array.shape:
-        wanted = "[n, height, width, channels] or [n, columns]"
-        raise UsageError(f"{name}: shape {list(array.shape)} given, {wanted} wanted")
-    if array.ndim == 4 and array.shape[3] not in (1, 3):
-        raise UsageError(f"{name}: {array.shape[3]} channels given, 1 (grey) or 3 (RGB) wanted")
-    if array.ndim == 4 and array.dtype == np.uint8:
-        return Examples(name, len(array), array.shape[1:], lambda numbers: array[numbers])
-    if not np.issubdtype(array.dtype, np.floating):
-        raise UsageError(f"{name}: {array.dtype} given, uint8 pixels or floats wanted")
-    rows = array.reshape(len(array), -1)
-    broken = ~np.isfinite(rows).all(axis=1)
-    if broken.any():
-        raise UsageError(f"{name}: example {int(np.argmax(broken))} holds NaN or infinity (leave such examples out)")
-    if array.ndim == 2:
-        points = array.astype(np.float32)
-        return Examples(name, len(points), points.shape[1:], lambda numbers: points[numbers])
-    beyond = (np.abs(rows) > 1.0).any(axis=1)
-    if beyond.any():
-        first = int(np.argmax(beyond))
-        low, high = rows[first].min(), rows[first].max()
-        raise UsageError(
-            f"{name}: example {first} has values from {low:g} to {high:g}: floats must be in [-1, 1] "
-            "(pixels of 0 to 255 are uint8)"
-        )
-    from ganzoo.images import to_uint8
-
-    if not (array < 0.0).any():
-        _log.warning("%s: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?", name)
-    pixels = to_uint8(array).numpy()
-    return Examples(name, len(pixels), pixels.shape[1:], lambda numbers: pixels[numbers])
+    if kind is None or kind.is_image:
+        kind = kinds.of_array(examples, name)
+    array = kind.check(examples, name)
+    return Examples(name, len(array), kind, lambda numbers: array[numbers])

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.examples import Examples, spread
 
@@ -27,14 +29,13 @@ def version_of(path: Path) -> Path | None:
     return max(versions, key=lambda entry: int(entry.parent.name)).parent if versions else None
 
 
-def shape_of(path: str | Path) -> tuple[int, ...]:
-    """The shape of what an export draws: `(H, W, C)` or `(columns,)`.
+def kind_of(path: str | Path) -> Kind:
+    """The kind of what an export draws.
 
     Raises:
       UsageError: as `from_export`.
     """
-    (output,) = _load(path).signatures["generate"].structured_outputs.values()
-    return tuple(output.shape[1:])
+    return _kind(_load(path).signatures["generate"])
 
 
 def from_export(
@@ -73,7 +74,12 @@ def from_export(
         return drawn.numpy()
 
     about = {"seed": seed, "truncation": truncation}
-    return Examples(str(path), count, tuple(read(np.arange(1)).shape[1:]), read, asked, about=about)
+    return Examples(str(path), count, _kind(generate), read, asked, about=about)
+
+
+def _kind(generate: Any) -> Kind:
+    ((name, output),) = generate.structured_outputs.items()
+    return kinds.of_output(name, tuple(output.shape[1:]))
 
 
 def _load(path: str | Path) -> Any:

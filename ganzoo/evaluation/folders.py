@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ganzoo import images
 from ganzoo.data.folder import SUFFIXES
+from ganzoo.data.kinds import Image as ImageKind
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import Examples
 
@@ -51,7 +52,7 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
     def read(numbers: np.ndarray) -> np.ndarray:
         return np.stack([images.read(paths[number], size, channels=shape[2]) for number in numbers])
 
-    return Examples(name, len(paths), shape, read, about=about)
+    return Examples(name, len(paths), ImageKind(*shape), read, about=about)
 
 
 def check_alike(real: Examples, fake: Examples) -> None:
@@ -60,10 +61,12 @@ def check_alike(real: Examples, fake: Examples) -> None:
     Raises:
       DataError: it does.
     """
-    if real.shape == fake.shape:
+    if real.shape == fake.shape and real.kind.is_image == fake.kind.is_image:
         return
-    if len(real.shape) != len(fake.shape) or len(real.shape) == 1:
-        raise DataError(f"{real.name} has {_what(real.shape)}, {fake.name} {_what(fake.shape)}: they do not compare")
+    if not (real.kind.is_image and fake.kind.is_image):
+        raise DataError(
+            f"{real.name} has {real.kind.described}, {fake.name} {fake.kind.described}: they do not compare"
+        )
     if real.shape[2] != fake.shape[2]:
         raise DataError(
             f"{real.name} is {_kind(real.shape)}, {fake.name} is {_kind(fake.shape)}: make both of one mode"
@@ -91,10 +94,6 @@ def _shape(path: Path, size: int | None) -> tuple[int, int, int]:
     if turned:
         width, height = height, width
     return (size, size, channels) if size else (height, width, channels)
-
-
-def _what(shape: tuple[int, ...]) -> str:
-    return "images" if len(shape) == 3 else f"points of {shape[0]} columns"
 
 
 def _kind(shape: tuple[int, ...]) -> str:

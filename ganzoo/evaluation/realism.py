@@ -25,15 +25,16 @@ def draw_extremes(evaluation: Evaluation, path: str | Path) -> None:
       path: a PNG; its metadata name both halves' positions and realism scores.
 
     Raises:
-      UsageError: points, or too few samples.
+      UsageError: another kind of data than images, or too few samples.
       RunError: it cannot be written.
     """
     fake = evaluation.fake
-    if len(fake.examples.shape) != 3:
-        raise UsageError(f"--sheet: {fake.examples.name} has points, a sheet is for images (leave it out)")
+    kind = fake.examples.kind
+    if not kind.is_image:
+        raise UsageError(f"--sheet: {fake.examples.name} has {kind.plural}, a sheet is for images (leave it out)")
     each = COLUMNS * ROWS
     if fake.count < 2 * each:
-        raise UsageError(f"--sheet: {fake.count} samples, {2 * each} or more wanted (--num_samples)")
+        raise UsageError(f"--sheet: expected {2 * each} or more samples, got {fake.count} (--num_samples)")
     extractor = evaluation.protocol["features"]
     scores = realism(_features(evaluation.real, extractor), _features(fake, extractor))
     order = np.argsort(-scores, kind="stable")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganzoo import images
+from ganzoo.data import kinds
 from ganzoo.data.cyclegan_digits import KnownTranslation
 from ganzoo.data.domains import Domains, open_domains
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source
+from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config, DatasetConfig, other_domain
 
 if TYPE_CHECKING:
@@ -72,9 +74,9 @@ def open_translation(
     compared = dataset if size is None else dataset.model_copy(update={"size": size})
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to translate (train on another one)")
-    train = _open(compared, config.paired, dataset.split, seed, data_dir)
-    test = _open(dataset, config.paired, "test", seed, data_dir)
-    unseen = test if size is None else _open(compared, config.paired, "test", seed, data_dir)
+    train = _open(compared, dataset.split, seed, data_dir)
+    test = _open(dataset, "test", seed, data_dir)
+    unseen = test if size is None else _open(compared, "test", seed, data_dir)
     target = _examples(compared, to, train.sources[to], dataset.split)
     given, truth = _given(dataset, to, test, "test")
     numbers = np.arange(given.count)
@@ -87,7 +89,7 @@ def open_translation(
         picked(given, numbers),
         _examples(compared, other, train.sources[other], dataset.split),
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
 
 
@@ -108,14 +110,14 @@ def open_translation_in_training(
       data_dir: folder of the data sets.
       note: told when training images are translated, for want of others.
     """
-    dataset, to = config.dataset, config.domains_made[0]
+    dataset, to = config.dataset, _made(config)[0]
     learned_from = {}
     for domain, one in source.sources.items():
         found = _examples(dataset, domain, one, dataset.split)
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
         learned_from[domain] = picked(found, np.sort(numbers))
     try:
-        test = _open(dataset, config.paired, "test", config.training.seed, data_dir)
+        test = _open(dataset, "test", config.training.seed, data_dir)
         given, truth = _given(dataset, to, test, "test")
     except DataError as error:
         note(f"translations of training images are evaluated: the test images cannot be had ({error})")
@@ -128,8 +130,13 @@ def open_translation_in_training(
         picked(given, numbers),
         learned_from[other_domain(dataset.domains, to)],
         truth and picked(truth, numbers),
-        len(config.domains_made) > 1,
+        len(_made(config)) > 1,
     )
+
+
+def _made(config: Config) -> list[str]:
+    """The domains that the config's model makes images of."""
+    return scheme_of(config).domains_made(config.dataset.domains)
 
 
 def default_metrics(translation: Translation) -> list[str]:
@@ -142,13 +149,13 @@ def default_metrics(translation: Translation) -> list[str]:
 
 def translated(model: TranslationModel, given: Examples, to: str) -> Examples:
     """What a model makes of images, each made once and kept: in memory, or in a temporary file where they are large."""
-    made = scratch((given.count, *given.shape), np.uint8)
+    made = scratch((given.count, *given.shape), given.kind.dtype)
     done = 0
     for part in given.parts(EXAMPLES_A_PART):
         made[done : done + len(part)] = model.translate(part, to)
         done += len(part)
     about = {"to": to, "translated": " ".join(filter(None, [given.name, given.about.get("split")]))}
-    return Examples(model.name, given.count, given.shape, lambda numbers: made[numbers], about=about)
+    return Examples(model.name, given.count, given.kind, lambda numbers: made[numbers], about=about)
 
 
 def joined(first: Examples, second: Examples) -> Examples:
@@ -170,10 +177,10 @@ def picked(examples: Examples, numbers: np.ndarray) -> Examples:
     return replace(examples, count=len(numbers), read=lambda at: examples.read(numbers[at]), about=about)
 
 
-def _open(dataset: DatasetConfig, paired: bool, split: str, seed: int, data_dir: str | Path | None) -> Domains:
+def _open(dataset: DatasetConfig, split: str, seed: int, data_dir: str | Path | None) -> Domains:
     """Both domains of a split, whole images."""
     dataset = dataset.model_copy(update={"split": split, "load_size": None})
-    return open_domains(dataset, data_dir=data_dir, seed=seed, paired=paired)
+    return open_domains(dataset, data_dir=data_dir, seed=seed)
 
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:
@@ -188,12 +195,13 @@ def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tup
 
 def _examples(dataset: DatasetConfig, domain: str, source: Source, split: str) -> Examples:
     """All images of a domain in the data set's size, called the same wherever they are kept."""
-    found, side = from_source(source), dataset.size
+    found = from_source(source)
+    side, channels = dataset.image_shape[1:]
 
     def read(numbers: np.ndarray) -> np.ndarray:
         batch = found.read(numbers)
         if batch.shape[1] == side:
             return batch
-        return np.stack([images.fit(image, side, dataset.channels) for image in batch])
+        return np.stack([images.fit(image, side, channels) for image in batch])
 
-    return Examples(f"{dataset.name} ({domain})", found.count, dataset.example_shape, read, about={"split": split})
+    return Examples(f"{dataset.name} ({domain})", found.count, kinds.of(dataset), read, about={"split": split})

@@ -1,288 +1,203 @@
-"""The adversarial model: a generator and a discriminator, and the step that trains one against the other."""
+"""What every scheme with a discriminator shares: the loss, the penalties and the augmentations that it plays by."""
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from ganzoo import images, randomness
+from ganzoo.engine.compiled import may_communicate
+from ganzoo.engine.phases import now
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import UsageError
-from ganzoo.losses import LOSSES, accuracy
-from ganzoo.models.accumulation import Part, Sums, parts_of
-from ganzoo.models.compiled import compiled, compiled_network, may_communicate
-from ganzoo.models.generative import GenerativeModel
-from ganzoo.models.sampling import call
-from ganzoo.models.stepped import SteppedModel
-from ganzoo.penalties import PENALTIES
+from ganzoo.objectives import parts
+from ganzoo.objectives.augmentations.augmentation import Draws
+from ganzoo.objectives.losses.loss import accuracy
+from ganzoo.objectives.penalties.penalty import PenaltyContext
+
+Conditions = Sequence[tf.Tensor]
+Term = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
 
-class AdversarialModel(GenerativeModel, SteppedModel):
-    """A generator and a discriminator that learn against each other.
+class AdversarialModel(SteppedModel):
+    """Networks that learn by judging each other. Subclasses are schemes."""
 
-    Args:
-      generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples `[N, …]`, images in [-1, 1].
-      discriminator: examples (and labels) -> logits `[N, 1]`.
-      latent_size: size of the latents.
-      prior: of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
-      classes: number of labels; 0 for an unconditional model.
-      ema_decay, seed: see SteppedModel; the generator's moving average is what is sampled.
+    update_names = ("generator", "discriminator")
+    objectives = ("loss", "penalties", "constraints", "augmentations")
 
-    One *step* is one update of the generator with `critic_steps` updates of the discriminator; `fit` takes a
-    `tf.data.Dataset` of batches and draws `critic_steps` of them a step. Subclasses override `train_step`.
-
-    Source: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
-    """
-
-    def __init__(
+    def compile_adversaries(
         self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        latent_size: int,
+        generator: tuple[Any, Sequence[str]],
+        discriminator: tuple[Any, Sequence[str]],
+        loss: Any,
         *,
-        prior: str = "normal",
-        classes: int = 0,
-        ema_decay: float = 0.0,
-        seed: int = 0,
-        name: str | None = None,
+        penalties: Sequence[Any] = (),
+        constraints: Sequence[Any] = (),
+        augmentations: Sequence[Any] = (),
+        **engine: Any,
     ) -> None:
-        networks = {"generator": generator, "discriminator": discriminator}
-        super().__init__(networks, ["generator"], ema_decay=ema_decay, seed=seed, name=name)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.generator_ema = self.averages["generator"]
-        self.latent_size = latent_size
-        self.prior = prior
-        self.classes = classes
-
-    def compile(
-        self,
-        generator_optimizer: keras.optimizers.Optimizer,
-        discriminator_optimizer: keras.optimizers.Optimizer,
-        loss: str = "non_saturating",
-        *,
-        penalties: Sequence[tuple[str, float, int]] = (),
-        label_smoothing: float = 0.0,
-        critic_steps: int = 1,
-        fresh_latents: bool = False,
-        accumulate: int = 1,
-        clip_norm: float | None = None,
-        xla: bool = False,
-        steps_per_execution: int = 1,
-    ) -> None:
-        """Sets how the model is trained.
+        """Sets the two updates and what they play by.
 
         Args:
-          generator_optimizer, discriminator_optimizer: one Keras optimizer each; they are built here. A learning rate
-            that is a schedule is called with the model's step.
-          loss: name in `ganzoo.losses`.
-          penalties: (name in `ganzoo.penalties`, weight, every) added to the discriminator's loss; one that comes
-            every n-th step counts n times.
-          label_smoothing: one-sided: the real target is `1 - label_smoothing`.
-          critic_steps: discriminator updates a step, each on a batch of its own.
-          fresh_latents: draw again for the generator's update (as the 2014 algorithm does) instead of using the last
-            fakes twice.
-          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
-          clip_norm: the largest global norm of each network's gradient.
-          xla: compile what a replica computes between two exchanges with the others.
-          steps_per_execution: steps between two returns to Python.
+          generator, discriminator: the optimizer of each update, and the names of the networks that it trains.
+          loss, penalties, constraints, augmentations: see GAN.compile.
+          engine: what `compile_updates` takes beside.
 
         Raises:
-          UsageError: networks, optimizers, model and this call are not all under the same strategy.
+          ConfigError: a part that is not registered, or an option that it does not take.
+          UsageError: as `compile_updates`; a penalty or constraint of an update that the model does not have.
         """
+        self.adversarial_loss = parts.loss(loss)
+        self.penalties = parts.penalties(penalties)
+        self.augmentations = parts.augmentations(augmentations)
+        held = parts.constraints(constraints)
+        joined: list[parts.Penalty | parts.Constraint] = [*self.penalties, *held]
+        for part in joined:
+            if part.update not in self.update_names:
+                raise UsageError(
+                    f"{part.name}: expected one of the updates {', '.join(self.update_names)}, got '{part.update}'"
+                )
         self.compile_updates(
-            {
-                "generator": (generator_optimizer, ["generator"]),
-                "discriminator": (discriminator_optimizer, ["discriminator"]),
+            {"generator": generator, "discriminator": discriminator},
+            constraints={
+                update: [one.function for one in held if one.update == update] for update in self.update_names
             },
-            accumulate=accumulate,
-            clip_norm=clip_norm,
-            steps_per_execution=steps_per_execution,
+            **engine,
         )
-        self.adversarial_loss = LOSSES.get(loss)()
-        self.penalties = [(name, PENALTIES.get(name), weight, every) for name, weight, every in penalties]
-        self.label_smoothing = label_smoothing
-        self.critic_steps = critic_steps
-        self.fresh_latents = fresh_latents
-        self._callable = {name: compiled_network(network, xla) for name, network in self.networks.items()}
-        self._run_generator = compiled(self._fake_of, [self.generator], xla)
-        self._run_discriminator = compiled(self._discriminator_gradients, [self.discriminator], xla)
-        self._run_judge = compiled(self._judged, [self.discriminator], xla)
 
     @property
     def log_names(self) -> list[str]:
         """The scalars that a step reports."""
-        return [
-            "generator_loss",
-            "discriminator_loss",
-            "discriminator_accuracy",
-            *(name for name, _, _, _ in getattr(self, "penalties", [])),
-        ]
+        names = ["generator_loss", "discriminator_loss", "discriminator_accuracy"]
+        return [*names, *(penalty.name for penalty in getattr(self, "penalties", []))]
 
-    def adversarial_step(
-        self, real: Sequence[tf.Tensor], conditions: Sequence[tuple[tf.Tensor, ...]]
-    ) -> dict[str, tf.Tensor]:
-        """`critic_steps` discriminator updates, one generator update, the moving average; in replica context.
+    def discriminator_term(
+        self,
+        role: str,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        conditions: Conditions = (),
+        *,
+        counters: Sequence[Any] = (),
+        together: bool = False,
+    ) -> Term:
+        """A discriminator's loss, with the penalties that are due.
 
         Args:
-          real: this replica's rows of one batch of examples for each discriminator update.
-          conditions: the further inputs of both networks (the labels) for each of them; fakes take those of the real
-            batch.
+          role: the discriminator.
+          real, fake: examples of the same shape.
+          conditions: the further inputs of the discriminator.
+          counters: which of the step's updates this is, for the random numbers.
+          together: judge both in one call, which is faster, and the same for a discriminator without statistics of the
+            batch or random numbers.
 
         Returns:
-          The scalars of `log_names`, means over this replica's rows.
+          The loss, a mean over the rows, and its terms.
         """
-        real = [tf.cast(examples, keras.config.floatx()) for examples in real]
-        parts = parts_of(real[0].shape[0] or tf.shape(real[0])[0], self.accumulate)
-        logs: dict[str, tf.Tensor] = {}
-        weights: list[tf.Tensor] = []
-        for k in range(self.critic_steps):
-            sums = Sums(len(parts))
-            for part in parts:
-                with sums.one_after_another():
-                    given = part.of(conditions[k])
-                    with tf.GradientTape() as tape:  # of the last one: for the generator's update
-                        fake = self._fake(k, part, given)
-                    draws = self._discriminator_draws(k, part, real[k].shape.rank)
-                    sums.add(
-                        *self._run_discriminator(
-                            part.of(real[k]), tf.stop_gradient(fake), given, draws, part.place.first, part.place.total
-                        )
-                    )
-            weights += self.updates["discriminator"].apply(sums.gradients)
-            logs = sums.logs
-        again = self.fresh_latents or len(parts) > 1  # what was kept of more than one part would be no saving
-        sums = Sums(len(parts))
-        for part in parts:
-            with sums.one_after_another():
-                given = part.of(conditions[-1])
-                if again:
-                    with tf.GradientTape() as tape:
-                        fake = self._fake(self.critic_steps - (not self.fresh_latents), part, given)
-                with tape:
-                    loss = self._run_judge(fake, given, self._key("judge"), part.place.first, part.place.total)
-                    scaled = self.updates["generator"].scaled(loss / self._replicas)
-                variables = self.generator.trainable_variables
-                sums.add(tape.gradient(scaled, [v.value for v in variables]), {"generator_loss": loss})
-        logs = self._checked_logs(logs | sums.logs)
-        weights += self.updates["generator"].apply(sums.gradients)
-        self._end_step(logs, weights)
-        return logs
+        if together:
+            both = tf.concat([self._augmented(real, "real", counters), self._augmented(fake, "fake", counters)], axis=0)
+            outputs = self._outputs(role, both, [tf.concat([c, c], axis=0) for c in conditions], "real", counters)
+            halves = {name: tf.split(value, 2) for name, value in outputs.items()}
+            of_real = {name: first for name, (first, _) in halves.items()}
+            of_fake = {name: second for name, (_, second) in halves.items()}
+        else:
+            of_real = self._outputs(role, self._augmented(real, "real", counters), conditions, "real", counters)
+            of_fake = self._outputs(role, self._augmented(fake, "fake", counters), conditions, "fake", counters)
+        loss = self.adversarial_loss.discriminator(of_real["logits"], of_fake["logits"])
+        terms = {"discriminator_loss": tf.reduce_mean(loss)}
+        terms |= self._penalty_terms("discriminator", role, (real, fake), (of_real, of_fake), conditions, counters)
+        right = accuracy(self.adversarial_loss, of_real["logits"], of_fake["logits"])
+        return tf.add_n(list(terms.values())), {**terms, "discriminator_accuracy": right}
 
-    def _fake(self, draw: int, part: Part, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        """The generator's examples for the step's draw of that number."""
-        draw_key = self._key("latents", draw)
-        latents = part.place.rows(
-            lambda total: randomness.latents(self.prior, draw_key, [total, self.latent_size]), part.count
-        )
-        return self._run_generator(
-            latents, conditions, self._key("generator", draw), part.place.first, part.place.total
-        )
-
-    def _fake_of(
-        self, latents: tf.Tensor, conditions: tuple[tf.Tensor, ...], key: tf.Tensor, first: Any, total: Any
-    ) -> tf.Tensor:
-        with randomness.scope(key, randomness.Place(first, total)):
-            return call(self._callable["generator"], latents, conditions, training=True)
-
-    def _judged(
-        self, fake: tf.Tensor, conditions: tuple[tf.Tensor, ...], key: tf.Tensor, first: Any, total: Any
-    ) -> tf.Tensor:
-        """The generator's loss, a mean over the rows given."""
-        with randomness.scope(key, randomness.Place(first, total)):
-            return tf.reduce_mean(self.adversarial_loss.generator(self._logits(fake, conditions)))
-
-    def _logits(self, examples: tf.Tensor, conditions: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        """The discriminator's logits `[N]`, in training mode."""
-        return tf.squeeze(call(self._callable["discriminator"], examples, conditions, training=True), axis=-1)
-
-    def _discriminator_draws(self, k: int, part: Part, rank: int) -> dict[str, tf.Tensor]:
-        """All random numbers (or their keys) of the discriminator's update number k, and which penalties are due."""
-        draws = {"real": self._key("real", k), "fake": self._key("fake", k)}
-        for name, _, _, every in self.penalties:
-            draws[name] = key = self._key(name, k)
-            mix_of = functools.partial(_mix, key, rank)
-            draws[f"{name}_mix"] = part.place.rows(mix_of, part.count)
-            draws[f"{name}_due"] = tf.equal(self.step_counter.value % every, 0)
-        return draws
-
-    def _discriminator_gradients(
+    def generator_term(
         self,
+        role: str,
         real: tf.Tensor,
         fake: tf.Tensor,
-        conditions: tuple[tf.Tensor, ...],
-        draws: dict[str, tf.Tensor],
-        first: Any,
-        total: Any,
-    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
-        """This replica's part of the gradient of the discriminator's scaled loss, and the terms of the loss."""
-        place = randomness.Place(first, total)
-        with tf.GradientTape() as tape:
-            with randomness.scope(draws["real"], place):
-                real_logits = self._logits(real, conditions)
-            with randomness.scope(draws["fake"], place):
-                fake_logits = self._logits(fake, conditions)
-            loss = self.adversarial_loss.discriminator(real_logits, fake_logits, self.label_smoothing)
-            terms = {
-                "discriminator_loss": tf.reduce_mean(loss),
-                **self._penalty_terms(real, fake, conditions, draws, place),
-            }
-            scaled = self.updates["discriminator"].scaled(tf.add_n(list(terms.values())) / self._replicas)
-        correct = accuracy(self.adversarial_loss, real_logits, fake_logits)
-        gradients = tape.gradient(scaled, [v.value for v in self.discriminator.trainable_variables])
-        return gradients, {**terms, "discriminator_accuracy": correct}
-
-    def _penalty_terms(
-        self,
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        conditions: tuple[tf.Tensor, ...],
-        draws: dict[str, tf.Tensor],
-        place: randomness.Place,
-    ) -> dict[str, tf.Tensor]:
-        """Each penalty, weighted; one that comes every n-th step is n times as strong then and 0 otherwise."""
-        terms = {}
-        for name, function, weight, every in self.penalties:
-
-            def value(name: str = name, function: Any = function, scale: float = weight * every) -> tf.Tensor:
-                with randomness.scope(draws[name], place):
-                    per_example = function(lambda x: self._logits(x, conditions), real, fake, draws[f"{name}_mix"])
-                return scale * tf.reduce_mean(per_example)
-
-            if every == 1:
-                terms[name] = value()
-            elif may_communicate(self.discriminator):  # a condition cannot hold an exchange with other replicas
-                terms[name] = tf.cast(draws[f"{name}_due"], keras.config.floatx()) * value()
-            else:
-                terms[name] = tf.cond(draws[f"{name}_due"], value, lambda: tf.zeros((), keras.config.floatx()))
-        return terms
-
-    def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
-        """The discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
+        conditions: Conditions = (),
+        *,
+        counters: Sequence[Any] = (),
+    ) -> Term:
+        """A generator's loss against a discriminator, with the penalties that join the generator's update.
 
         Args:
-          examples: uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.
-          labels: ints `[n]` in [0, classes), wanted by a conditional model and by no other.
+          role: the discriminator.
+          real: examples, looked at only by a loss that compares.
+          fake, conditions, counters: as in `discriminator_term`.
 
-        Raises:
-          UsageError: examples of another shape or type, or labels out of range.
+        Returns:
+          The loss, a mean over the rows, and its terms.
         """
-        examples = np.asarray(examples)
-        wanted = self.discriminator.input_shape
-        shape = tuple((wanted[0] if isinstance(wanted, list) else wanted)[1:])
-        if examples.shape[1:] != shape or (len(shape) == 3 and examples.dtype != np.uint8):
-            kind = "uint8" if len(shape) == 3 else "float32"
-            raise UsageError(f"examples: {examples.dtype} {list(examples.shape)} given, {kind} {['n', *shape]} wanted")
-        floats = images.to_float(examples) if len(shape) == 3 else tf.constant(examples)
-        conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
-        logits = call(self.discriminator, tf.cast(floats, keras.config.floatx()), conditions, training=False)
-        return logits.numpy()[:, 0].astype(np.float32)
+        of_fake = self._outputs(role, self._augmented(fake, "judge", counters), conditions, "judge", counters)
+        of_real: dict[str, tf.Tensor] = {}
+        wanted = [penalty for penalty in self.penalties if penalty.update == "generator"]
+        if getattr(self.adversarial_loss, "compares", False) or wanted:
+            seen = self._augmented(real, "judge_real", counters)
+            of_real = self._outputs(role, seen, conditions, "judge_real", counters)
+        loss = self.adversarial_loss.generator(of_real.get("logits"), of_fake["logits"])
+        terms = {"generator_loss": tf.reduce_mean(loss)}
+        if wanted:
+            terms |= self._penalty_terms("generator", role, (real, fake), (of_real, of_fake), conditions, counters)
+        return tf.add_n(list(terms.values())), terms
 
+    def _outputs(
+        self, role: str, examples: tf.Tensor, conditions: Conditions, purpose: str, counters: Sequence[Any]
+    ) -> dict[str, tf.Tensor]:
+        """What a discriminator gives, by name; its logits `[N]` or `[N, h, w]`."""
+        given = self.run(role, examples, conditions, purpose=purpose, counters=counters)
+        outputs = dict(given) if isinstance(given, dict) else {"logits": given}
+        return {**outputs, "logits": tf.squeeze(outputs["logits"], axis=-1)}
 
-def _mix(key: tf.Tensor, rank: int, rows: Any) -> tf.Tensor:
-    """Uniform numbers, one an example, of a shape that multiplies examples of that rank."""
-    return randomness.uniform(key, [rows, *[1] * (rank - 1)])
+    def _augmented(self, examples: tf.Tensor, purpose: str, counters: Sequence[Any]) -> tf.Tensor:
+        """Examples as a discriminator sees them."""
+        for number, augmentation in enumerate(self.augmentations):
+            key = self.key(f"augmentation {number} {purpose}", *counters)
+            examples = augmentation(examples, self._draws(key, examples))
+        return examples
+
+    def _draws(self, key: tf.Tensor, examples: tf.Tensor) -> Draws:
+        at = now()
+        assert at is not None, "inside a loss function"
+        return Draws(key, at.place, examples.shape[0] or tf.shape(examples)[0])
+
+    def _penalty_terms(self, update: str, role: str, *given: Any) -> dict[str, tf.Tensor]:
+        """Each penalty of an update, weighted; one that comes every n-th step is n times as strong then and 0 else."""
+        terms = {}
+        floats = keras.config.floatx()
+        at = now()
+        assert at is not None, "inside a loss function"
+        for penalty in self.penalties:
+            if penalty.update != update:
+                continue
+
+            def value(penalty: parts.Penalty = penalty) -> tf.Tensor:
+                context = self._own_context(penalty.name, role, *given)
+                return penalty.weight * penalty.every * tf.reduce_mean(penalty.function(context))
+
+            due = tf.equal(at.step % penalty.every, 0)
+            if penalty.every == 1:
+                terms[penalty.name] = value()
+            elif may_communicate(self.networks[role]):  # a condition cannot hold an exchange with other replicas
+                terms[penalty.name] = tf.cast(due, floats) * value()
+            else:
+                terms[penalty.name] = tf.cond(due, value, lambda: tf.zeros((), floats))
+        return terms
+
+    def _own_context(
+        self, name: str, role: str, examples: Any, outputs: Any, conditions: Conditions, counters: Any
+    ) -> PenaltyContext:
+        """What one penalty is given: a discriminator and random numbers with keys of its own."""
+        real, fake = examples
+        drawn = itertools.count()
+
+        def discriminator(seen: tf.Tensor) -> tf.Tensor:
+            return self._outputs(role, self._augmented(seen, name, counters), conditions, name, counters)["logits"]
+
+        def uniform(shape: Sequence[int]) -> tf.Tensor:
+            return self._draws(self.key(f"{name}_draws", *counters), real).uniform(next(drawn), shape)
+
+        of_real, of_fake = outputs
+        return PenaltyContext(discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform)

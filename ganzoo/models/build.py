@@ -1,29 +1,86 @@
-"""The one place where a config becomes networks, losses, optimizers and a model."""
+"""The one place where a config becomes networks, objectives, optimizers and a model."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+from pydantic import ValidationError
 
-from ganzoo.errors import ConfigError
-from ganzoo.losses import LOSSES
-from ganzoo.models.adversarial import AdversarialModel
-from ganzoo.models.conditional import ConditionalGAN
-from ganzoo.models.cyclegan import CycleGAN
-from ganzoo.models.pix2pix import Pix2Pix
-from ganzoo.models.precision import computing_in
-from ganzoo.models.stepped import SteppedModel
-from ganzoo.models.vanilla import VanillaGAN
-from ganzoo.networks import registry
-from ganzoo.penalties import PENALTIES
+from ganzoo.engine.precision import computing_in
+from ganzoo.engine.stepped import SteppedModel
+from ganzoo.errors import ConfigError, UsageError
+from ganzoo.parsing import describe
 from ganzoo.randomness import reproducible_initialisation
+from ganzoo.registry import of
 from ganzoo.schedules import SHAPES, factor
-from ganzoo.schema import Config, NetworkConfig, OptimizerConfig, ScheduleConfig, check_arguments
+from ganzoo.schema import Config, OpenSection, OptimizerConfig, ScheduleConfig, check_arguments
 
-SCHEMES: dict[str, type[AdversarialModel]] = {"vanilla": VanillaGAN, "conditional": ConditionalGAN}
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
+OBJECTIVES = ("loss", "penalties", "constraints", "augmentations")
+
+
+class Plan:
+    """What a scheme is given to assemble a model of a config.
+
+    Attributes:
+      options: the scheme's own, validated (an instance of its `Options`).
+      shape: of an example, `(H, W, C)` for images.
+      classes: number of labels of the data.
+      domains: the names of the two domains of a translation.
+      common: arguments that every scheme's constructor takes.
+    """
+
+    def __init__(self, config: Config, scheme: type[SteppedModel], xla: bool) -> None:
+        self._config = config
+        self._scheme = scheme
+        self._xla = xla
+        self.options: Any = options_of(config, scheme)
+        self.shape = config.dataset.example_shape
+        self.classes = config.dataset.classes
+        self.domains = config.dataset.domains
+        training = config.training
+        self.common: dict[str, Any] = {"ema_decay": training.ema_decay, "seed": training.seed, "name": config.name}
+
+    def network(self, role: str, kind: str, *given: Any) -> keras.Model:
+        """A new network of a role.
+
+        Args:
+          role: the section of the config that names it.
+          kind: what it has to be registered as: `generator`, `discriminator`, `translator`, `encoder`.
+          given: what networks of that kind are built from; see `networks.kinds`.
+
+        Raises:
+          ConfigError: an unknown network or option, or one that does not suit the data.
+        """
+        section = self._config.networks[role]
+        builder = of(kind).get(section.network, f"{role}.network")
+        network = builder(*given, **check_arguments(builder, section.arguments, role, ["network"]))
+        if kind == "discriminator":
+            _check_patches(network, given[0])
+        return network
+
+    def compile(self, model: SteppedModel, **terms: Any) -> None:
+        """Compiles a model with the config's objectives and optimizers.
+
+        Args:
+          model: has one positional argument of `compile` for each of its `update_names`, in their order.
+          terms: what else its `compile` takes.
+        """
+        config, training = self._config, self._config.training
+        objectives = {key: _given(getattr(config, key)) for key in self._scheme.objectives}
+        model.compile(
+            *(_optimizer(config.optimizer.updates[name], training.steps) for name in self._scheme.update_names),
+            **objectives,
+            accumulate=training.accumulate,
+            clip_norm=config.optimizer.clip_norm,
+            xla=self._xla,
+            steps_per_execution=training.steps_per_execution,
+            **terms,
+        )
 
 
 def build(config: Config, *, precision: str = "float32", xla: bool = False) -> SteppedModel:
@@ -32,106 +89,118 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
     Args:
       config: of the model; its own `precision` and `xla` may be `auto` and are for those who train to decide.
       precision: that the networks compute in; weights are float32, and so is sampling.
-      xla: see `AdversarialModel.compile`.
+      xla: see `GAN.compile`.
 
     Raises:
-      ConfigError: a name that is not registered, or an argument that the named part does not take.
+      ConfigError: a name that is not registered, an option that the named part does not take, or a config that does
+        not fit its scheme.
     """
+    scheme = scheme_of(config)
     try:
-        LOSSES.get(config.loss.name)
-        for penalty in config.penalties:
-            PENALTIES.get(penalty.name)
-        build_scheme = _translation if config.translates else _generation
+        plan = Plan(config, scheme, xla)
         with reproducible_initialisation(config.training.seed), computing_in(precision):
-            model, terms = build_scheme(config)
-        model.compile(
-            _optimizer(config.optimizer.generator, config.training.steps),
-            _optimizer(config.optimizer.discriminator, config.training.steps),
-            config.loss.name,
-            label_smoothing=config.loss.label_smoothing,
-            accumulate=config.training.accumulate,
-            clip_norm=config.optimizer.clip_norm,
-            xla=xla,
-            steps_per_execution=config.training.steps_per_execution,
-            **terms,
-        )
-    except ConfigError as error:
+            model = scheme.assemble(plan)
+    except (ConfigError, UsageError) as error:
         raise ConfigError(f"{config.name}: {error}") from None
     model.config = config
     return model
 
 
-def _generation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
-    """A model that draws examples from latents, and what its `compile` takes beyond what all take."""
-    classes = config.dataset.classes if config.conditional else 0
-    shape = config.dataset.example_shape
-    latent = config.model.latent
-    assert latent is not None, "the schema wants it"
-    generator = _network("generator", config.generator, latent.size, shape, classes, config.model.conditioning)
-    discriminator = _network("discriminator", config.discriminator, shape, classes, config.model.conditioning)
-    model = SCHEMES[config.model.scheme](
-        generator,
-        discriminator,
-        latent.size,
-        prior=latent.prior,
-        classes=classes,
-        ema_decay=config.training.ema_decay,
-        seed=config.training.seed,
-        name=config.name,
-    )
-    terms = {
-        "penalties": [(penalty.name, penalty.weight, penalty.every) for penalty in config.penalties],
-        "critic_steps": config.training.critic_steps,
-        "fresh_latents": config.training.fresh_latents,
-    }
-    return model, terms
+def scheme_of(config: Config) -> type[SteppedModel]:
+    """The class of a config's scheme, which the config is known to fit.
 
-
-def _translation(config: Config) -> tuple[SteppedModel, dict[str, Any]]:
-    """A model that translates images, and what its `compile` takes beyond what all take."""
-    domains, shape = config.dataset.domains, config.dataset.example_shape
-    common: dict[str, Any] = {
-        "ema_decay": config.training.ema_decay,
-        "seed": config.training.seed,
-        "name": config.name,
-    }
-
-    def generator() -> keras.Model:
-        return _network("translator", config.generator, shape)
-
-    def discriminator(images: int) -> keras.Model:
-        network = _network("patch_discriminator", config.discriminator, images * shape[-1])
-        return _check_patches(network, config.dataset.size)
-
-    if config.paired:
-        return Pix2Pix(domains, generator(), discriminator(2), **common), _given(l1_weight=config.loss.l1_weight)
-    generators = {domain: generator() for domain in domains}
-    discriminators = {domain: discriminator(1) for domain in domains}
-    pool = _given(pool_size=config.training.pool_size)
-    model = CycleGAN(domains, generators, discriminators, shape, **pool, **common)
-    return model, _given(cycle_weight=config.loss.cycle_weight, identity_weight=config.loss.identity_weight)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    """What the config says; of the rest the model knows the default."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _check_patches(discriminator: keras.Model, size: int) -> keras.Model:
-    """Refuses a discriminator whose patches are larger than the images."""
+    Raises:
+      ConfigError: there is no such scheme, or the config does not fit it.
+    """
+    name = config.model.scheme
     try:
-        discriminator.compute_output_shape((1, size, size, discriminator.input_shape[-1]))
+        scheme = of("scheme").get(name)
+        if not (inspect.isclass(scheme) and issubclass(scheme, SteppedModel)):
+            raise ConfigError(f"model.scheme: {name}: expected a subclass of SteppedModel, got {scheme!r}")
+        _check_keys("", "role", config.networks, scheme.roles, name)
+        _check_keys("optimizer.", "update", config.optimizer.updates, scheme.update_names, name)
+        _check_objectives(config, scheme)
+        _check_batch(config, scheme.batch)
+        options_of(config, scheme)
+        rule = config.training.stop_when
+        if rule is not None and rule.name not in scheme.stop_rules:
+            raise ConfigError(f"training.stop_when: not for model.scheme: {name} (remove it)")
+    except ConfigError as error:
+        raise ConfigError(f"{config.name}: {error}") from None
+    return scheme
+
+
+def options_of(config: Config, scheme: type[SteppedModel]) -> Any:
+    """A scheme's own options, as the config has them.
+
+    Raises:
+      ConfigError: an unknown option, a missing one, or a wrong value.
+    """
+    try:
+        return scheme.Options.model_validate(config.model.arguments)
+    except ValidationError as error:
+        text = describe(error, scheme.Options)
+        raise ConfigError(f"model.{text} (model.scheme: {config.model.scheme})") from None
+
+
+def _check_keys(section: str, what: str, given: Mapping[str, Any], wanted: tuple[str, ...], scheme: str) -> None:
+    has = ", ".join(wanted) or "none"
+    for key in wanted:
+        if key not in given:
+            raise ConfigError(f"{section}{key}: missing (model.scheme: {scheme} has the {what}s {has})")
+    for key in given:
+        if key not in wanted:
+            raise ConfigError(f"{section}{key}: model.scheme: {scheme} has no such {what} (it has {has}; remove it)")
+
+
+def _check_objectives(config: Config, scheme: type[SteppedModel]) -> None:
+    name = config.model.scheme
+    for key in OBJECTIVES:
+        if getattr(config, key) and key not in scheme.objectives:
+            raise ConfigError(f"{key}: not for model.scheme: {name} (remove it)")
+    if "loss" in scheme.objectives and config.loss is None:
+        raise ConfigError(f"loss: missing, for model.scheme: {name} (for example loss: {{name: non_saturating}})")
+
+
+def _check_batch(config: Config, batch: str) -> None:
+    """Refuses data of another form than the scheme learns from."""
+    dataset, name = config.dataset, config.model.scheme
+    two = batch in ("domains", "pairs")
+    if two != bool(dataset.domains):
+        wanted = "expected two names" if two else "expected none (remove them)"
+        raise ConfigError(f"dataset.domains: {wanted}, for model.scheme: {name}")
+    if two and dataset.classes:
+        raise ConfigError(f"dataset.classes: not for model.scheme: {name} (remove it)")
+    if not two and dataset.load_size is not None:
+        raise ConfigError("dataset.load_size: only for task: image_translation (remove it)")
+    if two and dataset.paired != (batch == "pairs"):
+        raise ConfigError(
+            f"dataset.paired: expected {str(batch == 'pairs').lower()}, for model.scheme: {name} "
+            f"(--set dataset.paired={str(batch == 'pairs').lower()})"
+        )
+    if batch == "labelled" and dataset.classes < 2:
+        raise ConfigError(f"model.scheme: {name} needs dataset.classes of 2 or more (or use scheme: vanilla)")
+
+
+def _given(parts: Any) -> Any:
+    """A config's parts as `compile` takes them: mappings of name and options."""
+    if isinstance(parts, OpenSection):
+        return parts.model_dump()
+    return [_given(part) for part in parts]
+
+
+def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
+    """Refuses a discriminator whose patches are larger than the images."""
+    first = discriminator.inputs[0]
+    if None not in first.shape[1:]:
+        return
+    try:
+        discriminator.compute_output_shape((1, *shape))
     except ValueError:  # Keras's "output size would be zero or negative"
         raise ConfigError(
-            f"dataset.size: {size} is too small for the discriminator, which has no logit for it (enlarge it, or take "
-            "fewer discriminator.layers)"
+            f"dataset.size: {shape[0]} is too small for the discriminator, which has no logit for it (enlarge it, or "
+            "take fewer discriminator.layers)"
         ) from None
-    return discriminator
-
-
-def _network(role: str, config: NetworkConfig, *given: Any) -> keras.Model:
-    builder = registry.get(role, config.network)
-    return builder(*given, **check_arguments(builder, config.arguments, registry.config_key(role)))
 
 
 def _optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.gan import GAN, Batch, floats
+from ganzoo.registry import register
 
 
-class ConditionalGAN(AdversarialModel):
+@register("scheme", "conditional")
+class ConditionalGAN(GAN):
     """Learns a distribution for each label; both networks see the label, and fakes take the labels of the real batch.
 
-    `fit` takes a dataset of batches: `(images [B, …], labels int [B])` or a mapping with `images` and `labels`.
+    `fit` takes a dataset of batches: `(examples [B, …], labels int [B])` or a mapping with `examples` and `labels`.
 
     Source: Mirza & Osindero 2014, arXiv:1411.1784, eq. 2.
     """
 
-    def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """One step on `critic_steps` batches; see AdversarialModel."""
-        pairs = [(batch["images"], batch["labels"]) if isinstance(batch, dict) else batch for batch in batches]
-        real, labels = zip(*pairs, strict=True)
-        return self.adversarial_step(real, [(tf.cast(label, tf.int32),) for label in labels])
+    batch = "labelled"
+
+    class Options(GAN.Options):
+        """What a config says of the scheme: also how labels enter the networks, see `networks.conditioning`."""
+
+        conditioning: Literal["concatenation", "embedding", "projection"]
+
+    def read_batch(self, batch: Any) -> Batch:
+        """See GAN."""
+        examples, labels = (batch["examples"], batch["labels"]) if isinstance(batch, dict) else batch
+        return floats(examples), (tf.cast(labels, tf.int32),)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import tensorflow as tf
+from pydantic import Field
 
 from ganzoo import randomness
 from ganzoo.layers import Dropout
-from ganzoo.losses import LOSSES, accuracy
-from ganzoo.models.accumulation import Sums, parts_of
-from ganzoo.models.compiled import compiled
+from ganzoo.models.adversarial import Term
 from ganzoo.models.pool import ImagePool
 from ganzoo.models.translation import TranslationModel
+from ganzoo.registry import register
+from ganzoo.schema import Section
 
 Images = dict[str, tf.Tensor]  # by domain
+Weight = Annotated[float, Field(ge=0.0)]
 
 
+@register("scheme", "cyclegan")
 class CycleGAN(TranslationModel):
     """Learns translations in both directions, which undo each other, from two unpaired sets of images.
 
@@ -45,6 +48,16 @@ class CycleGAN(TranslationModel):
     Source: Zhu et al. 2017, arXiv:1703.10593, eq. 1 to 3, sections 4 and 5.2 (identity).
     """
 
+    batch = "domains"
+    parallel_updates = True
+
+    class Options(Section):
+        """What a config says of the scheme: the weights eta and eta_id (by default half of eta), and the pool."""
+
+        cycle_weight: Weight = 10.0
+        identity_weight: Weight | None = None
+        pool_size: int = Field(default=50, ge=0, le=10_000)
+
     def __init__(
         self,
         domains: Sequence[str],
@@ -64,49 +77,49 @@ class CycleGAN(TranslationModel):
             else {}
         )
 
+    @classmethod
+    def assemble(cls, plan: Any) -> CycleGAN:
+        """See SteppedModel."""
+        options, domains = plan.options, plan.domains
+        generators = {domain: plan.network("generator", "translator", plan.shape) for domain in domains}
+        discriminators = {domain: plan.network("discriminator", "discriminator", plan.shape) for domain in domains}
+        model = cls(domains, generators, discriminators, plan.shape, pool_size=options.pool_size, **plan.common)
+        plan.compile(model, cycle_weight=options.cycle_weight, identity_weight=options.identity_weight)
+        return model
+
     def compile(
         self,
-        generator_optimizer: keras.optimizers.Optimizer,
-        discriminator_optimizer: keras.optimizers.Optimizer,
-        loss: str = "least_squares",
+        generator_optimizer: Any,
+        discriminator_optimizer: Any,
+        loss: Any = "least_squares",
         *,
         cycle_weight: float = 10.0,
         identity_weight: float | None = None,
-        label_smoothing: float = 0.0,
-        accumulate: int = 1,
-        clip_norm: float | None = None,
-        xla: bool = False,
-        steps_per_execution: int = 1,
+        **further: Any,
     ) -> None:
         """Sets how the model is trained.
 
         Args:
           generator_optimizer: of both generators.
           discriminator_optimizer: of both discriminators.
-          loss: name in `ganzoo.losses`.
+          loss: see GAN.compile.
           cycle_weight: eta.
           identity_weight: eta_id, by default half of eta; with 0 the term is not computed.
-          label_smoothing, accumulate, clip_norm, xla, steps_per_execution: see AdversarialModel.compile.
+          further: penalties, constraints, augmentations, accumulate, clip_norm, xla, steps_per_execution: see
+            GAN.compile.
 
         Raises:
-          UsageError: networks, optimizers, model and this call are not all under the same strategy.
+          ConfigError, UsageError: see GAN.compile.
         """
         roles = {kind: [f"{kind}_{domain}" for domain in self.domains] for kind in ("generator", "discriminator")}
-        self.compile_updates(
-            {
-                "generator": (generator_optimizer, roles["generator"]),
-                "discriminator": (discriminator_optimizer, roles["discriminator"]),
-            },
-            accumulate=accumulate,
-            clip_norm=clip_norm,
-            steps_per_execution=steps_per_execution,
+        self.compile_adversaries(
+            (generator_optimizer, roles["generator"]),
+            (discriminator_optimizer, roles["discriminator"]),
+            loss,
+            **further,
         )
-        self.adversarial_loss = LOSSES.get(loss)()
         self.cycle_weight = cycle_weight
         self.identity_weight = 0.5 * cycle_weight if identity_weight is None else identity_weight
-        self.label_smoothing = label_smoothing
-        self._run_generators = compiled(self._generator_gradients, list(self.networks.values()), xla)
-        self._run_discriminators = compiled(self._discriminator_gradients, list(self.discriminators.values()), xla)
 
     def state(self) -> dict[str, keras.Variable]:
         """See SteppedModel; the pools are in it."""
@@ -116,113 +129,72 @@ class CycleGAN(TranslationModel):
     def log_names(self) -> list[str]:
         """The scalars that a step reports: sums over both directions of the terms without their weights."""
         identity = ["identity_loss"] if getattr(self, "identity_weight", 0.0) else []
-        return ["generator_loss", "discriminator_loss", "discriminator_accuracy", "cycle_loss", *identity]
+        first, second, third, *penalties = super().log_names
+        return [first, second, third, "cycle_loss", *identity, *penalties]
 
-    def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """One update of the generators, one of the discriminators, the moving averages; in replica context.
+    def train_step(self, batches: tuple[Any, ...]) -> None:
+        """One update of both generators, then one of both discriminators."""
+        real = self.of_domains(batches[0])
+        fake = self.minimise("generator", self.generator_loss, real)
+        self.minimise("discriminator", self.discriminator_loss, real, self._shown(fake))
 
-        Args:
-          batches: one batch of both domains.
+    def generator_loss(self, real: Images) -> tuple[tf.Tensor, dict[str, tf.Tensor], Images]:
+        """L(G, D_B) + L(F, D_A) + eta (cycle) + eta_id (identity), its terms, and the generated images."""
+        fake, same = {}, {}
+        for domain in self.domains:
+            fake[domain], same[domain] = self._translated(domain, real[self.other(domain)], real[domain])
+        back = {domain: self._made(domain, fake[self.other(domain)], "cycled") for domain in self.domains}
+        loss, terms = _sum(
+            self.generator_term(f"discriminator_{domain}", real[domain], fake[domain], counters=(number,))
+            for number, domain in enumerate(self.domains)
+        )
+        terms["cycle_loss"] = tf.add_n([_distance(back[domain], real[domain]) for domain in self.domains])
+        loss += self.cycle_weight * terms["cycle_loss"]
+        if self.identity_weight:
+            terms["identity_loss"] = tf.add_n([_distance(same[domain], real[domain]) for domain in self.domains])
+            loss += self.identity_weight * terms["identity_loss"]
+        return loss, terms, fake
 
-        Returns:
-          The scalars of `log_names`, means over this replica's rows.
-        """
-        (batch,) = batches
-        real = self.of_domains(batch)
-        first = real[self.domains[0]]
-        parts = parts_of(first.shape[0] or tf.shape(first)[0], self.accumulate)
-        sums, made = Sums(len(parts)), []
-        for part in parts:
-            with sums.one_after_another():
-                keys = {name: self._key(name) for name in ("translated", "cycled", "same")}
-                gradients, logs, fakes = self._run_generators(part.of(real), keys, part.place.first, part.place.total)
-                sums.add(gradients, logs)
-                made.append(fakes)
-        logs = sums.logs
-        shown = self._shown({domain: tf.concat([fakes[domain] for fakes in made], 0) for domain in self.domains})
-        weights = self.updates["generator"].apply(sums.gradients)
-        sums = Sums(len(parts))
-        for part in parts:
-            with sums.one_after_another():
-                sums.add(*self._run_discriminators(part.of(real), part.of(shown)))
-        logs = self._checked_logs(logs | sums.logs)
-        weights += self.updates["discriminator"].apply(sums.gradients)
-        self._end_step(logs, weights)
-        return logs
+    def discriminator_loss(self, real: Images, shown: Images) -> Term:
+        """Each discriminator's part of the adversarial loss."""
+        loss, terms = _sum(
+            self.discriminator_term(
+                f"discriminator_{domain}", real[domain], shown[domain], counters=(number,), together=True
+            )
+            for number, domain in enumerate(self.domains)
+        )
+        return loss, {**terms, "discriminator_accuracy": terms["discriminator_accuracy"] / len(self.domains)}
 
-    def _shown(self, fakes: Images) -> Images:
+    def _shown(self, fake: Images) -> Images:
         """What the discriminators are shown in the place of this replica's new images."""
         if not self.pools:
-            return fakes
-        rows = fakes[self.domains[0]].shape[0] or tf.shape(fakes[self.domains[0]])[0]
+            return fake
+        rows = fake[self.domains[0]].shape[0] or tf.shape(fake[self.domains[0]])[0]
         place = randomness.place_of_replica(rows)
         seen = self.step_counter.value * tf.cast(place.total, tf.int64)
         return {
-            domain: self.pools[domain].exchange(new, seen, self._key("pool", number), place)
-            for number, (domain, new) in enumerate(fakes.items())
+            domain: self.pools[domain].exchange(fake[domain], seen, self.key("pool", number), place)
+            for number, domain in enumerate(self.domains)
         }
 
-    def _generator_gradients(
-        self, real: Images, keys: dict[str, tf.Tensor], first: Any, total: Any
-    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor], Images]:
-        """This replica's part of the gradient of the generators' scaled loss, its terms, and the generated images."""
-        place = randomness.Place(first, total)
-        with tf.GradientTape() as tape:
-            fakes, same = {}, {}
-            for domain in self.domains:
-                source = real[self.other(domain)]
-                if self.identity_weight:
-                    fakes[domain], same[domain] = self._both(domain, source, real[domain], keys, place)
-                else:
-                    fakes[domain] = self._generate(domain, source, keys["translated"], place)
-            back = {
-                domain: self._generate(domain, fakes[self.other(domain)], keys["cycled"], place)
-                for domain in self.domains
-            }
-            judged = [self.discriminators[domain](fakes[domain], training=True) for domain in self.domains]
-            logs = {
-                "generator_loss": tf.add_n([tf.reduce_mean(self.adversarial_loss.generator(x)) for x in judged]),
-                "cycle_loss": tf.add_n([_distance(back[domain], real[domain]) for domain in self.domains]),
-            }
-            loss = logs["generator_loss"] + self.cycle_weight * logs["cycle_loss"]
-            if self.identity_weight:
-                logs["identity_loss"] = tf.add_n([_distance(same[domain], real[domain]) for domain in self.domains])
-                loss += self.identity_weight * logs["identity_loss"]
-            scaled = self.updates["generator"].scaled(loss / self._replicas)
-        gradients = tape.gradient(scaled, [v.value for v in self.updates["generator"].trainable])
-        return gradients, logs, fakes
-
-    def _both(
-        self, domain: str, source: tf.Tensor, own: tf.Tensor, keys: dict[str, tf.Tensor], place: randomness.Place
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """A generator's results for the other domain's images and for its own, in one call where that is the same."""
+    def _translated(self, domain: str, source: tf.Tensor, own: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """A generator's results for the other domain's images and, for the identity term, for its own."""
+        if not self.identity_weight:
+            return self._made(domain, source, "translated"), None
         if any(isinstance(layer, Dropout) for layer in self.generators[domain].layers):  # masks go by the row
-            return (
-                self._generate(domain, source, keys["translated"], place),
-                self._generate(domain, own, keys["same"], place),
-            )
-        made = self.generators[domain](tf.concat([source, own], axis=0), training=True)
-        translated, same = tf.split(made, 2)
+            return self._made(domain, source, "translated"), self._made(domain, own, "same")
+        translated, same = tf.split(self._made(domain, tf.concat([source, own], axis=0), "translated"), 2)
         return translated, same
 
-    def _generate(self, domain: str, source: tf.Tensor, key: tf.Tensor, place: randomness.Place) -> tf.Tensor:
-        with randomness.scope(randomness.fold(key, self.domains.index(domain)), place):
-            return self.generators[domain](source, training=True)
+    def _made(self, domain: str, source: tf.Tensor, purpose: str) -> tf.Tensor:
+        counters = (self.domains.index(domain),)
+        return self.run(f"generator_{domain}", source, purpose=purpose, counters=counters)
 
-    def _discriminator_gradients(self, real: Images, shown: Images) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
-        """This replica's part of the gradient of the discriminators' scaled loss, and what is reported of them."""
-        losses, accuracies = [], []
-        with tf.GradientTape() as tape:
-            for domain in self.domains:
-                both = tf.concat([real[domain], tf.stop_gradient(shown[domain])], axis=0)
-                real_logits, fake_logits = tf.split(self.discriminators[domain](both, training=True), 2)
-                loss = self.adversarial_loss.discriminator(real_logits, fake_logits, self.label_smoothing)
-                losses.append(tf.reduce_mean(loss))
-                accuracies.append(accuracy(self.adversarial_loss, real_logits, fake_logits))
-            loss = tf.add_n(losses)
-            scaled = self.updates["discriminator"].scaled(loss / self._replicas)
-        gradients = tape.gradient(scaled, [v.value for v in self.updates["discriminator"].trainable])
-        return gradients, {"discriminator_loss": loss, "discriminator_accuracy": tf.reduce_mean(accuracies)}
+
+def _sum(terms: Any) -> Term:
+    """The losses of both directions, and their terms, added up."""
+    losses, each = zip(*terms, strict=True)
+    return tf.add_n(list(losses)), {name: tf.add_n([one[name] for one in each]) for name in each[0]}
 
 
 def _distance(made: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
+from pydantic import Field
 
+from ganzoo import randomness
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
+from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
-from ganzoo.models.sampling import Exported, Sampler
+from ganzoo.models.display import DisplayArray
+from ganzoo.models.sampling import Sampler
+from ganzoo.schema import Section
 
 ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
+
+
+class Latent(Section):
+    """The latents that a config asks for: their size, and the prior that they are drawn from."""
+
+    size: int = Field(ge=1, le=65536)
+    prior: Literal["normal", "uniform"] = "normal"
 
 
 class GenerativeModel:
@@ -30,7 +45,26 @@ class GenerativeModel:
     latent_size: int
     prior: str
     classes: int
+    key: Callable[..., tf.Tensor]
     _sampler: Sampler | None = None
+
+    def draw_latents(self, draw: int, count: Any) -> tf.Tensor:
+        """The latents `[count, latent_size]` of a replica's rows of the global batch, in a training step.
+
+        Args:
+          draw: which of the step's draws it is.
+          count: the replica's rows.
+        """
+        draw_key = self.key("latents", draw)
+        return randomness.place_of_replica(count).rows(
+            lambda total: randomness.latents(self.prior, draw_key, [total, self.latent_size]), count
+        )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels, in their order, as the config has them; empty where it has none."""
+        config = getattr(self, "config", None)
+        return () if config is None else tuple(config.dataset.class_names)
 
     @property
     def sampler(self) -> Sampler:
@@ -44,10 +78,21 @@ class GenerativeModel:
         network = networks["generator"] if networks else self.generator_ema
         sampler = self._sampler_of(network) if networks else self.sampler
         functions = {"generate": sampler.generate, "decode": sampler.decode}
-        return {name: Exported(function, network.variables, self.classes) for name, function in functions.items()}
+        return {
+            name: Exported(function, network.variables, self.classes, output=self.kind.plural)
+            for name, function in functions.items()
+        }
 
     def _sampler_of(self, generator: keras.Model) -> Sampler:
-        return Sampler(generator, self.latent_size, self.prior, bool(self.classes))
+        return Sampler(generator, self.latent_size, self.prior, bool(self.classes), self.kind)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of data that is drawn: the config's, or what suits the generator's shape."""
+        config = getattr(self, "config", None)  # a model that was put together by hand has none
+        return (
+            kinds.of_shape(tuple(self.generator_ema.output_shape[1:])) if config is None else kinds.of(config.dataset)
+        )
 
     def generate(
         self,
@@ -61,19 +106,21 @@ class GenerativeModel:
 
         Args:
           n: how many; by default as many as there are labels or positions, else one a class, else 16.
-          labels: one int or ints `[n]` in [0, classes); by default they cycle through the classes by position.
+          labels: one label, or as many as examples: an int in [0, classes), or a name of `class_names`; by default
+            they cycle through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
           truncation: in (0, 1]: shrinks the latents towards the prior's mean; less varied, more typical examples.
           positions: ints `[n]`: which examples of the seed's endless sequence are wanted; by default 0 … n-1.
 
         Returns:
-          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points.
+          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, as an array that shows itself in a notebook.
 
         Raises:
-          UsageError: n < 1; a label, seed, truncation or position out of range; labels for an unconditional model.
+          UsageError: n < 1; a label, seed, truncation or position out of range; an unknown class name; labels for an
+            unconditional model.
         """
-        inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions)
-        return _in_parts(self.sampler.generate, list(inputs.values()))
+        inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
+        return _in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
         """The latents float32 `[n, latent_size]` of examples 0 … n-1 of a seed, as `generate` draws them."""
@@ -86,7 +133,7 @@ class GenerativeModel:
 
         Args:
           latents: float32 `[n, latent_size]`.
-          labels: one int or ints `[n]`; by default they cycle through the classes.
+          labels: as in `generate`; by default they cycle through the classes.
 
         Returns:
           As `generate`.
@@ -99,7 +146,7 @@ class GenerativeModel:
             raise UsageError(f"latents: shape {list(latents.shape)} given, [n, {self.latent_size}] wanted")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
-        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))])
+        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
         """The networks' further inputs: `[int32 [n]]` for a conditional model, `[]` for another.
@@ -107,7 +154,7 @@ class GenerativeModel:
         Raises:
           UsageError: labels that are missing, not wanted, not integers, too many or out of range.
         """
-        return list(rows.check_labels(self.name, self.classes, labels, n).values())
+        return list(rows.check_labels(self.name, self.classes, labels, n, self.class_names).values())
 
 
 def _in_parts(function: Any, inputs: list[np.ndarray]) -> np.ndarray:

@@ -1,17 +1,16 @@
-"""What a generator and a translator are given, from the arguments of `generate` and `translate`; needs NumPy alone."""
+"""Inputs of a generator, made from the arguments of `generate`; needs NumPy alone."""
 
 from __future__ import annotations
 
-import os
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ganzoo.errors import UsageError
+from ganzoo.errors import UsageError, did_you_mean
 
 LARGEST_SEED = 2**31 - 1
-SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
 WITHOUT_CLASSES = 16  # how many are drawn where nothing says it
 
 
@@ -23,6 +22,7 @@ def drawing(
     seed: int | None = None,
     truncation: float = 1.0,
     positions: Any = None,
+    class_names: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """The inputs of a generator's signature; the arguments are those of `GenerativeModel.generate`.
 
@@ -30,6 +30,7 @@ def drawing(
       name: of the model.
       classes: labels have to be below it; 0 for an unconditional model; None where it is not known (labels wanted).
       n, labels, seed, truncation, positions: as there.
+      class_names: names of the labels, in their order; labels may be given by them.
 
     Returns:
       seeds int32 `[n, 2]` = (seed, position), truncation float32 `[n]`, and labels int32 `[n]` if there are classes.
@@ -37,6 +38,7 @@ def drawing(
     Raises:
       UsageError: as there.
     """
+    labels = by_number(name, labels, class_names)
     n = _count(n, labels, positions, classes)
     positions = np.arange(n) if positions is None else _integers("positions", positions, n, LARGEST_SEED + 1)
     seeds = np.stack([np.full(n, check_seed(seed)), positions], axis=1).astype(np.int32)
@@ -57,12 +59,43 @@ def check_seed(seed: int | None) -> int:
     return int(_integers("seed", [seed], 1, LARGEST_SEED + 1)[0])
 
 
-def check_labels(name: str, classes: int | None, labels: Any, n: int) -> dict[str, np.ndarray]:
-    """labels int32 `[n]` for a conditional model, nothing for another; `classes` as in `drawing`.
+def by_number(name: str, labels: Any, class_names: Sequence[str] = ()) -> Any:
+    """Labels with each class name, and each number that is given as text, replaced by its number.
+
+    Args:
+      name: of the model.
+      labels: one label or several, each an integer or a text; None, or what holds no text, is returned as it is.
+      class_names: in the order of the labels. A text that is a class name and a number (`"3"`) is the name.
 
     Raises:
-      UsageError: labels that are missing, not wanted, not integers, too many or out of range.
+      UsageError: a text that is neither.
     """
+    if isinstance(labels, str):
+        return _number_of(name, labels, class_names)
+    if isinstance(labels, list | tuple | np.ndarray) and any(isinstance(label, str) for label in labels):
+        return [_number_of(name, label, class_names) if isinstance(label, str) else label for label in labels]
+    return labels
+
+
+def _number_of(name: str, label: str, class_names: Sequence[str]) -> int:
+    if label in class_names:
+        return list(class_names).index(label)
+    if label.isascii() and label.isdigit():
+        return int(label)
+    if not class_names:
+        raise UsageError(f"labels: expected integers, got '{label}' ({name} has no class names)")
+    raise UsageError(f"labels: {name} has no class '{label}'{did_you_mean(label, class_names)}")
+
+
+def check_labels(
+    name: str, classes: int | None, labels: Any, n: int, class_names: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """labels int32 `[n]` for a conditional model, nothing for another; `classes` and `class_names` as in `drawing`.
+
+    Raises:
+      UsageError: labels that are missing, not wanted, unknown, not integers, too many or out of range.
+    """
+    labels = by_number(name, labels, class_names)
     if classes == 0:
         if labels is not None:
             raise UsageError(f"labels: {name} is not conditional (leave them out)")
@@ -74,30 +107,6 @@ def check_labels(name: str, classes: int | None, labels: Any, n: int) -> dict[st
         labels = [labels] * n
     limit = LARGEST_SEED + 1 if classes is None else classes
     return {"labels": _integers("labels", labels, n, limit, last).astype(np.int32)}
-
-
-def translating(pictures: Any, channels: int) -> np.ndarray:
-    """The input of a translator's signature, uint8 `[n, H, W, channels]`; one image `[H, W, channels]` becomes a row.
-
-    Raises:
-      UsageError: images of another type or shape, or too small.
-    """
-    if isinstance(pictures, str | os.PathLike):
-        raise UsageError(
-            f"images: {pictures}, a file name, given (read it with ganzoo.images.read, or: ganzoo translate, request)"
-        )
-    try:
-        given = np.asarray(pictures)
-    except ValueError:
-        raise UsageError("images: of several sizes (translate those of one size at a time)") from None
-    batch = given[np.newaxis] if given.ndim == 3 else given
-    shape = list(batch.shape)
-    if batch.dtype != np.uint8 or batch.ndim != 4 or shape[-1] != channels or not len(batch):
-        wanted = f"uint8 [n, height, width, {channels}]"
-        raise UsageError(f"images: {batch.dtype} {shape} given, {wanted} wanted (or one without the n)")
-    if min(shape[1:3]) < SMALLEST_SIDE:
-        raise UsageError(f"images: {shape[1]}x{shape[2]} pixels given, {SMALLEST_SIDE}x{SMALLEST_SIDE} is the least")
-    return batch
 
 
 def _count(n: Any, labels: Any, positions: Any, classes: int | None) -> int:

@@ -5,30 +5,14 @@ Row i of a result depends on row i of the inputs alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from ganzoo import images, randomness
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """One function of a model, as its SavedModel holds it.
-
-    Attributes:
-      run: with an input signature and one output; the very function that Python calls.
-      variables: of the network that it runs.
-      classes: what its input `labels` has to be below; 0 where there is none.
-      smallest_side: of its input `images`, in pixels; 0 where there is none.
-    """
-
-    run: tf.types.experimental.PolymorphicFunction
-    variables: Sequence[keras.Variable]
-    classes: int = 0
-    smallest_side: int = 0
+from ganzoo import randomness
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 
 
 class Sampler(tf.Module):
@@ -39,6 +23,7 @@ class Sampler(tf.Module):
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       conditional: whether the generator takes labels.
+      kind: of the examples; by default as suits their shape.
 
     The functions have fixed signatures; `labels` is there for conditional models only:
       generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]
@@ -46,8 +31,11 @@ class Sampler(tf.Module):
       latents(seeds int32 [N, 2], truncation float32 [N]) -> float32 [N, latent_size]
     """
 
-    def __init__(self, generator: keras.Model, latent_size: int, prior: str, conditional: bool) -> None:
+    def __init__(
+        self, generator: keras.Model, latent_size: int, prior: str, conditional: bool, kind: Kind | None = None
+    ) -> None:
         super().__init__(name="sampler")
+        kind = kind or kinds.of_shape(tuple(generator.output_shape[1:]))
         seeds = tf.TensorSpec([None, 2], tf.int32, "seeds")
         truncation = tf.TensorSpec([None], tf.float32, "truncation")
         labels = [tf.TensorSpec([None], tf.int32, "labels")] if conditional else []
@@ -59,7 +47,7 @@ class Sampler(tf.Module):
 
         def decode(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
             examples = tf.cast(call(generator, tf.cast(latents, floats), labels, training=False), floats)
-            return images.to_uint8(examples) if examples.shape.rank == 4 else tf.cast(examples, tf.float32)
+            return kind.to_edge(examples)
 
         def generate(seeds: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
             return decode(draw(seeds, truncation), *labels)

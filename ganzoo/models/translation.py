@@ -11,16 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import images
-from ganzoo.models import rows
-from ganzoo.models.sampling import Exported
-from ganzoo.models.stepped import SteppedModel
+from ganzoo.engine.exported import Exported
+from ganzoo.errors import UsageError
+from ganzoo.models import inputs
+from ganzoo.models.adversarial import AdversarialModel
+from ganzoo.models.display import DisplayArray
 from ganzoo.models.tiling import tiled
 from ganzoo.schema import choose_domain, other_domain
 
 PIXELS_A_CALL = 2**18  # bounds the memory of one call
 
 
-class TranslationModel(SteppedModel):
+class TranslationModel(AdversarialModel):
     """Generators from images to images, each with its moving average.
 
     Args:
@@ -30,6 +32,9 @@ class TranslationModel(SteppedModel):
       discriminators: domain -> network.
       ema_decay, seed: see SteppedModel.
     """
+
+    roles = ("generator", "discriminator")
+    offers = ("translate",)
 
     def __init__(
         self,
@@ -53,6 +58,11 @@ class TranslationModel(SteppedModel):
             for domain, network in generators.items()
         }
 
+    @classmethod
+    def domains_made(cls, domains: Sequence[str]) -> list[str]:
+        """Those of a config's domains that the scheme's models can make images of."""
+        return list(domains)
+
     def weights_to_ship(self) -> dict[str, keras.Variable]:
         """The generators' moving averages: `generator_DOMAIN/…`."""
         return {f"{role}/{v.path}": v for role, network in self.averages.items() for v in network.variables}
@@ -61,33 +71,56 @@ class TranslationModel(SteppedModel):
         """Traces the translation to the first domain, 0.4 s of `cyclegan_monet`'s, so that no picture waits for it."""
         self.translators[self.check_domain(None)].run.get_concrete_function()
 
-    def translate(self, pictures: Any, to: str | None = None, tile: int | None = None) -> np.ndarray:
+    def translate(
+        self,
+        images: Any,
+        to: str | None = None,
+        *,
+        longest: int | str | None = None,
+        strength: float = 1.0,
+        tile: int | None = None,
+    ) -> Any:
         """Images of the one domain as images of the other.
 
         Args:
-          pictures: uint8 `[n, H, W, C]`, or one image `[H, W, C]`, of any size from 8x8 pixels.
+          images: an image or several, as people have them: a path, a Pillow image, an array `[H, W]` or `[H, W, C]`,
+            a batch `[n, H, W, C]`, or a list of these, each of any size from 8x8 pixels. Arrays are uint8, or floats
+            in [-1, 1] (if any value is below 0) or [0, 1]; C is 1 (grey), 3 (RGB) or 4 (RGBA, laid on white). Grey and
+            colour are converted to what the model takes. See `models.inputs.read`.
           to: the domain that is wanted; by default the first that the model can make.
+          longest: shrink each image first so that its longer side has this many pixels; the aspect is kept and no image
+            is enlarged. `auto` takes the size that the model was trained at; None keeps the size.
+          strength: in [0, 1]: 0 gives the image as it was, 1 its translation, and between them their linear blend.
           tile: translate squares of that side, which overlap and are blended, for images that do not fit into memory.
             Each is normalised by itself, so large tiles look better.
 
         Returns:
-          uint8 of the same shape. Images are mirrored at their edges up to what the network can divide, and cropped
-          back; each image's translation depends on it alone.
+          uint8: `[H, W, C]` for one image; `[n, H, W, C]` for a batch, and for a list of images of one size; a list of
+          `[H, W, C]` for images of several sizes. Images are mirrored at their edges up to what the network can divide,
+          and cropped back; each image's translation depends on it alone. Arrays show themselves in a notebook.
 
         Raises:
-          UsageError: an unknown domain; images of another type or shape; a tile that is too small.
+          DataError: a file that is missing, broken or no image.
+          UsageError: an unknown domain; images of another kind, type, shape or range; `longest`, `strength` or `tile`
+            out of range.
         """
         translator = self.translators[self.check_domain(to)]
-        batch = rows.translating(pictures, translator.channels)
-        if tile is not None:
-            result = np.stack(
-                [tiled(lambda x: translator.run(x[np.newaxis]).numpy()[0], image, tile) for image in batch]
-            )
-        else:
-            together = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
-            parts = [batch[start : start + together] for start in range(0, len(batch), together)]
-            result = np.concatenate([translator.run(part).numpy() for part in parts])
-        return result[0] if np.ndim(pictures) == 3 else result
+        longest = inputs.check_longest(longest, self.check_made_for)
+        strength = inputs.check_strength(strength)
+        given = inputs.read(images, translator.channels, longest)
+        made = given.mapped(lambda batch: _translated(translator, batch, tile), strength)
+        return [image.view(DisplayArray) for image in made] if isinstance(made, list) else made.view(DisplayArray)
+
+    def check_made_for(self) -> int:
+        """The size in pixels that the model was made for: the side of the images that it was trained with.
+
+        Raises:
+          UsageError: the model has no config that says it.
+        """
+        config = getattr(self, "config", None)
+        if config is None:
+            raise UsageError(f"longest: {self.name} has no config that says the size it was made for (give a number)")
+        return config.dataset.size
 
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
         """See SteppedModel."""
@@ -95,7 +128,7 @@ class TranslationModel(SteppedModel):
         for domain, translator in self.translators.items():
             network = (networks or self.averages)[f"generator_{domain}"]
             run = Translator(network, translator.stride).run if networks else translator.run
-            functions[f"translate_to_{domain}"] = Exported(run, network.variables, smallest_side=rows.SMALLEST_SIDE)
+            functions[f"translate_to_{domain}"] = Exported(run, network.variables, smallest_side=inputs.SMALLEST_SIDE)
         return functions
 
     def check_domain(self, to: str | None) -> str:
@@ -114,6 +147,15 @@ class TranslationModel(SteppedModel):
         """A batch's images by domain: what `fit` is given is such a mapping, or both in the order of the domains."""
         both = batch if isinstance(batch, dict) else dict(zip(self.domains, batch, strict=True))
         return {domain: tf.cast(both[domain], keras.config.floatx()) for domain in self.domains}
+
+
+def _translated(translator: Translator, batch: np.ndarray, tile: int | None) -> np.ndarray:
+    """Translations of uint8 `[n, H, W, C]`."""
+    if tile is not None:
+        return np.stack([tiled(lambda x: translator.run(x[np.newaxis]).numpy()[0], image, tile) for image in batch])
+    together = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
+    parts = [batch[start : start + together] for start in range(0, len(batch), together)]
+    return np.concatenate([translator.run(part).numpy() for part in parts])
 
 
 class Translator(tf.Module):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from ganzoo.models.gan import GAN, Batch, floats
+from ganzoo.registry import register
 
-from ganzoo.models.adversarial import AdversarialModel
 
-
-class VanillaGAN(AdversarialModel):
+@register("scheme", "vanilla")
+class VanillaGAN(GAN):
     """Learns a distribution without labels.
 
-    `fit` takes a dataset of batches: a tensor `[B, …]` or a mapping with `images`.
+    `fit` takes a dataset of batches: a tensor `[B, …]` or a mapping with `examples`.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661.
     """
 
-    def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """One step on `critic_steps` batches; see AdversarialModel."""
-        real = [batch["images"] if isinstance(batch, dict) else batch for batch in batches]
-        return self.adversarial_step(real, [()] * len(real))
+    batch = "examples"
+
+    def read_batch(self, batch: Any) -> Batch:
+        """See GAN."""
+        return floats(batch["examples"] if isinstance(batch, dict) else batch), ()

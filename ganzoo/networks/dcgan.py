@@ -16,7 +16,8 @@ from ganzoo.errors import ConfigError
 from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.initial import initial
-from ganzoo.networks.registry import discriminator, generator, inputs
+from ganzoo.networks.kinds import inputs
+from ganzoo.registry import register
 
 Width = Annotated[int, Field(ge=1, le=4096)]
 Kernel = Annotated[int, Field(ge=1, le=15)]
@@ -24,7 +25,7 @@ Normalization = Literal["batch", "none"]
 Leak = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-@generator("dcgan")
+@register("generator", "dcgan")
 def dcgan_generator(
     latent_size: int,
     example_shape: tuple[int, ...],
@@ -82,7 +83,7 @@ def dcgan_generator(
     return keras.Model(tensors, x, name="generator")
 
 
-@discriminator("dcgan")
+@register("discriminator", "dcgan")
 def dcgan_discriminator(
     example_shape: tuple[int, ...],
     classes: int = 0,
@@ -113,6 +114,44 @@ def dcgan_discriminator(
     x = tensors[0]
     if classes:
         x = condition_examples(x, tensors[1], classes, conditioning or "concatenation")
+    x = _halved(x, levels, width, kernel, normalization, leak, dropout)
+    x = keras.layers.Flatten(name="features")(x)
+    logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
+    if classes:
+        logits = projected_logits(x, logits, tensors[1], classes, conditioning)
+    return keras.Model(tensors, logits, name="discriminator")
+
+
+@register("encoder", "dcgan")
+def dcgan_encoder(
+    example_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    width: Width = 64,
+    kernel: Kernel = 4,
+    normalization: Normalization = "none",
+    leak: Leak = 0.2,
+) -> keras.Model:
+    """The discriminator's convolutions with a vector in the place of the logit.
+
+    Args:
+      example_shape: (side, side, channels) as for the generator.
+      outputs: size of the vector.
+      width, kernel, normalization, leak: see `dcgan_discriminator`.
+
+    Returns:
+      images `[N, side, side, channels]` in [-1, 1] -> `[N, outputs]`.
+    """
+    image = keras.Input(example_shape, name="images")
+    x = _halved(image, _smallest_side(example_shape)[1], width, kernel, normalization, leak, 0.0)
+    vector = keras.layers.Dense(outputs, kernel_initializer=initial(), name="outputs", dtype=keras.config.floatx())(
+        keras.layers.Flatten(name="features")(x)
+    )
+    return keras.Model(image, vector, name="encoder")
+
+
+def _halved(x: Any, levels: int, width: int, kernel: int, normalization: str, leak: float, dropout: float) -> Any:
+    """Convolutions of stride 2, each with twice the channels of the one before."""
     for level in range(1, levels + 1):
         normalised = normalization == "batch" and level > 1
         x = Conv2D(
@@ -129,11 +168,7 @@ def dcgan_discriminator(
         x = _rectify(x, leak, f"down{level}_relu")
         if dropout:
             x = Dropout(dropout, name=f"down{level}_dropout")(x)
-    x = keras.layers.Flatten(name="features")(x)
-    logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
-    if classes:
-        logits = projected_logits(x, logits, tensors[1], classes, conditioning)
-    return keras.Model(tensors, logits, name="discriminator")
+    return x
 
 
 def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:

@@ -10,14 +10,15 @@ from pydantic import Field
 
 from ganzoo.layers import Dropout, Maxout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
-from ganzoo.networks.registry import discriminator, generator, inputs
+from ganzoo.networks.kinds import inputs
+from ganzoo.registry import register
 
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(min_length=1, max_length=16)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 LEAK = 0.2
 
 
-@generator("mlp")
+@register("generator", "mlp")
 def mlp_generator(
     latent_size: int,
     example_shape: tuple[int, ...],
@@ -53,7 +54,7 @@ def mlp_generator(
     return keras.Model(tensors, x, name="generator")
 
 
-@discriminator("mlp")
+@register("discriminator", "mlp")
 def mlp_discriminator(
     example_shape: tuple[int, ...],
     classes: int = 0,
@@ -97,6 +98,34 @@ def mlp_discriminator(
     if classes:
         logits = projected_logits(x, logits, tensors[1], classes, conditioning)
     return keras.Model(tensors, logits, name="discriminator")
+
+
+@register("encoder", "mlp")
+def mlp_encoder(
+    example_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    widths: Widths = [512, 256],  # noqa: B006 (read, never changed)
+    activation: Literal["relu", "leaky_relu"] = "relu",
+) -> keras.Model:
+    """Dense layers from an example to a vector.
+
+    Args:
+      example_shape: (side, side, channels) or (columns,).
+      outputs: size of the vector.
+      widths: units of the hidden layers.
+      activation: after each hidden layer.
+
+    Returns:
+      examples `[N, *example_shape]` -> `[N, outputs]`.
+    """
+    tensor = keras.Input(example_shape, name="examples")
+    x = keras.layers.Flatten(name="flat_examples")(tensor)
+    for i, units in enumerate(widths, start=1):
+        x = keras.layers.Dense(units, kernel_initializer="he_normal", name=f"hidden{i}")(x)
+        x = _activate(x, activation, f"hidden{i}_{activation}")
+    vector = keras.layers.Dense(outputs, name="outputs", dtype=keras.config.floatx())(x)
+    return keras.Model(tensor, vector, name="encoder")
 
 
 def _activate(x: Any, activation: str, name: str) -> Any:

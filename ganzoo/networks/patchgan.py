@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
+from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.networks.initial import initial
-from ganzoo.networks.registry import patch_discriminator
+from ganzoo.registry import register
 
 Width = Annotated[int, Field(ge=1, le=1024)]
 Normalization = Literal["instance", "spectral", "none"]
@@ -20,9 +21,11 @@ MOST_DOUBLINGS = 3  # of the width
 LEAK = 0.2
 
 
-@patch_discriminator("patchgan")
+@register("discriminator", "patchgan")
 def patchgan_discriminator(
-    channels: int,
+    example_shape: tuple[int, ...],
+    classes: int = 0,
+    conditioning: str | None = None,
     *,
     width: Width = 64,
     layers: Annotated[int, Field(ge=1, le=6)] = 3,
@@ -31,7 +34,9 @@ def patchgan_discriminator(
     """Convolutions of 4x4: `layers` of them halve the image, one more and the logits keep its size.
 
     Args:
-      channels: of the images.
+      example_shape: (H, W, channels) of the images to learn from; it judges images of any size.
+      classes: has to be 0: a patch has no label.
+      conditioning: not used.
       width: channels after the first layer, doubled at each of the next, three times at most.
       layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (the papers') and 142x142 pixels.
       normalization: `instance`, after each layer but the first and the last; `spectral`, of every layer's kernel
@@ -39,8 +44,11 @@ def patchgan_discriminator(
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
+
+    Raises:
+      ConfigError: the model is conditional, or learns no images.
     """
-    image = keras.Input((None, None, channels), name="images")
+    image = _image(example_shape, classes, "patchgan")
     x = _convolution(normalization)(width, 4, 2, border=1, kernel_initializer=initial(), name="down1")(image)
     x = keras.layers.LeakyReLU(LEAK, name="down1_relu")(x)
     for level in range(1, layers + 1):
@@ -50,22 +58,40 @@ def patchgan_discriminator(
     return _with_logits(image, x, 4, normalization)
 
 
-@patch_discriminator("pixel")
-def pixel_discriminator(channels: int, *, width: Width = 64, normalization: Normalization = "instance") -> keras.Model:
+@register("discriminator", "pixel")
+def pixel_discriminator(
+    example_shape: tuple[int, ...],
+    classes: int = 0,
+    conditioning: str | None = None,
+    *,
+    width: Width = 64,
+    normalization: Normalization = "instance",
+) -> keras.Model:
     """Judges each pixel by its colour alone, with convolutions of 1x1.
 
     Args:
-      channels: of the images.
+      example_shape: (H, W, channels) of the images to learn from; it judges images of any size.
+      classes: has to be 0: a patch has no label.
+      conditioning: not used.
       width: channels of the first layer; the second has twice as many.
       normalization: `instance` after the second layer, `spectral` of all kernels, or `none`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
+
+    Raises:
+      ConfigError: the model is conditional, or learns no images.
     """
-    image = keras.Input((None, None, channels), name="images")
+    image = _image(example_shape, classes, "pixel")
     x = _convolution(normalization)(width, 1, kernel_initializer=initial(), name="first")(image)
     x = keras.layers.LeakyReLU(LEAK, name="first_relu")(x)
     return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization)
+
+
+def _image(example_shape: tuple[int, ...], classes: int, name: str) -> Any:
+    if len(example_shape) != 3 or classes:
+        raise ConfigError(f"network {name}: is for images without labels (take discriminator.network: dcgan or mlp)")
+    return keras.Input((None, None, example_shape[-1]), name="images")
 
 
 def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, name: str) -> Any:

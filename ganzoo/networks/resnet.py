@@ -14,12 +14,12 @@ from pydantic import Field
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
 from ganzoo.networks.initial import initial
-from ganzoo.networks.registry import translator
+from ganzoo.registry import register
 
 STRIDE = 4
 
 
-@translator("resnet")
+@register("translator", "resnet")
 def resnet_translator(
     example_shape: tuple[int, ...],
     *,

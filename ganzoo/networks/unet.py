@@ -13,13 +13,13 @@ from pydantic import Field
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Conv2DTranspose, Dropout, InstanceNormalization
 from ganzoo.networks.initial import initial
-from ganzoo.networks.registry import translator
+from ganzoo.registry import register
 
 DOUBLINGS = 3  # of the width, on the way down
 WITH_DROPOUT = 3  # decoders, counted from the smallest
 
 
-@translator("unet")
+@register("translator", "unet")
 def unet_translator(
     example_shape: tuple[int, ...],
     *,

@@ -1,1 +1,1 @@
-"""Export to SavedModel."""
+"""A local server of exported models, and a client of it and of TensorFlow Serving."""

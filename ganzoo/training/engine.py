@@ -13,11 +13,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from ganzoo.data import kinds
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
 from ganzoo.hardware import cores, cpu_flags
-from ganzoo.models.build import build
-from ganzoo.models.stepped import SteppedModel
+from ganzoo.models.build import build, scheme_of
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster
 
@@ -35,9 +36,6 @@ STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 # points gained nothing, and its output has three digits
 CPUS_WITH_BFLOAT16 = ("amx_bf16", "avx512_bf16")
 GPU_WITH_BFLOAT16 = (8, 0)  # compute capability
-# whose step is two halves that do not wait for each other; ms a step with every operation on both of 2 cores, and with
-# one core for each half: cyclegan_benchmark 352 and 294, at batch 4 1,370 and 1,090; cyclegan_monet 461 and 309
-TWO_HALVES = ("cyclegan",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,10 +250,14 @@ def _lost(where: object, error: tf.errors.OpError) -> WorkerLostError:
 
 
 def _use_half_the_cores(config: Config, alone: bool) -> None:
-    """For each operation, where two run at any time; not where somebody has set it, or TensorFlow has started."""
+    """For each operation, where two run at any time; not where somebody has set it, or TensorFlow has started.
+
+    A CycleGAN's step in ms with each operation on both of 2 cores, and with one core for each half of the step:
+    cyclegan_benchmark 352 and 294, at batch 4 1,370 and 1,090; cyclegan_monet 461 and 309.
+    """
     elsewhere = tf.config.list_physical_devices("GPU") or "TPU_NAME" in os.environ
     given = _threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
-    if config.model.scheme in TWO_HALVES and cores() > 1 and alone and not elsewhere and not given:
+    if scheme_of(config).parallel_updates and cores() > 1 and alone and not elsewhere and not given:
         with contextlib.suppress(RuntimeError):  # it runs already, in a notebook for example
             tf.config.threading.set_intra_op_parallelism_threads(cores() // 2)
 
@@ -375,8 +377,9 @@ def _precision(config: Config, device: str) -> tuple[str, str]:
     if asked == "auto":
         if not native:
             return "float32", f"float32 ({why})"
-        if config.dataset.size == 0:
-            return "float32", "float32 (points need more digits than bfloat16 has)"
+        kind = kinds.of(config.dataset)
+        if kind.needs_float32:
+            return "float32", f"float32 ({kind.plural} need more digits than bfloat16 has)"
         return "bfloat16", f"bfloat16 ({why})"
     if asked == "float16" and device == "CPU":
         raise UsageError("precision float16: a CPU is hundreds of times slower in it (use bfloat16 or float32)")

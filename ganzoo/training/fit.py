@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
-from ganzoo.models.stepped import SteppedModel
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, Stop, StopWhenFooled
 from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
@@ -117,7 +117,7 @@ class Fit:
         interval = self._interval()
         for steps, epochs in segments(self.model.step, self.training.steps, interval):
             self.model.steps_per_execution = execution(steps, interval, self.training.steps_per_execution)
-            batches = self.engine.batches(self.pipeline, self.model.step * self.training.critic_steps)
+            batches = self.engine.batches(self.pipeline, self.model.step * self.model.batches_a_step)
             try:
                 self.model.fit(
                     batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
+from ganzoo.models.build import scheme_of
+from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -23,7 +27,7 @@ def resolve(
     """The config of a run with everything decided, and its data.
 
     A data set that was asked for brings its own classes, if the model is conditional, and its own licence. The domains
-    stay those of the config.
+    stay those of the config. What the kind of data learns from the examples (the scales of a table) is always theirs.
 
     Args:
       config: of the model.
@@ -37,27 +41,29 @@ def resolve(
     config = overridden(config, settings)
     other_data = "dataset.name" in values
     dataset = config.dataset
-    if not config.conditional or (other_data and "dataset.classes" not in values):
+    conditional = scheme_of(config).batch == "labelled"
+    if not conditional or (other_data and "dataset.classes" not in values):
         dataset = dataset.model_copy(update={"classes": 0})  # not to be checked
     source = open_data(
         dataset,
         data_dir=data_dir,
         skip_broken=skip_broken,
         seed=config.training.seed,
-        paired=config.paired,
     )
+    found = {f"dataset.{key}": value for key, value in _learned(source).items()}
+    found |= {"imports": imports} if (imports := modules_of(config)) != config.imports else {}
     if other_data:
-        found = {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
-        if config.conditional and isinstance(source, Source):  # a conditional model has no domains
+        found |= {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
+        if conditional and isinstance(source, Source):  # a conditional model has no domains
             found |= _classes(config, source, "dataset.classes" in values)
-        config = config.override(found)
-    return config, source
+    return (config.override(found) if found else config), source
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
-    """A config's batches of its data."""
+    """A config's batches of its data; of a stream they are always a `StreamPipeline`."""
+    kind = StreamPipeline if isinstance(source, StreamSource) else kind
     training, dataset = config.training, config.dataset
-    size = dataset.size if config.translates else None
+    size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)
 
 
@@ -68,6 +74,8 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
       ConfigError: as `Config.override`.
     """
     values = long_names(settings)
+    if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
+        values = {"dataset.fields": [], **values}  # those of the data that are replaced
     return config.override(values) if values else config
 
 
@@ -79,11 +87,15 @@ def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 def with_ends(config: Config) -> Config:
     """The config with the end of each schedule in it: one that came from the steps may not move on a resume."""
     ends = {}
-    for network in ("generator", "discriminator"):
-        schedule = getattr(config.optimizer, network).schedule
-        if schedule is not None and schedule.end is None:
-            ends[f"optimizer.{network}.schedule.end"] = schedule.end_of(config.training.steps)
+    for update, optimizer in config.optimizer.updates.items():
+        if (schedule := optimizer.schedule) is not None and schedule.end is None:
+            ends[f"optimizer.{update}.schedule.end"] = schedule.end_of(config.training.steps)
     return config.override(ends) if ends else config
+
+
+def _learned(source: Source | Domains) -> dict[str, Any]:
+    """What the kind of data takes from the examples, as keys of `dataset`."""
+    return source.kind.learned if isinstance(source, Source) else {}
 
 
 def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:

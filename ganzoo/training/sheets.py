@@ -12,26 +12,31 @@ from ganzoo import figures
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 
-REFERENCE_POINTS = 1000
 TRANSLATED = 4  # images of each domain: large ones take a second each, there and back
-WIDEST = 20
 
 Picture = Callable[[Any], np.ndarray]  # a model -> uint8 `[H, W, C]`
 
 
 def picture_of(source: Source | Domains, seed: int) -> Picture:
-    """The sheet that suits what a model learns: points over real ones, a grid with a column a class, translations."""
+    """The sheet that suits what a model learns: translations, or its samples as their kind of data is drawn."""
     if isinstance(source, Domains):
         return translations(source)
-    if len(source.example_shape) == 3:
-        return lambda model: _grid(model, seed)
-    reference = source.fetch(tf.range(REFERENCE_POINTS, dtype=tf.int64))["images"].numpy()
-    return lambda model: figures.points(model.generate(len(reference), seed=seed), reference, f"step {model.step:,}")
+    kind = source.kind
+    real = _first(source, kind.on_a_sheet(0)) if kind.over_real else None
+
+    def draw(model: Any) -> np.ndarray:
+        count = kind.on_a_sheet(model.classes) if real is None else len(real)
+        columns = kind.columns_on_a_sheet(model.classes)
+        return kind.draw(model.generate(count, seed=seed), real, columns=columns, title=f"step {model.step:,}")
+
+    return draw
 
 
-def _grid(model: Any, seed: int) -> np.ndarray:
-    columns = min(model.classes or 10, WIDEST)
-    return figures.sheet(model.generate(10 * columns, seed=seed), columns=columns)
+def _first(source: Source, count: int) -> np.ndarray:
+    """So many examples of a source, or as many as there are: the first of an endless one, from all over another."""
+    if source.length is None:
+        return source.fetch(tf.range(count, dtype=tf.int64))["examples"].numpy()
+    return _spread(source, min(count, source.length))
 
 
 def translations(source: Domains) -> Picture:
@@ -52,7 +57,7 @@ def translations(source: Domains) -> Picture:
 
 
 def _spread(source: Source, count: int) -> np.ndarray:
-    """So many of a source's images, from all over it."""
-    assert source.length is not None, "images have an end"
+    """So many of a source's examples, from all over it."""
+    assert source.length is not None, "an endless source has no end to go to"
     chosen = np.unique(np.linspace(0, source.length - 1, count).astype(np.int64))
-    return source.fetch(tf.constant(np.resize(chosen, count)))["images"].numpy()
+    return source.fetch(tf.constant(np.resize(chosen, count)))["examples"].numpy()

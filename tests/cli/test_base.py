@@ -7,14 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from ganzoo import plugins
 from ganzoo.cli import _flags
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import DataError
 
 
 def command(work):
-    flags = {"Numbers": (_flags.whole("n", "how many", at_least=1, default=2),)}
-    return Command("count", "Counts.\n\nUp to n.\n", "[flags]", flags, work)
+    flags = {"Numbers": (_flags.whole("n", "Largest number", at_least=1, default=2),)}
+    return Command("count", "Counts.\n\nUp to n.\n", flags, work)
 
 
 def count(given: SimpleNamespace) -> Answer:
@@ -69,10 +70,58 @@ def test_help(argv, capsys):
     assert command(count).run(argv) == 0
     assert capsys.readouterr().out == (
         "Counts.\n\nUp to n.\n\nUsage: ganzoo count [flags]\n\n"
-        "Numbers:\n  --n N               how many (default: 2)\n\n"
-        "Output:\n  --json [FILE.json]  print the result as JSON on standard output, or write it into a file\n"
-        "  --[no]quiet         print the bare result, or nothing, and errors\n"
+        "Numbers:\n  --n N               Largest number (default: 2)\n\n"
+        "Output:\n  --json [FILE.json]  Print the result as JSON on standard output, or write it to a file\n"
+        "  --[no]quiet         Print only the bare result, if any, and errors\n\n"
+        "Plugins:\n"
+        "  --import MODULE …   Python module to import first, from the working directory, PYTHONPATH or what\n"
+        "                      is installed; losses, networks and other parts that it registers can be used\n"
+        "                      by name\n"
     )
+
+
+def test_the_usage_names_required_flags(capsys):
+    flags = {"Model": (_flags.text("model", "NAME", "Name of a model").required("for example --model cgan"),)}
+    shown = Command("show", "Shows.", flags, count, usage="[flags] FILES…")
+    assert shown.run(["--help"]) == 0
+    assert "\nUsage: ganzoo show --model NAME [flags] FILES…\n" in capsys.readouterr().out
+    assert shown.run([]) == 2
+    assert capsys.readouterr() == ("", "ganzoo show: --model is missing: for example --model cgan\n")
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Writes a module `mine` into an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(plugins, "_imported", {})
+    yield lambda text: (tmp_path / "mine.py").write_text(text)
+    sys.modules.pop("mine", None)
+
+
+def test_modules_are_imported_before_the_work(plugin, capsys):
+    plugin("print('imported')")
+    assert command(lambda given: Answer(sys.modules["mine"].__name__, {})).run(["--import", "mine"]) == 0
+    assert capsys.readouterr() == ("imported\nmine\n", "")
+    assert plugins.imported() == ("mine",)
+
+
+def test_what_a_module_prints_is_not_in_the_json(plugin, capsys):
+    plugin("print('imported')")
+    assert command(count).run(["--import", "mine", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"numbers": [0, 1]}
+    assert err == "imported\nworking\n"
+
+
+def test_a_module_that_is_not_found_is_one_line_and_exit_code_2(plugin, capsys):
+    assert command(count).run(["--import", "json", "--import", "mine", "--json=x/y.json"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "ganzoo count: --import mine: cannot be imported (ModuleNotFoundError: No module named 'mine'); run the "
+        "command in the folder of mine, or add that folder to PYTHONPATH\n",
+    )
+    assert plugins.imported() == ("json",)
 
 
 def test_wrong_use_is_one_line_and_exit_code_2(capsys):
@@ -108,7 +157,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     script = (
         "import sys\n"
         "from ganzoo.cli.base import Answer, Command\n"
-        "sys.exit(Command('long', 'Long.', '', {}, lambda given: Answer('line\\n' * 100_000, {})).run([]))"
+        "sys.exit(Command('long', 'Long.', {}, lambda given: Answer('line\\n' * 100_000, {})).run([]))"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()

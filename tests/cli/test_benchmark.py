@@ -74,7 +74,7 @@ def loads(monkeypatch, tmp_path):
         asked.append((model, given))
         return Path(directory) / "cgan_mnist" / "1"
 
-    monkeypatch.setattr("ganzoo.serving.load.measure.measure", measure)
+    monkeypatch.setattr("ganzoo.benchmarks.load.measure.measure", measure)
     monkeypatch.setattr("ganzoo.zoo.export", export)
     return asked
 
@@ -108,22 +108,25 @@ def test_a_server_that_is_there_needs_no_model_of_the_zoo(api, loads, capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("", "--model is missing: for example --model cgan (`ganzoo models` lists what there is)"),
+        ("", "--model is missing: for example --model cgan_mnist (`ganzoo models` lists all)"),
         ("--model cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
         ("--model absent.yaml", "absent.yaml: cannot be read as a config"),
         ("cgan", "'cgan': unexpected argument"),
         ("--model cgan --turn 5", "--turn: unknown flag (did you mean '--turns'?)"),
         ("--model cgan --workdir a", "--workdir: unknown flag"),
-        ("--model cgan --turns 0", "--turns=0: not a whole number of 1 or more"),
-        ("--model cgan --steps 1", "--steps=1: not a whole number of 2 or more"),
-        ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
-        ("--model cgan --precision half", "--precision=half: not one of auto, float32, bfloat16, float16"),
+        ("--model cgan --turns 0", "--turns: expected an integer of at least 1, got '0'"),
+        ("--model cgan --steps 1", "--steps: expected an integer of at least 2, got '1'"),
+        ("--model cgan --batch_size many", "--batch_size: expected an integer of at least 1, got 'many'"),
+        ("--model cgan --precision half", "--precision: expected one of auto, float32, bfloat16, float16, got 'half'"),
         (
             "--model cgan --against torch",
             "against: torch is written for dcgan_benchmark and cyclegan_benchmark, not for cgan_mnist",
         ),
         ("--model dcgan_benchmark --against torh", "against: unknown reference 'torh' (did you mean 'torch'?)"),
-        ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
+        (
+            "--model cgan --set steps",
+            "--set: expected KEY=VALUE, got 'steps' (write, for example, --set training.steps=2000)",
+        ),
         ("--model cgan --set training.steps=6", "--set training.steps=6: training.steps is given twice (give it once)"),
         ("--model cgan --set loss.nmae=minimax", "unknown key (did you mean 'loss.name'?)"),
         ("--model cgan --clients 4", "--clients: needs --serving"),
@@ -131,25 +134,43 @@ def test_a_server_that_is_there_needs_no_model_of_the_zoo(api, loads, capsys):
         ("--model cgan --api rest", "--api: needs --serving"),
         ("--serving", "--model is missing: for example --model cgan_mnist"),
         ("--serving --model cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
-        ("--serving --model cgan --against torch", "--against: not with --serving, which trains nothing"),
-        ("--serving --model cgan --steps 100", "--steps: not with --serving, which trains nothing"),
-        ("--serving --model cgan --turns 5", "--turns: not with --serving, which trains nothing"),
-        ("--serving --model cgan --xla on", "--xla: not with --serving, which trains nothing"),
-        ("--serving --model cgan --strategy none", "--strategy: not with --serving, which trains nothing"),
-        ("--serving --model cgan --set loss.name=hinge", "--set: not with --serving, which trains nothing"),
+        (
+            "--serving --model cgan --against torch",
+            "--against: does not go with --serving, which trains nothing (leave it out)",
+        ),
+        (
+            "--serving --model cgan --steps 100",
+            "--steps: does not go with --serving, which trains nothing (leave it out)",
+        ),
+        (
+            "--serving --model cgan --turns 5",
+            "--turns: does not go with --serving, which trains nothing (leave it out)",
+        ),
+        ("--serving --model cgan --xla on", "--xla: does not go with --serving, which trains nothing (leave it out)"),
+        (
+            "--serving --model cgan --strategy none",
+            "--strategy: does not go with --serving, which trains nothing (leave it out)",
+        ),
+        (
+            "--serving --model cgan --set loss.name=hinge",
+            "--set: does not go with --serving, which trains nothing (leave it out)",
+        ),
         ("--serving --model cyclegan_monet", "cyclegan_monet: translates; --serving measures models that draw"),
-        ("--serving --model cgan --clients 0", "--clients=0: not a whole number from 1 to 1000"),
-        ("--serving --model cgan --seconds 0", "--seconds=0: not a number above 0"),
-        ("--serving --model cgan --request_rows 0", "--request_rows=0: not a whole number of 1 or more"),
-        ("--serving --model cgan --api http", "--api=http: not one of grpc, rest"),
-        ("--serving --model cgan --server h:1", "server: 'h:1' given, grpc://HOST:PORT or http://HOST:PORT wanted"),
+        ("--serving --model cgan --clients 0", "--clients: expected an integer from 1 to 1000, got '0'"),
+        ("--serving --model cgan --seconds 0", "--seconds: expected a number above 0 and at most 86400, got '0'"),
+        ("--serving --model cgan --request_rows 0", "--request_rows: expected an integer of at least 1, got '0'"),
+        ("--serving --model cgan --api http", "--api: expected one of grpc, rest, got 'http'"),
+        (
+            "--serving --model cgan --server h:1",
+            "address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got 'h:1'",
+        ),
         (
             "--serving --model cgan --server http://h:1 --api grpc",
             "--api grpc: http://h:1 is an address of --api rest (leave one of them out)",
         ),
         (
             "--serving --model cgan --server http://h:1 --server_flags x",
-            "--server_flags: for a server that is started here, not for that of --server",
+            "--server_flags: does not go with --server, which runs already (leave one of them out)",
         ),
     ],
 )

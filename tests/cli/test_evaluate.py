@@ -82,7 +82,7 @@ def test_the_speed_of_an_extractor(capsys):
         ("", "give --model NAME (a zoo model, a run, an export) or --fake folder:PATH, one of them"),
         ("--model cgan --fake folder:x", "give --model NAME"),
         ("--fake folder:x", "--real is missing: --fake is compared with it (--real folder:PATH)"),
-        ("--model cgan --sheet x.jpg", "--sheet=x.jpg: not FILE.png"),
+        ("--model cgan --sheet x.jpg", "--sheet: expected FILE.png, got 'x.jpg'"),
         ("--model cgan --metrics fid,,kid", "--metrics"),
         ("--model cgan --num_samples 1", "--num_samples"),
         ("--model cgan --metrics fdi", "metrics: unknown metric 'fdi' (did you mean 'fid'?)"),

@@ -66,8 +66,8 @@ def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypa
         return [Path(directory, "README.md"), Path(directory, "models.config")]
 
     checked = []
-    monkeypatch.setattr("ganzoo.serving.deploy.write_deployment", write)
-    monkeypatch.setattr("ganzoo.serving.deploy.check_before_export", lambda *given: checked.append(given))
+    monkeypatch.setattr("ganzoo.exports.deploy.write_deployment", write)
+    monkeypatch.setattr("ganzoo.exports.deploy.check_before_export", lambda *given: checked.append(given))
     for name in ("zebra", "apple"):
         (tmp_path / "base" / name / "3").mkdir(parents=True)
         (tmp_path / "base" / name / "3" / "saved_model.pb").touch()
@@ -75,7 +75,7 @@ def test_deploy_is_for_the_model_and_what_lies_beside_it(asked, capsys, monkeypa
     assert export.main(["--model", "cgan", "--out", "base", "--deploy", "there"]) == 0
     assert checked == [("cgan_mnist", "there", False, [Path("base/apple"), Path("base/zebra")])]
     assert calls == [(["base/cgan_mnist", "base/apple", "base/zebra"], "there", False)]
-    assert "TensorFlow Serving: 2 files are in there, begin with its README.md" in capsys.readouterr().out
+    assert "TensorFlow Serving: 2 files are in there; begin with its README.md" in capsys.readouterr().out
     assert export.main(["--model", "cgan", "--out", "other", "--deploy", "there", "--overwrite", "--json"]) == 0
     assert calls[1] == (["other/cgan_mnist"], "there", True)
     assert json.loads(capsys.readouterr().out)["deployed"] == ["there/README.md", "there/models.config"]
@@ -104,19 +104,22 @@ def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
         ("--model gan_ring", "gan_ring: has no trained weights; train it (ganzoo train --model gan_ring)"),
         ("--model run", "run: has no checkpoint yet"),
         ("--model run --allow_untrained", "run: has no checkpoint yet"),
-        ("--model cgan --version 0", "--version=0: not a whole number from 1 to 999999999999999999"),
-        ("--model cgan --version two", "--version=two: not a whole number from 1 to 999999999999999999"),
-        ("--model cgan --version 1.5", "--version=1.5: not a whole number from 1 to 999999999999999999"),
-        ("--model cgan --version 1000000000000000000", "--version=1000000000000000000: not a whole number from 1 to 9"),
-        ("--model cgan --name=", "--name=: not a text that is not empty"),
+        ("--model cgan --version 0", "--version: expected an integer from 1 to 999999999999999999, got '0'"),
+        ("--model cgan --version two", "--version: expected an integer from 1 to 999999999999999999, got 'two'"),
+        ("--model cgan --version 1.5", "--version: expected an integer from 1 to 999999999999999999, got '1.5'"),
+        (
+            "--model cgan --version 1000000000000000000",
+            "--version: expected an integer from 1 to 999999999999999999, got '1000000000000000000'",
+        ),
+        ("--model cgan --name=", "--name: expected a non-empty text, got ''"),
         ("--model cgan --name a/b", "name: 'a/b' given, a letter or digit, then letters, digits, '_', '.', '-' wanted"),
-        ("--model cgan --format onxx", "--format=onxx: not one of savedmodel, onnx, litert"),
-        ("--model cgan --precision float16", "--precision=float16: not one of float32, bfloat16"),
+        ("--model cgan --format onxx", "--format: expected one of savedmodel, onnx, litert, got 'onxx'"),
+        ("--model cgan --precision float16", "--precision: expected one of float32, bfloat16, got 'float16'"),
         (
             "--model cgan --precision bfloat16 --format onnx",
             "precision bfloat16: a SavedModel's alone (leave it out, or the format onnx)",
         ),
-        ("--model cgan --format onnx --deploy there", "--deploy: TensorFlow Serving serves no onnx files (leave out"),
+        ("--model cgan --format onnx --deploy there", "--deploy: TensorFlow Serving cannot load onnx files (leave out"),
         ("--model cgan --out base --version 2 --format litert", "base/cgan_mnist/1: is a version in another format"),
         ("--model gan_ring --format onnx", "gan_ring: has no trained weights; train it"),
         ("--model cgan --out base", "base/cgan_mnist/1: is there already (give another version, or overwrite it"),

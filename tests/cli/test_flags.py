@@ -9,7 +9,7 @@ GROUPS = {
     "First": (
         _flags.text("model", "NAME", "which model", "cgan"),
         _flags.whole("steps", "how many", at_least=1),
-        _flags.wholes("labels", "3,3,7", "which classes"),
+        _flags.names("labels", "3,3,7", "which classes"),
     ),
     "Second": (
         _flags.number("truncation", "T", "how typical", above=0, default=1.0),
@@ -41,7 +41,7 @@ def test_values():
         "--model=gan --steps 5 --labels 3,-1 --truncation 5e-1 --set a=1 --set b=x=y --quiet --nopretrained --xla off"
     )
     given = _flags.parse(GROUPS, argv.split())
-    assert (given.model, given.steps, given.labels, given.truncation) == ("gan", 5, [3, -1], 0.5)
+    assert (given.model, given.steps, given.labels, given.truncation) == ("gan", 5, ["3", "-1"], 0.5)
     assert (given.set, given.quiet, given.pretrained) == (["a=1", "b=x=y"], True, False)
     assert given.xla == "off"
 
@@ -66,19 +66,18 @@ def test_arguments_stand_anywhere():
             "--xyzzy: unknown flag "
             "(known: --labels, --model, --pretrained, --quiet, --set, --steps, --truncation, --xla)",
         ),
-        ("--steps three", "--steps=three: not a whole number of 1 or more"),
-        ("--steps 1.5", "--steps=1.5: not a whole number of 1 or more"),
-        ("--steps 0", "--steps=0: not a whole number of 1 or more"),
-        ("--steps", "--steps: its value is missing"),
-        ("--model=", "--model=: not a text that is not empty"),
-        ("--labels 3,x", "--labels=3,x: not a list of whole numbers like 3,3,7"),
-        ("--labels 3,", "--labels=3,: not a list of whole numbers like 3,3,7"),
-        ("--truncation 0", "--truncation=0: not a number above 0"),
-        ("--truncation nan", "--truncation=nan: not a number above 0"),
-        ("--truncation inf", "--truncation=inf: not a number above 0"),
-        ("--xla of", "--xla=of: not one of auto, on, off"),
-        ("--xla=", "--xla=: not one of auto, on, off"),
-        ("--quiet=maybe", "--quiet=maybe: not true or false"),
+        ("--steps three", "--steps: expected an integer of at least 1, got 'three'"),
+        ("--steps 1.5", "--steps: expected an integer of at least 1, got '1.5'"),
+        ("--steps 0", "--steps: expected an integer of at least 1, got '0'"),
+        ("--steps", "--steps: expected a value, got none (write --steps N)"),
+        ("--model=", "--model: expected a non-empty text, got ''"),
+        ("--labels 3,", "--labels: expected names with commas between them, such as 3,3,7, got '3,'"),
+        ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
+        ("--truncation nan", "--truncation: expected a number above 0, got 'nan'"),
+        ("--truncation inf", "--truncation: expected a number above 0, got 'inf'"),
+        ("--xla of", "--xla: expected one of auto, on, off, got 'of'"),
+        ("--xla=", "--xla: expected one of auto, on, off, got ''"),
+        ("--quiet=maybe", "--quiet: expected true or false, got 'maybe'"),
         ("--noquiet=true", "--noquiet=true does not take an argument"),
         ("cgan", "'cgan': unexpected argument (a value follows its flag: --flag value)"),
     ],

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganzoo import images
+from ganzoo import images, zoo
 from ganzoo.cli import generate
 from ganzoo.errors import UsageError
 
@@ -124,21 +124,35 @@ def test_labels(asked, n, classes, labels):
     assert generate.labels_of(asked, n, classes) == labels
 
 
+def test_labels_by_name(model, tmp_path, capsys):
+    fake = model()
+    named = zoo.config("cgan_mnist").override({"dataset.classes": 3, "dataset.class_names": ["cat", "dog", "0"]})
+    (tmp_path / "pets.yaml").write_text(named.to_yaml())
+    argv = ["--model", "pets.yaml", "--n", "5", "--json"]
+    assert generate.main([*argv, "--labels", "dog,0,1,cat"]) == 0
+    assert fake.asked == (5, [1, 2, 1, 0, 1], 0, 1.0)
+    assert json.loads(capsys.readouterr().out)["labels"] == [1, 2, 1, 0, 1]
+    assert images.read_metadata("fake_0.png")["labels"] == "1,2,1,0,1"
+    assert generate.main([*argv, "--labels", "dgo"]) == 2
+    assert capsys.readouterr().err == "ganzoo generate: labels: cgan_mnist has no class 'dgo' (did you mean 'dog'?)\n"
+
+
 def test_more_labels_than_images():
-    with pytest.raises(UsageError, match="--n=2: fewer than the 3 labels"):
+    with pytest.raises(UsageError, match="--n: expected at least 3, the number of --labels, got 2"):
         generate.labels_of([1, 2, 3], 2, 10)
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--n 0", "--n=0: not a whole number of 1 or more"),
-        ("--labels three", "--labels=three: not a list of whole numbers like 3,3,7"),
-        ("--labels 1,2 --n 1", "--n=1: fewer than the 2 labels of --labels (leave out --n)"),
-        ("--seed -1", "--seed=-1: not a whole number of 0 or more"),
-        ("--truncation 0", "--truncation=0: not a number above 0"),
-        ("--out digits.jpg", "--out=digits.jpg: not FILE.png, FILE.csv or DIR/"),
-        ("--out points.csv", "--out=points.csv: fake writes FILE.png or DIR/"),
+        ("--n 0", "--n: expected an integer of at least 1, got '0'"),
+        ("--labels three", "labels: expected integers, got 'three' (cgan_mnist has no class names)"),
+        ("--labels 1,,2", "--labels: expected names with commas between them, such as 3,3,7, got '1,,2'"),
+        ("--labels 1,2 --n 1", "--n: expected at least 2, the number of --labels, got 1 (leave out --n)"),
+        ("--seed -1", "--seed: expected an integer of at least 0, got '-1'"),
+        ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
+        ("--out digits.jpg", "--out: expected FILE.png, FILE.csv or DIR/, got 'digits.jpg'"),
+        ("--out points.csv", "--out: expected FILE.png or DIR/ for fake, got 'points.csv'"),
         ("--out file/digits.png", "file/digits.png: cannot be written"),
         ("--out file/digits/", "cannot be written"),
     ],
@@ -154,7 +168,7 @@ def test_wrong_use(argv, message, model, tmp_path, refused):
 def test_points_have_no_folder_of_images(model, capsys):
     model(classes=0, shape=(2,))
     assert generate.main(["--out", "points/"]) == 2
-    assert capsys.readouterr().err == "ganzoo generate: --out=points/: fake writes FILE.png or FILE.csv\n"
+    assert capsys.readouterr().err == "ganzoo generate: --out: expected FILE.png or FILE.csv for fake, got 'points/'\n"
 
 
 def test_unknown_model(capsys):

@@ -25,7 +25,7 @@ def calls(monkeypatch):
 def test_the_command_is_what_follows_the_first_dashes(calls, capsys):
     assert main(["--workers", "2", "--grace", "5", "--", "ganzoo", "train", "--help", "--", "--workers", "3"]) == 0
     assert calls == [((["ganzoo", "train", "--help", "--", "--workers", "3"], 2), {"grace": 5.0})]
-    assert capsys.readouterr() == ("every worker is done\n", "")
+    assert capsys.readouterr() == ("all workers are done\n", "")
 
 
 def test_grace_is_30_seconds(calls):
@@ -58,7 +58,8 @@ def test_help(capsys):
 
 
 NO_COMMAND = (
-    "no command: it follows --, as in: ganzoo launch --workers 2 -- ganzoo train --model cgan --strategy multiworker"
+    "expected a command after --, got none "
+    "(for example: ganzoo launch --workers 2 -- ganzoo train --model cgan --strategy multiworker)"
 )
 
 
@@ -71,17 +72,17 @@ NO_COMMAND = (
         ("--workers 2 ganzoo train --model cgan", NO_COMMAND),
         ("--kubernetes --", NO_COMMAND),
         ("-- true", "--workers is missing: for example --workers 2 (in a pod of a Kubernetes job: --kubernetes)"),
-        ("--workers 0 -- true", "--workers=0: not a whole number of 1 or more"),
+        ("--workers 0 -- true", "--workers: expected an integer of at least 1, got '0'"),
         ("--worker 2 -- true", "--worker: unknown flag (did you mean '--workers'?)"),
-        ("--workers 2 --grace 0 -- true", "--grace=0: not a number above 0"),
+        ("--workers 2 --grace 0 -- true", "--grace: expected a number above 0, got '0'"),
         ("true -- true", "'true': unexpected argument (a value follows its flag: --flag value)"),
         (
             "--workers 2 --kubernetes -- true",
-            "--kubernetes: does not go with --workers (this process becomes the command, as one worker)",
+            "--kubernetes: does not go with --workers (this process becomes one worker)",
         ),
         (
             "--kubernetes --json -- true",
-            "--kubernetes: does not go with --json (this process becomes the command, as one worker)",
+            "--kubernetes: does not go with --json (this process becomes one worker)",
         ),
         (
             "--kubernetes -- true",

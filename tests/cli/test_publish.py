@@ -73,12 +73,12 @@ def test_each_flag_is_needed(missing, monkeypatch, refused):
     ("argv", "message"),
     [
         (["--model", "cgan"], "--model: unknown flag (known: --also, --average, --command, "),
-        ([*flags(GIVEN), "--average", "last:1"], "--average=last:1: give STEP or STEP:PART, such as 5000:1"),
-        ([*flags(GIVEN), "--average", "5:x"], "--average=5:x: give STEP or STEP:PART, such as 5000:1"),
-        ([*flags(GIVEN), "--average", "5:0"], "--average=5:0: a part is a number above 0"),
+        ([*flags(GIVEN), "--average", "last:1"], "--average: expected STEP or STEP:PART, such as 5000:1, got 'last:1'"),
+        ([*flags(GIVEN), "--average", "5:x"], "--average: expected STEP or STEP:PART, such as 5000:1, got '5:x'"),
+        ([*flags(GIVEN), "--average", "5:0"], "--average: expected a PART above 0, got '5:0'"),
         (["--limit", "none"], "--limit: unknown flag (did you mean '--limits'?)"),
-        (["--limits", ""], "--limits=: not a text that is not empty"),
-        (["--run"], "--run: its value is missing"),
+        (["--limits", ""], "--limits: expected a non-empty text, got ''"),
+        (["--run"], "--run: expected a value, got none (write --run DIR)"),
         (["runs/cgan"], "'runs/cgan': unexpected argument"),
     ],
 )

@@ -40,7 +40,8 @@ class Client:
         values = np.arange(n).reshape(n, *[1] * len(self.shape)) * np.ones(self.shape)
         return values.astype(np.float32) / 3 if len(self.shape) == 1 else values.astype(np.uint8)
 
-    def translate(self, image, to, tile):
+    def translate(self, image, to, strength, tile):
+        self.strength = strength
         self.asked.append((image.shape, to, tile))
         if image.max() == 7:
             raise ServerError("http://127.0.0.1:8501: fake: out of memory")
@@ -126,6 +127,8 @@ def test_translations(painter, capsys):
         "model": "fake",
         "to": "monet",
         "size": None,
+        "longest": None,
+        "strength": 1.0,
         "tile": None,
         "files": ["made/dark.png", "made/light.png"],
         "sources": ["dark.png", "light.png"],
@@ -140,6 +143,15 @@ def test_their_size_and_tiles(painter, monkeypatch):
     assert request.main(["--model", "fake", "--to", "photo", "light.png"]) == 0
     assert painter.asked == [((64, 64, 3), "photo", 32), ((8, 9, 3), "photo", 1024)]
     assert images.read("fake_photo/dark.png").shape == (64, 64, 3)
+
+
+def test_longest_and_strength(painter):
+    argv = ["--model", "fake", "--to", "photo", "--strength", "0.5", "dark.png"]
+    images.write_png("dark.png", np.full((20, 40, 3), 3, np.uint8))
+    assert request.main([*argv, "--longest", "16"]) == 0
+    assert (painter.asked, painter.strength) == ([((8, 16, 3), "photo", None)], 0.5)
+    found = images.read_metadata("fake_photo/dark.png")
+    assert (found["longest"], found["strength"]) == ("16", "0.5")
 
 
 def test_the_only_domain_is_named(painter, capsys):
@@ -188,23 +200,33 @@ def test_what_is_done_is_told_of(painter, capsys):
 @pytest.mark.parametrize(
     ("argv", "domains", "message"),
     [
-        ("", (), "--model is missing: what the server calls it, for example --model cgan_mnist"),
-        ("--model fake --version 0", (), "--version=0: not a whole number of 1 or more"),
-        ("--model fake --retries -1", (), "--retries=-1: not a whole number of 0 or more"),
-        ("--model fake --timeout 0", (), "--timeout=0: not a number above 0"),
-        ("--model fake --out a.jpg", (), "--out=a.jpg: not FILE.png, FILE.csv or DIR/"),
-        ("--model fake --out a.csv", (), "--out=a.csv: fake writes FILE.png or DIR/"),
-        ("--model fake --to monet a.jpg", (), "fake: draws, it does not translate (leave out --to and FILES)"),
-        ("--model fake photo.jpg", (), "fake: draws, it does not translate (leave out FILES)"),
+        ("", (), "--model is missing: the name of the model on the server, for example --model cgan_mnist"),
+        ("--model fake --version 0", (), "--version: expected an integer of at least 1, got '0'"),
+        ("--model fake --retries -1", (), "--retries: expected an integer of at least 0, got '-1'"),
+        ("--model fake --timeout 0", (), "--timeout: expected a number above 0, got '0'"),
+        ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'"),
+        ("--model fake --out a.csv", (), "--out: expected FILE.png or DIR/ for fake, got 'a.csv'"),
+        ("--model fake --to monet a.jpg", (), "fake: draws samples, it does not translate (leave out --to and FILES)"),
+        ("--model fake photo.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),
         ("--model fake --tile 32 --size 8 --noskip_broken", (), "(leave out --size, --tile and --skip_broken)"),
         ("--model fake --n 3", ("monet",), "fake: translates, it does not draw (leave out --n)"),
         ("--model fake --seed 0 --truncation 1", ("monet",), "(leave out --seed and --truncation)"),
         ("--model fake --labels 3 a.jpg", ("monet",), "(leave out --labels)"),
-        ("--model fake a.jpg", ("monet", "photo"), "--to is missing (fake makes: monet, photo)"),
-        ("--model fake --to nowhere a.jpg", ("monet",), "--to=nowhere: unknown (fake makes: monet)"),
+        (
+            "--model fake a.jpg",
+            ("monet", "photo"),
+            "--to is missing: expected one of monet, photo, the domains that fake makes",
+        ),
+        (
+            "--model fake --to nowhere a.jpg",
+            ("monet",),
+            "--to: unknown domain 'nowhere', expected one of monet, the domains that fake makes",
+        ),
         ("--model fake", ("monet",), "no images given"),
         ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
-        ("--model fake --out a.png photo.jpg", ("monet",), "--out=a.png: not DIR"),
+        ("--model fake --longest auto a.jpg", ("monet",), "--longest: expected an integer, got 'auto': a server does"),
+        ("--model fake --longest 9 --size 9 a.jpg", ("monet",), "--size, --longest: expected one of them"),
+        ("--model fake --out a.png photo.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
     ],
 )
 def test_wrong_use(argv, domains, message, client, tmp_path, refused):
@@ -216,7 +238,7 @@ def test_wrong_use(argv, domains, message, client, tmp_path, refused):
 def test_another_kind_of_file_needs_no_server_to_be_refused(client, capsys):
     fake = client()
     assert request.main(["--model", "fake", "--out", "a.jpg"]) == 2
-    assert "--out=a.jpg: not FILE.png, FILE.csv or DIR/" in capsys.readouterr().err
+    assert "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'" in capsys.readouterr().err
     assert not hasattr(fake, "connected")
 
 

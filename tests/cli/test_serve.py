@@ -20,7 +20,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 from urllib3.exceptions import NewConnectionError
 
 from ganzoo.cli import _flags, serve
-from ganzoo.serving import bounds
+from ganzoo.exports import bounds
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
 TOOL = Path(__file__).parents[2] / "tools" / "serve.py"
@@ -72,14 +72,14 @@ def test_a_call_has_as_many_rows_here_as_in_the_graph():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--rest_port 65536", "--rest_port=65536: not a whole number from 0 to 65535"),
-        ("--grpc_port -1", "--grpc_port=-1: not a whole number from 0 to 65535"),
-        ("--grpc_port http", "--grpc_port=http: not a whole number from 0 to 65535"),
-        ("--request_bytes 2147483648", "--request_bytes=2147483648: not a whole number from 1 to 2147483647"),
-        ("--poll_seconds 1e12", "--poll_seconds=1e12: not a number above 0, 86400 at most"),
-        ("--batch_rows 0", "--batch_rows=0: not a whole number from 1 to 1024"),
-        ("--batch_rows 1025", "--batch_rows=1025: not a whole number from 1 to 1024"),
-        ("--drain_seconds 0", "--drain_seconds=0: not a number above 0, 86400 at most"),
+        ("--rest_port 65536", "--rest_port: expected an integer from 0 to 65535, got '65536'"),
+        ("--grpc_port -1", "--grpc_port: expected an integer from 0 to 65535, got '-1'"),
+        ("--grpc_port http", "--grpc_port: expected an integer from 0 to 65535, got 'http'"),
+        ("--request_bytes 2147483648", "--request_bytes: expected an integer from 1 to 2147483647, got '2147483648'"),
+        ("--poll_seconds 1e12", "--poll_seconds: expected a number above 0 and at most 86400, got '1e12'"),
+        ("--batch_rows 0", "--batch_rows: expected an integer from 1 to 1024, got '0'"),
+        ("--batch_rows 1025", "--batch_rows: expected an integer from 1 to 1024, got '1025'"),
+        ("--drain_seconds 0", "--drain_seconds: expected a number above 0 and at most 86400, got '0'"),
         ("--port 1", "--port: unknown flag (did you mean '--rest_port'?)"),
         ("exported", "'exported': unexpected argument (a value follows its flag: --flag value)"),
         ("--models nowhere", "nowhere: no such directory of models (ganzoo export --out nowhere makes one)"),
@@ -213,7 +213,7 @@ def test_a_signal_loses_no_accepted_request(start, gate):
         assert [future.result() for future in remote] == [[2 * i] for i in range(8)]
     code, out, err = server.wait()
     assert code == 0
-    assert out == "ended: all accepted requests are answered\n"
+    assert out == "stopped: all accepted requests are answered\n"
     assert "a server for a laptop and for tests; in production run TensorFlow Serving" in err
     assert "ending: requests under way are finished, for 100 seconds at most" in err
 
@@ -273,7 +273,7 @@ def test_requests_that_take_longer_than_the_drain_or_than_patience(seconds, sign
             time.sleep(0.5 if sent < len(signals) else 0)  # two at once are one
         code, out, _ = server.wait()
         assert code == 1
-        assert out == "ended: 1 request was given up (for more time: --drain_seconds)\n"
+        assert out == "stopped: 1 accepted request was not answered (--drain_seconds gives them more time)\n"
         assert request.result() == "the server has ended before the answer was there"
 
 
@@ -315,5 +315,5 @@ def test_a_signal_while_models_are_loaded(base, tmp_path):
             requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    assert (process.returncode, out) == (0, "ended: all accepted requests are answered\n")
+    assert (process.returncode, out) == (0, "stopped: all accepted requests are answered\n")
     assert "Traceback" not in err

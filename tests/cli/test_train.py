@@ -60,7 +60,7 @@ def test_defaults(calls, capsys):
 def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
-    argv = "--model cgan --dataset folder:a --data_dir b --workdir c --init_from d --steps 5"
+    argv = "--model cgan --dataset folder:a --data_dir b --workdir c --init_from cgan_mnist --steps 5"
     argv += " --batch_size 6 --seed 7 --skip_broken"
     argv += " --set optimizer.generator.learning_rate=1e-4 --set dataset.augment=[flip] --profile --quiet --json"
     argv += " --precision bfloat16 --xla off --on_nan rollback --deterministic"
@@ -81,7 +81,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
             "optimizer.generator.learning_rate": "1e-4",
             "dataset.augment": "[flip]",
         },
-        "init_from": "d",
+        "init_from": "cgan_mnist",
         "data_dir": "b",
         "skip_broken": True,
         "quiet": True,
@@ -102,22 +102,25 @@ def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("", "--model is missing: for example --model cgan (`ganzoo models` lists what there is)"),
+        ("", "--model is missing: for example --model cgan_mnist (`ganzoo models` lists all)"),
         ("--model cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
         ("--model absent.yaml", "absent.yaml: cannot be read as a config"),
         ("cgan", "'cgan': unexpected argument"),
         ("--model cgan --step 5", "--step: unknown flag (did you mean '--steps'?)"),
-        ("--model cgan --steps 0", "--steps=0: not a whole number of 1 or more"),
-        ("--model cgan --steps 1e3", "--steps=1e3: not a whole number of 1 or more"),
-        ("--model cgan --batch_size many", "--batch_size=many: not a whole number of 1 or more"),
-        ("--model cgan --seed -1", "--seed=-1: not a whole number of 0 or more"),
-        ("--model cgan --precision half", "--precision=half: not one of auto, float32, bfloat16, float16"),
-        ("--model cgan --xla yes", "--xla=yes: not one of auto, on, off"),
-        ("--model cgan --on_nan ignore", "--on_nan=ignore: not one of stop, rollback"),
+        ("--model cgan --steps 0", "--steps: expected an integer of at least 1, got '0'"),
+        ("--model cgan --steps 1e3", "--steps: expected an integer of at least 1, got '1e3'"),
+        ("--model cgan --batch_size many", "--batch_size: expected an integer of at least 1, got 'many'"),
+        ("--model cgan --seed -1", "--seed: expected an integer of at least 0, got '-1'"),
+        ("--model cgan --precision half", "--precision: expected one of auto, float32, bfloat16, float16, got 'half'"),
+        ("--model cgan --xla yes", "--xla: expected one of auto, on, off, got 'yes'"),
+        ("--model cgan --on_nan ignore", "--on_nan: expected one of stop, rollback, got 'ignore'"),
         ("--model cgan --xla on --set training.xla=off", "--set training.xla=off: training.xla is given twice"),
-        ("--model cgan --dataset=", "--dataset=: not a text that is not empty"),
-        ("--model cgan --set steps", "--set steps: no KEY=VALUE (for example --set training.steps=2000)"),
-        ("--model cgan --set =5", "--set =5: no KEY=VALUE"),
+        ("--model cgan --dataset=", "--dataset: expected a non-empty text, got ''"),
+        (
+            "--model cgan --set steps",
+            "--set: expected KEY=VALUE, got 'steps' (write, for example, --set training.steps=2000)",
+        ),
+        ("--model cgan --set =5", "--set: expected KEY=VALUE, got '=5'"),
         ("--model cgan --set trainig.steps=5", "unknown key (did you mean 'training"),
         ("--model cgan --set training.steps=few", "training.steps"),
         ("--model cgan --steps 5 --set training.steps=6", "--set training.steps=6: training.steps is given twice"),

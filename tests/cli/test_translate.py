@@ -15,7 +15,7 @@ from ganzoo import images, translating, zoo
 from ganzoo.cli import _flags, translate
 from ganzoo.errors import DataError, UsageError
 from ganzoo.models.build import build
-from ganzoo.models.rows import SMALLEST_SIDE
+from ganzoo.models.inputs import SMALLEST_SIDE
 from ganzoo.models.tiling import SMALLEST_TILE
 
 CONFIG = """
@@ -93,6 +93,8 @@ def test_json_and_quiet(model, capsys):
         "model": "tiny",
         "to": "winter",
         "size": None,
+        "longest": None,
+        "strength": 1.0,
         "tile": None,
         "files": ["new/made/a.png", "new/made/b.png"],
         "sources": ["p/a.png", "p/b.jpg"],
@@ -208,6 +210,49 @@ def test_a_size(model):
     assert images.read_metadata("tiny_summer/a.png")["size"] == "20"
 
 
+def test_a_crop_is_told_of(model, capsys):
+    draw("wide.png", 30, 60)
+    draw("square.png", 30, 30)
+    assert run("wide.png", "square.png", "--size", "20") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "1 image(s) are cropped to their central square (--longest 20 keeps all of them)" in lines
+    assert run("square.png", "--size", "20") == 0
+    assert "cropped" not in capsys.readouterr().err
+
+
+def test_longest_keeps_the_aspect(model, capsys):
+    for name, height, width in (("a", 30, 60), ("b", 60, 30), ("c", 12, 16), ("d", 60, 120)):
+        draw(f"p/{name}.png", height, width)
+    assert run("p", "--longest", "24", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["longest"] == 24
+    made = {name: images.read(f"tiny_summer/{name}.png") for name in "abcd"}
+    shapes = {name: image.shape[:2] for name, image in made.items()}
+    assert shapes == {"a": (12, 24), "b": (24, 12), "c": (12, 16), "d": (12, 24)}
+    for name, image in made.items():
+        assert np.abs(image.astype(int) - model.translate(f"p/{name}.png", longest=24)).max() <= 1
+    assert images.read_metadata("tiny_summer/a.png")["longest"] == "24"
+
+
+def test_the_size_that_a_model_was_made_for(model, capsys):
+    draw("a.png", 40, 80)
+    assert run("a.png", "--longest", "auto", "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["longest"] == 32
+    note = "tiny: longer sides are shrunk to 32 pixels, the size that it was trained at (--longest auto)"
+    assert note in err.splitlines()
+    assert images.read("tiny_summer/a.png").shape == (16, 32, 3)
+
+
+def test_strength(model, capsys):
+    given = images.read(draw("a.png"))
+    full = model.translate(given)
+    for strength, wanted in (("0", given), ("0.25", np.rint(given * 0.75 + full * 0.25)), ("1", full)):
+        assert run("a.png", "--strength", strength, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["strength"] == float(strength)
+        assert np.array_equal(images.read("tiny_summer/a.png"), wanted)
+        assert images.read_metadata("tiny_summer/a.png").get("strength") == (strength if strength != "1" else None)
+
+
 def test_tiles(model, capsys):
     draw("a.png", 40, 70)
     draw("b.png", 20, 20)
@@ -233,13 +278,14 @@ def test_very_large_images_are_tiled_by_themselves(model, monkeypatch, capsys):
 def test_a_sheet(model, capsys):
     first, second = draw("p/a.png", 60, 60, seed=1), draw("p/b.png", 70, 100, seed=2)
     assert run("p", "--sheet", "new/sheet.png") == 0
-    assert capsys.readouterr().out.splitlines()[1] == "2 of them beside their originals are in new/sheet.png"
+    assert capsys.readouterr().out.splitlines()[1] == "new/sheet.png shows 2 of them beside their originals"
     sheet = images.read("new/sheet.png")
-    assert sheet.shape == (70 + 2 + 70, 70 + 2 + 70, 3)
-    for row, source in ((0, first), (72, second)):
+    assert sheet.shape == (100 + 2 + 100, 100 + 2 + 100, 3)
+    for row, source in ((0, first), (102, second)):
         translation = images.read(f"tiny_summer/{source.name}")
-        assert np.array_equal(sheet[row : row + 70, :70], images.fit(images.read(source), 70, 3))
-        assert np.array_equal(sheet[row : row + 70, 72:], images.fit(translation, 70, 3))
+        assert np.array_equal(sheet[row : row + 100, :100], images.letterbox(images.read(source), 100))
+        assert np.array_equal(sheet[row : row + 100, 102:], images.letterbox(translation, 100))
+    assert np.array_equal(sheet[102 + 15 : 102 + 85, :100], images.read(second)), "whole, in the middle"
     assert images.read_metadata("new/sheet.png") == {"model": "tiny", "to": "summer"}
 
 
@@ -249,7 +295,7 @@ def test_a_sheet_has_an_end(model, monkeypatch, capsys):
         draw(f"p/{name}.png", 60, 60)
     assert run("p", "--sheet", "sheet.png", "--size", "64") == 0
     assert images.read("sheet.png").shape == (64 + 2 + 64, 64 + 2 + 64, 3)
-    assert "\n2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def bomb(path):
@@ -302,7 +348,7 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
         assert run("p", "--skip_broken", "--sheet", "sheet.png") == 0
     assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png"]
     assert written() == ["a.png", "c.png"]
-    assert "2 of them beside" in capsys.readouterr().out
+    assert " shows 2 of them beside" in capsys.readouterr().out
 
 
 def test_nothing_but_broken_images(model, capsys):
@@ -351,13 +397,31 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ("*.jpg", "*.jpg: no file matches (check the pattern)"),
         ("b.png", "b.png: no such file or folder (check the path)"),
         ("a.png --to sumer", "tiny cannot make 'sumer' (it makes: summer, winter)"),
-        ("a.png --tile 31", "--tile=31: not a whole number of 32 or more"),
-        ("a.png --size 7", "--size=7: not a whole number of 8 or more"),
-        ("a.png --batch_size 0", "--batch_size=0: not a whole number of 1 or more"),
-        ("a.png --out tiny.yaml", "--out=tiny.yaml: is a file, not a folder (each image becomes a file in DIR)"),
-        ("a.png --out b.png", "--out=b.png: not DIR (each image becomes a file in it; --sheet takes FILE.png)"),
+        ("a.png --tile 31", "--tile: expected an integer of at least 32, got '31'"),
+        ("a.png --size 7", "--size: expected an integer of at least 8, got '7'"),
+        ("a.png --longest 7", "--longest: expected an integer of at least 8, or auto, got '7'"),
+        ("a.png --longest all", "--longest: expected an integer of at least 8, or auto, got 'all'"),
+        (
+            "a.png --longest 8 --size 8",
+            "--size, --longest: expected one of them (--size crops a square, --longest keeps",
+        ),
+        (
+            "a.png --longest 8",
+            "a.png: 16x12 pixels, 8x6 with --longest 8, 8x8 is the least: remove it, leave --longest",
+        ),
+        ("a.png --strength 1.1", "--strength: expected a number from 0 to 1, got '1.1'"),
+        ("a.png --strength nan", "--strength: expected a number from 0 to 1, got 'nan'"),
+        ("a.png --batch_size 0", "--batch_size: expected an integer of at least 1, got '0'"),
+        (
+            "a.png --out tiny.yaml",
+            "--out: expected a folder, got the file 'tiny.yaml' (each image becomes a file in DIR)",
+        ),
+        (
+            "a.png --out b.png",
+            "--out: expected DIR, got 'b.png' (each image becomes a file in it; --sheet takes FILE.png)",
+        ),
         ("a.png --out tiny.yaml/new", "tiny.yaml/new/a.png: cannot be written"),
-        ("a.png --sheet sheet.jpg", "--sheet=sheet.jpg: not FILE.png"),
+        ("a.png --sheet sheet.jpg", "--sheet: expected FILE.png, got 'sheet.jpg'"),
         ("a.png --sheet tiny.yaml/sheet.png", "tiny.yaml/sheet.png: cannot be written"),
         ("a.png --sheet tiny_summer/a.png", "tiny_summer/a.png: is the translation of one of the images too"),
         ("tiny.yaml", "tiny.yaml: not an image in a known format: replace or remove it, or leave such files out"),
@@ -393,10 +457,12 @@ def test_without_weights(tmp_path, monkeypatch, capsys):
 
 
 def test_what_the_flags_take_is_what_the_library_takes():
-    groups = _flags.parse(translate.FLAGS, ["--tile", str(SMALLEST_TILE), "--size", str(SMALLEST_SIDE)])
-    assert (groups.tile, groups.size) == (SMALLEST_TILE, SMALLEST_SIDE)
-    for wrong in (["--tile", str(SMALLEST_TILE - 1)], ["--size", str(SMALLEST_SIDE - 1)]):
-        with pytest.raises(UsageError, match="or more"):
+    argv = f"--model m --tile {SMALLEST_TILE} --size {SMALLEST_SIDE} --longest {SMALLEST_SIDE}"
+    groups = _flags.parse(translate.FLAGS, argv.split())
+    assert (groups.tile, groups.size, groups.longest) == (SMALLEST_TILE, SMALLEST_SIDE, SMALLEST_SIDE)
+    for flag, least in (("--longest", SMALLEST_SIDE), ("--tile", SMALLEST_TILE), ("--size", SMALLEST_SIDE)):
+        wrong = [flag, str(least - 1)]
+        with pytest.raises(UsageError, match="expected an integer of at least"):
             _flags.parse(translate.FLAGS, wrong)
 
 

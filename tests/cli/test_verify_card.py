@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import ganzoo
+from ganzoo.cli import _tensorflow
 from ganzoo.cli.verify_card import main
 from ganzoo.errors import DataError
 from ganzoo.verifying import Check, Verdict
@@ -43,9 +44,12 @@ def test_all_with_one_that_does_not_hold(verified, monkeypatch, capsys):
 
 def test_data_that_are_not_here_are_said_to_be_so(verified, monkeypatch, capsys):
     """By itself that is an error; among all, the card is neither right nor wrong."""
-    monkeypatch.setattr("ganzoo.zoo.card", lambda name: SimpleNamespace(name=name))
-    assert main(["far", "--data_dir", "d"]) == 2
-    assert capsys.readouterr().err == "ganzoo verify_card: far: not prepared in d\n"
+    with monkeypatch.context() as patch:
+        patch.setattr("ganzoo.zoo.card", lambda name: SimpleNamespace(name=name))
+        config = ganzoo.config("cgan")
+        patch.setattr("ganzoo.zoo.config", lambda name: config)
+        assert main(["far", "--data_dir", "d"]) == 2
+        assert capsys.readouterr().err == "ganzoo verify_card: far: not prepared in d\n"
     monkeypatch.setattr("ganzoo.zoo.list_models", lambda pretrained: ["right", "far"])
     assert main(["--all"]) == 0
     assert capsys.readouterr().out.endswith("± 0.25\nfar: NOT CHECKED\n  far: not prepared in None\n")
@@ -56,6 +60,16 @@ def test_data_that_are_not_here_are_said_to_be_so(verified, monkeypatch, capsys)
     assert (right["holds"], far["holds"], far["unchecked"]) == (True, None, "far: not prepared in None")
 
 
+def test_data_that_are_not_here_are_noticed_before_tensorflow_starts(verified, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(proxy, "http://proxy.invalid:3128")
+    assert main(["cyclegan_monet", "--data_dir", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, verified, err.count("\n")) == ("", [], 1)
+    assert err.startswith("ganzoo verify_card: cycle_gan/monet2photo: ")
+
+
 def test_a_figure_that_is_not_a_number_never_holds():
     assert not Check("fid_x", stated=1.0, found=float("nan"), tolerance=1.0).holds
     assert Check("fid_x", stated=1.0, found=2.0, tolerance=1.0).holds
@@ -64,8 +78,11 @@ def test_a_figure_that_is_not_a_number_never_holds():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "give the NAME of a model, or --all, one of them"),
-        (["cgan", "--all"], "give the NAME of a model, or --all, one of them"),
+        ([], "expected either the NAME of a model or --all (for example: ganzoo verify_card cgan_mnist)"),
+        (
+            ["cgan", "--all"],
+            "expected either the NAME of a model or --all (for example: ganzoo verify_card cgan_mnist)",
+        ),
         (["gan_ring"], "gan_ring: has no card"),
         (["cgna"], "unknown model 'cgna'"),
     ],

@@ -36,7 +36,7 @@ class TinyTranslation(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def config(**values) -> DatasetConfig:
 
 def values(source) -> list[int]:
     batch = source.fetch(tf.range(source.length, dtype=tf.int64))
-    assert batch.keys() == {"images"}
-    return sorted(batch["images"].numpy()[:, 0, 0, 0].tolist())
+    assert batch.keys() == {"examples"}
+    return sorted(batch["examples"].numpy()[:, 0, 0, 0].tolist())
 
 
 def test_the_domains_are_splits_of_tfds(tmp_path, monkeypatch):
@@ -75,7 +75,7 @@ def test_the_domains_are_splits_of_tfds(tmp_path, monkeypatch):
     with pytest.raises(
         DataError, match=r"^cycle_gan/monet2photo: TFDS does not keep pairs together: use --data_dir DIR"
     ):
-        open_domains(config(), data_dir=tmp_path / "tfds", paired=True)
+        open_domains(config(paired=True), data_dir=tmp_path / "tfds")
     with pytest.raises(
         DataError, match=r"^dataset\.split: cycle_gan/monet2photo has no 'trainA' \(did you mean 'train'"
     ):
@@ -93,7 +93,7 @@ def test_plain_folders_are_used_instead(tmp_path, below, offline):
         domains = open_domains(config(name=name, split="test"), data_dir=tmp_path / "data")
         assert domains.name == f"{name} in {place}"
         assert [values(source) for source in domains.sources.values()] == [[20, 21], [30, 31]]
-    paired = open_domains(config(), data_dir=tmp_path / "data", paired=True)
+    paired = open_domains(config(paired=True), data_dir=tmp_path / "data")
     assert paired.sources["photo"].name == f"cycle_gan/monet2photo in {place} (photo)"
     for path in (place / "trainB").iterdir():
         path.unlink()

@@ -18,7 +18,7 @@ def opened(**values) -> Domains:
 
 def images_of(domains: Domains, domain: str) -> np.ndarray:
     source = domains.sources[domain]
-    return source.fetch(tf.range(source.length, dtype=tf.int64))["images"].numpy()
+    return source.fetch(tf.range(source.length, dtype=tf.int64))["examples"].numpy()
 
 
 def test_bold_is_the_inverted_maximum_of_nine():
@@ -48,8 +48,8 @@ def test_the_domains_share_no_digit_and_have_all_classes_equally(split, per_clas
 def test_each_digit_knows_what_it_should_become():
     sources = opened(split="test").sources
     indices = tf.constant([0, 499], tf.int64)
-    plain, bold = (sources[domain].fetch(indices)["images"].numpy() for domain in ("plain", "bold"))
-    of_plain, of_bold = (sources[domain].truth.fetch(indices)["images"].numpy() for domain in ("plain", "bold"))
+    plain, bold = (sources[domain].fetch(indices)["examples"].numpy() for domain in ("plain", "bold"))
+    of_plain, of_bold = (sources[domain].truth.fetch(indices)["examples"].numpy() for domain in ("plain", "bold"))
     np.testing.assert_array_equal(bold_of(plain), of_plain)
     np.testing.assert_array_equal(bold_of(of_bold), bold)
     assert {source.truth.length for source in sources.values()} == {500}

@@ -15,7 +15,7 @@ from ganzoo.schema import DatasetConfig
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def fill(root: Path, **parts: dict[str, int]) -> None:
 def values(source: Source) -> list[int]:
     """The first pixel of each image."""
     batch = source.fetch(tf.range(source.length, dtype=tf.int64))
-    assert batch.keys() == {"images"}
-    assert batch["images"].shape[1:] == source.example_shape
-    return batch["images"].numpy()[:, 0, 0, 0].tolist()
+    assert batch.keys() == {"examples"}
+    assert batch["examples"].shape[1:] == source.example_shape
+    return batch["examples"].numpy()[:, 0, 0, 0].tolist()
 
 
 def all_values(domains: Domains) -> dict[str, list[int]]:
@@ -122,14 +122,14 @@ def test_a_broken_image_is_named_or_left_out(root):
 def test_pairs_are_told_by_their_names(root):
     # in plain order, a.b.png comes before a.png and after a.avif
     fill(root, trainA={"a.avif": 1, "a.b.png": 2, "7_A.png": 3}, trainB={"a.png": 11, "a.b.png": 12, "7_B.jpg": 13})
-    domains = open_domains(config(root), paired=True)
+    domains = open_domains(config(root, paired=True))
     assert domains.paired
     assert all_values(domains) == {"monet": [3, 1, 2], "photo": [13, 11, 12]}
 
 
 def test_pairs_in_subfolders(root):
     fill(root, trainA={"ulm/1.png": 1, "bonn/1.png": 2}, trainB={"ulm/1.png": 11, "bonn/1.png": 12})
-    assert all_values(open_domains(config(root), paired=True)) == {"monet": [2, 1], "photo": [12, 11]}
+    assert all_values(open_domains(config(root, paired=True))) == {"monet": [2, 1], "photo": [12, 11]}
 
 
 def test_an_image_without_a_partner_is_named(root):
@@ -138,15 +138,15 @@ def test_an_image_without_a_partner_is_named(root):
     told = (
         f"folder:{root}: 1 image(s) of trainA without a partner of the same name in trainB, the first is z.png (pairs"
     )
-    assert message(config(root), paired=True).startswith(told)
+    assert message(config(root, paired=True)).startswith(told)
     with pytest.raises(DataError, match="without a partner"):
-        check_available(config(root), paired=True)
+        check_available(config(root, paired=True))
     save(root / "trainB" / "z.png", 8)
     assert "2 image(s) of trainB without a partner of the same name in trainA, the first is v.png" in message(
-        config(root), paired=True
+        config(root, paired=True)
     )
     save(root / "trainA" / "x.bmp", 8)
-    assert "trainA has both x.bmp and x.png" in message(config(root), paired=True)
+    assert "trainA has both x.bmp and x.png" in message(config(root, paired=True))
 
 
 def test_the_partner_of_a_broken_image_is_left_out_too(root, caplog):
@@ -154,8 +154,8 @@ def test_the_partner_of_a_broken_image_is_left_out_too(root, caplog):
     fill(root, trainA=names, trainB={name: number + 10 for name, number in names.items()})
     (root / "trainA" / "q.png").write_bytes(b"junk")
     (root / "trainB" / "s.png").write_bytes(b"junk")
-    assert message(config(root), paired=True).startswith(f"{root}/trainA/q.png: ")
-    domains = open_domains(config(root), paired=True, skip_broken=True)
+    assert message(config(root, paired=True)).startswith(f"{root}/trainA/q.png: ")
+    domains = open_domains(config(root, paired=True), skip_broken=True)
     assert all_values(domains) == {"monet": [0, 2], "photo": [10, 12]}
     assert f"folder:{root}: left out 1 monet whose partner is broken" in caplog.text
     np.testing.assert_array_equal([source.names for source in domains.sources.values()], [["p.png", "r.png"]] * 2)

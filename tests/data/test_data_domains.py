@@ -67,8 +67,8 @@ def test_pairs_are_not_made_of_what_has_none():
         with pytest.raises(
             DataError, match=r"^dataset\.name: cyclegan_digits has no pairs, and this model learns from"
         ):
-            function(config(), paired=True)
-    open_data(config("pix2pix_digits", domains=["edges", "digits"]), paired=True)
+            function(config(paired=True))
+    open_data(config("pix2pix_digits", domains=["edges", "digits"], paired=True))
 
 
 def test_pairs_are_as_many_of_one_as_of_the_other():

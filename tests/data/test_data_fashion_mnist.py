@@ -86,7 +86,7 @@ def test_a_damaged_copy_stops_the_preparation(tmp_path, monkeypatch):
 @needs_debian
 @pytest.mark.slow
 def test_all_70000_examples_are_prepared_offline(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
     for split, prefix, count in (("train", "train", 60_000), ("test", "t10k", 10_000)):
         dataset = DatasetConfig(name="fashion_mnist", split=split, size=28, channels=1, classes=10)
         source = open_source(dataset, data_dir=tmp_path / "tfds")
@@ -98,5 +98,5 @@ def test_all_70000_examples_are_prepared_offline(tmp_path, monkeypatch):
         raw = np.frombuffer(
             gzip.decompress((fashion_mnist.FOLDER / f"{prefix}-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8
         )
-        prepared = batch["images"].numpy().reshape(count, 784)
+        prepared = batch["examples"].numpy().reshape(count, 784)
         assert sorted(map(bytes, prepared)) == sorted(map(bytes, raw.reshape(count, 784)))

@@ -15,7 +15,7 @@ from ganzoo.schema import DatasetConfig
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_every_mode_and_size(root):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(turned).save(root / "g_turned.JPG", exif=exif, quality=100)
-    images = fetched(opened(root))["images"]
+    images = fetched(opened(root))["examples"]
     assert images.dtype == np.uint8
     assert images.shape == (7, 8, 8, 3)
     expected = [(100,) * 3, (100,) * 3, (10, 20, 30), (255,) * 3, (200, 100, 50), (255, 0, 0)]
@@ -61,7 +61,7 @@ def test_every_mode_and_size(root):
         np.testing.assert_allclose(image, np.broadcast_to(colour, image.shape), atol=2)
     assert images[6, :3].min() > 240
     assert images[6, 5:].max() < 15
-    grey = fetched(opened(root, channels=1))["images"]
+    grey = fetched(opened(root, channels=1))["examples"]
     assert grey.shape == (7, 8, 8, 1)
     assert abs(int(grey[5, 0, 0, 0]) - 76) <= 2  # luma of red: 0.299 * 255
 
@@ -75,26 +75,26 @@ def test_subfolders_are_classes_in_sorted_order(root, caplog):
     assert source.class_names == ("cat", "dog")
     batch = fetched(source)
     assert batch["labels"].tolist() == [0, 0, 1]
-    assert batch["images"][:, 0, 0, 0].tolist() == [20, 10, 0]  # cat/1, cat/deep/er/2, dog/1
+    assert batch["examples"][:, 0, 0, 0].tolist() == [20, 10, 0]  # cat/1, cat/deep/er/2, dog/1
     assert "no images in empty: no class is made of it" in caplog.text
 
 
 def test_the_second_time_comes_from_the_cache_and_a_changed_file_does_not(root, monkeypatch):
     save(root / "a.png", 1)
     save(root / "b.png", 2)
-    assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == [1, 2]
+    assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == [1, 2]
     with monkeypatch.context() as patch:
         patch.setattr("ganzoo.images.read", lambda *_, **__: pytest.fail("decoded again"))
-        assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == [1, 2]
+        assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == [1, 2]
     save(root / "b.png", 222)
-    assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == [1, 222]
+    assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == [1, 222]
 
 
 def test_more_files_than_one_chunk_stay_in_order(root, monkeypatch):
     monkeypatch.setattr("ganzoo.data.folder._CHUNK", 4)
     for i in range(11):
         save(root / f"{i:02}.png", i)
-    assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == list(range(11))
+    assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == list(range(11))
 
 
 def test_a_broken_image_is_named_and_left_out_only_on_demand(root, caplog):
@@ -133,7 +133,7 @@ def test_a_file_that_can_be_read_again_is_not_left_out(root, monkeypatch, caplog
     closed.clear()
     caplog.clear()
     for _ in range(2):
-        assert fetched(opened(root))["images"][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+        assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     assert opened(root, skip_broken=True).length == 4
     assert caplog.text == ""
 
@@ -176,4 +176,4 @@ def test_examples_have_the_names_of_their_files(root):
 def test_small_images_are_enlarged(root):
     save(root / "a.png", 1)
     save(root / "b.png", 2)
-    assert fetched(opened(root, size=16))["images"][:, 0, 0, 0].tolist() == [1, 2]
+    assert fetched(opened(root, size=16))["examples"][:, 0, 0, 0].tolist() == [1, 2]

@@ -49,10 +49,10 @@ def test_the_source_gives_what_the_config_wants(size, channels):
     assert source.class_names == tuple("0123456789")
     batch = source.fetch(tf.constant([0, 999], tf.int64))
     assert batch["labels"].numpy().tolist() == [0, 9]
-    assert batch["images"].shape == (2, size, size, channels)
-    assert batch["images"].dtype == tf.uint8
+    assert batch["examples"].shape == (2, size, size, channels)
+    assert batch["examples"].dtype == tf.uint8
     if size == 28:
-        np.testing.assert_array_equal(batch["images"][1, :, :, -1], load_mnist_5k("test")[0][999])
+        np.testing.assert_array_equal(batch["examples"][1, :, :, -1], load_mnist_5k("test")[0][999])
 
 
 def test_the_licence_note_names_this_very_file():

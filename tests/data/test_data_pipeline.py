@@ -26,7 +26,7 @@ def take(pipeline: Pipeline, count: int, first: int = 0, **kwargs) -> list[dict[
 
 def order(pipeline: Pipeline, batches: int) -> np.ndarray:
     """Indices in the order of the stream, read off the pixels."""
-    images = np.concatenate([batch["images"] for batch in take(pipeline, batches)])
+    images = np.concatenate([batch["examples"] for batch in take(pipeline, batches)])
     return np.round((images[:, 0].max(axis=(1, 2)) + 1) * 127.5).astype(int)
 
 
@@ -55,7 +55,7 @@ def test_batches_are_as_mixed_as_a_true_shuffle():
 def test_the_order_and_the_flips_are_those_of_ever():
     """As the first version gave them: a change would make other runs of all configs."""
     (batch,) = take(Pipeline(numbered(10), 12, seed=5, augment=["flip"]), 1)
-    rows = np.round((batch["images"][:, 0, :, 0] + 1) * 127.5).astype(int)
+    rows = np.round((batch["examples"][:, 0, :, 0] + 1) * 127.5).astype(int)
     zero = [0, 0]
     expected = [[9, 0], [0, 3], [0, 6], [7, 0], [0, 1], zero, [0, 5], [0, 8], [0, 2], [0, 4], [3, 0], [6, 0]]
     assert rows.tolist() == expected
@@ -63,18 +63,18 @@ def test_the_order_and_the_flips_are_those_of_ever():
 
 def test_labels_belong_to_their_images():
     batch = take(Pipeline(numbered(30), 64, seed=1, augment=["flip"]), 1)[0]
-    indices = np.round((batch["images"].max(axis=(1, 2, 3)) + 1) * 127.5).astype(int)
+    indices = np.round((batch["examples"].max(axis=(1, 2, 3)) + 1) * 127.5).astype(int)
     np.testing.assert_array_equal(batch["labels"], indices % 3)
 
 
 def test_images_are_floats_in_minus_one_to_one_and_shapes_are_static():
     source = from_arrays("ends", np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1))
     dataset = Pipeline(source, 3, seed=0).dataset()
-    assert dataset.element_spec == {"images": tf.TensorSpec((3, 1, 1, 1), tf.float32)}
+    assert dataset.element_spec == {"examples": tf.TensorSpec((3, 1, 1, 1), tf.float32)}
     batch = next(dataset.as_numpy_iterator())
-    np.testing.assert_allclose(np.sort(batch["images"].ravel()), [-1, -0.6, 1], atol=1e-7)
+    np.testing.assert_allclose(np.sort(batch["examples"].ravel()), [-1, -0.6, 1], atol=1e-7)
     spec = Pipeline(numbered(5), 7, seed=0).dataset(rows=(2, 5)).element_spec
-    assert spec == {"images": tf.TensorSpec((3, 2, 2, 1), tf.float32), "labels": tf.TensorSpec((3,), tf.int32)}
+    assert spec == {"examples": tf.TensorSpec((3, 2, 2, 1), tf.float32), "labels": tf.TensorSpec((3,), tf.int32)}
 
 
 @pytest.mark.parametrize("name", ["numbered", "ring", "swiss_roll"])
@@ -82,7 +82,7 @@ def test_a_later_start_and_single_rows_are_cut_out_of_the_uninterrupted_run(name
     if name == "numbered":
         pipeline = Pipeline(numbered(10), 4, seed=5, augment=["flip"])
     else:
-        pipeline = Pipeline(open_source(DatasetConfig(name=name, size=0, channels=2)), 300, seed=5)
+        pipeline = Pipeline(open_source(DatasetConfig(name=name, kind="points", columns=2)), 300, seed=5)
     whole = take(pipeline, 8)
     for first, start, stop in [(0, 0, 1), (3, 1, 4)]:
         for later, expected in zip(take(pipeline, 8 - first, first), whole[first:], strict=True):
@@ -95,13 +95,13 @@ def test_a_later_start_and_single_rows_are_cut_out_of_the_uninterrupted_run(name
 
 
 def test_starting_a_million_batches_in_is_as_quick_as_at_the_start():
-    assert take(Pipeline(numbered(10), 4, seed=0), 1, first=10**6)[0]["images"].shape == (4, 2, 2, 1)
+    assert take(Pipeline(numbered(10), 4, seed=0), 1, first=10**6)[0]["examples"].shape == (4, 2, 2, 1)
 
 
 def test_points_pass_as_they_are():
     points = np.array([[300.0, -7.0], [0.5, 0.25]], np.float32)
     batch = take(Pipeline(from_arrays("points", points), 2, seed=0), 1)[0]
-    np.testing.assert_array_equal(np.sort(batch["images"], axis=0), np.sort(points, axis=0))
+    np.testing.assert_array_equal(np.sort(batch["examples"], axis=0), np.sort(points, axis=0))
 
 
 def test_what_cannot_be_is_refused():
@@ -151,7 +151,7 @@ def test_unpaired_domains_are_shuffled_and_flipped_independently():
     flipped = [np.concatenate([batch[domain][:, 0, 0, 0] for batch in batches]) == -1 for domain in "ab"]
     assert 0.4 < (flipped[0] == flipped[1]).mean() < 0.6  # sd 0.016
     alone = take(Pipeline(domains(64, 64).sources["a"], 64, seed=0, augment=["flip"]), 1)[0]
-    np.testing.assert_array_equal(alone["images"], batches[0]["a"])
+    np.testing.assert_array_equal(alone["examples"], batches[0]["a"])
 
 
 def test_pairs_stay_pairs_through_shuffle_crop_and_flip():
@@ -192,4 +192,4 @@ def test_a_square_larger_than_the_images_is_refused():
 
 def test_points_are_not_cropped():
     points = np.array([[300.0, -7.0], [0.5, 0.25]], np.float32)
-    assert take(Pipeline(from_arrays("points", points), 2, seed=0, size=0), 1)[0]["images"].shape == (2, 2)
+    assert take(Pipeline(from_arrays("points", points), 2, seed=0, size=1), 1)[0]["examples"].shape == (2, 2)

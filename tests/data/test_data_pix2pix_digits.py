@@ -33,6 +33,6 @@ def test_example_i_of_one_belongs_to_example_i_of_the_other():
     assert domains.paired
     digits = load_mnist_5k("test")[0][[3, 999]]
     fetched = {key: source.fetch(tf.constant([3, 999], tf.int64)) for key, source in domains.sources.items()}
-    assert {key: list(batch) for key, batch in fetched.items()} == {"edges": ["images"], "digits": ["images"]}
-    np.testing.assert_array_equal(fetched["digits"]["images"][..., 0], digits)
-    np.testing.assert_array_equal(fetched["edges"]["images"][..., 0], edges_of(digits))
+    assert {key: list(batch) for key, batch in fetched.items()} == {"edges": ["examples"], "digits": ["examples"]}
+    np.testing.assert_array_equal(fetched["digits"]["examples"][..., 0], digits)
+    np.testing.assert_array_equal(fetched["edges"]["examples"][..., 0], edges_of(digits))

@@ -10,11 +10,16 @@ import tensorflow as tf
 from ganzoo.data import source as source_module
 from ganzoo.data.source import check_available, from_arrays, open_source
 from ganzoo.errors import DataError, UsageError
+from ganzoo.registry import Registration
 from ganzoo.schema import DatasetConfig
 
 
 def config(name: str, **values) -> DatasetConfig:
     return DatasetConfig(**{"name": name, "size": 28, "channels": 1, **values})
+
+
+def points(name: str, columns: int, **values) -> DatasetConfig:
+    return DatasetConfig(**{"name": name, "kind": "points", "columns": columns, **values})
 
 
 def test_arrays_in_memory_and_on_disk_give_the_same(tmp_path, monkeypatch):
@@ -26,16 +31,16 @@ def test_arrays_in_memory_and_on_disk_give_the_same(tmp_path, monkeypatch):
     for source in (on_disk, in_memory):
         assert (source.length, source.example_shape, source.class_names) == (4, (2, 2, 3), tuple("abcd"))
         batch = next(iter(tf.data.Dataset.from_tensors(tf.constant([3, 0, 3], tf.int64)).map(source.fetch)))
-        np.testing.assert_array_equal(batch["images"], images[[3, 0, 3]])
-        assert batch["images"].shape == (3, 2, 2, 3)
+        np.testing.assert_array_equal(batch["examples"], images[[3, 0, 3]])
+        assert batch["examples"].shape == (3, 2, 2, 3)
         assert batch["labels"].numpy().tolist() == [3, 0, 3]
         assert batch["labels"].dtype == tf.int32
     traced = tf.function(on_disk.fetch).get_concrete_function(tf.TensorSpec([5], tf.int64))
-    assert traced.output_shapes["images"] == (5, 2, 2, 3)
+    assert traced.output_shapes["examples"] == (5, 2, 2, 3)
 
 
 def test_without_class_names_there_are_no_labels():
-    assert from_arrays("x", np.zeros((2, 3), np.float32)).fetch(tf.constant([1], tf.int64)).keys() == {"images"}
+    assert from_arrays("x", np.zeros((2, 3), np.float32)).fetch(tf.constant([1], tf.int64)).keys() == {"examples"}
 
 
 def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
@@ -51,13 +56,21 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
         (config("folder"), "dataset.name: unknown data set 'folder' (did you mean 'folder:PATH'?)"),
         (config("mnist_5k", classes=7), "dataset.classes: 7, but mnist_5k has 10 classes (--set dataset.classes=10)"),
         (
-            config("gaussian", size=0, classes=2),
+            points("gaussian", 2, classes=2),
             "dataset.classes: 2, but gaussian has no labels (--set dataset.classes=0)",
         ),
         (config("mnist_5k", channels=2), "dataset.channels: 2, but images have 1 or 3 (--set dataset.channels=1)"),
-        (config("mnist_5k", size=0), "dataset.size: 0, but mnist_5k has images (use an image_generation model)"),
-        (config("ring"), "dataset.size: 28, but ring makes points (use a point_generation model)"),
-        (config("ring", size=0), "dataset.channels: 1, but ring has 2 columns (--set dataset.channels=2)"),
+        (
+            points("mnist_5k", 2),
+            "dataset.kind: points, but mnist_5k has images (use a model of the task image_generation)",
+        ),
+        (config("ring"), "dataset.kind: image, but ring has points (use a model of the task point_generation)"),
+        (
+            points("wine", 13),
+            "dataset.kind: points, but wine has rows (use a model of the task table_generation)",
+        ),
+        (points("ring", 1), "dataset.columns: 1, but ring has 2 (--set dataset.columns=2)"),
+        (points("wine", 12, kind="table"), "dataset.columns: 12, but wine has 13 (--set dataset.columns=13)"),
         (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
         (
             config("cyclegan_digits"),
@@ -79,11 +92,11 @@ def test_domains_are_not_one_source():
 
 def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(source_module._registry, ("mnist_5k", False), source_module.Entry(pytest.fail))
+        patch.setitem(source_module.DATASETS.registrations, "mnist_5k", Registration(pytest.fail, "tests"))
         check_available(config("mnist_5k", classes=7))
     for dataset, message in {
         "minst_5k": "unknown data set 'minst_5k'",
-        "ring": "ring makes points",
+        "ring": "ring has points",
         "folder:/absent": "folder:/absent: no such folder",
     }.items():
         with pytest.raises(DataError, match=message):

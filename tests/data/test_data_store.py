@@ -11,7 +11,7 @@ from ganzoo.data import store
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -174,8 +174,12 @@ def test_another_process_that_was_quicker_wins(cache, monkeypatch):
 
 
 def test_where_the_cache_lies(monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", "/a")
+    monkeypatch.setenv("GANZOO_HOME", "/a")
     assert store.cache_folder() == Path("/a")
+    monkeypatch.setenv("GANZOO_CACHE", "/older")
+    assert store.cache_folder() == Path("/a")
+    monkeypatch.delenv("GANZOO_HOME")
+    assert store.cache_folder() == Path("/older")
     monkeypatch.delenv("GANZOO_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/b")
     assert store.cache_folder() == Path("/b/ganzoo")

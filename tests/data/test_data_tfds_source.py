@@ -35,7 +35,7 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "no-debian")
     tfds_source.names.cache_clear()
 
@@ -55,13 +55,13 @@ def test_a_data_set_is_prepared_cropped_and_read_at_random(tmp_path, monkeypatch
     source = opened("tiny_pictures", tmp_path, classes=2)
     assert (source.length, source.class_names) == (6, ("a", "b"))
     batch = source.fetch(tf.range(6, dtype=tf.int64))
-    values = batch["images"].numpy()[:, 0, 0, 0].astype(int)
-    assert batch["images"].shape == (6, 8, 8, 3)
+    values = batch["examples"].numpy()[:, 0, 0, 0].astype(int)
+    assert batch["examples"].shape == (6, 8, 8, 3)
     assert sorted(values) == [0, 10, 20, 30, 40, 50]
     np.testing.assert_array_equal(batch["labels"], values // 10 % 2)
     monkeypatch.setattr("ganzoo.images.fit", lambda *_: pytest.fail("prepared again"))
     np.testing.assert_array_equal(
-        opened("tiny_pictures", tmp_path).fetch(tf.range(6, dtype=tf.int64))["images"], batch["images"]
+        opened("tiny_pictures", tmp_path).fetch(tf.range(6, dtype=tf.int64))["examples"], batch["examples"]
     )
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_prepared_copy_is_named(tmp_path, monkeypatch, damage):
     opened("tiny_pictures", tmp_path)
     (file,) = (tmp_path / "tfds").glob("tiny_pictures/1.0.0/*train*")
     file.write_bytes(file.read_bytes()[:-3]) if damage == "cut off" else file.unlink()
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "empty"))
     with pytest.raises(DataError) as caught:
         opened("tiny_pictures", tmp_path)
     message = str(caught.value)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganzoo.data.kinds import Points
 from ganzoo.data.source import Source, from_arrays
 from ganzoo.errors import DataError, UsageError
 from ganzoo.evaluation.examples import from_array, from_model, from_source, held_out_of, of_dataset, spread
@@ -41,7 +42,7 @@ def test_a_random_choice_without_repeats_that_the_seed_decides():
 
 
 def test_an_endless_source_begins_where_it_is_told():
-    endless = Source("toy", None, (1,), (), lambda at: {"images": tf.cast(at, tf.float32)[:, tf.newaxis]})
+    endless = Source("toy", None, Points(1), (), lambda at: {"examples": tf.cast(at, tf.float32)[:, tf.newaxis]})
     assert from_source(endless).count == 10_000
     np.testing.assert_array_equal(from_source(endless, 3, first=5).read(np.array([0, 2])), [[5.0], [7.0]])
 
@@ -66,7 +67,7 @@ def test_labels_keep_their_proportions_however_many_are_drawn(count):
 
 
 def test_held_out_examples_are_others():
-    ring = DatasetConfig(name="ring", size=0, channels=2)
+    ring = DatasetConfig(name="ring", kind="points", columns=2)
     real, held_out = of_dataset(ring, 50), held_out_of(ring, 50)
     together = np.concatenate([real.read(np.arange(50)), held_out.read(np.arange(50))])
     assert len(np.unique(together, axis=0)) == 100
@@ -99,13 +100,22 @@ def with_value(value):
     [
         (with_value(np.nan), "fake: example 3 holds NaN or infinity"),
         (with_value(-np.inf), "fake: example 3 holds NaN or infinity"),
-        (with_value(1.5), r"fake: example 3 has values from 0 to 1\.5: floats must be in \[-1, 1\]"),
+        (
+            with_value(1.5),
+            r"fake: expected floats in \[-1, 1\], got 0 to 1\.5 in example 3 \(pixels of 0 to 255 are uint8",
+        ),
         (np.full([4, 2], np.nan), "fake: example 0 holds NaN"),
-        (np.zeros([4, 2, 2]), r"fake: shape \[4, 2, 2\] given"),
-        (np.zeros([4, 2, 2, 2], np.uint8), "fake: 2 channels given, 1 "),
-        (np.zeros([4, 2, 2, 1], np.int32), "fake: int32 given, uint8 pixels or floats wanted"),
-        ([np.zeros([2, 2, 1]), np.zeros([3, 3, 1])], r"fake: examples of several shapes \(make them all of one\)"),
-        (np.zeros([0, 2, 2, 1], np.uint8), r"fake: shape \[0, 2, 2, 1\] given"),
+        (
+            np.zeros([4, 2, 2]),
+            r"fake: expected \[n, height, width, channels\] or \[n, columns\], got float64 \[4, 2, 2\]",
+        ),
+        (np.zeros([4, 2, 2, 2], np.uint8), r"fake: expected 1 \(grey\) or 3 \(RGB\) channels, got 2"),
+        (np.zeros([4, 2, 2, 1], np.int32), r"fake: expected uint8 pixels or floats in \[-1, 1\], got int32"),
+        (
+            [np.zeros([2, 2, 1]), np.zeros([3, 3, 1])],
+            r"fake: expected examples of one shape, got several \(make them all of one\)",
+        ),
+        (np.zeros([0, 2, 2, 1], np.uint8), r"fake: expected .*, got uint8 \[0, 2, 2, 1\]"),
     ],
 )
 def test_what_is_refused(array, message):

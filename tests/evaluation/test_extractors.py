@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo.errors import ConfigError
+from ganzoo.data.kinds import Image, Points, Sequence, Table
+from ganzoo.errors import ConfigError, UsageError
 from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, names, open_extractor
 
 
@@ -61,3 +62,33 @@ def test_fingerprints_tell_all_parts():
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert fingerprint("abc") == abc
     assert len({fingerprint("a", 1), fingerprint("a", 2), fingerprint("a1"), fingerprint("b", 1)}) == 4
+
+
+def test_a_table_is_judged_on_the_scales_of_its_real_columns():
+    rows = np.array([[1.0, 100.0], [3.0, 300.0]], np.float32)
+    table = Table.fitted(["a", "b"], rows, "x")
+    extractor = open_extractor("standardised").for_kind(table, "x")
+    np.testing.assert_allclose(extractor(rows).features, [[-1, -1], [1, 1]], atol=1e-6)
+    other = open_extractor("standardised").for_kind(Table.fitted(["a", "b"], 2 * rows, "x"), "x")
+    assert len({extractor.sha256, other.sha256, open_extractor("identity").sha256}) == 3
+
+
+def test_sequences_are_compared_as_long_vectors():
+    examples = np.random.default_rng(0).normal(size=(7, 4, 3)).astype(np.float32)
+    extractor = open_extractor("identity").for_kind(Sequence(4, 3), "x")
+    np.testing.assert_array_equal(extractor(examples).features, examples.reshape(7, 12))
+    assert extractor.embed is not None
+    np.testing.assert_array_equal(extractor.embed(tf.constant(examples)), examples.reshape(7, 12))
+
+
+@pytest.mark.parametrize(
+    ("features", "kind", "message"),
+    [
+        ("mnist_cnn", Points(2), r"features: mnist_cnn is for images, x has points \(use identity\)"),
+        ("identity", Image(8, 8, 1), r"features: identity is for points and rows and sequences, x has images"),
+        ("standardised", Points(2), r"features: standardised is for rows, x has points \(use identity\)"),
+    ],
+)
+def test_extractors_of_another_kind_are_refused(features, kind, message):
+    with pytest.raises(UsageError, match=message):
+        open_extractor(features).for_kind(kind, "x")

@@ -75,7 +75,7 @@ def test_only_like_is_compared_with_like():
     for other, message in {
         (3, 9, 9, 1): "a is 8x8, b is 9x9: make both of one size",
         (3, 8, 8, 3): "a is grey, b is colour: make both of one mode",
-        (3, 8): "a has images, b points of 8 columns: they do not compare",
+        (3, 8): "a has grey images of 8x8 pixels, b points of 8 columns: they do not compare",
     }.items():
         with pytest.raises(DataError, match=message):
             check_alike(named("a", 2, 8, 8, 1), named("b", *other))

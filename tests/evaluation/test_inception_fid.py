@@ -60,7 +60,7 @@ def extractor(original, tmp_path_factory) -> Extractor:
     (cache / "weights").mkdir()
     torch.save(original.state_dict(), cache / "weights" / NAME, _use_new_zipfile_serialization=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANZOO_CACHE", str(cache))
+        patch.setenv("GANZOO_HOME", str(cache))
         patch.setattr(module, "_SHA256", weights.sha256(cache / "weights" / NAME))
         return open_extractor("inception_fid")
 
@@ -110,7 +110,7 @@ def test_embedding_is_the_features_with_a_gradient(extractor):
 
 
 def test_without_network_the_ways_out_are_told_within_two_seconds(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
     started = time.perf_counter()
     with pytest.raises(WeightsError) as caught:

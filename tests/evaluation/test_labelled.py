@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ganzoo.data.kinds import of_shape
 from ganzoo.data.mnist_5k import load_mnist_5k
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import Evaluator
@@ -19,7 +20,12 @@ def image(*values):
 
 def with_labels(name, images, labels):
     return Examples(
-        name, len(images), images.shape[1:], lambda numbers: images[numbers], np.asarray(labels), tuple("0123456789")
+        name,
+        len(images),
+        of_shape(images.shape[1:]),
+        lambda numbers: images[numbers],
+        np.asarray(labels),
+        tuple("0123456789"),
     )
 
 

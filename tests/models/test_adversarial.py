@@ -64,11 +64,10 @@ def by_hand(batches, steps, *, critic_steps, fresh_latents, saturating, r1=0.0, 
 def test_three_steps_equal_those_worked_out_by_hand(critic_steps, fresh_latents, loss):
     batches = np.random.default_rng(0).normal(2.0, 0.5, (3 * critic_steps, 16, 1)).astype(np.float32)
     model = linear_gan(
-        loss=loss,
+        loss={"name": loss, "label_smoothing": 0.1},
         critic_steps=critic_steps,
         fresh_latents=fresh_latents,
         penalties=[("r1", 0.3, 1)],
-        label_smoothing=0.1,
     )
     model.fit(tf.data.Dataset.from_tensor_slices(batches), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0)
     expected = by_hand(
@@ -105,6 +104,20 @@ def test_accuracy_and_losses_that_are_logged():
     assert history["discriminator_loss"][0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_relativistic_generator_looks_at_real_examples():
+    """With D = 0.8 x - 0.2 the generator's loss is the mean of softplus(D(x) - D(G(z)))."""
+    x = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
+    model = linear_gan(loss="relativistic")
+    history = model.fit(tf.data.Dataset.from_tensors(x), epochs=1, verbose=0, shuffle=False).history
+    kernel, bias = model.discriminator.get_weights()
+    fake = 0.5 * latents_of(0, 0, 4) + 0.1
+    difference = kernel.item() * (x - fake)
+    assert history["generator_loss"][0] == pytest.approx(np.mean(np.log1p(np.exp(difference))), rel=1e-5)
+    before = 0.8 * (x - fake)
+    assert history["discriminator_loss"][0] == pytest.approx(np.mean(np.log1p(np.exp(-before))), rel=1e-5)
+    assert bias.item() == pytest.approx(-0.2, abs=1e-6), "only differences count"
+
+
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_steps_per_execution_changes_nothing(steps_per_execution):
     batches = np.random.default_rng(0).normal(size=(8, 4, 1)).astype(np.float32)
@@ -120,14 +133,14 @@ def test_two_replicas_take_the_step_of_one_device():
     batches = np.random.default_rng(0).normal(2.0, 0.5, (3, 16, 1)).astype(np.float32)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
-        model = linear_gan(loss="minimax", penalties=[("r1", 0.3, 1)], label_smoothing=0.1)
+        model = linear_gan(loss={"name": "minimax", "label_smoothing": 0.1}, penalties=[("r1", 0.3, 1)])
     dataset = tf.data.Dataset.from_tensor_slices(batches.reshape(-1, 1)).batch(16, drop_remainder=True)
     history = model.fit(dataset, epochs=1, steps_per_epoch=3, shuffle=False, verbose=0).history
     expected = by_hand(batches, 3, critic_steps=1, fresh_latents=False, saturating=True, r1=0.3, smoothing=0.1)
     parts = (model.generator, model.discriminator, model.generator_ema)
     actual = np.concatenate([np.ravel(w) for network in parts for w in network.get_weights()])
     np.testing.assert_allclose(actual, expected, rtol=2e-5)
-    alone = linear_gan(loss="minimax", penalties=[("r1", 0.3, 1)], label_smoothing=0.1)
+    alone = linear_gan(loss={"name": "minimax", "label_smoothing": 0.1}, penalties=[("r1", 0.3, 1)])
     one = alone.fit(
         tf.data.Dataset.from_tensor_slices(batches), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0
     ).history
@@ -139,7 +152,7 @@ def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
     images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
     labels = np.arange(8) % 10
     states = []
-    for batch in ((images, labels), {"images": images, "labels": labels}):
+    for batch in ((images, labels), {"examples": images, "labels": labels}):
         model = build(zoo.config("cgan").override(SMALL))
         assert isinstance(model, ConditionalGAN)
         model.fit(tf.data.Dataset.from_tensors(batch), epochs=1, shuffle=False, verbose=0)
@@ -170,7 +183,7 @@ def test_state_names_do_not_depend_on_what_was_built_before():
     ("override", "message"),
     [
         ({"generator.widht": 8}, r"cgan_mnist: generator\.widht: unknown key \(did you mean 'width'\?\)"),
-        ({"generator.network": "dcgn"}, r"cgan_mnist: generator\.network: unknown network 'dcgn'"),
+        ({"generator.network": "dcgn"}, r"cgan_mnist: generator\.network: unknown generator 'dcgn'"),
         ({"loss.name": "minmax"}, r"cgan_mnist: loss\.name: unknown loss"),
         ({"penalties": [{"name": "r9", "weight": 1.0}]}, r"cgan_mnist: penalties: unknown penalty 'r9'"),
         ({"dataset.size": 30}, r"cgan_mnist: dataset\.size: 30"),
@@ -269,7 +282,7 @@ def test_labels_for_a_model_without_them(points):
 def test_wrong_latents_and_examples(conditional):
     with pytest.raises(UsageError, match=r"latents: shape \[2, 3\] given, \[n, 64\] wanted"):
         conditional.decode(np.zeros((2, 3)))
-    with pytest.raises(UsageError, match="uint8"):
-        conditional.discriminate(np.zeros((2, 28, 28, 1), np.float32), [0, 1])
+    with pytest.raises(UsageError, match=r"examples: expected images \[n, 28, 28, 1\], got uint8 \[2, 28, 28, 3\]"):
+        conditional.discriminate(np.zeros((2, 28, 28, 3), np.uint8), [0, 1])
     with pytest.raises(UsageError, match="labels: wanted"):
         conditional.discriminate(np.zeros((2, 28, 28, 1), np.uint8))

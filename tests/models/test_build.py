@@ -3,7 +3,9 @@
 import math
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from ganzoo import zoo
 from ganzoo.errors import ConfigError
@@ -84,8 +86,8 @@ def test_the_rest_of_a_step():
         {
             "optimizer.clip_norm": 0.5,
             "training.accumulate": 4,
-            "training.critic_steps": 3,
-            "training.fresh_latents": True,
+            "model.critic_steps": 3,
+            "model.fresh_latents": True,
             "training.ema_decay": 0.9,
             "training.seed": 7,
             "training.steps_per_execution": 6,
@@ -98,8 +100,13 @@ def test_the_rest_of_a_step():
         "discriminator": 0.5,
     }
     assert (model.accumulate, model.critic_steps, model.fresh_latents) == (4, 3, True)
-    assert (model.ema_decay, model.seed, model.steps_per_execution, model.label_smoothing) == (0.9, 7, 6, 0.1)
-    assert [(name, weight, every) for name, _, weight, every in model.penalties] == [("r1", 0.5, 4)]
+    assert (model.ema_decay, model.seed, model.steps_per_execution, model.adversarial_loss.label_smoothing) == (
+        0.9,
+        7,
+        6,
+        0.1,
+    )
+    assert [(one.name, one.weight, one.every) for one in model.penalties] == [("r1", 0.5, 4)]
     assert model.generator_ema is not model.generator
 
 
@@ -130,5 +137,12 @@ def test_xla_is_the_callers_choice():
     """The config's own may be `auto`, which takes a look at the machine."""
     for xla in (False, True):
         model = ring({"training.xla": "off" if xla else "on"}, xla=xla)
-        for program in (model._run_generator, model._run_discriminator, model._run_judge):
-            assert hasattr(program, "experimental_get_compiler_ir") == xla
+        model.fit(
+            tf.data.Dataset.from_tensors(np.ones((8, 2), np.float32)).repeat(),
+            steps_per_epoch=100,
+            shuffle=False,
+            verbose=0,
+        )
+        assert set(model.programs) == {"fake", "discriminator_loss_gradients", "generator_loss"}
+        for program in model.programs.values():
+            assert hasattr(program.compiled, "experimental_get_compiler_ir") == xla

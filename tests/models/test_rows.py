@@ -33,6 +33,42 @@ def test_what_is_drawn(classes, arguments, seeds, truncation, labels):
         np.testing.assert_array_equal(made[name], array, strict=True)
 
 
+NAMES = ("cat", "dress", "0")
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [
+        (["dress", 2, "cat"], [1, 2, 0]),
+        (("cat",), [0]),
+        ("dress", [1]),
+        (["0"], [2]),  # a name goes before a number
+        (["2", "1"], [2, 1]),
+        (np.array(["dress", "cat"]), [1, 0]),
+        ([np.int64(2), "cat"], [2, 0]),
+    ],
+)
+def test_labels_by_name(labels, numbers):
+    assert rows.drawing("pets", 3, labels=labels, class_names=NAMES)["labels"].tolist() == numbers
+    assert rows.check_labels("pets", 3, labels, len(numbers), NAMES)["labels"].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        (["cat", "dres"], NAMES, "labels: pets has no class 'dres' (did you mean 'dress'?)"),
+        ("horse", NAMES, "labels: pets has no class 'horse' (known: 0, cat, dress)"),
+        ("-1", NAMES, "labels: pets has no class '-1' (known: 0, cat, dress)"),
+        (["cat"], (), "labels: expected integers, got 'cat' (pets has no class names)"),
+        (["7"], NAMES, "labels: 7 is out of range (0 … 2)"),
+    ],
+)
+def test_unknown_names(labels, names, message):
+    with pytest.raises(UsageError) as caught:
+        rows.drawing("pets", 3, labels=labels, class_names=names)
+    assert str(caught.value) == message
+
+
 def test_how_many_are_drawn_where_nothing_says_it():
     assert len(rows.drawing("digits", 0)["seeds"]) == 16
     assert len(rows.drawing("digits", 7)["seeds"]) == 7
@@ -72,29 +108,4 @@ def test_a_seed_of_its_own(monkeypatch):
 def test_what_cannot_be_drawn(classes, arguments, message):
     with pytest.raises(UsageError) as caught:
         rows.drawing("digits", classes, **arguments)
-    assert str(caught.value).startswith(message)
-
-
-def test_pictures_become_rows():
-    picture = np.zeros([9, 8, 3], np.uint8)
-    assert rows.translating(picture, 3).shape == (1, 9, 8, 3)
-    assert rows.translating([picture, picture], 3).shape == (2, 9, 8, 3)
-
-
-@pytest.mark.parametrize(
-    ("pictures", "message"),
-    [
-        ("photo.jpg", "images: photo.jpg, a file name, given"),
-        (np.zeros([5, 4, 3]), "images: float64 [1, 5, 4, 3] given, uint8 [n, height, width, 3] wanted"),
-        (np.zeros([5, 4, 1], np.uint8), "images: uint8 [1, 5, 4, 1] given"),
-        (np.zeros([0, 9, 8, 3], np.uint8), "images: uint8 [0, 9, 8, 3] given"),
-        (np.zeros([9, 7, 3], np.uint8), "images: 9x7 pixels given, 8x8 is the least"),
-        (np.zeros([0, 9, 3], np.uint8), "images: 0x9 pixels given, 8x8 is the least"),
-        (np.zeros([4, 3], np.uint8), "images: uint8 [4, 3] given"),
-        ([np.zeros([5, 4, 3], np.uint8), np.zeros([4, 4, 3], np.uint8)], "images: of several sizes"),
-    ],
-)
-def test_what_is_no_picture(pictures, message):
-    with pytest.raises(UsageError) as caught:
-        rows.translating(pictures, 3)
     assert str(caught.value).startswith(message)

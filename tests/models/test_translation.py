@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ganzoo import images, zoo
 from ganzoo.errors import UsageError
@@ -138,14 +139,57 @@ def test_pix2pix_makes_its_second_domain_alone(pix2pix):
         pix2pix.translate(pictures(1, 32, 32), "edges")
 
 
+def test_images_as_people_have_them(tmp_path):
+    model = Local(-0.5, 4)  # makes 191.25 - x / 2 of a pixel x
+    first, second = pictures(2, 12, 20)[..., 0]
+    Image.fromarray(first).save(tmp_path / "first.png")
+    wanted = model.translate(first[..., np.newaxis])
+    assert wanted.shape == (12, 20, 1)
+    for given in (tmp_path / "first.png", str(tmp_path / "first.png"), Image.fromarray(first), first, first / 255.0):
+        assert np.array_equal(model.translate(given), wanted)
+    assert np.array_equal(model.translate(first / 127.5 - 1.0), wanted)
+    together = model.translate([first, tmp_path / "first.png", Image.fromarray(second)])
+    assert np.array_equal(together, np.stack([wanted, wanted, model.translate(second)]))
+
+
+def test_a_list_of_several_sizes_gives_a_list(cyclegan):
+    given = [*pictures(2, 12, 20), *pictures(1, 9, 8), *pictures(1, 12, 20, seed=3)]
+    made = cyclegan.translate(given)
+    assert isinstance(made, list)
+    for image, one in zip(given, made, strict=True):
+        assert np.abs(cyclegan.translate(image).astype(int) - one).max() <= 1
+
+
+def test_longest_shrinks_before_translating(cyclegan):
+    (image,) = pictures(1, 60, 90)
+    small = cyclegan.translate(image, longest=45)
+    assert small.shape == (30, 45, 1)
+    assert np.array_equal(small, cyclegan.translate(images.shrink(image, 45)))
+    assert np.array_equal(cyclegan.translate(image, longest="auto"), cyclegan.translate(image, longest=28))
+    assert cyclegan.translate(image, longest=100).shape == (60, 90, 1)
+    with pytest.raises(UsageError, match=r"^longest: local.* has no config that says the size it"):
+        Local(1.0, 4).translate(image, longest="auto")
+
+
+def test_strength_blends_with_the_image():
+    model, image = Local(-0.5, 4), np.full((8, 8, 1), 51, np.uint8)
+    made = {strength: model.translate(image, strength=strength) for strength in (0, 0.25, 1.0)}
+    assert {strength: np.unique(pixels).tolist() for strength, pixels in made.items()} == {
+        0: [51],
+        0.25: [80],
+        1.0: [166],
+    }
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (np.zeros((1, 32, 32, 3), np.uint8), r"images: uint8 \[1, 32, 32, 3\] given, uint8 \[n, height, width, 1\]"),
-        (np.zeros((32, 32), np.uint8), r"images: uint8 \[32, 32\] given"),
-        (np.zeros((1, 32, 32, 1), np.float32), r"images: float32 \[1, 32, 32, 1\] given"),
-        (np.zeros((0, 32, 32, 1), np.uint8), r"images: uint8 \[0, 32, 32, 1\] given"),
-        (np.zeros((7, 32, 1), np.uint8), "images: 7x32 pixels given, 8x8 is the least"),
+        (
+            np.full((1, 32, 32, 1), 9.5, np.float32),
+            r"images: expected floats in \[0, 1\] or \[-1, 1\], got values from 9",
+        ),
+        (np.zeros((7, 32, 1), np.uint8), "images: expected 8x8 pixels or more, got 7x32"),
+        ([], "images: expected one or more, got none"),
     ],
 )
 def test_wrong_images(cyclegan, given, message):

@@ -6,15 +6,15 @@ import tensorflow as tf
 
 from ganzoo import randomness
 from ganzoo.errors import ConfigError
-from ganzoo.networks import registry
+from ganzoo.registry import of
 
 CONDITIONINGS = ["concatenation", "embedding", "projection"]
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3)]
 
 
 def networks(name, shape, classes=0, conditioning=None, **arguments):
-    generator = registry.get("generator", name)(8, shape, classes, conditioning, **arguments)
-    discriminator = registry.get("discriminator", name)(shape, classes, conditioning, **arguments)
+    generator = of("generator").get(name)(8, shape, classes, conditioning, **arguments)
+    discriminator = of("discriminator").get(name)(shape, classes, conditioning, **arguments)
     return generator, discriminator
 
 
@@ -69,7 +69,7 @@ def test_dcgan_parameters_counted_by_hand():
 def test_maxout_discriminator_counted_by_hand():
     _, discriminator = (
         networks("mlp", (28, 28, 1), widths=[3]),
-        registry.get("discriminator", "mlp")((28, 28, 1), widths=[3], activation="maxout", pieces=5),
+        of("discriminator").get("mlp")((28, 28, 1), widths=[3], activation="maxout", pieces=5),
     )
     assert discriminator.count_params() == 784 * 15 + 15 + 3 + 1
 
@@ -94,9 +94,9 @@ def test_a_size_that_cannot_be_doubled_to():
         networks("dcgan", (30, 30, 1))
     for kind, sizes in (("generator", (4, (2,))), ("discriminator", ((2,),))):
         with pytest.raises(ConfigError, match=r"^network dcgan: is for images, .* \(use network: mlp\)"):
-            registry.get(kind, "dcgan")(*sizes)
+            of(kind).get("dcgan")(*sizes)
 
 
 def test_unknown_network():
-    with pytest.raises(ConfigError, match=r"generator\.network: unknown network 'dcgn' \(did you mean 'dcgan'\?\)"):
-        registry.get("generator", "dcgn")
+    with pytest.raises(ConfigError, match=r"generator\.network: unknown generator 'dcgn' \(did you mean 'dcgan'\?\)"):
+        of("generator").get("dcgn")

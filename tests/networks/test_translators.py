@@ -8,18 +8,18 @@ import tensorflow as tf
 from ganzoo import randomness
 from ganzoo.errors import ConfigError
 from ganzoo.layers import Conv2D, Dropout, SpectralConv2D
-from ganzoo.networks import registry
+from ganzoo.registry import of
 
 NORMS_OF_RESNET_9 = 64 + 128 + 256 + 2 * 9 * 256 + 128 + 64  # channels before a normalisation
 NORMS_OF_PATCHGAN = 128 + 256 + 512
 
 
 def translator(name, shape=(128, 128, 3), **arguments):
-    return registry.get("translator", name)(shape, **arguments)
+    return of("translator").get(name)(shape, **arguments)
 
 
 def discriminator(name, channels=3, **arguments):
-    return registry.get("patch_discriminator", name)(channels, **arguments)
+    return of("discriminator").get(name)((32, 32, channels), **arguments)
 
 
 def test_the_networks_have_the_sizes_of_the_authors():
@@ -163,5 +163,7 @@ def test_a_pixel_is_judged_by_its_colour_alone():
 def test_networks_of_the_other_kind_are_unknown():
     with pytest.raises(ConfigError, match=r"generator\.network: unknown translator 'dcgan'"):
         translator("dcgan")
-    with pytest.raises(ConfigError, match=r"discriminator\.network: unknown network 'patchgan'"):
-        registry.get("discriminator", "patchgan")
+    with pytest.raises(ConfigError, match=r"network patchgan: is for images without labels"):
+        of("discriminator").get("patchgan")((28, 28, 1), 10)
+    with pytest.raises(ConfigError, match=r"network patchgan: is for images without labels"):
+        of("discriminator").get("patchgan")((2,))

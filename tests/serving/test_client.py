@@ -15,6 +15,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
@@ -24,6 +25,7 @@ from ganzoo.errors import ServerError, UsageError
 from ganzoo.serving.client import client as client_module
 from ganzoo.serving.client import retries
 from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.transport import api_of, transport
 
 CLASSES = 3
 GRPC_CODES = {
@@ -683,17 +685,29 @@ def test_signatures_that_it_lacks(connect):
 @pytest.mark.parametrize(
     ("pictures", "message"),
     [
-        (np.zeros((8, 8, 3)), r"images: float64 \[1, 8, 8, 3\] given, uint8 \[n, height, width, 3\] wanted"),
-        (np.zeros((8, 8, 1), np.uint8), r"uint8 \[1, 8, 8, 1\] given"),
-        (np.zeros((0, 8, 8, 3), np.uint8), r"uint8 \[0, 8, 8, 3\] given"),
-        ("photo.jpg", "images: photo.jpg, a file name, given"),
-        ([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)], "images: of several sizes"),
+        (np.full((8, 8, 3), 2.0), r"images: expected floats in \[0, 1\] or \[-1, 1\], got values from 2 to 2"),
+        (np.zeros((8, 8, 3), np.int64), r"images: expected uint8 or floats, got int64 \[8, 8, 3\]"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "images: expected one or more, got none"),
+        (np.zeros((7, 8, 3), np.uint8), "images: expected 8x8 pixels or more, got 7x8"),
     ],
 )
 def test_images_of_another_type(connect, backend, pictures, message):
     with pytest.raises(UsageError, match=message):
         connect("painter").translate(pictures, "monet")
     assert not predictions(backend)
+
+
+def test_images_as_people_have_them(connect, tmp_path):
+    grey, colour = np.full((9, 8), 7, np.uint8), np.full((8, 16, 3), 100, np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    client = connect("painter")
+    made = client.translate([tmp_path / "grey.png", colour], "monet")
+    assert [image.tolist() for image in made] == [np.full((9, 8, 3), 248).tolist(), np.full((8, 16, 3), 155).tolist()]
+    assert client.translate(tmp_path / "grey.png", "monet").shape == (9, 8, 3)
+    half = client.translate(colour / 255, "monet", longest=16, strength=0.2)
+    assert half.tolist() == np.full((8, 16, 3), 111).tolist()  # 100 + 0.2 * 55
+    with pytest.raises(UsageError, match="longest: expected a number, got 'auto': a server does not say"):
+        client.translate(colour, "monet", longest="auto")
 
 
 @pytest.mark.parametrize("files", [[], b"a file", [np.zeros(3)], ["photo.jpg"]])
@@ -846,14 +860,85 @@ def test_the_port_of_the_other_api(backend, clock, kind, asked, other, scheme):
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1:8501", "localhost:8501", "ftp://host:1", "http://", "grpc://host", "http://host:99999", "", None],
+    [
+        "127.0.0.1:8501",
+        "localhost:8501",
+        "ftp://host:1",
+        "http://",
+        "grpc://host",
+        "grpc://h:1/path",
+        "http://host:99999",
+        "http://h:x",
+        "http://:1",
+        "http://[h:1",
+        "http://h:1?a=b",
+        "",
+        None,
+    ],
 )
 def test_addresses_of_another_form(address):
     with pytest.raises(UsageError) as raised:
         ganzoo.Client(address, "digits")
     assert str(raised.value) == (
-        f"address: {address!r} given, http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT wanted"
+        f"address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got {address!r}"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "api"),
+    [
+        ("grpc://127.0.0.1:8500", "grpc"),
+        ("grpc://[::1]:8500", "grpc"),
+        ("http://h:1", "rest"),
+        ("https://h/path", "rest"),
+    ],
+)
+def test_an_address_says_its_api(address, api):
+    assert api_of(address) == api
+
+
+GENERATE = Signature(
+    "generate",
+    {"seeds": Tensor("int32", (None, 2)), "truncation": Tensor("float32", (None,))},
+    {"images": Tensor("uint8", (None, 1))},
+)
+
+
+def test_messages():
+    inputs = {"seeds": np.array([[7, 0], [7, 1]], np.int32), "truncation": np.array([1.0, 0.5], np.float32)}
+    rest, grpc_ = transport("http://h:1", "m"), transport("grpc://h:1", "m")
+    assert json.loads(rest.encode(GENERATE, inputs)) == {
+        "signature_name": "generate",
+        "inputs": {"seeds": [[7, 0], [7, 1]], "truncation": [1.0, 0.5]},
+    }
+    request = predict_pb2.PredictRequest.FromString(grpc_.encode(GENERATE, inputs))
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("m", "generate")
+    assert tf.make_ndarray(request.inputs["seeds"]).tolist() == [[7, 0], [7, 1]]
+    assert tf.make_ndarray(request.inputs["truncation"]).dtype == np.float32
+
+    response = predict_pb2.PredictResponse()
+    response.outputs["images"].CopyFrom(tf.make_tensor_proto(np.array([[1], [2]], np.uint8)))
+    for by, content in ((grpc_, response.SerializeToString()), (rest, b'{"outputs": [[1], [2]]}')):
+        images = by.decode(content, GENERATE)["images"]
+        assert images.dtype == np.uint8
+        assert images.tolist() == [[1], [2]]
+        by.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "content"),
+    [
+        ("http://h:1", b"none"),
+        ("http://h:1", b"1"),
+        ("http://h:1", b'{"error": 1}'),
+        ("http://h:1", b'{"outputs": [999]}'),
+        ("grpc://h:1", b"none"),
+        ("grpc://h:1", b""),
+    ],
+)
+def test_what_is_no_answer(address, content):
+    with pytest.raises(ValueError, match=r"."):
+        transport(address, "m").decode(content, GENERATE)
 
 
 @pytest.mark.parametrize(
@@ -892,7 +977,7 @@ def test_rest_takes_no_tensorflow(backend):
 
 
 def test_how_many_labels_there_are_is_read_from_the_graphs_refusal():
-    from ganzoo.serving import bounds
+    from ganzoo.exports import bounds
 
     @tf.function
     def check(labels):

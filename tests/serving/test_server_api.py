@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from ganzoo.serving import bounds
+from ganzoo.exports import bounds
 from ganzoo.serving.server import json_codec
 from ganzoo.serving.server.lifecycle import running
 from ganzoo.serving.server.settings import Settings

@@ -41,14 +41,14 @@ STEPS = 8
 # what the zoo's own configs do not have: several critic steps, clipping, schedules, gradient accumulation
 EXTRAS = {
     "gan_ring": {
-        "training.critic_steps": 2,
+        "model.critic_steps": 2,
         "optimizer.clip_norm": 0.05,
         "optimizer.generator.schedule": {"name": "cosine", "end": 10},
         "optimizer.discriminator.schedule": {"name": "linear", "start": 2, "end": 6, "final": 0.1},
         "training.accumulate": 2,
     },
     # a pool that is full after three steps, and the identity term
-    "cyclegan_digits": {"training.pool_size": 20, "loss.identity_weight": 5.0},
+    "cyclegan_digits": {"model.pool_size": 20, "model.identity_weight": 5.0},
 }
 SGD = {"name": "sgd", "learning_rate": 0.05}
 
@@ -59,8 +59,9 @@ def models():
     for name in sorted(zoo.list_models(), key=lambda name: (zoo.config(name).dataset.size, name)):
         config = zoo.config(name)
         with contextlib.suppress(DataError):
-            check_available(config.dataset, paired=config.paired)
-            kind = (config.model.scheme, config.generator.network, config.discriminator.network, config.task)
+            check_available(config.dataset)
+            networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
+            kind = (config.model.scheme, networks, config.task)
             found.setdefault(kind, name)
     return sorted(found.values())
 
@@ -72,11 +73,12 @@ def trained(name, strategy, xla, floats):
     # TensorFlow's optimizer of graphs orders long sums by the names of nodes, which are not the same in every way
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": floats == "float32"})
     small = {"training.batch_size": BATCH, "training.steps_per_execution": 4, **EXTRAS.get(name, {})}
-    for network in ("generator", "discriminator"):
-        for key, value in SMALL.get(getattr(zoo.config(name), network).network, {}).items():
-            small[f"{network}.{key}"] = value
+    for role, section in zoo.config(name).networks.items():
+        for key, value in SMALL.get(section.network, {}).items():
+            small[f"{role}.{key}"] = value
     if not exact:
-        small |= {"optimizer.generator": SGD, "optimizer.discriminator": SGD, "optimizer.clip_norm": None}
+        small |= {f"optimizer.{update}": SGD for update in zoo.config(name).optimizer.updates}
+        small |= {"optimizer.clip_norm": None}
     small |= {"training.xla": "on" if xla == "xla" else "off", "training.precision": "float32"}
     small = {key: value for key, value in small.items() if value is not None}
     chosen = engine.choose(zoo.config(name).override(small), STRATEGIES[strategy])
@@ -97,7 +99,7 @@ def trained(name, strategy, xla, floats):
 
 def takes(name, way):
     """Whether a model is trained in a way: XLA takes a minute over a CycleGAN that TensorFlow has not optimized."""
-    return not (zoo.config(name).translates and way.endswith("/xla/float32"))
+    return not (zoo.config(name).offers("translate") and way.endswith("/xla/float32"))
 
 
 def stir(model):

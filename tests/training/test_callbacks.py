@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ganzoo import figures, images
+from ganzoo.data.kinds import Points
 from ganzoo.data.source import Source
 from ganzoo.training.callbacks import Reporter, SampleSheets, SaveCheckpoints
 from ganzoo.training.directory import RunDirectory
@@ -102,7 +103,7 @@ def sheets_of(directory, model, reference):
     shown = {}
     summaries = SimpleNamespace(image=lambda step, _, picture: shown.update({step: picture}))
     run = RunDirectory(directory)
-    source = Source("points", None, reference.shape[1:], (), lambda at: {"images": tf.constant(reference)})
+    source = Source("points", None, Points(2), (), lambda at: {"examples": tf.constant(reference)})
     sheets = SampleSheets(run, 5, picture_of(source, 1), {"seed": "1"}, summaries)
     sheets.set_model(model)
     sheets.on_train_batch_end(0)

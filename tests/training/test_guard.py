@@ -9,10 +9,11 @@ import tensorflow as tf
 from small_runs import assert_same_end, stopping_at
 
 import ganzoo
+from ganzoo.data.kinds import Points
 from ganzoo.data.source import Source, register
+from ganzoo.engine.guard import checked
 from ganzoo.errors import RunError
 from ganzoo.models.build import build
-from ganzoo.models.guard import checked
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.training import rollback, run
 from ganzoo.training.callbacks import Stop
@@ -25,15 +26,15 @@ FIRST_BAD_BATCH = 33  # from 0: it is what step 34 trains on
 WHAT = "gradient discriminator/out/kernel"
 
 
-@register("holed", points=True)
+@register("holed", kind="points")
 def holed(dataset, **_):
     """Points of which all are NaN from one batch of 16 on."""
 
     def fetch(indices):
         points = tf.random.stateless_normal([indices.shape[0], 2], [1, 2])
-        return {"images": tf.where((indices >= 16 * FIRST_BAD_BATCH)[:, None], math.nan, points)}
+        return {"examples": tf.where((indices >= 16 * FIRST_BAD_BATCH)[:, None], math.nan, points)}
 
-    return Source("holed", None, (2,), (), fetch)
+    return Source("holed", None, Points(2), (), fetch)
 
 
 class Killed(BaseException):

@@ -1,8 +1,11 @@
-"""The data of translation: which pairs and domains a run gets."""
+"""The config of a run and its data: pairs and domains of translation, the scales of a table."""
 
 import pytest
 
+from ganzoo import zoo
+from ganzoo.data import kinds
 from ganzoo.data.domains import Domains
+from ganzoo.data.source import Source
 from ganzoo.errors import DataError
 from ganzoo.schema import Config, parse
 from ganzoo.training.resolve import resolve
@@ -56,3 +59,15 @@ def test_other_data_bring_their_licence_and_not_their_domains():
         resolve(config, {"dataset": "pix2pix_digits"})
     domains = {"dataset": "pix2pix_digits", "dataset.domains": "[edges,digits]"}
     assert list(resolve(config, domains)[1].sources) == ["edges", "digits"]
+
+
+def test_a_table_brings_the_names_and_scales_of_its_columns():
+    config, data = resolve(zoo.config("gan_wine"), {})
+    assert isinstance(data, Source)
+    assert kinds.of(config.dataset) == data.kind
+    assert (config.dataset.fields[0].name, config.dataset.fields[0].decimals) == ("alcohol", 2)
+    assert resolve(config, {"steps": 5})[0].dataset == config.dataset
+    other = {"dataset": "gaussian", "dataset.kind": "points", "task": "point_generation", "dataset.columns": 4}
+    assert resolve(config, other)[0].dataset.fields == []
+    with pytest.raises(DataError, match=r"^dataset\.columns: 4, but wine has 13 \(--set dataset\.columns=13\)$"):
+        resolve(config, {"dataset.columns": 4})

@@ -96,7 +96,7 @@ def test_a_finished_run_says_so_and_does_nothing(digits_run):
     again = train("cgan", digits_run.directory, DIGITS)
     assert again.finished
     assert again.seconds == 0
-    assert "finished already at step 60" in again.summary()
+    assert "already finished at step 60" in again.summary()
     assert again.log == log
     fewer = train("cgan", digits_run.directory, {**DIGITS, "training.steps": 30})
     assert fewer.seconds == 0
@@ -226,7 +226,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
-    assert "the same command goes on" in output
+    assert "the same command resumes" in output
     assert "Traceback" not in output
     assert_goes_on(tmp_path / "run")
 

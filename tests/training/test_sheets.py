@@ -3,18 +3,21 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ganzoo import figures
 from ganzoo.data.domains import Domains
-from ganzoo.data.source import Source
+from ganzoo.data.kinds import Image, Table
+from ganzoo.data.source import Source, from_arrays, open_source
+from ganzoo.schema import DatasetConfig
 from ganzoo.training.sheets import picture_of
 
 
 def flat(levels):
     """A source of 8x8 images that are all one level each."""
     table = np.zeros((len(levels), 8, 8, 1), np.uint8) + np.array(levels, np.uint8)[:, None, None, None]
-    return Source("flat", len(levels), (8, 8, 1), (), lambda at: {"images": tf.gather(table, at)})
+    return Source("flat", len(levels), Image(8, 8, 1), (), lambda at: {"examples": tf.gather(table, at)})
 
 
 class Translator:
@@ -44,9 +47,33 @@ def test_images_are_a_grid_with_a_column_a_class():
         asked.append((n, seed))
         return np.zeros((n, 8, 8, 1), np.uint8)
 
-    picture = picture_of(flat([0, 1]), seed=7)(SimpleNamespace(classes=4, generate=generate))
+    picture = picture_of(flat([0, 1]), seed=7)(SimpleNamespace(classes=4, generate=generate, step=5))
     assert asked == [(40, 7)]
     assert picture.shape == figures.sheet(np.zeros((40, 8, 8, 1), np.uint8), columns=4).shape
+
+
+@pytest.mark.parametrize("rows", [2, 30, 5000])
+def test_rows_of_a_table_are_drawn_over_real_ones_however_many_there_are(rows):
+    table = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+    kind = Table.fitted("abc", table, "x")
+    asked = []
+
+    def generate(n, seed):
+        asked.append((n, seed))
+        return table[:n] + 1
+
+    picture = picture_of(from_arrays("x", table, kind=kind), 7)(SimpleNamespace(classes=0, generate=generate, step=5))
+    count = min(rows, 1000)
+    assert asked == [(count, 7)]
+    shown = table[np.linspace(0, rows - 1, count).astype(int)]
+    np.testing.assert_array_equal(picture, figures.histograms(table[:count] + 1, shown, "abc", "step 5"))
+
+
+def test_a_dozen_sequences_are_drawn_over_as_many_real_ones():
+    source = open_source(DatasetConfig(name="sines", kind="sequence", length=6, columns=2))
+    real = source.fetch(tf.range(12, dtype=tf.int64))["examples"].numpy()
+    model = SimpleNamespace(classes=0, generate=lambda n, seed: real[:n] + 0.1, step=5)
+    np.testing.assert_array_equal(picture_of(source, 7)(model), figures.sequences(real + 0.1, real, title="step 5"))
 
 
 def test_a_cycle_is_image_translation_and_back_in_both_directions():

@@ -1,14 +1,12 @@
 """What a feature extractor is, and how a name becomes one.
 
-An extractor is a function in a module of this package, decorated with `@register("name")`; every module is imported on
-first use, so a new file is all it takes.
+An extractor is a function without arguments that opens it, decorated with `@register("extractor", "name")`. It raises
+WeightsError where its weights are absent or damaged: one line with the ways out, within two seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -16,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-import ganzoo.evaluation.extractors as package
-from ganzoo.registry import Registry
+from ganzoo.data.kinds import KINDS, Kind
+from ganzoo.errors import UsageError
+from ganzoo.registry import of
 
 
 class Features(NamedTuple):
@@ -39,14 +38,16 @@ class Extractor:
       name: as registered; part of every metric's name.
       sha256: of the weights and of all else that decides the features; results with another one do not compare.
       dimensions: of a feature; None: those of the example.
-      prepare: uint8 `[n, H, W, C]` of any size (points: float32 `[n, columns]`) -> what `network` takes, NumPy; called
-        in another thread, one batch ahead.
+      prepare: examples at the edge (uint8 `[n, H, W, C]` of any size; float32 of other kinds) -> what `network` takes,
+        NumPy; called in another thread, one batch ahead.
       network: graph function from a prepared batch to (features `[n, dimensions]`, logits `[n, classes]` or None).
-      embed: graph function from float32 images `[n, H, W, C]` in [-1, 1] to features, differentiable and unquantised,
-        for path lengths; None where there is none.
+      embed: graph function from float32 examples inside (images `[n, H, W, C]` in [-1, 1]) to features, differentiable
+        and unquantised, for path lengths; None where there is none.
       class_names: one a logit; empty where the extractor is no classifier.
       licence: of the weights.
       batch_size: images a call.
+      kinds: names of the kinds of data that it looks at.
+      adapt: kind of the real examples -> the extractor for them, where it depends on them; see `for_kind`.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Extractor:
         class_names: tuple[str, ...] = (),
         licence: str = "",
         batch_size: int = 250,
+        kinds: tuple[str, ...] = ("image",),
+        adapt: Callable[[Kind], Extractor] | None = None,
     ) -> None:
         self.name = name
         self.sha256 = sha256
@@ -71,6 +74,8 @@ class Extractor:
         self.batch_size = batch_size
         self.prepare = prepare
         self.network = network
+        self.kinds = kinds
+        self._adapt = adapt
 
         @tf.function(reduce_retracing=True, autograph=False)
         def compute(prepared: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -80,8 +85,25 @@ class Extractor:
 
         self._compute = compute
 
+    def for_kind(self, kind: Kind, name: str) -> Extractor:
+        """The extractor that looks at examples of that kind.
+
+        Args:
+          kind: of the real examples.
+          name: of them, for messages.
+
+        Raises:
+          UsageError: it is for other kinds of data.
+        """
+        if kind.name not in self.kinds:
+            takes = " and ".join(KINDS[known].plural for known in self.kinds)
+            raise UsageError(
+                f"features: {self.name} is for {takes}, {name} has {kind.plural} (use {kind.default_features()})"
+            )
+        return self if self._adapt is None else self._adapt(kind)
+
     def __call__(self, examples: np.ndarray) -> Features:
-        """The features of images uint8 `[n, H, W, C]`, n of 1 or more, or of points float32 `[n, columns]`."""
+        """The features of examples `[n, …]` at the edge, n of 1 or more: uint8 images, float32 of other kinds."""
         parts = [self._compute(prepared) for prepared in self._prepared(examples)]
         columns = [np.concatenate([part.numpy() for part in column]) for column in zip(*parts, strict=True)]
         return Features(columns[0], columns[1] if len(columns) > 1 else None)
@@ -99,15 +121,7 @@ class Extractor:
 
 Opener = Callable[[], Extractor]
 
-_extractors: Registry[Opener] = Registry("feature extractor", "features")
-
-
-def register(name: str) -> Callable[[Opener], Opener]:
-    """Decorator for a function without arguments that opens an extractor.
-
-    It raises WeightsError where its weights are absent or damaged: one line with the ways out, within two seconds.
-    """
-    return _extractors.register(name)
+EXTRACTORS = of("extractor")
 
 
 def open_extractor(name: str) -> Extractor:
@@ -117,19 +131,12 @@ def open_extractor(name: str) -> Extractor:
       ConfigError: there is none.
       WeightsError: its weights are absent and cannot be fetched, or are not what they should be.
     """
-    _import_all()
-    return _extractors.get(name)()
+    return EXTRACTORS.get(name)()
 
 
 def names() -> list[str]:
     """The names of all extractors, sorted."""
-    _import_all()
-    return sorted(_extractors.parts)
-
-
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    return EXTRACTORS.names()
 
 
 def fingerprint(*parts: Any) -> str:

@@ -1,21 +1,57 @@
-"""`identity`: points and rows of tables are their own features."""
+"""`identity` and `standardised`: points, sequences and rows of tables are their own features."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import tensorflow as tf
 
-from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.data.kinds import Kind, Table
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
+from ganzoo.registry import register
 
 
-@register("identity")
+@register("extractor", "identity")
 def identity() -> Extractor:
-    """float32 `[n, columns]` -> the same."""
+    """float32 `[n, …]` -> the same numbers, `[n, d]`, each in its own unit."""
+    return _plain("identity", fingerprint("identity", 1), _flat, ("points", "table", "sequence"))
+
+
+@register("extractor", "standardised")
+def standardised() -> Extractor:
+    """Rows of a table, float32 `[n, columns]` -> the same with each column less its mean, over its deviation.
+
+    Means and deviations are those of the real data set, so that columns of large numbers do not outweigh the others.
+    """
+    return _plain("standardised", fingerprint("standardised", 1), _flat, ("table",), _for_table)
+
+
+def _for_table(kind: Kind) -> Extractor:
+    assert isinstance(kind, Table)
+    scales = [(field.mean, field.deviation) for field in kind.fields]
+    return _plain("standardised", fingerprint("standardised", 1, scales), kind.standardised, ("table",))
+
+
+def _plain(
+    name: str,
+    sha256: str,
+    prepare: Callable[[np.ndarray], np.ndarray],
+    kinds: tuple[str, ...],
+    adapt: Callable[[Kind], Extractor] | None = None,
+) -> Extractor:
     return Extractor(
-        "identity",
-        sha256=fingerprint("identity", 1),
+        name,
+        sha256=sha256,
         dimensions=None,
-        prepare=lambda points: np.asarray(points, np.float32),
-        network=lambda points: (points, None),
-        embed=lambda points: points,
+        prepare=prepare,
+        network=lambda vectors: (vectors, None),
+        embed=lambda examples: tf.reshape(examples, [tf.shape(examples)[0], -1]),
         batch_size=10_000,
+        kinds=kinds,
+        adapt=adapt,
     )
+
+
+def _flat(examples: np.ndarray) -> np.ndarray:
+    return np.asarray(examples, np.float32).reshape(len(examples), -1)

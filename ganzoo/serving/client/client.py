@@ -12,6 +12,7 @@ import numpy as np
 
 from ganzoo import images
 from ganzoo.errors import DataError, ServerError, UsageError
+from ganzoo.models import inputs as given_images
 from ganzoo.models import rows
 from ganzoo.models.tiling import tiled
 from ganzoo.serving.client.metadata import Metadata, Signature
@@ -105,25 +106,36 @@ class Client:
                 rows.check_labels(self.name, int(found.group(1)) + 1, labels, np.size(labels))
             raise
 
-    def translate(self, pictures: Any, to: str | None = None, tile: int | None = None) -> np.ndarray:
+    def translate(
+        self,
+        images: Any,
+        to: str | None = None,
+        *,
+        longest: int | None = None,
+        strength: float = 1.0,
+        tile: int | None = None,
+    ) -> Any:
         """Images of the one domain as images of the other.
 
         Args:
-          pictures: uint8 `[n, H, W, C]`, or one image `[H, W, C]`, of any size from 8x8 to what the server allows.
+          images: an image or several, as the model's own `translate` takes them, of any size from 8x8 to what the
+            server allows.
           to: the domain that is wanted; by default the first that the model can make.
+          longest: shrink each image first so that its longer side has this many pixels; None keeps the size.
+          strength: in [0, 1]: 0 gives the image as it was, 1 its translation, and between them their linear blend.
           tile: translate squares of that side, which overlap and are blended, for images that the server finds too
             large. Each is normalised by itself, so large tiles look better.
 
         Returns:
-          uint8 of the same shape.
+          uint8, as the model's own `translate` gives it.
 
         Raises:
-          UsageError: an unknown domain; images of another type or shape; a tile that is too small; a model that does
-            not translate; the client is closed.
+          DataError: a file that is missing, broken or no image.
+          UsageError: an unknown domain; images of another kind, type, shape or range; `longest`, `strength` or `tile`
+            out of range; a model that does not translate; the client is closed.
           ServerError: as `generate`.
         """
-        result = self._by_one_version(lambda call: self._translated(call, pictures, to, tile))
-        return result[0] if np.ndim(pictures) == 3 else result
+        return self._by_one_version(lambda call: self._translated(call, images, to, longest, strength, tile))
 
     def translate_bytes(self, files: Sequence[bytes], to: str | None = None) -> list[bytes]:
         """Image files, which the server decodes: PNG or JPEG, each of any size, without their EXIF orientation.
@@ -282,16 +294,28 @@ class Client:
         made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
         return self._pictures(made, channels)
 
-    def _translated(self, call: Call, pictures: Any, to: str | None, tile: int | None) -> np.ndarray:
+    def _translated(
+        self, call: Call, pictures: Any, to: str | None, longest: Any, strength: Any, tile: int | None
+    ) -> Any:
         signature = self._translation(to, call)
-        batch = rows.translating(pictures, self._image_shape(signature)[2])
-        if tile is None:
-            return self._as_they_are(batch, signature, call)
-        if len(batch) > 1 or max(batch.shape[1:3]) > tile:
-            self._pin(call)
-        return np.stack(
-            [tiled(lambda x: self._as_they_are(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
-        )
+        longest = given_images.check_longest(longest, self._made_for)
+        strength = given_images.check_strength(strength)
+        given = given_images.read(pictures, self._image_shape(signature)[2], longest)
+        several_sizes = isinstance(given.images, list)
+
+        def translated(batch: np.ndarray) -> np.ndarray:
+            if several_sizes or (tile is not None and (len(batch) > 1 or max(batch.shape[1:3]) > tile)):
+                self._pin(call)
+            if tile is None:
+                return self._as_they_are(batch, signature, call)
+            return np.stack(
+                [tiled(lambda x: self._as_they_are(x[np.newaxis], signature, call)[0], image, tile) for image in batch]
+            )
+
+        return given.mapped(translated, strength)
+
+    def _made_for(self) -> int:
+        raise UsageError("longest: expected a number, got 'auto': a server does not say what size a model was made for")
 
     def _as_they_are(self, batch: np.ndarray, signature: Signature, call: Call) -> np.ndarray:
         """Translations of whole images of one size."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ganzoo.errors import UsageError
-from ganzoo.serving.formats import ENDINGS, LARGEST_VERSION, SAVED_MODEL
+from ganzoo.exports.formats import ENDINGS, LARGEST_VERSION, SAVED_MODEL
 
 MODEL_NAME = re.compile(r"[^/:.][^/:]*")  # what a URL of TensorFlow Serving can ask for; hidden folders are none
 VERSION_NUMBER = re.compile(rf"[0-9]{{1,{len(str(LARGEST_VERSION))}}}", re.ASCII)

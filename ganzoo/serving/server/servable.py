@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from ganzoo.serving import warm_up
+from ganzoo.exports import warm_up
 from ganzoo.serving.server.status import ServingError, invalid, of_tensorflow
 
 Arrays = Mapping[str, np.ndarray]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_ROWS = 1024  # of one call: `ganzoo.serving.bounds.MOST_ROWS`, without TensorFlow
+MOST_ROWS = 1024  # of one call: `ganzoo.exports.bounds.MOST_ROWS`, without TensorFlow
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Contests and load tests, each in processes of their own."""

@@ -1,0 +1,138 @@
+"""Images: uint8 at the edge, floats in [-1, 1] inside."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ganzoo import figures, images
+from ganzoo.data.kinds.kind import Kind, as_array, batch_of, check_finite, shown
+from ganzoo.errors import UsageError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ganzoo.schema import DatasetConfig
+
+_log = logging.getLogger(__name__)
+
+ROWS_ON_A_SHEET = 10
+COLUMNS_WITHOUT_CLASSES = 10
+WIDEST = 20
+
+# Grey data sets, and domains of them, that have a small classifier; other images are judged by EfficientNet-Lite0.
+CLASSIFIERS = {
+    ("mnist", ""): "mnist_cnn",
+    ("mnist_5k", ""): "mnist_cnn",
+    ("cyclegan_digits", "plain"): "mnist_cnn",
+    ("pix2pix_digits", "digits"): "mnist_cnn",
+    ("fashion_mnist", ""): "fashion_cnn",
+}
+
+
+@dataclass(frozen=True)
+class Image(Kind):
+    """Images `[height, width, channels]`, of 1 (grey) or 3 (RGB) channels."""
+
+    height: int
+    width: int
+    channels: int
+
+    name: ClassVar[str] = "image"
+    plural: ClassVar[str] = "images"
+    task: ClassVar[str] = "image_generation"
+    dtype: ClassVar[type[np.generic]] = np.uint8
+    is_image: ClassVar[bool] = True
+    activation: ClassVar[str] = "tanh"
+    needs_float32: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".png", "")
+    default_count: ClassVar[int] = 64
+    over_real: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Image:
+        """Square images of the config's size."""
+        return cls(*dataset.image_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)`."""
+        return (self.height, self.width, self.channels)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Side and channels, of square images."""
+        return {"size": self.height, "channels": self.channels}
+
+    @property
+    def fixed(self) -> dict[str, int]:
+        """None: sources resize images to what the config wants."""
+        return {}
+
+    @property
+    def described(self) -> str:
+        """`colour images of 64x64 pixels`."""
+        return f"{'grey' if self.channels == 1 else 'colour'} images of {self.width}x{self.height} pixels"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def to_inside(self, examples: Any) -> tf.Tensor:
+        """uint8 -> float32 in [-1, 1]."""
+        return images.to_float(examples)
+
+    def to_edge(self, floats: Any) -> tf.Tensor:
+        """Floats in [-1, 1] -> uint8; values beyond are clipped."""
+        return images.to_uint8(floats)
+
+    def check(self, examples: Any, name: str) -> np.ndarray:
+        """Images uint8, or floats in [-1, 1], as uint8.
+
+        Raises:
+          UsageError: another shape or type, NaN or infinity, or floats beyond [-1, 1].
+        """
+        array = as_array(examples, name)
+        if array.shape[1:] != self.shape or not len(array):
+            raise UsageError(f"{name}: expected {self.plural} {batch_of(self.shape)}, got {shown(array)}")
+        if array.dtype == np.uint8:
+            return array
+        if not np.issubdtype(array.dtype, np.floating):
+            raise UsageError(f"{name}: expected uint8 pixels or floats in [-1, 1], got {array.dtype} (convert them)")
+        check_finite(array, name)
+        rows = array.reshape(len(array), -1)
+        beyond = (np.abs(rows) > 1.0).any(axis=1)
+        if beyond.any():
+            first = int(np.argmax(beyond))
+            low, high = rows[first].min(), rows[first].max()
+            raise UsageError(
+                f"{name}: expected floats in [-1, 1], got {low:g} to {high:g} in example {first}"
+                " (pixels of 0 to 255 are uint8)"
+            )
+        if not (array < 0.0).any():
+            _log.warning("%s: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?", name)
+        return images.to_uint8(array).numpy()
+
+    def default_features(self, data: str = "", domain: str = "") -> str:
+        """The small classifier of digits or of clothes, or `efficientnet_lite0`."""
+        if self.channels == 1 and (data, domain) in CLASSIFIERS:
+            return CLASSIFIERS[data, domain]
+        return "efficientnet_lite0"
+
+    def on_a_sheet(self, classes: int) -> int:
+        """Ten rows, with a column for each class."""
+        return ROWS_ON_A_SHEET * self.columns_on_a_sheet(classes)
+
+    def columns_on_a_sheet(self, classes: int) -> int:
+        """A column for each class; ten without classes."""
+        return min(classes or COLUMNS_WITHOUT_CLASSES, WIDEST)
+
+    def draw(
+        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+    ) -> np.ndarray:
+        """A grid of the images, row by row."""
+        return figures.sheet(examples, columns)

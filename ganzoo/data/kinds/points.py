@@ -1,0 +1,46 @@
+"""Points: float32 vectors without names or units, which the networks see as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ganzoo import figures
+from ganzoo.data.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from ganzoo.schema import DatasetConfig
+
+
+@dataclass(frozen=True)
+class Points(Kind):
+    """Points float32 `[columns]`."""
+
+    columns: int
+
+    name: ClassVar[str] = "points"
+    plural: ClassVar[str] = "points"
+    task: ClassVar[str] = "point_generation"
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Points:
+        """Points of the config's columns."""
+        return cls(*dataset.example_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(columns,)`."""
+        return (self.columns,)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of columns."""
+        return {"columns": self.columns}
+
+    def draw(
+        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+    ) -> np.ndarray:
+        """A histogram of one column, a scatter plot of the first two of more."""
+        return figures.points(examples, real, title)

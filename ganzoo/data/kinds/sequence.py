@@ -1,0 +1,66 @@
+"""Sequences: some numbers at each of many steps in time, float32, which the networks see as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ganzoo import figures
+from ganzoo.data.kinds.kind import Kind, number
+
+if TYPE_CHECKING:
+    from ganzoo.schema import DatasetConfig
+
+
+@dataclass(frozen=True)
+class Sequence(Kind):
+    """Sequences float32 `[length, columns]`."""
+
+    length: int
+    columns: int
+
+    name: ClassVar[str] = "sequence"
+    plural: ClassVar[str] = "sequences"
+    task: ClassVar[str] = "sequence_generation"
+    default_count: ClassVar[int] = 100
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Sequence:
+        """Sequences of the config's length and columns."""
+        return cls(*dataset.example_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(length, columns)`."""
+        return (self.length, self.columns)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of time steps and of columns."""
+        return {"length": self.length, "columns": self.columns}
+
+    @property
+    def described(self) -> str:
+        """`sequences of 24 steps and 5 columns`."""
+        return f"sequences of {self.length} steps and {self.columns} columns"
+
+    def on_a_sheet(self, classes: int) -> int:
+        """A dozen: more curves would cover each other."""
+        return 12
+
+    def draw(
+        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+    ) -> np.ndarray:
+        """Curves over time, a small plot for each column."""
+        return figures.sequences(examples, real, self.column_names, title)
+
+    def lines(self, examples: np.ndarray) -> tuple[list[str], list[list[str]]]:
+        """A line for each time step of each sequence, which begins with the numbers of both."""
+        lines = [
+            [str(place), str(step), *map(number, values)]
+            for place, sequence in enumerate(examples)
+            for step, values in enumerate(sequence)
+        ]
+        return ["sequence", "step", *self.column_names], lines

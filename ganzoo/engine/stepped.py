@@ -1,0 +1,418 @@
+"""What every training scheme is: networks with moving averages of some, optimizers, a step counter, and one train step
+that is a pure function of variables, batch and step.
+
+Keras's own `fit` runs it, under any strategy; what it calls is in `engine.loop`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from ganzoo import randomness
+from ganzoo.engine.accumulation import Part, Sums, parts_of
+from ganzoo.engine.compiled import compiled_network
+from ganzoo.engine.exported import Exported
+from ganzoo.engine.guard import checked
+from ganzoo.engine.loop import train_function
+from ganzoo.engine.overview import describe
+from ganzoo.engine.phases import Forward, LossFunction, Now, Program, check_may_be_called, now
+from ganzoo.engine.precision import computes_in_full_precision, twin
+from ganzoo.engine.update import Update
+from ganzoo.errors import UsageError
+from ganzoo.schema import Section
+
+EMA_WARM_UP = 10
+ConstraintFunction = Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass
+class _Made:
+    """What the phases of the step that is being made have given so far, on one replica."""
+
+    logs: dict[str, tf.Tensor] = dataclasses.field(default_factory=dict)
+    weights: list[tf.Tensor] = dataclasses.field(default_factory=list)
+
+
+_made: contextvars.ContextVar[_Made | None] = contextvars.ContextVar("ganzoo_step", default=None)
+
+
+class SteppedModel(keras.Model):
+    """Networks that learn together; a training scheme is a subclass, registered with `@register("scheme", "name")`.
+
+    Class attributes describe a scheme to whoever builds, trains, evaluates or exports it:
+
+      roles: the networks that a config gives it, by the names of their sections.
+      update_names: the updates of a step, each with an optimizer of that name in the config.
+      batch: what it learns from: `examples`, `labelled` (examples with labels), `domains` (two sets of images without
+        pairs), `pairs` (example i of one domain belongs to example i of the other).
+      objectives: which of the config's `loss`, `penalties`, `constraints`, `augmentations` it takes.
+      offers: what the trained model can do: `generate`, `translate`, `reconstruct`.
+      stop_rules: names that `training.stop_when` may have.
+      parallel_updates: whether a step is two halves that do not wait for each other.
+      Options: what a config may say beside the scheme's name in `model`.
+
+    A scheme overrides `assemble`, `log_names` and `train_step`, whose phases are calls of `minimise`.
+
+    Args:
+      networks: all of them, by name.
+      averaged: names of those with a moving average, which is what is used in the end, always in full precision. One
+        that computes in bfloat16 or float16 has a copy of its own in any case.
+      ema_decay: of the averages; 0 for none. It is warmed up: `min(ema_decay, (1 + step) / (10 + step))`.
+      seed: of all random draws of the training.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ()
+    update_names: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[str] = "examples"
+    objectives: ClassVar[tuple[str, ...]] = ()
+    offers: ClassVar[tuple[str, ...]] = ()
+    stop_rules: ClassVar[tuple[str, ...]] = ()
+    parallel_updates: ClassVar[bool] = False
+
+    class Options(Section):
+        """No options."""
+
+    def __init__(
+        self,
+        networks: Mapping[str, keras.Model],
+        averaged: Sequence[str],
+        *,
+        ema_decay: float = 0.0,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.networks = dict(networks)
+        self.averages = {
+            role: twin(networks[role]) if ema_decay > 0 or not computes_in_full_precision(networks[role]) else network
+            for role, network in networks.items()
+            if role in averaged
+        }
+        self.ema_decay = ema_decay
+        self.seed = seed
+        self.batches_a_step = 1
+        self.accumulate = 1
+        self.updates: dict[str, Update] = {}
+        self.train_function: Any = None
+        self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
+        self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
+        self.built = True
+
+    def _repr_markdown_(self) -> str:
+        return describe(self)
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Keras's own knows neither the signatures nor the bounds.
+
+        Raises:
+          UsageError: always, with the way out.
+        """
+        raise UsageError(f"{self.name}: is exported by ganzoo.export(model, DIRECTORY)")
+
+    @classmethod
+    def assemble(cls, plan: Any) -> SteppedModel:
+        """The compiled model that a config describes.
+
+        Args:
+          plan: `models.build.Plan`: makes the networks, knows the shape of the examples, and compiles.
+        """
+        raise TypeError(f"scheme {cls.__name__}: expected a classmethod assemble(plan)")
+
+    def compile_updates(
+        self,
+        optimizers: Mapping[str, tuple[Any, Sequence[str]]],
+        *,
+        constraints: Mapping[str, Sequence[ConstraintFunction]] | None = None,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        xla: bool = False,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Sets which optimizer trains which networks.
+
+        Args:
+          optimizers: name of an update -> its Keras optimizer (or the name of one), which is built here, and the names
+            of its networks. A learning rate that is a schedule is called with the model's step.
+          constraints: name of an update -> functions that put each of its weights back into bounds after it.
+          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
+          clip_norm: the largest global norm of each update's gradient.
+          xla: compile what a replica computes between two exchanges with the others.
+          steps_per_execution: steps between two returns to Python.
+
+        Raises:
+          UsageError: networks, optimizers, model and this call are not all under the same strategy, or an update
+            trains a network that the model does not have.
+        """
+        keras.Model.compile(self, optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
+        made = {name: (keras.optimizers.get(optimizer), roles) for name, (optimizer, roles) in optimizers.items()}
+        self._check_scope(*(optimizer for optimizer, _ in made.values()))
+        self.updates = {}
+        for name, (optimizer, roles) in made.items():
+            for role in roles:
+                if role not in self.networks:
+                    has = ", ".join(self.networks)
+                    raise UsageError(
+                        f"{self.name}: update '{name}' trains '{role}', expected one of its networks ({has})"
+                    )
+            networks = {role: self.networks[role] for role in roles}
+            self.updates[name] = Update(
+                name,
+                optimizer,
+                {f"{role}/{v.path}": v for role, network in networks.items() for v in network.trainable_variables},
+                roles=roles,
+                step=self.step_counter,
+                rate_scale=self.rate_scale,
+                clip_norm=clip_norm,
+                constraints=(constraints or {}).get(name, ()),
+                scale_loss=any(
+                    layer.compute_dtype == "float16" for network in networks.values() for layer in network.layers
+                ),
+            )
+        self.accumulate = accumulate
+        self.xla = xla
+        self._callable = {name: compiled_network(network, xla) for name, network in self.networks.items()}
+        self.programs: dict[Any, Program] = {}
+        self.train_function = None
+
+    # What a train step is written in; in replica context.
+
+    def minimise(self, update: str, loss: LossFunction, *inputs: Any) -> Any:
+        """One phase of a step: the gradient of a loss over the batch, and the update that it makes.
+
+        Args:
+          update: the name of the update.
+          loss: function of `inputs` that gives (loss, terms) or (loss, terms, made): a scalar that is a mean over the
+            rows given, the scalars to be logged by name, and tensors with the rows in front that are wanted later.
+          inputs: tensors or structures of them with this replica's rows of the batch in front, of which each part takes
+            its own; scalars; and results of `forward`, through which the update learns where it trains their networks.
+
+        Returns:
+          `made` for all of the rows; None where the loss gives none.
+        """
+        chosen = self.updates[update]
+        parts = self._parts(inputs)
+        sums = Sums(len(parts))
+        made: list[Any] = []
+        for part in parts:
+            with sums.one_after_another():
+                gradients, terms, extra = self._gradients(chosen, loss, inputs, part)
+                sums.add(gradients, terms)
+                made.append(extra)
+        so_far = _made.get()
+        assert so_far is not None, "inside a step"
+        so_far.weights += chosen.apply(sums.gradients)
+        so_far.logs |= sums.logs
+        if made[0] is None:
+            return None
+        return made[0] if len(made) == 1 else tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *made)
+
+    def forward(self, function: Callable[..., Any], *inputs: Any, roles: Sequence[str]) -> Forward:
+        """The output of networks, for several phases of the step to look at; see `Forward`.
+
+        Args:
+          function: of `inputs`.
+          inputs: as in `minimise`.
+          roles: the networks that it calls.
+        """
+        return Forward(self._program(function), inputs, roles, self.step_counter.value)
+
+    def run(
+        self, role: str, examples: Any, conditions: Sequence[tf.Tensor] = (), *, purpose: str, counters: Any = ()
+    ) -> Any:
+        """A network's output in training mode.
+
+        Args:
+          role: the network.
+          examples: its first input.
+          conditions: its further ones.
+          purpose, counters: of the random numbers that its layers draw; see `key`.
+        """
+        network = self._callable[role]
+        check_may_be_called(network)
+        at = now()
+        assert at is not None, "inside a loss function"
+        with randomness.scope(self.key(purpose, *counters), at.place):
+            return network([examples, *conditions] if conditions else examples, training=True)
+
+    def key(self, purpose: str, *counters: Any) -> tf.Tensor:
+        """The key of one random draw of this step; see `randomness.key`."""
+        at = now()
+        return randomness.key(self.seed, purpose, self.step_counter.value if at is None else at.step, *counters)
+
+    def _gradients(self, update: Update, loss: LossFunction, inputs: Sequence[Any], part: Part) -> Any:
+        """(gradients, terms, made) of a loss for a part of the batch: this replica's share of the scaled loss."""
+        given, tape = [], None
+        for x in inputs:
+            if not isinstance(x, Forward):
+                given.append(part.of(x))
+                continue
+            value, seen = x.of(part)
+            if x.roles & set(update.roles):
+                assert tape is None, "one output to learn through"
+                tape = seen
+            else:
+                value = tf.nest.map_structure(tf.stop_gradient, value)
+            given.append(value)
+        at = Now(self.step_counter.value, part.place)
+
+        def share(value: tf.Tensor) -> tf.Tensor:
+            return update.scaled(value / self._replicas)
+
+        if tape is not None:
+            with tape:
+                value, terms, *made = self._program(loss)(given, at)
+                scaled = share(value)
+            return tape.gradient(scaled, [v.value for v in update.trainable]), terms, (made or [None])[0]
+
+        def of_loss(*given: Any) -> Any:
+            with tf.GradientTape() as inner:
+                value, terms, *made = loss(*given)
+                scaled = share(value)
+            return inner.gradient(scaled, [v.value for v in update.trainable]), terms, (made or [None])[0]
+
+        return self._program(loss, of_loss)(given, at)
+
+    def _program(self, function: Callable[..., Any], of: Callable[..., Any] | None = None) -> Program:
+        """The program of a function (or of its gradient), made once."""
+        name = getattr(function, "__name__", repr(function)) + ("" if of is None else "_gradients")
+        if name not in self.programs:
+            self.programs[name] = Program(of or function, self.xla)
+        return self.programs[name]
+
+    def _parts(self, inputs: Sequence[Any]) -> list[Part]:
+        first = next(x for x in tf.nest.flatten([x for x in inputs if not isinstance(x, Forward)]) if x.shape.rank)
+        return parts_of(first.shape[0] or tf.shape(first)[0], self.accumulate)
+
+    @property
+    def step(self) -> int:
+        """How many steps have been made."""
+        return int(self.step_counter.numpy())
+
+    def state(self) -> dict[str, keras.Variable]:
+        """Every variable that training reads, by a name that does not depend on what else the process has built."""
+        parts = {role: network.variables for role, network in self.networks.items()}
+        for role, average in self.averages.items():
+            if average is not self.networks[role]:
+                parts[f"{role}_ema"] = average.variables
+        named = {f"{part}/{v.path}": v for part, variables in parts.items() for v in variables}
+        for update in self.updates.values():
+            named |= update.variables
+        return {**named, "step": self.step_counter, "rate_scale": self.rate_scale}
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """How many trainable numbers each update moves: `generator`, `discriminator`, over all of its networks."""
+        return {name: sum(math.prod(v.shape) for v in update.trainable) for name, update in self.updates.items()}
+
+    def weights_to_ship(self) -> dict[str, keras.Variable]:
+        """What a weights file holds, by name: of each network its moving average, or itself where it has none."""
+        parts = {**self.networks, **self.averages}
+        return {f"{role}/{v.path}": v for role, network in parts.items() for v in network.variables}
+
+    def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
+        """The functions that a SavedModel of the model holds, by name; see `exports.versions`.
+
+        Args:
+          networks: role -> network that runs in place of the moving average.
+        """
+        raise NotImplementedError
+
+    def adopt_averages(self) -> None:
+        """Makes the networks that are trained equal to their moving averages, after weights were read into these."""
+        for role, average in self.averages.items():
+            if average is not self.networks[role]:
+                self.networks[role].set_weights(average.get_weights())
+
+    @property
+    def log_names(self) -> list[str]:
+        """The scalars that a step reports."""
+        raise NotImplementedError
+
+    def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor] | None:
+        """The phases of one step on `batches_a_step` batches, in replica context.
+
+        Returns:
+          Scalars to be logged beside the terms of the phases, means over this replica's rows; or nothing.
+        """
+        raise TypeError(f"{type(self).__name__} has no train_step: use one of its subclasses, or write one")
+
+    def whole_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
+        """One step in replica context: its phases, the moving averages, the counter; the scalars of `log_names`."""
+        made = _Made()
+        token = _made.set(made)
+        try:
+            further = self.train_step(batches)
+            made.logs |= further or {}
+        finally:
+            _made.reset(token)
+        logs = {name: made.logs[name] for name in self.log_names}
+        if self._replicas == 1:  # over more of them what is not finite is seen once the logs are summed
+            logs = {name: checked(value, f"loss {name}") for name, value in logs.items()}
+        self._update_averages()
+        # the step counts once its logs and new weights are known to be finite
+        with tf.control_dependencies([*logs.values(), *made.weights]):
+            self.step_counter.assign_add(1)
+        return logs
+
+    @property
+    def _replicas(self) -> int:
+        """Applying gradients sums them over the replicas, so each counts as its share of the global batch's mean."""
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def _update_averages(self) -> None:
+        """Every replica has the same weights, and makes the same average of them."""
+        step = tf.cast(self.step_counter.value, keras.config.floatx())
+        decay = tf.minimum(tf.cast(self.ema_decay, step.dtype), (1.0 + step) / (EMA_WARM_UP + step))
+        for role, network in self.averages.items():
+            if network is self.networks[role]:
+                continue
+            for average, variable in zip(network.variables, self.networks[role].variables, strict=True):
+                average.assign(variable + decay * (average - variable))
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Keras's `fit`, which enters the model's strategy by itself.
+
+        Raises:
+          UsageError: it is called in the scope of another one, or what it is given does not divide: the batch by the
+            replicas and the parts of `accumulate`, `steps_per_epoch` by `steps_per_execution`.
+        """
+        if tf.distribute.has_strategy():
+            self._check_scope()
+        steps, together = kwargs.get("steps_per_epoch"), self.steps_per_execution
+        if steps is not None and steps % together:
+            raise UsageError(f"steps_per_epoch={steps}: does not divide by steps_per_execution={together}")
+        data = args[0] if args else kwargs.get("x")
+        if isinstance(data, tf.data.Dataset):
+            rows, shares = tf.nest.flatten(data.element_spec)[0].shape[0], self._replicas * self.accumulate
+            if rows is not None and rows % shares:
+                raise UsageError(
+                    f"a batch of {rows} does not divide by {shares} ({self._replicas} replicas, accumulate="
+                    f"{self.accumulate})"
+                )
+        return super().fit(*args, **kwargs)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Makes what `fit` calls: `steps_per_execution` steps on an iterator of batches; the means of their logs."""
+        if self.train_function is None or force:
+            execute = train_function(self.distribute_strategy, self.whole_step, self.batches_a_step, self.log_names)
+            self.train_function = lambda iterator: execute(iterator, tf.constant(self.steps_per_execution))
+        return self.train_function
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Nothing is left to build, and Keras would average a batch over the replicas, which fails for workers."""
+
+    def _check_scope(self, *optimizers: keras.optimizers.Optimizer) -> None:
+        """Else a replica's variables would be another's as well, and be updated twice."""
+        mend = "build networks, optimizers and model, and compile it, inside one `with strategy.scope():`"
+        if tf.distribute.get_strategy() is not self.distribute_strategy:
+            raise UsageError(f"{self.name}: was made under another strategy than the current one ({mend})")
+        for variable in (variable for part in (*self.networks.values(), *optimizers) for variable in part.variables):
+            if not self.distribute_strategy.extended.variable_created_in_scope(variable.value):
+                raise UsageError(f"{self.name}: {variable.path} was made outside of the current strategy ({mend})")

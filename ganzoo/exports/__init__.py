@@ -1,0 +1,1 @@
+"""SavedModels and other formats, and the files that deploy them."""

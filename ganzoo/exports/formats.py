@@ -1,0 +1,163 @@
+"""Other forms of a model than a SavedModel: ONNX and LiteRT files, one a network, each with its edges.
+
+Nothing here imports TensorFlow before a file is made.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ganzoo.errors import RunError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ganzoo.engine.exported import Exported
+    from ganzoo.engine.stepped import SteppedModel
+
+    Function: TypeAlias = tf.types.experimental.PolymorphicFunction
+
+SAVED_MODEL = "savedmodel"
+ENDINGS = {SAVED_MODEL: ".pb", "onnx": ".onnx", "litert": ".tflite"}
+FLOAT32 = "float32"
+PRECISIONS = (FLOAT32, "bfloat16")  # that the networks of a SavedModel compute in
+PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # that TensorFlow does not bring
+LARGEST_VERSION = 10**18 - 1  # within TensorFlow Serving's int64, and what our own server looks for
+OPSET = 15  # of ONNX: what tf2onnx recommends; ONNX Runtime knows it since 1.10
+AXES = "NHW"  # how an ONNX file calls the sides that its caller chooses
+
+
+def check(format: str, precision: str = FLOAT32) -> None:
+    """Finds out before a long work whether a format can be written.
+
+    Raises:
+      UsageError: there is no such format, or not in that precision, or a package that it takes is missing.
+    """
+    if format not in ENDINGS:
+        raise UsageError(f"format: {format!r} is none{did_you_mean(str(format), ENDINGS)}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision: {precision!r} is none{did_you_mean(str(precision), PRECISIONS)}")
+    if precision != FLOAT32 and format != SAVED_MODEL:
+        raise UsageError(f"precision {precision}: a SavedModel's alone (leave it out, or the format {format})")
+    missing = [name for name in PACKAGES.get(format, ()) if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"format {format}: needs {' and '.join(missing)} (pip install 'ganzoo[export]')")
+
+
+def check_beside(version: Path, format: str) -> None:
+    """Refuses to mix formats in the versions of one model: a server takes the newest, which has to be a SavedModel.
+
+    Raises:
+      UsageError: another version has another format.
+    """
+    for other in sorted(version.parent.glob("[0-9]*")):
+        for name, ending in ENDINGS.items():
+            if other != version and name != format and any(other.glob(f"*{ending}")):
+                raise UsageError(f"{other}: is a version in another format, {name} (give another directory: --out)")
+
+
+def write(model: SteppedModel, directory: Path, format: str) -> None:
+    """Writes one file a network into a directory.
+
+    What a model draws with is in `NAME.onnx` (`.tflite`):
+      latents float32 [N, latent_size], labels int32 [N] if conditional -> images uint8 [N, H, W, C], or points float32
+      [N, columns]
+    What it translates with, in `translate_to_DOMAIN.onnx`, for each domain that it makes:
+      images uint8 [N, H, W, C] -> translated uint8 [N, H, W, C]
+
+    Raises:
+      RunError: something in the network has no counterpart in the format.
+    """
+    convert = {"onnx": _onnx, "litert": _litert}[format]
+    for name, function in _files(model).items():
+        try:
+            made = convert(_named(function))
+        except Exception as error:  # the converters raise nearly anything, and say it on many lines
+            raise RunError(f"{name}: does not convert to {format} ({' '.join(str(error).split())[:300]})") from error
+        (directory / f"{name}{ENDINGS[format]}").write_bytes(made)
+
+
+def _files(model: SteppedModel) -> dict[str, Exported]:
+    """File name -> function. `generate` is left out: no format has the integers that its draws are made of."""
+    functions = model.exported()
+    return {model.name: functions["decode"]} if "decode" in functions else functions
+
+
+def _named(function: Exported) -> Function:
+    """The same with a name for its output, which the converters take over; in ONNX it cannot be an input's name."""
+    import tensorflow as tf
+
+    signature = function.run.input_signature
+    if signature[0].name == "images":
+        output = "translated"
+    else:
+        output = "images" if function.run.get_concrete_function().structured_outputs.shape.rank == 4 else "points"
+    return tf.function(lambda *inputs: {output: function.run(*inputs)}, input_signature=signature)
+
+
+def _onnx(named: Function) -> bytes:
+    import onnx
+    import tf2onnx
+
+    handlers: dict[str, Any] = {"FloorMod": (_floor_mod, [])}
+    made, _ = tf2onnx.convert.from_function(named, named.input_signature, opset=OPSET, custom_op_handlers=handlers)
+    onnx.checker.check_model(made)
+    for value in (*made.graph.input, *made.graph.output):
+        for name, side in zip(AXES, value.type.tensor_type.shape.dim, strict=False):
+            if not side.dim_value:
+                side.dim_param = name
+    return made.SerializeToString()
+
+
+def _floor_mod(graph: Any, node: Any, *_: Any, **__: Any) -> None:
+    """TensorFlow's and ONNX's modulo of integers are the same; tf2onnx 1.17 takes C's, another one below 0."""
+    node.type = "Mod"
+
+
+def _litert(named: Function) -> bytes:
+    """By way of a SavedModel, because only this hands the names of inputs and outputs on."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(tf.Module(), folder, signatures=_with_builtins(named))
+        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+
+
+def _with_builtins(named: Function) -> Function:
+    """The same function, operation by operation, with others in place of those that LiteRT lacks or cannot place.
+
+    Its variables become constants.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    concrete = named.get_concrete_function()
+    frozen = convert_variables_to_constants_v2(concrete)
+    (output,) = concrete.structured_outputs
+
+    def copied(operation: tf.Operation, inputs: list[tf.Tensor]) -> list[tf.Tensor]:
+        attributes = {key: value for key, value in operation.node_def.attr.items() if not key.startswith("_")}
+        types = [tensor.dtype for tensor in operation.outputs]
+        graph = tf.compat.v1.get_default_graph()
+        return graph.create_op(operation.type, inputs, types, name=operation.name, attrs=attributes).outputs
+
+    def run(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        made = {given.name: tensor for given, tensor in zip(frozen.inputs, inputs, strict=True)}
+        for operation in frozen.graph.get_operations():
+            tensors = [made[tensor.name] for tensor in operation.inputs]
+            if operation.type == "Placeholder":
+                continue
+            if operation.type == "Atanh":  # is none of LiteRT's
+                results = [tf.math.log((1.0 + tensors[0]) / (1.0 - tensors[0])) / 2.0]
+            elif operation.type == "Reshape" and (shape := operation.outputs[0].shape).rank == 4 and shape[-1]:
+                # the size that Keras's UpSampling2D computes hides from the converter how many channels there are
+                results = copied(operation, [tensors[0], tf.concat([tensors[1][:-1], [shape[-1]]], 0)])
+            else:
+                results = copied(operation, tensors)
+            made |= {there.name: here for there, here in zip(operation.outputs, results, strict=True)}
+        return {output: made[frozen.outputs[0].name]}
+
+    return tf.function(run, input_signature=named.input_signature, autograph=False)

@@ -1,0 +1,127 @@
+"""Image files inside a TensorFlow graph: PNG and JPEG, by the rules of `images.decode` as far as its decoders can.
+
+Alpha is laid on white, 16 bits keep their upper byte, grey is ITU-R 601 luma, with the arithmetic of Pillow. The EXIF
+orientation is left out: TensorFlow does not read it.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ganzoo.exports import bounds
+
+PNG_START = b"\x89PNG\r\n\x1a\n"
+JPEG_START = b"\xff\xd8\xff"
+PNG_HEADER = 25  # bytes: the start, then length and name of the chunk IHDR, width, height, bits of a sample
+JPEG_SCAN = b"\xff\xda\0"  # marker of a scan and the upper byte of its header's length, which is 14 at most
+
+
+def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
+    """The same files, once it is known without decoding that all of them can be decoded in bounded memory and time.
+
+    Args:
+      files: string `[N]`.
+      smallest: pixels of a side.
+    """
+    with tf.control_dependencies(bounds.of_rows({"image_bytes": files})):
+        starts = tf.strings.substr(files, 0, PNG_HEADER)
+    is_png = tf.equal(tf.strings.substr(starts, 0, len(PNG_START)), PNG_START)
+    is_jpeg = tf.equal(tf.strings.substr(starts, 0, len(JPEG_START)), JPEG_START)
+    chunk = tf.strings.substr(tf.strings.join([starts, b"\0" * PNG_HEADER]), 12, 4)
+    whole = ~is_png | (tf.equal(tf.strings.length(starts), PNG_HEADER) & tf.equal(chunk, b"IHDR"))
+    with tf.control_dependencies(bounds.of_formats(is_png | is_jpeg, whole)):
+        sizes = tf.map_fn(_size, tf.identity(files), fn_output_signature=tf.TensorSpec([2], tf.int64))
+    lengths = tf.cast(tf.strings.length(files), tf.int64)
+    with tf.control_dependencies(bounds.of_files(sizes, lengths, smallest)):
+        small = tf.identity(files)
+    chunks = tf.map_fn(_chunks, small, fn_output_signature=tf.TensorSpec([3], tf.int64))
+    scans = tf.where(is_png, tf.constant(0, tf.int64), _scans(small))
+    with tf.control_dependencies([*bounds.of_scans(scans), *bounds.of_chunks(chunks, sizes, lengths)]):
+        return tf.identity(small)
+
+
+def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
+    """The pixels uint8 `[H, W, channels]` of a file that `checked_files` let pass; channels = 1 or 3."""
+    pixels = tf.cond(_is_png(file), lambda: _on_white(_rgba(file)), lambda: _rgb(file))
+    return tf.cast(_luma(pixels) if channels == 1 else pixels, tf.uint8)
+
+
+def _is_png(file: tf.Tensor) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(file, 0, len(PNG_START)), PNG_START)
+
+
+def _size(file: tf.Tensor) -> tf.Tensor:
+    """Height and width, int64 `[2]`, which the header names."""
+    return tf.cond(_is_png(file), lambda: _png_size(file), lambda: tf.image.extract_jpeg_shape(file, tf.int64)[:2])
+
+
+def _png_size(file: tf.Tensor) -> tf.Tensor:
+    digits = tf.cast(tf.reshape(_bytes(file, 16, 8), [2, 4]), tf.int64)
+    width_and_height = tf.reduce_sum(digits * tf.constant([2**24, 2**16, 2**8, 1], tf.int64), axis=1)
+    return width_and_height[::-1]
+
+
+def _scans(files: tf.Tensor) -> tf.Tensor:
+    """int64 `[N]`, at least the scans of JPEG files, up to one too many.
+
+    Compressed pixels never look like a scan's start. Embedded previews have such starts, and other data by chance has
+    one in 16 MB.
+    """
+    return tf.strings.split(files, JPEG_SCAN, maxsplit=bounds.MOST_SCANS + 1).row_lengths() - 1
+
+
+def _chunks(file: tf.Tensor) -> tf.Tensor:
+    """int64 `[3]` of a PNG, as `bounds.of_chunks` wants them, from one chunk's head to the next; zeros for JPEG."""
+    length = tf.cast(tf.strings.length(file), tf.int64)
+    most = bounds.most_chunks(length)
+
+    def is_next(at: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        return (at + 8 <= length) & (counts[0] <= most)
+
+    def count(at: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        head = tf.io.decode_raw(tf.strings.substr(file, at, 8), tf.int32, little_endian=False)
+        content = tf.cast(head[0], tf.int64) & 0xFFFFFFFF
+        is_text = tf.reduce_any(tf.equal(head[1], [_number(name) for name in (b"zTXt", b"iTXt", b"iCCP")]))
+        data = tf.where(tf.equal(head[1], _number(b"IDAT")), content, 0)
+        after = tf.where(tf.equal(head[1], _number(b"IEND")), length, at + 12 + content)
+        return after, counts + tf.stack([1, tf.cast(is_text, tf.int64), data])
+
+    start = tf.where(_is_png(file), tf.constant(len(PNG_START), tf.int64), length)
+    return tf.while_loop(is_next, count, [start, tf.zeros([3], tf.int64)], parallel_iterations=1)[1]
+
+
+def _number(name: bytes) -> int:
+    return int.from_bytes(name, "big")
+
+
+def _bytes(file: tf.Tensor, start: int, count: int) -> tf.Tensor:
+    return tf.io.decode_raw(tf.strings.substr(file, start, count), tf.uint8)
+
+
+def _rgba(file: tf.Tensor) -> tf.Tensor:
+    """int32 `[H, W, 4]`.
+
+    To a file of d < 8 bits a sample that has no alpha TensorFlow gives the alpha 2**d - 1 instead of 255.
+    """
+    rgba = tf.cast(tf.io.decode_png(file, channels=4), tf.int32)
+    bits = tf.cast(_bytes(file, 24, 1)[0], tf.int32)
+    made_up = (bits < 8) & tf.reduce_all(tf.equal(rgba[..., 3], tf.bitwise.left_shift(1, bits) - 1))
+    return tf.where(made_up & tf.constant([False, False, False, True]), 255, rgba)
+
+
+def _rgb(file: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"), tf.int32)
+
+
+def _on_white(rgba: tf.Tensor) -> tf.Tensor:
+    """int32 `[H, W, 3]`, rounded as by Pillow's `alpha_composite`."""
+    colour, alpha = rgba[..., :3], rgba[..., 3:]
+    mixed = (colour * alpha + 255 * (255 - alpha) + 128) * 128
+    shift = tf.bitwise.right_shift
+    return shift(shift(shift(mixed, 8) + mixed, 8), 7)
+
+
+def _luma(rgb: tf.Tensor) -> tf.Tensor:
+    """int32 `[H, W, 1]`, rounded as by Pillow."""
+    weighted = tf.reduce_sum(rgb * tf.constant([19595, 38470, 7471]), axis=-1, keepdims=True)
+    return tf.bitwise.right_shift(weighted + 2**15, 16)

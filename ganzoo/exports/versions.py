@@ -1,0 +1,171 @@
+"""A model as files that need no Python: the very functions that `generate`, `decode` and `translate` run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from ganzoo import files
+from ganzoo.engine.exported import Exported
+from ganzoo.errors import UsageError
+from ganzoo.exports import formats, warm_up
+from ganzoo.exports.compact import compact
+from ganzoo.exports.signatures import Signatures, signatures
+from ganzoo.models.build import build
+
+if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+CONFIG_FILE = "config.yaml"
+CARD_FILE = "card.yaml"
+
+
+def write_version(
+    model: SteppedModel,
+    base: str | Path,
+    version: int = 1,
+    *,
+    format: str = formats.SAVED_MODEL,
+    precision: str = formats.FLOAT32,
+    overwrite: bool = False,
+    card: Path | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Writes `base/VERSION/`.
+
+    By default it is a SavedModel, which TensorFlow Serving loads as it is. Its signatures are those of
+    `signatures.signatures`. Weights that float16 holds exactly, as it does those of the zoo, are stored so. Beside them
+    are, in `assets.extra/`, the resolved config, the card and the warm-up requests. In another format it has the files
+    of `formats.write`, the config and the card.
+
+    Args:
+      model: a model.
+      base: the directory of the model's versions.
+      version: an integer from 1 to `formats.LARGEST_VERSION`.
+      format: `savedmodel`, `onnx` or `litert`.
+      precision: that the networks of a SavedModel compute in, `float32` or `bfloat16`; the latter takes a model with a
+        config, and gives other bytes than Python, some grey levels away.
+      overwrite: replace a version that is there.
+      card: the file of the model's card.
+      note: is told, in one line, what is left out.
+
+    Returns:
+      The directory of the version.
+
+    Raises:
+      UsageError: as `check_version`.
+      RunError: it cannot be written; a version that was there stays.
+    """
+    final = check_version(base, version, overwrite, format, precision)
+    temporary = files.temporary_beside(final)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if format == formats.SAVED_MODEL:
+            _save(model, final.parent.name, precision, temporary, card, note)
+        else:
+            temporary.mkdir()
+            formats.write(model, temporary, format)
+            _write_papers(model, temporary, card)
+        _put(temporary, final)
+    except (OSError, tf.errors.OpError) as error:
+        raise files.cannot_write(final, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return final
+
+
+def base_of(directory: str | Path, name: str) -> Path:
+    """The directory of all versions of a model.
+
+    Raises:
+      UsageError: a name that no URL could ask for.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"name: {name!r} given, a letter or digit, then letters, digits, '_', '.', '-' wanted")
+    return Path(directory) / name
+
+
+def check_version(
+    base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL, precision: str = formats.FLOAT32
+) -> Path:
+    """The directory of a version that may be written.
+
+    Raises:
+      UsageError: there is no such format or precision, or a package for it is missing; the version is no integer of 1
+        or more, or is there already; another version has another format.
+    """
+    formats.check(format, precision)
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= formats.LARGEST_VERSION:
+        raise UsageError(f"version: {version!r} given, an integer from 1 to {formats.LARGEST_VERSION} wanted")
+    final = Path(base) / str(version)
+    if final.exists() and not overwrite:
+        raise UsageError(f"{final}: is there already (give another version, or overwrite it: overwrite, --overwrite)")
+    formats.check_beside(final, format)
+    return final
+
+
+def _save(
+    model: SteppedModel,
+    name: str,
+    precision: str,
+    directory: Path,
+    card: Path | None,
+    note: Callable[[str], None],
+) -> None:
+    functions, variables = compact(_functions(model, precision))
+    made = signatures(functions)
+    module = tf.Module()
+    module.variables_used = variables
+    tf.saved_model.save(module, str(directory), signatures=made)
+    _write_extra(model, name, directory / "assets.extra", card, made, note)
+
+
+def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
+    """What is exported; in a shorter type it runs on networks as they are trained in it, with the same weights."""
+    if precision == formats.FLOAT32:
+        return model.exported()
+    config = getattr(model, "config", None)
+    if config is None:
+        raise UsageError(f"precision {precision}: {model.name} has no config to build its networks from (leave it out)")
+    short = build(config, precision=precision)
+    for role, average in model.averages.items():
+        short.networks[role].set_weights(average.get_weights())
+    return short.exported(short.networks)
+
+
+def _write_extra(
+    model: SteppedModel, name: str, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
+) -> None:
+    """What travels with a model; TensorFlow Serving reads the warm-up requests, people the rest."""
+    extra.mkdir()
+    _write_papers(model, extra, card)
+    if not warm_up.write(extra / warm_up.FILE, name, made):
+        note(f"{name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
+
+
+def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> None:
+    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    if config is not None:
+        (directory / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
+    if card is not None:
+        shutil.copyfile(card, directory / CARD_FILE)
+
+
+def _put(made: Path, final: Path) -> None:
+    """Gives a directory its name; one that has it already is put back if that fails."""
+    old = files.temporary_beside(final)
+    if final.exists():
+        final.rename(old)
+    try:
+        made.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

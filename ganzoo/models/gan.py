@@ -1,0 +1,197 @@
+"""The GAN: a generator of examples from latents and a discriminator, and the step that trains one against the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import Field
+
+from ganzoo.engine.phases import Forward
+from ganzoo.models.adversarial import AdversarialModel, Term
+from ganzoo.models.generative import GenerativeModel, Latent
+from ganzoo.models.sampling import call
+from ganzoo.schema import Section
+
+Batch = tuple[tf.Tensor, tuple[tf.Tensor, ...]]  # examples, and the further inputs of both networks
+
+
+class GAN(GenerativeModel, AdversarialModel):
+    """A generator and a discriminator that learn against each other.
+
+    Args:
+      generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples `[N, …]`, images in [-1, 1].
+      discriminator: examples (and labels) -> logits `[N, 1]`.
+      latent_size: size of the latents.
+      prior: of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
+      classes: number of labels; 0 for an unconditional model.
+      ema_decay, seed: see SteppedModel; the generator's moving average is what is sampled.
+
+    One *step* is one update of the generator with `critic_steps` updates of the discriminator; `fit` takes a
+    `tf.data.Dataset` of batches and draws `critic_steps` of them a step. Subclasses say what a batch is.
+
+    Source: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
+    """
+
+    roles = ("generator", "discriminator")
+    offers = ("generate",)
+    stop_rules = ("discriminator_fooled",)
+
+    class Options(Section):
+        """What a config says of the scheme.
+
+        `critic_steps` discriminator updates a step; `fresh_latents` draws again for the generator's update, as the
+        2014 algorithm does, instead of using the last fakes twice.
+        """
+
+        latent: Latent
+        critic_steps: int = Field(default=1, ge=1)
+        fresh_latents: bool = False
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latent_size: int,
+        *,
+        prior: str = "normal",
+        classes: int = 0,
+        ema_decay: float = 0.0,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        networks = {"generator": generator, "discriminator": discriminator}
+        super().__init__(networks, ["generator"], ema_decay=ema_decay, seed=seed, name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.generator_ema = self.averages["generator"]
+        self.latent_size = latent_size
+        self.prior = prior
+        self.classes = classes
+
+    @classmethod
+    def assemble(cls, plan: Any) -> GAN:
+        """See SteppedModel."""
+        options = plan.options
+        classes = plan.classes if cls.batch == "labelled" else 0
+        conditioning = getattr(options, "conditioning", None)
+        model = cls(
+            plan.network("generator", "generator", options.latent.size, plan.shape, classes, conditioning),
+            plan.network("discriminator", "discriminator", plan.shape, classes, conditioning),
+            options.latent.size,
+            prior=options.latent.prior,
+            classes=classes,
+            **plan.common,
+        )
+        plan.compile(model, critic_steps=options.critic_steps, fresh_latents=options.fresh_latents)
+        return model
+
+    def compile(
+        self,
+        generator_optimizer: Any,
+        discriminator_optimizer: Any,
+        loss: Any = "non_saturating",
+        *,
+        penalties: Sequence[Any] = (),
+        constraints: Sequence[Any] = (),
+        augmentations: Sequence[Any] = (),
+        critic_steps: int = 1,
+        fresh_latents: bool = False,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        xla: bool = False,
+        steps_per_execution: int = 1,
+    ) -> None:
+        """Sets how the model is trained.
+
+        Args:
+          generator_optimizer, discriminator_optimizer: a Keras optimizer each, or the name of one; they are built here.
+            A learning rate that is a schedule is called with the model's step.
+          loss: name of a registered loss, a mapping of name and options, or an object with the methods of
+            `objectives.losses.loss.AdversarialLoss`.
+          penalties: each a name, a mapping of name, weight, every and options, (name, weight, every), or an object; see
+            `objectives.penalties`. One that comes every n-th step counts n times.
+          constraints: each a name, a mapping of name and options, or a function; see `objectives.constraints`.
+          augmentations: the same; see `objectives.augmentations`.
+          critic_steps: discriminator updates a step, each on a batch of its own.
+          fresh_latents: draw again for the generator's update (as the 2014 algorithm does) instead of using the last
+            fakes twice.
+          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
+          clip_norm: the largest global norm of each network's gradient.
+          xla: compile what a replica computes between two exchanges with the others.
+          steps_per_execution: steps between two returns to Python.
+
+        Raises:
+          ConfigError: a part that is not registered, or an option that it does not take.
+          UsageError: networks, optimizers, model and this call are not all under the same strategy.
+        """
+        self.compile_adversaries(
+            (generator_optimizer, ["generator"]),
+            (discriminator_optimizer, ["discriminator"]),
+            loss,
+            penalties=penalties,
+            constraints=constraints,
+            augmentations=augmentations,
+            accumulate=accumulate,
+            clip_norm=clip_norm,
+            xla=xla,
+            steps_per_execution=steps_per_execution,
+        )
+        self.critic_steps = self.batches_a_step = critic_steps
+        self.fresh_latents = fresh_latents
+
+    def read_batch(self, batch: Any) -> Batch:
+        """A batch that `fit` was given as examples, in Keras's float type, and the networks' further inputs."""
+        raise NotImplementedError
+
+    def train_step(self, batches: tuple[Any, ...]) -> None:
+        """Algorithm 1: `critic_steps` updates of the discriminator, then one of the generator."""
+        fake: Any = None
+        for k, batch in enumerate(batches):
+            real, labels = self.read_batch(batch)
+            fake = self._fakes(k, real, labels)
+            self.minimise("discriminator", self.discriminator_loss, real, fake, labels, tf.constant(k))
+        if self.fresh_latents:
+            fake = self._fakes(len(batches), real, labels)
+        self.minimise("generator", self.generator_loss, real, fake, labels)
+
+    def discriminator_loss(self, real: tf.Tensor, fake: tf.Tensor, labels: tuple[tf.Tensor, ...], k: tf.Tensor) -> Term:
+        """L_D(D(x), D(G(z))), and the penalties."""
+        return self.discriminator_term("discriminator", real, fake, labels, counters=(k,))
+
+    def generator_loss(self, real: tf.Tensor, fake: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Term:
+        """L_G(D(x), D(G(z)))."""
+        return self.generator_term("discriminator", real, fake, labels)
+
+    def fake(self, latents: tf.Tensor, labels: tuple[tf.Tensor, ...], draw: tf.Tensor) -> tf.Tensor:
+        """G(z) for the step's draw of that number."""
+        return self.run("generator", latents, labels, purpose="generator", counters=(draw,))
+
+    def _fakes(self, draw: int, real: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Forward:
+        """As many generated examples as real ones, with their labels."""
+        latents = self.draw_latents(draw, real.shape[0] or tf.shape(real)[0])
+        return self.forward(self.fake, latents, labels, tf.constant(draw), roles=["generator"])
+
+    def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
+        """The discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
+
+        Args:
+          examples: `[n, …]` at the edge, as the model's kind of data has them: images are uint8 `[n, H, W, C]`.
+          labels: ints `[n]` in [0, classes), wanted by a conditional model and by no other.
+
+        Raises:
+          UsageError: examples of another shape or type, or labels out of range.
+        """
+        examples = self.kind.check(examples, "examples")
+        conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
+        outputs = call(self.discriminator, floats(self.kind.to_inside(examples)), conditions, training=False)
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        return logits.numpy()[:, 0].astype(np.float32)
+
+
+def floats(examples: Any) -> tf.Tensor:
+    """Examples in Keras's float type."""
+    return tf.cast(examples, keras.config.floatx())

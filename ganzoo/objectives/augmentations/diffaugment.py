@@ -1,0 +1,103 @@
+"""DiffAugment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import tensorflow as tf
+from pydantic import Field
+
+from ganzoo.errors import ConfigError
+from ganzoo.objectives.augmentations.augmentation import Draws
+from ganzoo.registry import register
+
+TRANSLATION = 1 / 8  # of the side
+CUTOUT = 1 / 2
+
+
+@register("augmentation", "diffaugment")
+class DiffAugment:
+    """Random colour, translation and cutout of images.
+
+    Args:
+      policy: which of them, in this order.
+
+    Source: Zhao et al. 2020, arXiv:2006.10738, section 3 and appendix (brightness by U(-0.5, 0.5), saturation times
+    U(0, 2), contrast times U(0.5, 1.5); translation by up to an eighth of the side, filled with zeros; a square of half
+    the side set to zero).
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Annotated[list[Literal["color", "translation", "cutout"]], Field(min_length=1)] = [  # noqa: B006
+            "color",
+            "translation",
+            "cutout",
+        ],
+    ) -> None:
+        self.policy = tuple(policy)
+
+    def __call__(self, examples: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """Images `[N, H, W, C]` in [-1, 1] -> the same shape, which may leave the range as in the paper.
+
+        Raises:
+          ConfigError: examples that are no images.
+        """
+        if examples.shape.rank != 4:
+            raise ConfigError("augmentations: diffaugment is for images (leave it out)")
+        for name in self.policy:
+            examples = _POLICIES[name](examples, draws)
+        return examples
+
+
+def color(images: tf.Tensor, draws: Draws) -> tf.Tensor:
+    """Brightness, saturation, contrast."""
+    images += draws.uniform(0, (1, 1, 1), -0.5, 0.5)
+    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+    images = (images - grey) * draws.uniform(1, (1, 1, 1), 0.0, 2.0) + grey
+    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+    return (images - mean) * draws.uniform(2, (1, 1, 1), 0.5, 1.5) + mean
+
+
+def translation(images: tf.Tensor, draws: Draws) -> tf.Tensor:
+    """Whole pixels down and right, by up to an eighth of the side either way; what comes in is zero."""
+    shifted = images
+    for number, axis in ((3, 1), (4, 2)):
+        side = tf.shape(images)[axis]
+        most = tf.cast(tf.cast(side, tf.float32) * TRANSLATION + 0.5, tf.int32)
+        shift = _whole(draws.uniform(number), -most, most + 1)
+        at = tf.range(side)[tf.newaxis] - shift[:, tf.newaxis]
+        inside = tf.logical_and(at >= 0, at < side)
+        moved = tf.gather(shifted, tf.clip_by_value(at, 0, side - 1), axis=axis, batch_dims=1)
+        shifted = moved * _along(inside, axis, images.dtype)
+    return shifted
+
+
+def cutout(images: tf.Tensor, draws: Draws) -> tf.Tensor:
+    """A square of half the side, at any place that its centre can have in the image, is set to zero."""
+    masks = []
+    for number, axis in ((5, 1), (6, 2)):
+        side = tf.shape(images)[axis]
+        size = tf.cast(tf.cast(side, tf.float32) * CUTOUT + 0.5, tf.int32)
+        centre = _whole(draws.uniform(number), 0, side + (1 - size % 2))
+        first = centre - size // 2
+        at = tf.range(side)[tf.newaxis]
+        covered = tf.logical_and(at >= first[:, tf.newaxis], at < (first + size)[:, tf.newaxis])
+        masks.append(_along(covered, axis, images.dtype))
+    return images * (1.0 - masks[0] * masks[1])
+
+
+def _whole(unit: tf.Tensor, low: tf.Tensor | int, high: tf.Tensor | int) -> tf.Tensor:
+    """Uniform numbers in [0, 1) as whole ones in [low, high)."""
+    return low + tf.cast(tf.floor(unit * tf.cast(high - low, unit.dtype)), tf.int32)
+
+
+def _along(mask: tf.Tensor, axis: int, dtype: tf.DType) -> tf.Tensor:
+    """`[N, side]` as a factor for one axis of `[N, H, W, C]`."""
+    shape: Sequence[int] = [-1, 1, 1, 1][:axis] + [tf.shape(mask)[1]] + [1] * (3 - axis)
+    return tf.cast(tf.reshape(mask, [tf.shape(mask)[0], *shape[1:]]), dtype)
+
+
+_POLICIES = {"color": color, "translation": translation, "cutout": cutout}

@@ -1,0 +1,1 @@
+"""Constraints, a file each. `ganzoo.objectives.constraints.constraint` says what a constraint does."""

@@ -1,0 +1,1 @@
+"""Adversarial losses, a file each. `ganzoo.objectives.losses.loss` says what a loss offers."""

@@ -1,0 +1,28 @@
+"""The Wasserstein loss."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ganzoo.objectives.losses.loss import AdversarialLoss
+from ganzoo.registry import register
+
+
+@register("loss", "wasserstein")
+class Wasserstein(AdversarialLoss):
+    """Differences of a critic's values; for a 1-Lipschitz critic minus its loss bounds the earth mover's distance.
+
+    The critic is held to that by the `gradient_penalty` or by `weight_clipping`; nothing here does.
+
+    Source: Arjovsky et al. 2017, arXiv:1701.07875, eq. 2 and algorithm 1.
+    """
+
+    threshold = None
+
+    def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+        """`D(G(z)) - D(x)`."""
+        return fake_logits - real_logits
+
+    def generator(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+        """`-D(G(z))`."""
+        return -fake_logits

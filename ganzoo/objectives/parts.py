@@ -1,0 +1,150 @@
+"""From what a config or a caller names to parts that are ready to be called."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import ConfigError, UsageError
+from ganzoo.registry import of
+from ganzoo.schema import check_arguments
+
+Named = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A penalty as a training step uses it.
+
+    Attributes:
+      name: for the log.
+      function: context -> `[N]`.
+      weight: what it is multiplied with.
+      every: it comes at every `every`-th step, then `every` times as strong.
+      update: the update whose loss it joins.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    weight: float
+    every: int
+    update: str
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint as a training step uses it: `function` is applied to the weights of `update`."""
+
+    name: str
+    function: Callable[[Any], Any]
+    update: str
+
+
+def loss(given: Named | Any, key: str = "loss") -> Any:
+    """An adversarial loss: by name, by a mapping of name and options, or the object itself.
+
+    Raises:
+      ConfigError: an unknown name or option.
+      UsageError: an object that is no loss.
+    """
+    made = made_of("loss", given, f"{key}.name", key)
+    for method in ("discriminator", "generator"):
+        if not callable(getattr(made, method, None)):
+            raise UsageError(f"{key}: {made!r} has no method {method}(real_logits, fake_logits)")
+    return made
+
+
+def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
+    """The penalties of a model: each a mapping of name, weight, every and options, a name, (name, weight, every), or
+    an object that is called with a context and may have attributes `weight`, `every` and `update`.
+
+    Raises:
+      ConfigError: an unknown name or option, or two of one name.
+    """
+    made = []
+    for number, one in enumerate(given):
+        at = f"{key}.{number}"
+        if isinstance(one, tuple):
+            one = dict(zip(("name", "weight", "every"), one, strict=False))
+        settings: dict[str, Any] = (
+            dict(one) if isinstance(one, Mapping) else {"name": one} if isinstance(one, str) else {}
+        )
+        weight, every = settings.pop("weight", None), settings.pop("every", None)
+        function = made_of("penalty", settings or one, key, at, general=("name", "weight", "every"))
+        made.append(
+            Penalty(
+                settings.get("name") or _name(function),
+                function,
+                getattr(function, "weight", 1.0) if weight is None else weight,
+                getattr(function, "every", 1) if every is None else every,
+                getattr(function, "update", "discriminator"),
+            )
+        )
+    names = [penalty.name for penalty in made]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{key}: one of them is given twice (give it once, with the sum of the weights)")
+    return made
+
+
+def constraints(given: Sequence[Any], key: str = "constraints") -> list[Constraint]:
+    """The constraints of a model: each a name, a mapping of name and options, or the function itself.
+
+    Raises:
+      ConfigError: an unknown name or option.
+    """
+    made = []
+    for number, one in enumerate(given):
+        function = made_of("constraint", one, key, f"{key}.{number}", general=("name",))
+        made.append(Constraint(_named(one) or _name(function), function, getattr(function, "update", "discriminator")))
+    return made
+
+
+def augmentations(given: Sequence[Any], key: str = "augmentations") -> list[Callable[[Any, Any], Any]]:
+    """The augmentations of a model: each a name, a mapping of name and options, or the function itself.
+
+    Raises:
+      ConfigError: an unknown name or option.
+    """
+    return [made_of("augmentation", one, key, f"{key}.{number}", general=("name",)) for number, one in enumerate(given)]
+
+
+def made_of(kind: str, given: Any, key: str, at: str, general: Sequence[str] = ("name",)) -> Any:
+    """A part that is given by name, by a mapping of name and options, or as the object that it is.
+
+    Args:
+      kind: as in `register`.
+      given: the part.
+      key: where a config has its name, for messages.
+      at: where a config has its options.
+      general: keys that may stand beside the options.
+
+    Returns:
+      An instance of a registered class, or a registered function with its options bound.
+
+    Raises:
+      ConfigError: an unknown name or option.
+    """
+    if isinstance(given, str):
+        given = {"name": given}
+    if not isinstance(given, Mapping):
+        return given
+    options = {name: value for name, value in given.items() if name != "name"}
+    part = of(kind).get(given["name"], key)
+    arguments = check_arguments(part, options, at, general)
+    if inspect.isclass(part):
+        return part(**arguments)
+    bound = functools.partial(part, **arguments)
+    if hasattr(part, "update"):
+        bound.update = part.update  # type: ignore[attr-defined]
+    return bound
+
+
+def _named(given: Any) -> str | None:
+    return given if isinstance(given, str) else given["name"] if isinstance(given, Mapping) else None
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__))

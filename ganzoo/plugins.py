@@ -1,0 +1,96 @@
+"""Modules from outside of ganzoo that register parts: imported on request (`--import`), or found as entry points.
+
+ganzoo imports what the user names and what is installed as a plugin, never what a file or a run directory names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+
+from ganzoo.errors import GanzooError, UsageError
+
+GROUP = "ganzoo.plugins"
+
+_log = logging.getLogger(__name__)
+_imported: dict[str, None] = {}  # an ordered set
+_state = {"entry_points_loaded": False}
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules by name, each once; the parts that they register are known afterwards.
+
+    The working directory comes first in `sys.path` during the import, and is at its end afterwards: what a module
+    imports later is still found, and a file there hides no installed module.
+
+    Args:
+      names: dotted names (`mine`, `package.losses`).
+
+    Raises:
+      UsageError: a name that is not a module's, or a module that is not found or fails while it is imported.
+    """
+    for name in names:
+        if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+            raise UsageError(f"--import {name}: expected a module's name, such as mine or package.losses, got '{name}'")
+        with _working_directory_first():
+            importlib.invalidate_caches()
+            try:
+                importlib.import_module(name)
+            except (Exception, SystemExit) as error:  # a script without a main guard may exit
+                raise UsageError(f"--import {name}: cannot be imported ({_said(error)}){_mend(name, error)}") from error
+        _imported[name] = None
+
+
+def imported() -> tuple[str, ...]:
+    """The names that `import_modules` has imported, in this order."""
+    return tuple(_imported)
+
+
+def load_entry_points() -> None:
+    """Import all installed plugins (entry points of the group `ganzoo.plugins`), once in a process.
+
+    A plugin that fails is reported by a warning of one line in the log; the others are loaded.
+    """
+    if _state["entry_points_loaded"]:
+        return
+    _state["entry_points_loaded"] = True  # before the imports: a plugin may look for a part while it is imported
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:
+            _log.warning("plugin %s (%s): cannot be imported (%s)", entry.name, entry.value, _said(error))
+
+
+@contextlib.contextmanager
+def _working_directory_first() -> Iterator[None]:
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the module may have changed the path
+            sys.path.remove(here)
+        if here not in sys.path:
+            sys.path.append(here)
+
+
+def _said(error: BaseException) -> str:
+    """An error on one line; ganzoo's own without the name of its class."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, GanzooError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def _mend(name: str, error: BaseException) -> str:
+    """What to do about it, as the end of a sentence."""
+    if isinstance(error, GanzooError):  # says so itself
+        return ""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return f'; python -c "import {name}" shows the traceback'
+    if name == error.name or name.startswith(f"{error.name}."):
+        return f"; run the command in the folder of {name.split('.')[0]}, or add that folder to PYTHONPATH"
+    return f"; install {error.name}, or add its folder to PYTHONPATH"

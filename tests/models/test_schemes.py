@@ -1,0 +1,156 @@
+"""What each scheme refuses, and compositions of the parts that it takes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo import zoo
+from ganzoo.errors import ConfigError
+from ganzoo.models.build import build, scheme_of
+from ganzoo.registry import of
+
+
+@pytest.fixture(scope="module")
+def two_replicas():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+SMALL = {"generator.widths": [8], "discriminator.widths": [8], "training.steps_per_execution": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("cgan", {"dataset.classes": 0}, r"model\.scheme: conditional needs dataset\.classes of 2 or more"),
+        ("cgan", {"model": {"scheme": "conditional", "latent": {"size": 4}}}, r"model\.conditioning: missing"),
+        ("gan", {"model.conditioning": "embedding"}, r"model\.conditioning: unknown key"),
+        ("gan", {"model": {"scheme": "vanilla"}}, r"model\.latent: missing"),
+        ("gan", {"model.cycle_weight": 1.0}, r"model\.cycle_weight: unknown key"),
+        ("gan", {"model.scheme": "vanila"}, r"model\.scheme: unknown scheme 'vanila' \(did you mean 'vanilla'\?\)"),
+        ("gan", {"dataset.load_size": 32}, r"dataset\.load_size: only for task: image_translation"),
+        ("cyclegan_digits", {"dataset.classes": 10}, r"dataset\.classes: not for model\.scheme: cyclegan"),
+        ("cyclegan_digits", {"model.latent": {"size": 4}}, r"model\.latent: unknown key"),
+        ("cyclegan_digits", {"model.l1_weight": 4.0}, r"model\.l1_weight: unknown key"),
+        (
+            "cyclegan_digits",
+            {"model.cycle_weight": -1.0},
+            r"model\.cycle_weight: input should be greater",
+        ),
+        ("cyclegan_digits", {"model.critic_steps": 2}, r"model\.critic_steps: unknown key"),
+        ("cyclegan_digits", {"dataset.paired": True}, r"dataset\.paired: expected false, for model\.scheme: cyclegan"),
+        (
+            "cyclegan_digits",
+            {"training.stop_when": "discriminator_fooled"},
+            r"training\.stop_when: not for model\.scheme: cyclegan",
+        ),
+        ("pix2pix_digits", {"dataset.paired": False}, r"dataset\.paired: expected true, for model\.scheme: pix2pix"),
+    ],
+)
+def test_what_does_not_go_with_a_scheme(name, override, message):
+    config = zoo.config(name)
+    with pytest.raises(ConfigError, match=rf"{config.name}: {message}"):
+        scheme_of(config.override(override))
+
+
+def test_schemes_say_what_domains_they_make():
+    made = {name: scheme_of(zoo.config(name)) for name in ("cyclegan_digits", "pix2pix_digits")}
+    assert made["cyclegan_digits"].domains_made(["a", "b"]) == ["a", "b"]
+    assert made["pix2pix_digits"].domains_made(["a", "b"]) == ["b"]
+
+
+@pytest.mark.parametrize("name", of("scheme").names())
+def test_every_scheme_describes_itself(name):
+    scheme = of("scheme").get(name)
+    assert scheme.roles
+    assert scheme.update_names
+    assert scheme.batch in ("examples", "labelled", "domains", "pairs")
+    assert set(scheme.offers) & {"generate", "translate"}
+
+
+def fitted(config, steps=10, **arguments):
+    model = build(config, **arguments)
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(16, 2)).astype(np.float32)
+    history = model.fit(
+        tf.data.Dataset.from_tensors(points).repeat(), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False
+    ).history
+    return model, history
+
+
+@pytest.mark.parametrize("penalty", [None, *of("penalty").names()])
+@pytest.mark.parametrize("loss", of("loss").names())
+def test_every_loss_goes_with_every_penalty(loss, penalty):
+    penalties = [{"name": penalty, "weight": 0.1}] if penalty else []
+    model, history = fitted(zoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert (penalty in history) == (penalty is not None)
+    assert np.isfinite(model.generate(4, seed=0)).all()
+
+
+def test_clipped_weights_stay_in_their_bounds():
+    config = zoo.config("gan_ring").override(
+        {**SMALL, "loss.name": "wasserstein", "penalties": [], "constraints": [{"name": "weight_clipping"}]}
+    )
+    model, _ = fitted(config, steps=20)
+    largest = [float(np.abs(weight).max()) for weight in model.discriminator.get_weights()]
+    assert max(largest) == pytest.approx(0.01, rel=1e-6)
+    assert float(np.abs(model.generator.get_weights()[0]).max()) > 0.1, "the generator's are not clipped"
+
+
+def test_clipping_under_replicas_is_that_of_one_device(two_replicas):
+    config = zoo.config("gan_ring").override(
+        {**SMALL, "loss.name": "wasserstein", "penalties": [], "constraints": [{"name": "weight_clipping"}]}
+    )
+    alone, _ = fitted(config)
+    with two_replicas.scope():
+        two, _ = fitted(config)
+    for one, other in zip(alone.discriminator.get_weights(), two.discriminator.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
+    config = zoo.config("dcgan_mnist").override(
+        {
+            "generator.width": 2,
+            "discriminator.width": 2,
+            "generator.normalization": "none",
+            "augmentations": [{"name": "diffaugment"}],
+            "penalties": [{"name": "gradient_penalty", "weight": 1.0}],
+            "training.steps_per_execution": 1,
+            "optimizer.generator": {"name": "sgd", "learning_rate": 0.01},
+            "optimizer.discriminator": {"name": "sgd", "learning_rate": 0.01},
+        }
+    )
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
+
+    def weights():
+        model = build(config)
+        data = tf.data.Dataset.from_tensor_slices(images).batch(8, drop_remainder=True).repeat()
+        model.fit(data, steps_per_epoch=2, epochs=1, verbose=0, shuffle=False)
+        return [variable.numpy() for variable in model.state().values()]
+
+    alone = weights()
+    with two_replicas.scope():
+        two = weights()
+    for one, other in zip(alone, two, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-5)
+
+
+def test_translations_take_penalties_and_augmentations():
+    config = zoo.config("cyclegan_digits").override(
+        {
+            "generator.width": 2,
+            "generator.blocks": 1,
+            "discriminator.width": 2,
+            "loss.name": "hinge",
+            "penalties": [{"name": "r1", "weight": 0.5, "every": 2}],
+            "augmentations": [{"name": "diffaugment", "policy": ["color"]}],
+            "training.steps_per_execution": 1,
+        }
+    )
+    model = build(config)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 2, 28, 28, 1)).astype(np.float32)
+    data = tf.data.Dataset.from_tensors((images[0], images[1])).repeat()
+    history = model.fit(data, steps_per_epoch=1, epochs=2, verbose=0, shuffle=False).history
+    assert history["r1"][0] > 0.0
+    assert history["r1"][1] == 0.0, "every second step"

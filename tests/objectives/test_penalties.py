@@ -1,0 +1,135 @@
+"""Penalties against numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo.errors import ConfigError
+from ganzoo.objectives import parts
+from ganzoo.objectives.penalties.penalty import PenaltyContext
+from ganzoo.registry import of
+
+WEIGHTS = [[3.0], [4.0]]
+REAL = tf.constant([[1.0, 2.0], [-5.0, 0.5], [0.0, 0.0]])
+FAKE = tf.constant([[0.0, 1.0], [2.0, 2.0], [-1.0, 4.0]])
+
+
+def value_of(name, discriminator, real=REAL, fake=FAKE, mix=None, **options):
+    """A penalty's value `[N]`."""
+    mixes = tf.constant(mix) if mix is not None else None
+    context = PenaltyContext(discriminator, real, fake, {}, {}, (), {}, lambda shape: tf.reshape(mixes, [-1, *shape]))
+    (penalty,) = parts.penalties([{"name": name, "weight": 1.0, **options}])
+    return penalty.function(context)
+
+
+def linear(x):
+    return tf.matmul(x, tf.constant(WEIGHTS))[:, 0]
+
+
+def quadratic(x):
+    """D(x) = sum of x squared, with the gradient 2x."""
+    return tf.reduce_sum(x**2, axis=list(range(1, x.shape.rank)))
+
+
+def test_these_are_the_penalties():
+    assert of("penalty").names() == ["gradient_penalty", "r1", "r2"]
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_of_a_linear_discriminator_they_are_half_its_squared_weights(name):
+    np.testing.assert_allclose(value_of(name, linear), [12.5, 12.5, 12.5], rtol=1e-6)
+
+
+def test_r1_looks_at_real_examples_and_r2_at_generated_ones():
+    """Of D(x) = sum of x squared both are 2 sum of x squared."""
+    np.testing.assert_allclose(value_of("r1", quadratic), [2 * 5.0, 2 * 25.25, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(value_of("r2", quadratic), [2 * 1.0, 2 * 8.0, 2 * 17.0], rtol=1e-6)
+
+
+def test_r1_of_images_depends_on_each_example_alone():
+    real = tf.reshape(tf.range(8.0), [2, 2, 2, 1])
+    np.testing.assert_allclose(
+        value_of("r1", quadratic, real), [2.0 * (0 + 1 + 4 + 9), 2.0 * (16 + 25 + 36 + 49)], rtol=1e-6
+    )
+
+
+def test_r1_of_patches_is_of_the_sum_of_their_logits():
+    """Two patches of 2x and 3x: the gradient of their sum is 5 at each pixel of the two."""
+    real = tf.ones([1, 2, 1, 1])
+    logits = value_of("r1", lambda x: tf.stack([2.0 * x[:, :, 0, 0], 3.0 * x[:, :, 0, 0]], axis=-1), real)
+    np.testing.assert_allclose(logits, [0.5 * 2 * 25.0], rtol=1e-6)
+
+
+def test_r1_reaches_the_weights():
+    weights = tf.Variable(WEIGHTS)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(value_of("r1", lambda x: tf.matmul(x, weights)[:, 0], tf.ones([2, 2])))
+    np.testing.assert_allclose(tape.gradient(value, weights), WEIGHTS, rtol=1e-6)
+
+
+def test_the_gradient_penalty_of_a_linear_critic():
+    """Its gradient's norm is 5 everywhere: (5 - 1)^2."""
+    np.testing.assert_allclose(value_of("gradient_penalty", linear, mix=[0.0, 0.5, 0.9]), [16.0] * 3, rtol=1e-6)
+    np.testing.assert_allclose(
+        value_of("gradient_penalty", linear, mix=[0.0, 0.5, 0.9], target=7.0), [4.0] * 3, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        value_of("gradient_penalty", linear, mix=[0.0, 0.5, 0.9], target=7.0, sides="above"), [0.0] * 3
+    )
+
+
+def test_the_gradient_penalty_looks_between_the_pairs():
+    """D(x) = sum of x squared at m x + (1 - m) y: the norm of the gradient is twice that of the mixture."""
+    mixed = np.array([[0.25, 1.25], [-1.5, 1.25], [0.0, 0.0]])
+    expected = (2 * np.linalg.norm(mixed, axis=1) - 1) ** 2
+    np.testing.assert_allclose(
+        value_of("gradient_penalty", quadratic, mix=[0.25, 0.5, 1.0]), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_gradient_penalty_has_a_gradient_where_the_critic_has_none():
+    scale = tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(value_of("gradient_penalty", lambda x: scale * linear(x), mix=[0.5] * 3))
+    assert float(value) == pytest.approx(1.0, abs=1e-5)
+    assert math.isfinite(float(tape.gradient(value, scale)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([{"name": "r7", "weight": 1.0}], r"penalties: unknown penalty 'r7'.*r1"),
+        ([{"name": "r1", "weight": 1.0, "evry": 2}], r"penalties\.0\.evry: unknown key \(did you mean 'every'\?\)"),
+        (
+            [("r1", 1.0, 1), {"name": "gradient_penalty", "weight": 1.0, "sides": "below"}],
+            r"penalties\.1\.sides: input should be 'both' or 'above' \(got 'below'\)",
+        ),
+        ([("r1", 1.0, 1), ("r1", 2.0, 4)], "penalties: one of them is given twice"),
+    ],
+)
+def test_wrong_names_and_options(given, message):
+    with pytest.raises(ConfigError, match=message):
+        parts.penalties(given)
+
+
+def test_ways_to_give_a_penalty():
+    def mine(context):
+        return context.real[:, 0]
+
+    class Own:
+        weight, every, update = 3.0, 2, "generator"
+
+        def __call__(self, context):
+            return context.fake[:, 0]
+
+    given = [("r1", 0.5, 4), {"name": "r2", "weight": 2.0}, "gradient_penalty", mine, Own()]
+    made = parts.penalties(given)
+    assert [(one.name, one.weight, one.every, one.update) for one in made] == [
+        ("r1", 0.5, 4, "discriminator"),
+        ("r2", 2.0, 1, "discriminator"),
+        ("gradient_penalty", 1.0, 1, "discriminator"),
+        ("mine", 1.0, 1, "discriminator"),
+        ("Own", 3.0, 2, "generator"),
+    ]
