@@ -60,6 +60,7 @@ def check_imports(config: Config, where: str) -> None:
 
 
 def _asked_for(module: str) -> str:
-    """A module by the name that was imported on request, where that brought it: `mine` for `mine.losses`."""
-    above = [name for name in plugins.imported() if module == name or module.startswith(f"{name}.")]
+    """A module by the name that is imported on request or announced, where that brings it: `mine` for `mine.losses`."""
+    known = (*plugins.imported(), *plugins.announced())
+    above = [name for name in known if module == name or module.startswith(f"{name}.")]
     return min(above, key=len) if above else module

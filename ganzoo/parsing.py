@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import yaml
@@ -82,7 +82,7 @@ def check_path(section: type[BaseModel], dotted: str, where: str, before: str = 
     for i, key in enumerate(keys):
         names = _keys_of(section)
         if key not in names:
-            if i and section.model_config.get("extra") == "allow":
+            if i and section.model_config.get("extra") == "allow" and not _near(key, names):
                 return
             prefix = before + "".join(f"{k}." for k in keys[:i])
             rest = "".join(f".{k}" for k in keys[i + 1 :])
@@ -92,6 +92,11 @@ def check_path(section: type[BaseModel], dotted: str, where: str, before: str = 
         if inner is None or (i + 1 < len(keys) and keys[i + 1].isdigit()):
             return
         section = inner
+
+
+def _near(key: str, names: Iterable[str]) -> bool:
+    """Whether a key is most likely a slip of the pen for a name, and no option of a part."""
+    return bool(difflib.get_close_matches(key, names, n=1, cutoff=0.75))
 
 
 def _keys_of(section: type[BaseModel]) -> dict[str, Any]:

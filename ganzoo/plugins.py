@@ -51,6 +51,11 @@ def imported() -> tuple[str, ...]:
     return tuple(_imported)
 
 
+def announced() -> tuple[str, ...]:
+    """The modules that installed packages announce as plugins."""
+    return tuple(entry.module for entry in importlib.metadata.entry_points(group=GROUP))
+
+
 def load_entry_points() -> None:
     """Import all installed plugins (entry points of the group `ganzoo.plugins`), once in a process.
 

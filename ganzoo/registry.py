@@ -64,7 +64,7 @@ class Registry(Generic[T]):
         self.variant = variant
         self.registrations: dict[str, Registration[T]] = {}
 
-    def register(self, name: str, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
+    def register(self, name: str, /, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
         """Decorator that makes a part known by a name.
 
         Args:
@@ -157,7 +157,7 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
 KINDS = {registry.kind: registry for registry in _REGISTRIES}
 
 
-def register(kind: str, name: str, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
+def register(kind: str, name: str, /, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
     """Decorator that makes a class or function known to ganzoo, so that a config can name it.
 
     Args:

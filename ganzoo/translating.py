@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ganzoo import figures, files, images, zoo
+from ganzoo.data import kinds
 from ganzoo.data.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
 from ganzoo.models import inputs
@@ -74,7 +75,7 @@ def check_translates(model: str, to: str | None) -> None:
     if not config.offers("translate"):
         task = "image_translation"
         others = ", ".join(zoo.list_models(task=task, pretrained=True) or zoo.list_models(task=task))
-        what = "images" if len(config.dataset.example_shape) == 3 else "points"
+        what = kinds.of(config.dataset).plural
         raise UsageError(
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"

@@ -100,7 +100,7 @@ def test_the_wheel_carries_code_zoo_and_data_and_nothing_else(wheel, metadata):
     assert contents(wheel) == expected()
     with zipfile.ZipFile(wheel) as archive:
         scripts = archive.read(f"ganzoo-{ganzoo.__version__}.dist-info/entry_points.txt").decode()
-    (pythons,) = re.findall("^Requires-Python: (.*)$", metadata, re.MULTILINE)
+    (pythons,) = re.findall("^Requires-Python: (.*)$", "\n".join(metadata), re.MULTILINE)
     assert set(pythons.split(",")) == {">=3.11", "<3.14"}
     assert "ganzoo = ganzoo.cli.main:main" in scripts
 

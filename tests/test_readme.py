@@ -166,7 +166,7 @@ def parsed(words):
             patch.setattr(module, "work", remember)
             assert module.main([*words[1:], "--", "true"]) == 0, words
     else:
-        assert dataclasses.replace(module.COMMAND, work=remember).run(words[1:]) == 0, words
+        assert dataclasses.replace(module.main.__self__, work=remember).run(words[1:]) == 0, words
     return found[0]
 
 

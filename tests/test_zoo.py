@@ -90,7 +90,7 @@ def test_pretrained_models_load_and_translate(name):
     model, again, random = ganzoo.load(name), ganzoo.load(name), ganzoo.load(name, weights="random")
     shape = ganzoo.config(name).dataset.example_shape
     pictures = np.random.default_rng(0).integers(0, 256, (2, *shape), np.uint8)
-    for domain in ganzoo.config(name).domains_made:
+    for domain in model.translators:
         translated = model.translate(pictures, domain)
         np.testing.assert_array_equal(translated, again.translate(pictures, domain))
         assert not np.array_equal(translated, random.translate(pictures, domain))

@@ -49,7 +49,11 @@ ENGINE = (
 )
 
 # what to draw
-N = whole("n", "Number of samples (default: the number of labels, or 10 a class, or 64; 1000 points)", at_least=1)
+N = whole(
+    "n",
+    "Number of samples (default: the number of labels, or 10 a class, or 64; points, rows: 1000; sequences: 100)",
+    at_least=1,
+)
 LABELS = names(
     "labels",
     "3,3,7",

@@ -5,7 +5,6 @@ Image i of a seed is always the same one, drawn alone or among others; each PNG 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,9 +20,9 @@ from ganzoo.models import rows
 if TYPE_CHECKING:
     import numpy as np
 
+    from ganzoo.data.kinds import Kind
+
 IMAGES_A_CLASS = 10
-IMAGES_WITHOUT_CLASSES = 64
-POINTS = 1000
 WIDEST_SHEET = 20
 
 FLAGS = {
@@ -33,8 +32,8 @@ FLAGS = {
         _flags.text(
             "out",
             "FILE.png|DIR/",
-            "Sheet, or folder of single images (default: MODEL_SEED.png); points: plot of the first two columns, or "
-            "FILE.csv",
+            "Sheet, or folder of single images (default: MODEL_SEED.png); points, tables and sequences: plot, or their "
+            "numbers in FILE.csv or FILE.npy",
         ),
     ),
 }
@@ -52,8 +51,7 @@ def work(given: Given) -> Answer:
     rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
     with _tensorflow.quiet_start():
         model: Any = zoo.load(given.model)
-    points = len(model.generator.output_shape) == 2
-    return draw(given, model, model.name, points=points, classes=model.classes, class_names=names)
+    return draw(given, model, model.name, kind=model.kind, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
@@ -65,7 +63,7 @@ class Drawing(Protocol):
 
 
 def draw(
-    given: Given, model: Drawing, said: str, *, points: bool, classes: int, class_names: Sequence[str] = ()
+    given: Given, model: Drawing, said: str, *, kind: Kind, classes: int, class_names: Sequence[str] = ()
 ) -> Answer:
     """Draw what the flags ask for and write the files.
 
@@ -73,7 +71,7 @@ def draw(
       given: values of the flags.
       model: model or client that draws.
       said: name of the model in the answer.
-      points: whether the samples are points, not images.
+      kind: kind of data of the samples.
       classes: number of classes; not used where --labels is given.
       class_names: names that --labels may give the classes by.
 
@@ -81,18 +79,19 @@ def draw(
       UsageError: --out or --labels does not suit the model.
     """
     form = form_of(given.out)
-    if form == ("" if points else ".csv"):
-        forms = f"FILE.png or {'FILE.csv' if points else 'DIR/'}"
+    if form not in kind.suffixes:
+        *first, last = (f"FILE{suffix}" if suffix else "DIR/" for suffix in kind.suffixes)
+        forms = f"{', '.join(first)} or {last}"
         raise UsageError(f"--out: expected {forms} for {model.name}, got '{given.out}'")
     labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
-    n = len(labels) if labels else given.n or (POINTS if points else IMAGES_WITHOUT_CLASSES)
+    n = len(labels) if labels else given.n or kind.default_count
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
     out = Path(given.out or f"{model.name}_{given.seed}.png")
     columns = min(classes, WIDEST_SHEET) if classes and not given.labels else None  # a column a class
-    files = [write_one(out, drawn, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
+    files = [write_one(out, drawn, kind, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
     return Answer(
-        f"{said}: {n} {'points' if points else 'images'} of seed {given.seed} are in {out}",
+        f"{said}: {n} {kind.plural} of seed {given.seed} are in {out}",
         {
             "model": model.name,
             "n": n,
@@ -105,7 +104,7 @@ def draw(
 
 
 def form_of(out: str | None) -> str:
-    """Return what --out asks for: `.png`, `.csv`, or the empty string for a folder.
+    """Return what --out asks for: `.png`, `.csv`, `.npy`, or the empty string for a folder.
 
     Raises:
       UsageError: another kind of file.
@@ -114,8 +113,8 @@ def form_of(out: str | None) -> str:
         return ".png"
     path = Path(out)
     suffix = "" if out.endswith("/") or path.is_dir() else path.suffix.lower()
-    if suffix not in ("", ".png", ".csv"):
-        raise UsageError(f"--out: expected FILE.png, FILE.csv or DIR/, got '{out}'")
+    if suffix not in ("", ".png", ".csv", ".npy"):
+        raise UsageError(f"--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got '{out}'")
     return suffix
 
 
@@ -147,31 +146,24 @@ def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin
 
 
 def write_one(
-    path: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str], columns: int | None
+    path: Path,
+    drawn: np.ndarray,
+    kind: Kind,
+    labels: list[int] | None,
+    origin: dict[str, str],
+    columns: int | None,
 ) -> Path:
-    """Write a sheet of images, a plot of points, or their numbers."""
-    from ganzoo import figures, files, images
+    """Write a sheet of images, a plot of other samples, or their numbers."""
+    from ganzoo import files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
     if labels:
         metadata["labels"] = ",".join(map(str, labels))
-    if path.suffix.lower() == ".csv":
-        files.write_bytes(path, _csv(drawn))
-    elif drawn.ndim == 4:
-        images.write_png(path, figures.sheet(drawn, columns), metadata)
+    if path.suffix.lower() == ".png":
+        images.write_png(path, kind.draw(drawn, columns=columns, title=origin["model"]), metadata)
     else:
-        images.write_png(path, figures.points(drawn, title=origin["model"]), metadata)
+        files.write_bytes(path, kind.encode(drawn, path.suffix.lower()))
     return path
-
-
-def _csv(points: np.ndarray) -> bytes:
-    import numpy as np
-
-    text = io.StringIO()
-    header = ",".join(f"x{column}" for column in range(points.shape[1]))
-    # Nine digits are enough to read a float32 back exactly.
-    np.savetxt(text, points, fmt="%.9g", delimiter=",", header=header, comments="")
-    return text.getvalue().encode()
 
 
 main = Command("generate", __doc__, FLAGS, work).run

@@ -81,11 +81,14 @@ def _draw(client: Client, given: Given) -> Answer:
     if wrong:
         raise UsageError(f"{client.name}: draws samples, it does not translate (leave out {_listed(wrong)})")
     _take_defaults(given, _TO_DRAW)
+    from ganzoo.data import kinds
+
+    ((output, tensor),) = client.signature("generate").outputs.items()
     answer = generate.draw(
         given,
         client,
         f"{client.name} on {client.address}",
-        points="points" in client.signature("generate").outputs,
+        kind=kinds.of_output(output, tuple(side or 0 for side in tensor.shape[1:])),
         classes=client.classes if given.labels is None else 0,
     )
     return Answer(answer.text, {"server": client.address, **answer.data})

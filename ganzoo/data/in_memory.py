@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganzoo import images as pixels
-from ganzoo.data import kinds
+from ganzoo.data.kinds import Table
 from ganzoo.data.source import Source, from_arrays, register, side_of
 from ganzoo.errors import DataError
-from ganzoo.schema import Config, DatasetConfig
+from ganzoo.schema import SHAPE_KEYS, Config, DatasetConfig
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,12 +38,13 @@ class Held:
     """Data in memory.
 
     Attributes:
-      examples: uint8 `[N, H, W, C]` or float32 `[N, columns]`; of a stream the first `SEEN`.
+      examples: `[N, *shape]` as their kind has them at the edge; of a stream the first `SEEN`.
       labels: int32 `[N]`, or None.
       class_names: one a label; empty without labels.
       stream: a tf.data.Dataset of single examples in mappings with `examples` and perhaps `labels`, as they were given;
         None for arrays.
       signed: whether floats of a stream are in [-1, 1] and not in [0, 1].
+      columns: names of the columns of a table.
     """
 
     examples: np.ndarray
@@ -51,6 +52,7 @@ class Held:
     class_names: tuple[str, ...]
     stream: Any = None
     signed: bool = False
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,32 +70,32 @@ class StreamSource(Source):
 _held: dict[str, dict[str, Held]] = {}
 
 
-def hold(data: Any, is_image: bool, domains: Sequence[str] = ()) -> str:
+def hold(data: Any, kind: str, domains: Sequence[str] = ()) -> str:
     """Keeps data in this process; gives the name that `dataset.name` opens them by.
 
     Args:
       data: an array, a tuple (examples, labels), a mapping with `examples` and perhaps `labels` and `class_names`, or a
         tf.data.Dataset of examples, tuples or mappings, batched or not. Images are uint8 `[N, H, W, C]` or `[N, H, W]`,
-        or floats in [-1, 1] (if any value is below 0) or [0, 1]; other data are numbers `[N, columns]`. Labels are
-        integers from 0, or names.
-      is_image: whether the model learns images.
+        or floats in [-1, 1] (if any value is below 0) or [0, 1]; points and tables are numbers `[N, columns]`,
+        sequences `[N, length, columns]`. The columns of a pandas.DataFrame keep their names. Labels are integers from
+        0, or names.
+      kind: of the data, one of `kinds.KINDS`.
       domains: of a model that translates; then the data are a mapping from both of them to arrays of images.
 
     Raises:
       DataError: data of another type, shape or range, or labels that do not fit them.
     """
-    kind = "image" if is_image else "points"
     if domains:
         if not isinstance(data, Mapping) or set(data) != set(domains):
             given = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise DataError(f"dataset: expected a mapping from {' and '.join(domains)} to images, got {given}")
-        held = {domain: _checked(data[domain], None, (), is_image) for domain in domains}
+        held = {domain: _checked(data[domain], None, (), kind) for domain in domains}
         digest = hashlib.sha256("".join(map(_hash, held.values())).encode()).hexdigest()[:16]
     elif hasattr(data, "element_spec"):
-        whole, digest = _of_dataset(data, is_image)
+        whole, digest = _of_dataset(data, kind)
         held = {"": whole}
     else:
-        held = {"": _checked(*_parts(data), is_image)}
+        held = {"": _checked(*_parts(data), kind)}
         digest = _hash(held[""])
     name = f"arrays:{kind}:{digest}"
     _held[name] = held
@@ -108,29 +110,26 @@ def settings_for(config: Config, data: Any) -> dict[str, Any]:
       data: see `hold`.
 
     Returns:
-      dotted key -> value: the name, and the size and channels of images (but the size of a model that translates, to
-      which its images are resized) or the number of columns.
+      dotted key -> value: the name, and the shape of an example; of a model that translates without the size, to which
+      its images are resized.
 
     Raises:
       DataError: as `hold`, or images of a domain that are smaller than the model's.
     """
-    dataset, kind = config.dataset, kinds.of(config.dataset)
-    if not kind.is_image and kind.name != "points":
-        raise DataError(f"dataset: expected a model of images or points, got {config.name}, which learns {kind.plural}")
-    name = hold(data, kind.is_image, dataset.domains)
+    dataset = config.dataset
+    name = hold(data, dataset.kind, dataset.domains)
     values: dict[str, Any] = {"dataset.name": name, "dataset.split": "train"}
     for domain, held in _held[name].items():
-        sizes: Mapping[str, int] = kinds.of_shape(held.examples.shape[1:]).sizes
-        if domain:
-            height, width, channels = held.examples.shape[1:]
-            side = dataset.image_shape[0]
-            if height < side:
-                raise DataError(
-                    f"dataset: expected images of {side}x{side} pixels or more, got {height}x{width} of {domain} (take "
-                    "a smaller dataset.size)"
-                )
-            sizes = {"channels": channels}
-        values |= {f"dataset.{key}": number for key, number in sizes.items()}
+        shape = held.examples.shape[1:]
+        sizes = (shape[0], shape[2]) if len(shape) == 3 else shape
+        values |= {f"dataset.{key}": size for key, size in zip(SHAPE_KEYS[dataset.kind], sizes, strict=True)}
+        if domain and shape[0] < dataset.image_shape[0]:
+            raise DataError(
+                f"dataset: expected images of {dataset.size}x{dataset.size} pixels or more, got {shape[0]}x{shape[1]} "
+                f"of {domain} (take a smaller dataset.size)"
+            )
+    if dataset.domains:
+        del values["dataset.size"]
     return values
 
 
@@ -145,27 +144,36 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
         raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}', all of it is 'train'")
 
 
-@register("arrays:points:", kind="points", check=check)
 @register("arrays:image:", domains=None, check=check)
 @register("arrays:image:", check=check)
+@register("arrays:points:", kind="points", check=check)
+@register("arrays:table:", kind="table", check=check)
+@register("arrays:sequence:", kind="sequence", check=check)
 def open_held(dataset: DatasetConfig, *, domain: str = "", **_: Any) -> Source:
     """Opens data that are held in this process; images of another size or with other channels are converted."""
     held = _held[dataset.name][domain]
-    examples = held.examples
-    kind = kinds.of_shape(examples.shape[1:])
-    if kind.is_image:
-        size, _, channels = dataset.image_shape
-        side = side_of(dataset) if domain else size
-    if kind.is_image and kind.shape != (side, side, channels):
-        if held.stream is not None:
-            given = "x".join(map(str, examples.shape[1:]))
-            raise DataError(
-                f"dataset.size: {side}x{side}x{channels}, but the examples of {dataset.name} are {given} "
-                "(leave dataset.size and dataset.channels out, or resize them in the tf.data.Dataset)"
-            )
-        examples = np.stack([pixels.fit(image, side, channels) for image in examples])
-    source = from_arrays(dataset.name, examples, held.labels, held.class_names)
+    examples, kind = held.examples, None
+    if dataset.kind == "table":
+        kind = Table.fitted(held.columns, examples, dataset.name)
+    if dataset.kind == "image":
+        examples = _resized(held, dataset, side_of(dataset) if domain else dataset.image_shape[0])
+    source = from_arrays(dataset.name, examples, held.labels, held.class_names, kind)
     return source if held.stream is None else StreamSource(**vars(source), stream=_converted(held))
+
+
+def _resized(held: Held, dataset: DatasetConfig, side: int) -> np.ndarray:
+    """Images with sides and channels as the config wants them."""
+    channels = dataset.image_shape[2]
+    shape = held.examples.shape[1:]
+    if shape == (side, side, channels):
+        return held.examples
+    if held.stream is not None:
+        raise DataError(
+            f"dataset.size: {side}x{side}x{channels}, but the examples of {dataset.name} are "
+            f"{'x'.join(map(str, shape))} (leave dataset.size and dataset.channels out, or resize them in the "
+            "tf.data.Dataset)"
+        )
+    return np.stack([pixels.fit(image, side, channels) for image in held.examples])
 
 
 def _parts(data: Any) -> tuple[Any, Any, Sequence[str]]:
@@ -186,7 +194,7 @@ def _parts(data: Any) -> tuple[Any, Any, Sequence[str]]:
     return data, None, ()
 
 
-def _checked(examples: Any, labels: Any, class_names: Sequence[str], is_image: bool) -> Held:
+def _checked(examples: Any, labels: Any, class_names: Sequence[str], kind: str) -> Held:
     """Examples and labels as a source has them.
 
     Raises:
@@ -196,15 +204,18 @@ def _checked(examples: Any, labels: Any, class_names: Sequence[str], is_image: b
         array = examples if isinstance(examples, np.memmap) else np.asarray(examples)
     except ValueError:
         raise DataError("dataset: expected examples of one shape, got several (resize or pad them)") from None
-    array = _images(array) if is_image else _points(array)
+    array = _images(array) if kind == "image" else _numbers(array, SHAPE_KEYS[kind])
+    columns = tuple(map(str, getattr(examples, "columns", range(array.shape[-1])))) if kind == "table" else ()
+    if columns and not hasattr(examples, "columns"):
+        columns = tuple(f"x{column}" for column in columns)
     if labels is None:
         if class_names:
             raise DataError(f"dataset: expected labels with the {len(class_names)} class names, got none")
-        return Held(array, None, ())
+        return Held(array, None, (), columns=columns)
     numbers, names = _numbered(np.asarray(labels), class_names)
     if len(numbers) != len(array):
         raise DataError(f"dataset: expected as many labels as examples, got {len(numbers)} and {len(array)}")
-    return Held(array, numbers, names)
+    return Held(array, numbers, names, columns=columns)
 
 
 def _images(array: np.ndarray) -> np.ndarray:
@@ -223,13 +234,18 @@ def _images(array: np.ndarray) -> np.ndarray:
     return array[..., np.newaxis] if grey else array
 
 
-def _points(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiub" or array.ndim != 2 or not array.shape[1]:
-        raise DataError(f"dataset: expected numbers [N, columns], got {array.dtype} {list(array.shape)}")
+def _numbers(array: np.ndarray, axes: Sequence[str]) -> np.ndarray:
+    """float32 `[N, *axes]`."""
+    if array.dtype.kind not in "fiub" or array.ndim != 1 + len(axes) or 0 in array.shape[1:]:
+        wanted = ", ".join(["N", *axes])
+        raise DataError(f"dataset: expected numbers [{wanted}], got {array.dtype} {list(array.shape)}")
     array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise DataError(f"dataset: expected finite numbers, got {array[row].tolist()} in row {row} (remove such rows)")
+    finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    if not finite.all():
+        raise DataError(
+            f"dataset: expected finite numbers, got NaN or infinity in example {int(np.argmin(finite))} (leave such "
+            "examples out)"
+        )
     return array
 
 
@@ -261,14 +277,14 @@ def _hash(held: Held) -> str:
         if part is not None:
             digest.update(f"{part.dtype} {part.shape} ".encode())
             digest.update(np.ascontiguousarray(part).data)
-    digest.update("\0".join(held.class_names).encode())
+    digest.update("\0".join([*held.class_names, *held.columns]).encode())
     return digest.hexdigest()[:16]
 
 
-def _of_dataset(data: tf.data.Dataset, is_image: bool) -> tuple[Held, str]:
+def _of_dataset(data: tf.data.Dataset, kind: str) -> tuple[Held, str]:
     """A tf.data.Dataset in arrays, in an order that does not depend on how it is shuffled; or its start, if large."""
     endless = int(data.cardinality()) == -1  # tf.data.INFINITE_CARDINALITY
-    data = _single(data, is_image)
+    data = _single(data, kind)
     rows, whole = _read(data.as_numpy_iterator(), endless)
     if not rows:
         raise DataError("dataset: expected two or more examples, got none")
@@ -278,18 +294,18 @@ def _of_dataset(data: tf.data.Dataset, is_image: bool) -> tuple[Held, str]:
     except ValueError:
         raise DataError("dataset: expected examples of one shape, got several (resize or pad them)") from None
     labels = np.stack(columns["labels"]) if "labels" in columns else None
-    held = _checked(examples, labels, (), is_image)
+    held = _checked(examples, labels, (), kind)
     if whole:
         order = sorted(range(len(held.examples)), key=lambda row: _key(held, row))
         ordered = None if held.labels is None else held.labels[order]
-        held = Held(held.examples[order], ordered, held.class_names)
+        held = replace(held, examples=held.examples[order], labels=ordered)
         return held, _hash(held)
     if labels is not None and labels.dtype.kind not in "iu":
         raise DataError(f"dataset: expected integers as the labels of a stream, got {labels.dtype}")
     described = f"{data.element_spec} {held.examples.shape[1:]} {held.class_names}"
-    signed = bool(is_image and examples.dtype != np.uint8 and examples.min() < 0)
+    signed = bool(kind == "image" and examples.dtype != np.uint8 and examples.min() < 0)
     digest = f"stream-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
-    return Held(held.examples, held.labels, held.class_names, data, signed), digest
+    return replace(held, stream=data, signed=signed), digest
 
 
 def _key(held: Held, row: int) -> bytes:
@@ -309,15 +325,16 @@ def _read(rows: Iterator[dict[str, np.ndarray]], endless: bool) -> tuple[list[di
     return found, not endless
 
 
-def _single(data: tf.data.Dataset, is_image: bool) -> tf.data.Dataset:
+def _single(data: tf.data.Dataset, kind: str) -> tf.data.Dataset:
     """The dataset with an element an example: a mapping with `examples` and perhaps `labels`."""
     spec = data.element_spec
     example_spec, labels_spec, _ = _parts(spec)
     shape = getattr(example_spec, "shape", None)
     if shape is None or shape.rank is None:
         raise DataError(f"dataset: expected elements that are examples of a known rank, got {spec}")
+    is_image = kind == "image"
     grey = is_image and (shape.rank == 2 or (shape.rank == 3 and shape[-1] not in (1, 3, None)))
-    batched = shape.rank - (2 if grey else 3 if is_image else 1)
+    batched = shape.rank - (2 if grey else 3 if is_image else len(SHAPE_KEYS[kind]))
     if batched not in (0, 1) or (is_image and not grey and shape[-1] not in (1, 3, None)):
         raise DataError(f"dataset: expected examples or batches of them, got elements of shape {shape}")
 
@@ -337,12 +354,10 @@ def _converted(held: Held) -> tf.data.Dataset:
 
     def converted(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         examples = row["examples"]
-        if len(shape) == 3 and examples.dtype != tf.uint8:
+        if held.examples.dtype == np.uint8 and examples.dtype != tf.uint8:
             floats = tf.cast(examples, tf.float32)
             examples = tf.cast(tf.round((floats + 1.0) * 127.5 if held.signed else floats * 255.0), tf.uint8)
-        if len(shape) == 1:
-            examples = tf.cast(examples, tf.float32)
-        made = {"examples": tf.reshape(examples, shape)}
+        made = {"examples": tf.reshape(tf.cast(examples, held.examples.dtype), shape)}
         if held.labels is not None:
             labels = tf.reshape(tf.cast(row["labels"], tf.int32), [])
             last = len(held.class_names) - 1

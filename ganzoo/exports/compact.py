@@ -1,4 +1,4 @@
-"""Weights in half the bytes, where that loses nothing."""
+"""Storage of weights as float16, where that loses nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ganzoo.engine.exported import Exported
 
 
 def compact(functions: Mapping[str, Exported]) -> tuple[dict[str, Exported], list[tf.Variable]]:
-    """The functions on float16 copies of their weights, which the graph casts back, if these are exactly the weights.
+    """Functions that read float16 copies of their weights, if these are exact; the graph casts them back.
 
-    Weights that were shipped as float16 are. The same Python functions are traced once more, on the same numbers.
+    Weights that ship as float16 are exact. The same Python functions are traced again, on the same numbers.
 
     Args:
-      functions: of a model, by name.
+      functions: Functions of a model by name.
 
     Returns:
-      The functions, by name, and the variables that they read, each once. Where one weight is no float16 number, the
-      functions as they are given.
+      The functions by name, and the variables that they read, each once. If a weight is not exactly a float16 number,
+      the given functions.
     """
     used = {id(variable): variable for function in functions.values() for variable in function.variables}
     values = {key: variable.numpy() for key, variable in used.items()}

@@ -1,4 +1,4 @@
-"""Writes the files that run exported models under TensorFlow Serving: by Docker Compose, on Kubernetes."""
+"""Files that run exported models under TensorFlow Serving, with Docker Compose or on Kubernetes."""
 
 from __future__ import annotations
 
@@ -28,28 +28,27 @@ PINNED = re.compile(r"[^\s:@]+(:\d+/[^\s:@]+)?(:(?!latest$)[\w.-]+|(:[\w.-]+)?@s
 def write_deployment(
     exports: Sequence[str | Path], directory: str | Path, *, image: str = IMAGE, overwrite: bool = False
 ) -> list[Path]:
-    """Writes a directory of files that run exported models; its README.md says what each is for.
+    """Writes a directory of files that run exported models; its README.md describes each file.
 
     Args:
-      exports: what `ganzoo.export` wrote, `BASE/NAME` (with its versions inside), all below one BASE. The README's
-        example is for the first one.
-      directory: for the files; made if it is not there.
-      image: of TensorFlow Serving, with a version or a digest.
-      overwrite: replace files that are there.
+      exports: Directories of exported models, `BASE/NAME` with the versions inside, all in one BASE. The example in
+        the README uses the first one.
+      directory: Directory of the files; created if missing.
+      image: Docker image of TensorFlow Serving, with a version or a digest.
+      overwrite: Whether to replace existing files.
 
     Returns:
-      The files: models.config, batching.config and monitoring.config (text protos), docker-compose.yml,
-      prometheus.yml, README.md and kubernetes/*.yaml. Where a model translates there is no batching, and no config
-      of it.
+      Paths of models.config, batching.config and monitoring.config (text protos), docker-compose.yml, prometheus.yml,
+      README.md and kubernetes/*.yaml. A server of a model that translates does not batch, and has no batching.config.
 
     Raises:
-      UsageError: no exports, one that is none, two of one name or in different places, a name that Kubernetes cannot
-        take, an image without a version, a file that is there already. Nothing is written.
-      RunError: the directory cannot be written.
+      UsageError: No exports, a directory that is not an export, two exports of one name or in different directories, a
+        name that Kubernetes does not allow, an image without a version, or an existing file. Nothing is written.
+      RunError: The directory cannot be written.
     """
     directory = Path(directory)
     if not PINNED.fullmatch(image):
-        raise UsageError(f"image: {image!r} given, one with a version wanted (for example {IMAGE})")
+        raise UsageError(f"image: expected an image with a version, got {image!r} (for example {IMAGE})")
     base = _common_base([Path(export) for export in exports])
     graphs = [_newest_graph(Path(export)) for export in exports]
     models = [_served(Path(export), graph) for export, graph in zip(exports, graphs, strict=True)]
@@ -65,15 +64,15 @@ def write_deployment(
 
 
 def check_before_export(name: str, directory: str | Path, overwrite: bool, beside: Iterable[Path] = ()) -> None:
-    """Refuses what `write_deployment` would refuse once the model is exported.
+    """Makes the checks of `write_deployment` before the model is exported.
 
     Args:
-      name: of the model.
-      directory, overwrite: as for `write_deployment`.
-      beside: the exports that are to be deployed with it.
+      name: Name of the model.
+      directory, overwrite: As for `write_deployment`.
+      beside: Exports that are deployed with it.
 
     Raises:
-      UsageError: a name that Kubernetes cannot take, an export that is none, or files that are there already.
+      UsageError: A name that Kubernetes does not allow, a directory that is not an export, or existing files.
     """
     _check_name(name)
     for export in beside:
@@ -83,20 +82,18 @@ def check_before_export(name: str, directory: str | Path, overwrite: bool, besid
 
 
 def _common_base(exports: Sequence[Path]) -> Path:
-    """The directory above all of them."""
+    """Common parent directory."""
     if not exports:
-        raise UsageError("exports: none given, the directory of at least one exported model wanted")
+        raise UsageError("exports: expected the directory of at least one exported model, got none")
     first, *others = [export.resolve() for export in exports]
     _check_name(first.name)
     seen = {first}
     for export in others:
         _check_name(export.name)
         if export.name in {other.name for other in seen}:
-            raise UsageError(f"{export}: a second model of the name '{export.name}' (a server knows one)")
+            raise UsageError(f"{export}: expected one model of each name, got a second '{export.name}'")
         if export.parent != first.parent:
-            raise UsageError(
-                f"{export}: does not lie beside {first} (one server has one directory of models: export both there)"
-            )
+            raise UsageError(f"{export}: expected a directory beside {first}: a server has one directory of models")
         seen.add(export)
     return first.parent
 
@@ -104,28 +101,28 @@ def _common_base(exports: Sequence[Path]) -> Path:
 def _check_name(name: str) -> None:
     if not MODEL_NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r}: no name that Kubernetes can take (1 to 56 letters, digits and '_', '.', '-' between them): "
-            "export under another"
+            f"name: expected 1 to 56 letters or digits, with '_', '.' and '-' between them, as in Kubernetes, got "
+            f"{name!r} (export under another name)"
         )
 
 
 def _resource_name(names: Sequence[str]) -> str:
-    """What the resources of Kubernetes are called: after the model, if there is one alone."""
+    """Name of the resources in Kubernetes: that of the model, if there is only one."""
     return "ganzoo-serving" if len(names) > 1 else "ganzoo-" + re.sub(r"[_.]", "-", names[0].lower())
 
 
 def _newest_graph(export: Path) -> MetaGraphDef:
-    """What the newest version says of itself."""
+    """Graph of the newest version."""
     versions = {int(path.name): path for path in export.glob("*") if re.fullmatch(r"[0-9]+", path.name)}
     newest = versions[max(versions)] if versions else export / "1"
     file = newest / "saved_model.pb"
     if not file.is_file():
-        raise UsageError(f"{export}: is no exported model ({file} is not there): make one with ganzoo export")
+        raise UsageError(f"{export}: is not an exported model: {file} does not exist (create one with ganzoo export)")
     content = saved_model_pb2.SavedModel()
     try:
         content.ParseFromString(file.read_bytes())
     except (DecodeError, OSError) as error:
-        raise UsageError(f"{file}: cannot be read ({error}): export the model again") from None
+        raise UsageError(f"{file}: cannot be read: {error} (export the model again)") from None
     return content.meta_graphs[0] if content.meta_graphs else MetaGraphDef()
 
 
@@ -137,27 +134,27 @@ def _served(export: Path, graph: MetaGraphDef) -> Served:
     }
     model = Served(export.resolve().name, signatures)
     if request(model) is None:
-        raise UsageError(f"{export}: has no signature of ganzoo's that draws or translates: export it again")
+        raise UsageError(f"{export}: has no signature of ganzoo that draws or translates (export the model again)")
     return model
 
 
 def _translates(model: Served) -> bool:
-    """Whether rows of several requests should not meet in one call.
+    """Whether the model translates, so that rows of several requests must not share a call.
 
-    They would have to be images of one size, and share a bound on pixels that each request keeps by itself.
+    They would have to be images of one size, and share the bound on pixels of one call.
     """
     return any(set(inputs) & {"images", "image_bytes"} for inputs in model.signatures.values())
 
 
 def _request_rows(graph: MetaGraphDef) -> int:
-    """How many images, or points, a model draws in one call: what its graph allows."""
+    """Largest number of images, or points, of one call: the bound in the graph."""
     images = graph.signature_def["generate"].outputs["images"].tensor_shape.dim
     pixels = math.prod(side.size for side in images[1:3])  # 1 for points, which have no images
     return max(1, min(bounds.MOST_ROWS, bounds.MOST_PIXELS // pixels))
 
 
 def _seen_from(directory: Path, base: Path) -> str:
-    """The base as the Compose file names it: relative, so that both can be moved together."""
+    """Path of the base from the Compose file: relative, so that both can be moved together."""
     path = Path(os.path.relpath(base, directory.resolve())).as_posix()
     return path if path.startswith(".") else f"./{path}"
 
@@ -166,11 +163,11 @@ def _check_free(paths: Iterable[Path], overwrite: bool) -> None:
     for path in paths:
         if path.is_dir() or (path.exists() and not overwrite):
             mend = "" if path.is_dir() else ", or overwrite it: overwrite, --overwrite"
-            raise UsageError(f"{path}: is there already (give another directory{mend})")
+            raise UsageError(f"{path}: already exists (give another directory{mend})")
 
 
 def _write(texts: Mapping[str, str], directory: Path, overwrite: bool) -> list[Path]:
-    """Writes all files, or none: they are made in a folder of their own first, and then moved to their places."""
+    """Writes all files or none: into a temporary directory first, and then each is moved to its place."""
     paths = {name: directory / name for name in texts}
     _check_free(paths.values(), overwrite)
     try:

@@ -1,6 +1,6 @@
-"""Other forms of a model than a SavedModel: ONNX and LiteRT files, one a network, each with its edges.
+"""ONNX and LiteRT files, one for each network, with uint8 images at their edges.
 
-Nothing here imports TensorFlow before a file is made.
+TensorFlow is imported only when a file is written.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 SAVED_MODEL = "savedmodel"
 ENDINGS = {SAVED_MODEL: ".pb", "onnx": ".onnx", "litert": ".tflite"}
 FLOAT32 = "float32"
-PRECISIONS = (FLOAT32, "bfloat16")  # that the networks of a SavedModel compute in
-PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # that TensorFlow does not bring
-LARGEST_VERSION = 10**18 - 1  # within TensorFlow Serving's int64, and what our own server looks for
-OPSET = 15  # of ONNX: what tf2onnx recommends; ONNX Runtime knows it since 1.10
-AXES = "NHW"  # how an ONNX file calls the sides that its caller chooses
+PRECISIONS = (FLOAT32, "bfloat16")  # of the networks of a SavedModel
+PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # beyond those of TensorFlow
+LARGEST_VERSION = 10**18 - 1  # within TensorFlow Serving's int64 and the local server's pattern
+OPSET = 15  # of ONNX: recommended by tf2onnx; ONNX Runtime supports it since 1.10
+AXES = "NHW"  # names of the free axes in an ONNX file
 
 
 def check(format: str, precision: str = FLOAT32) -> None:
-    """Finds out before a long work whether a format can be written.
+    """Checks that a format can be written, before the model is built.
 
     Raises:
-      UsageError: there is no such format, or not in that precision, or a package that it takes is missing.
+      UsageError: An unknown format or precision, a format without that precision, or a missing package.
     """
     if format not in ENDINGS:
-        raise UsageError(f"format: {format!r} is none{did_you_mean(str(format), ENDINGS)}")
+        raise UsageError(f"format: unknown format {format!r}{did_you_mean(str(format), ENDINGS)}")
     if precision not in PRECISIONS:
-        raise UsageError(f"precision: {precision!r} is none{did_you_mean(str(precision), PRECISIONS)}")
+        raise UsageError(f"precision: unknown precision {precision!r}{did_you_mean(str(precision), PRECISIONS)}")
     if precision != FLOAT32 and format != SAVED_MODEL:
-        raise UsageError(f"precision {precision}: a SavedModel's alone (leave it out, or the format {format})")
+        raise UsageError(f"precision {precision}: only for a SavedModel (leave it out, or the format {format})")
     missing = [name for name in PACKAGES.get(format, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"format {format}: needs {' and '.join(missing)} (pip install 'ganzoo[export]')")
 
 
 def check_beside(version: Path, format: str) -> None:
-    """Refuses to mix formats in the versions of one model: a server takes the newest, which has to be a SavedModel.
+    """Checks that all versions of a model have one format: a server loads the newest, which has to be a SavedModel.
 
     Raises:
-      UsageError: another version has another format.
+      UsageError: Another version has another format.
     """
     for other in sorted(version.parent.glob("[0-9]*")):
         for name, ending in ENDINGS.items():
@@ -60,41 +60,38 @@ def check_beside(version: Path, format: str) -> None:
 
 
 def write(model: SteppedModel, directory: Path, format: str) -> None:
-    """Writes one file a network into a directory.
+    """Writes one file for each network into a directory.
 
-    What a model draws with is in `NAME.onnx` (`.tflite`):
+    Generator, `NAME.onnx` (`.tflite`):
       latents float32 [N, latent_size], labels int32 [N] if conditional -> images uint8 [N, H, W, C], or points float32
       [N, columns]
-    What it translates with, in `translate_to_DOMAIN.onnx`, for each domain that it makes:
+    Translator to each domain, `translate_to_DOMAIN.onnx` (`.tflite`):
       images uint8 [N, H, W, C] -> translated uint8 [N, H, W, C]
 
     Raises:
-      RunError: something in the network has no counterpart in the format.
+      RunError: The format has no counterpart of an operation of the network.
     """
     convert = {"onnx": _onnx, "litert": _litert}[format]
     for name, function in _files(model).items():
         try:
             made = convert(_named(function))
-        except Exception as error:  # the converters raise nearly anything, and say it on many lines
+        except Exception as error:  # the converters raise nearly anything, on many lines
             raise RunError(f"{name}: does not convert to {format} ({' '.join(str(error).split())[:300]})") from error
         (directory / f"{name}{ENDINGS[format]}").write_bytes(made)
 
 
 def _files(model: SteppedModel) -> dict[str, Exported]:
-    """File name -> function. `generate` is left out: no format has the integers that its draws are made of."""
+    """File name -> function. `generate` is left out: no format has the integer operations of its draws."""
     functions = model.exported()
     return {model.name: functions["decode"]} if "decode" in functions else functions
 
 
 def _named(function: Exported) -> Function:
-    """The same with a name for its output, which the converters take over; in ONNX it cannot be an input's name."""
+    """Function whose output has a name, which the converters keep; in ONNX it must differ from the inputs' names."""
     import tensorflow as tf
 
     signature = function.run.input_signature
-    if signature[0].name == "images":
-        output = "translated"
-    else:
-        output = "images" if function.run.get_concrete_function().structured_outputs.shape.rank == 4 else "points"
+    output = "translated" if signature[0].name == "images" else function.output
     return tf.function(lambda *inputs: {output: function.run(*inputs)}, input_signature=signature)
 
 
@@ -113,12 +110,12 @@ def _onnx(named: Function) -> bytes:
 
 
 def _floor_mod(graph: Any, node: Any, *_: Any, **__: Any) -> None:
-    """TensorFlow's and ONNX's modulo of integers are the same; tf2onnx 1.17 takes C's, another one below 0."""
+    """Maps FloorMod to Mod, which is the same for integers; tf2onnx 1.17 takes C's modulo, which differs below 0."""
     node.type = "Mod"
 
 
 def _litert(named: Function) -> bytes:
-    """By way of a SavedModel, because only this hands the names of inputs and outputs on."""
+    """Converts through a SavedModel, which alone keeps the names of inputs and outputs."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
@@ -127,10 +124,7 @@ def _litert(named: Function) -> bytes:
 
 
 def _with_builtins(named: Function) -> Function:
-    """The same function, operation by operation, with others in place of those that LiteRT lacks or cannot place.
-
-    Its variables become constants.
-    """
+    """Copy of a function with built-in operations in place of those that LiteRT lacks; variables become constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -150,10 +144,10 @@ def _with_builtins(named: Function) -> Function:
             tensors = [made[tensor.name] for tensor in operation.inputs]
             if operation.type == "Placeholder":
                 continue
-            if operation.type == "Atanh":  # is none of LiteRT's
+            if operation.type == "Atanh":  # LiteRT has none
                 results = [tf.math.log((1.0 + tensors[0]) / (1.0 - tensors[0])) / 2.0]
             elif operation.type == "Reshape" and (shape := operation.outputs[0].shape).rank == 4 and shape[-1]:
-                # the size that Keras's UpSampling2D computes hides from the converter how many channels there are
+                # the size computed by Keras's UpSampling2D hides the number of channels from the converter
                 results = copied(operation, [tensors[0], tf.concat([tensors[1][:-1], [shape[-1]]], 0)])
             else:
                 results = copied(operation, tensors)

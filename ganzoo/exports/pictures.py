@@ -1,7 +1,7 @@
-"""Image files inside a TensorFlow graph: PNG and JPEG, by the rules of `images.decode` as far as its decoders can.
+"""Decoding of PNG and JPEG files inside a TensorFlow graph, by the rules of `images.decode`.
 
-Alpha is laid on white, 16 bits keep their upper byte, grey is ITU-R 601 luma, with the arithmetic of Pillow. The EXIF
-orientation is left out: TensorFlow does not read it.
+Transparent pixels are composited on white, 16-bit samples keep their upper byte, and grey is ITU-R 601 luma, with
+Pillow's rounding. The EXIF orientation is ignored: TensorFlow does not read it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ JPEG_SCAN = b"\xff\xda\0"  # marker of a scan and the upper byte of its header's
 
 
 def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
-    """The same files, once it is known without decoding that all of them can be decoded in bounded memory and time.
+    """The given files, after a check, without decoding, that all can be decoded in bounded memory and time.
 
     Args:
-      files: string `[N]`.
-      smallest: pixels of a side.
+      files: Content of each file, string `[N]`.
+      smallest: Smallest side in pixels.
     """
     with tf.control_dependencies(bounds.of_rows({"image_bytes": files})):
         starts = tf.strings.substr(files, 0, PNG_HEADER)
@@ -41,7 +41,7 @@ def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
 
 
 def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
-    """The pixels uint8 `[H, W, channels]` of a file that `checked_files` let pass; channels = 1 or 3."""
+    """Pixels of a checked file, uint8 `[H, W, channels]`, with 1 or 3 channels."""
     pixels = tf.cond(_is_png(file), lambda: _on_white(_rgba(file)), lambda: _rgb(file))
     return tf.cast(_luma(pixels) if channels == 1 else pixels, tf.uint8)
 
@@ -51,7 +51,7 @@ def _is_png(file: tf.Tensor) -> tf.Tensor:
 
 
 def _size(file: tf.Tensor) -> tf.Tensor:
-    """Height and width, int64 `[2]`, which the header names."""
+    """Height and width in the header, int64 `[2]`."""
     return tf.cond(_is_png(file), lambda: _png_size(file), lambda: tf.image.extract_jpeg_shape(file, tf.int64)[:2])
 
 
@@ -62,16 +62,15 @@ def _png_size(file: tf.Tensor) -> tf.Tensor:
 
 
 def _scans(files: tf.Tensor) -> tf.Tensor:
-    """int64 `[N]`, at least the scans of JPEG files, up to one too many.
+    """Upper bound of the scans of JPEG files, int64 `[N]`, counted up to one too many.
 
-    Compressed pixels never look like a scan's start. Embedded previews have such starts, and other data by chance has
-    one in 16 MB.
+    Compressed pixels never contain the start of a scan. Embedded previews do, and other data by chance once in 16 MB.
     """
     return tf.strings.split(files, JPEG_SCAN, maxsplit=bounds.MOST_SCANS + 1).row_lengths() - 1
 
 
 def _chunks(file: tf.Tensor) -> tf.Tensor:
-    """int64 `[3]` of a PNG, as `bounds.of_chunks` wants them, from one chunk's head to the next; zeros for JPEG."""
+    """Counts of a PNG file for `bounds.of_chunks`, int64 `[3]`, read from chunk to chunk; zeros for JPEG."""
     length = tf.cast(tf.strings.length(file), tf.int64)
     most = bounds.most_chunks(length)
 
@@ -99,9 +98,9 @@ def _bytes(file: tf.Tensor, start: int, count: int) -> tf.Tensor:
 
 
 def _rgba(file: tf.Tensor) -> tf.Tensor:
-    """int32 `[H, W, 4]`.
+    """Pixels of a PNG file, int32 `[H, W, 4]`.
 
-    To a file of d < 8 bits a sample that has no alpha TensorFlow gives the alpha 2**d - 1 instead of 255.
+    TensorFlow gives files of d < 8 bits per sample without alpha the alpha 2**d - 1 instead of 255.
     """
     rgba = tf.cast(tf.io.decode_png(file, channels=4), tf.int32)
     bits = tf.cast(_bytes(file, 24, 1)[0], tf.int32)
@@ -114,7 +113,7 @@ def _rgb(file: tf.Tensor) -> tf.Tensor:
 
 
 def _on_white(rgba: tf.Tensor) -> tf.Tensor:
-    """int32 `[H, W, 3]`, rounded as by Pillow's `alpha_composite`."""
+    """Pixels on white, int32 `[H, W, 3]`, rounded like Pillow's `alpha_composite`."""
     colour, alpha = rgba[..., :3], rgba[..., 3:]
     mixed = (colour * alpha + 255 * (255 - alpha) + 128) * 128
     shift = tf.bitwise.right_shift
@@ -122,6 +121,6 @@ def _on_white(rgba: tf.Tensor) -> tf.Tensor:
 
 
 def _luma(rgb: tf.Tensor) -> tf.Tensor:
-    """int32 `[H, W, 1]`, rounded as by Pillow."""
+    """Luma, int32 `[H, W, 1]`, rounded like Pillow."""
     weighted = tf.reduce_sum(rgb * tf.constant([19595, 38470, 7471]), axis=-1, keepdims=True)
     return tf.bitwise.right_shift(weighted + 2**15, 16)

@@ -1,7 +1,8 @@
-"""Fills in the templates in `deployment/`: `${name}` is a value, and alone on a line, lines that are indented as it is.
+"""Texts of a deployment, from the templates in `deployment/`.
 
-What flags and fields do was read in the server's source (github.com/tensorflow/serving: model_servers/main.cc,
-servables/tensorflow/session_bundle_config.proto, batching/README.md); nothing here was run against the image.
+`${name}` stands for a value; alone on a line, for lines with its indentation. Flags and fields follow the source of the
+server (github.com/tensorflow/serving: model_servers/main.cc, servables/tensorflow/session_bundle_config.proto,
+batching/README.md); the image itself was never run.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from pathlib import Path
 from textwrap import indent
 
 TEMPLATES = Path(__file__).parent / "deployment"
-IMAGE = "tensorflow/serving:2.21.0"  # the TensorFlow that exports is the one that serves: an older one may not load
+IMAGE = "tensorflow/serving:2.21.0"  # the version of TensorFlow that exports: an older one may not load the model
 REST_PORT = 8501  # also in the templates
-MAX_BATCH_SIZE = 128  # rows that run together: measured, see docs/serving.md
+MAX_BATCH_SIZE = 128  # measured, see docs/serving.md
 
-# Each config's line in the README.
+# Description of each config in the README.
 CONFIGS = {
-    "models.config": "which models, where, which versions; read again every 30 s",
-    "batching.config": "how rows of several requests are run together; start values: measure them on your machine",
+    "models.config": "models, their directories and served versions; read again every 30 s",
+    "batching.config": "batching of requests: starting values, to be measured on your machine",
     "monitoring.config": "metrics for Prometheus at `/monitoring/prometheus/metrics`",
 }
 
-# What the example asks for, of the inputs that ganzoo's signatures have.
+# Inputs of the example request.
 VALUES = {"seeds": [0, 0], "truncation": 1.0, "labels": 3}
 SAVE_PNG = (
     "python3 -c 'import base64, json, sys; "
@@ -38,8 +39,8 @@ class Served:
     """A model of a deployment.
 
     Attributes:
-      name: it is asked for by it.
-      signatures: the names of its signatures, each with its inputs'.
+      name: Name of the model on the server.
+      signatures: Inputs of each signature by name.
     """
 
     name: str
@@ -49,15 +50,15 @@ class Served:
 def deployment(
     models: Sequence[Served], *, resource: str, image: str, base: str, batching: bool, request_rows: int
 ) -> dict[str, str]:
-    """The files of a deployment, name -> text.
+    """Files of a deployment: name -> text.
 
     Args:
-      models: at least one; the README's example is for the first, which `request` has to know.
-      resource: name of the server and of everything in the cluster.
-      image: of TensorFlow Serving.
-      base: the directory above the models', absolute or seen from the Compose file.
-      batching: run rows of several requests together.
-      request_rows: that each of the models takes in one call.
+      models: At least one model; the README's example uses the first one, which needs a `request`.
+      resource: Name of the server, and of all resources in the cluster.
+      image: Docker image of TensorFlow Serving.
+      base: Directory that holds the models' directories, absolute or relative to the Compose file.
+      batching: Whether rows of several requests share a call.
+      request_rows: Largest number of rows of one call that all models allow.
     """
     names = [model.name for model in models]
     health_check = _fill("health_check.sh", names=" ".join(names))
@@ -102,7 +103,7 @@ def deployment(
 
 
 def request(model: Served) -> str | None:
-    """A shell command that gets a picture from the server (points, if it draws none), or None: no known signature."""
+    """Shell command that gets an image (or points) from the server; None for a model without a known signature."""
     url = f"http://127.0.0.1:{REST_PORT}/v1/models/{model.name}:predict"
     known = {name: inputs for name, inputs in model.signatures.items() if set(inputs) <= VALUES.keys()}
     if inputs := known.get("generate_png"):
@@ -135,10 +136,10 @@ def _fill(template: str, **values: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML string that Compose takes literally."""
+    """YAML string that Compose takes literally."""
     return json.dumps(_literal(text), ensure_ascii=False)
 
 
 def _literal(text: str) -> str:
-    """Compose replaces $NAME; $$ is a dollar."""
+    """Text with its dollars escaped: Compose replaces $NAME."""
     return text.replace("$", "$$")

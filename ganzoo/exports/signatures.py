@@ -1,4 +1,4 @@
-"""The signatures of an export: a model's functions by fixed names, within bounds, and as PNG files."""
+"""Signatures of an export: the functions of a model under fixed names, with bounds and with PNG files."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Signatures: TypeAlias = dict[str, Function]
 
 
 def signatures(functions: Mapping[str, Exported]) -> Signatures:
-    """What a SavedModel offers by name.
+    """Signatures of a SavedModel by name.
 
-    Every input has the rows of a call in its first axis; row i of the output depends on row i alone.
-    Of a model that draws:
+    The first axis of every input is the rows of a call; row i of the output depends on row i alone.
+    Signatures of a model that draws:
       generate(seeds int32 [N, 2] = (seed, position), truncation float32 [N], labels int32 [N] if conditional)
         -> images uint8 [N, H, W, C], points or rows float32 [N, columns], or sequences float32 [N, length, columns]
       decode(latents float32 [N, latent_size], labels int32 [N] if conditional) -> the same
       generate_png(as generate) -> png_bytes string [N]; for images only
-    Of one that translates, for each domain that it makes:
+    Signatures of a model that translates, for each domain:
       translate_to_DOMAIN(images uint8 [N, H, W, C]) -> images uint8 [N, H, W, C]
       translate_to_DOMAIN_bytes(image_bytes string [N], PNG or JPEG, each of any size) -> png_bytes string [N]
     `serving_default` is `generate`, or the translation to the first domain.
 
     Args:
-      functions: of the model, by name.
+      functions: Functions of the model by name.
 
     Returns:
-      name -> function with an input signature, and a dictionary for an output. It refuses what is out of `bounds`.
+      Name -> function with an input signature and a dictionary of outputs; inputs out of `bounds` fail.
     """
     made: Signatures = {}
     for name, function in functions.items():

@@ -1,4 +1,4 @@
-"""A model as files that need no Python: the very functions that `generate`, `decode` and `translate` run."""
+"""Directories `BASE/VERSION/` of an exported model, with the same functions as `generate`, `decode` and `translate`."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ def write_version(
 ) -> Path:
     """Writes `base/VERSION/`.
 
-    By default it is a SavedModel, which TensorFlow Serving loads as it is. Its signatures are those of
-    `signatures.signatures`. Weights that float16 holds exactly, as it does those of the zoo, are stored so. Beside them
-    are, in `assets.extra/`, the resolved config, the card and the warm-up requests. In another format it has the files
-    of `formats.write`, the config and the card.
+    The default is a SavedModel, which TensorFlow Serving loads as it is, with the signatures of
+    `signatures.signatures`. Weights that are exactly float16 numbers, like those of the zoo, are stored as such.
+    `assets.extra/` has the resolved config, the card and the warm-up requests. Another format has the files of
+    `formats.write`, the config and the card.
 
     Args:
-      model: a model.
-      base: the directory of the model's versions.
-      version: an integer from 1 to `formats.LARGEST_VERSION`.
+      model: Model.
+      base: Directory of the model's versions.
+      version: Version number, from 1 to `formats.LARGEST_VERSION`.
       format: `savedmodel`, `onnx` or `litert`.
-      precision: that the networks of a SavedModel compute in, `float32` or `bfloat16`; the latter takes a model with a
-        config, and gives other bytes than Python, some grey levels away.
-      overwrite: replace a version that is there.
-      card: the file of the model's card.
-      note: is told, in one line, what is left out.
+      precision: Precision of a SavedModel's networks, `float32` or `bfloat16`. The latter needs a model with a config,
+        and its bytes differ from Python's by some grey levels.
+      overwrite: Whether to replace an existing version.
+      card: File of the model's card.
+      note: Function that gets one line about each part that is left out.
 
     Returns:
-      The directory of the version.
+      Directory of the version.
 
     Raises:
-      UsageError: as `check_version`.
-      RunError: it cannot be written; a version that was there stays.
+      UsageError: As `check_version`.
+      RunError: The version cannot be written; an existing one stays.
     """
     final = check_version(base, version, overwrite, format, precision)
     temporary = files.temporary_beside(final)
@@ -81,31 +81,31 @@ def write_version(
 
 
 def base_of(directory: str | Path, name: str) -> Path:
-    """The directory of all versions of a model.
+    """Directory of all versions of a model.
 
     Raises:
-      UsageError: a name that no URL could ask for.
+      UsageError: A name that cannot be part of a URL.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"name: {name!r} given, a letter or digit, then letters, digits, '_', '.', '-' wanted")
+        raise UsageError(f"name: expected a letter or digit, then letters, digits, '_', '.' or '-', got {name!r}")
     return Path(directory) / name
 
 
 def check_version(
     base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL, precision: str = formats.FLOAT32
 ) -> Path:
-    """The directory of a version that may be written.
+    """Directory of a version that may be written.
 
     Raises:
-      UsageError: there is no such format or precision, or a package for it is missing; the version is no integer of 1
-        or more, or is there already; another version has another format.
+      UsageError: An unknown format or precision, or a missing package for it; a version that is not an integer of at
+        least 1, or exists already; another version with another format.
     """
     formats.check(format, precision)
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= formats.LARGEST_VERSION:
-        raise UsageError(f"version: {version!r} given, an integer from 1 to {formats.LARGEST_VERSION} wanted")
+        raise UsageError(f"version: expected an integer from 1 to {formats.LARGEST_VERSION}, got {version!r}")
     final = Path(base) / str(version)
     if final.exists() and not overwrite:
-        raise UsageError(f"{final}: is there already (give another version, or overwrite it: overwrite, --overwrite)")
+        raise UsageError(f"{final}: already exists (give another version, or overwrite it: overwrite, --overwrite)")
     formats.check_beside(final, format)
     return final
 
@@ -127,7 +127,7 @@ def _save(
 
 
 def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
-    """What is exported; in a shorter type it runs on networks as they are trained in it, with the same weights."""
+    """Functions to export; in bfloat16, of networks with the same weights that are built for it."""
     if precision == formats.FLOAT32:
         return model.exported()
     config = getattr(model, "config", None)
@@ -142,15 +142,15 @@ def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
 def _write_extra(
     model: SteppedModel, name: str, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
 ) -> None:
-    """What travels with a model; TensorFlow Serving reads the warm-up requests, people the rest."""
+    """Writes `assets.extra/`: TensorFlow Serving reads the warm-up requests in it."""
     extra.mkdir()
     _write_papers(model, extra, card)
     if not warm_up.write(extra / warm_up.FILE, name, made):
-        note(f"{name}: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)")
+        note(f"{name}: exported without warm-up requests (pip install 'ganzoo[serving]' adds them)")
 
 
 def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> None:
-    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    config = getattr(model, "config", None)  # a model built by hand has none
     if config is not None:
         (directory / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
     if card is not None:
@@ -158,7 +158,7 @@ def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> No
 
 
 def _put(made: Path, final: Path) -> None:
-    """Gives a directory its name; one that has it already is put back if that fails."""
+    """Renames a directory; an existing one of that name is restored if that fails."""
     old = files.temporary_beside(final)
     if final.exists():
         final.rename(old)

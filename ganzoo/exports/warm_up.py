@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving makes of a model before it takes others: the first call of a graph is slow.
+"""Warm-up requests: TensorFlow Serving makes them before it serves a model, as the first call of a graph is slow.
 
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
@@ -13,19 +13,19 @@ import tensorflow as tf
 from ganzoo.exports.signatures import Signatures
 
 FILE = "tf_serving_warmup_requests"
-SIDE = 32  # pixels of the images, which are black
+SIDE = 32  # of the images, which are black, in pixels
 
 
 def write(path: Path, model: str, signatures: Signatures) -> bool:
-    """Writes a TFRecord of `PredictionLog`s, one request of one row for every signature.
+    """Writes a TFRecord of `PredictionLog`s: for every signature one request of one row.
 
     Args:
-      path: the file.
-      model: the name that the requests give.
-      signatures: of the export.
+      path: Path of the file.
+      model: Name of the model in the requests.
+      signatures: Signatures of the export.
 
     Returns:
-      Whether it was written, which takes the messages of tensorflow-serving-api.
+      Whether the file was written; this needs tensorflow-serving-api.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -45,7 +45,7 @@ def write(path: Path, model: str, signatures: Signatures) -> bool:
 
 
 def _row(spec: tf.TensorSpec) -> np.ndarray | list[bytes]:
-    """One row of an input: zeros, of which the only file is a picture."""
+    """One row of an input: zeros, or a black PNG file."""
     if spec.dtype == tf.string:
         return [tf.io.encode_png(np.zeros([SIDE, SIDE, 3], np.uint8)).numpy()]
     shape = [1, *(SIDE if side is None else side for side in spec.shape[1:])]

@@ -304,7 +304,7 @@ def test_calls_of_a_server(plain):
 
 @pytest.mark.parametrize("api", ["grpc", "rest"])
 def test_a_server_that_refuses(api, plain):
-    with pytest.raises(ServerError, match="has no model 'absent' that is ready"):
+    with pytest.raises(ServerError, match="model 'absent' is not ready: "):
         measure("absent", server=plain[api], quiet=True)
     with pytest.raises(UsageError, match=r"other: has no signature 'generate' \(it has: decode\)"):
         measure("other", server=plain[api], quiet=True)

@@ -86,7 +86,7 @@ def test_the_speed_of_an_extractor(capsys):
         ("--model cgan --metrics fid,,kid", "--metrics"),
         ("--model cgan --num_samples 1", "--num_samples"),
         ("--model cgan --metrics fdi", "metrics: unknown metric 'fdi' (did you mean 'fid'?)"),
-        ("--model cgan --features mnist", "features: unknown feature extractor 'mnist' (did you mean 'mnist_cnn'?)"),
+        ("--model cgan --features mnist", "evaluation.features: unknown extractor 'mnist' (did you mean 'mnist_cnn'?)"),
         ("--model cgna", "unknown model 'cgna'"),
         ("--model cgan --to monet", "to=monet: cgan does not translate (leave it out)"),
         ("--speed", "--features is missing: whose speed?"),

@@ -85,7 +85,7 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "models.config").write_text("mine")
     assert export.main(["--model", "cgan", "--deploy", "there"]) == 2
-    assert "there/models.config: is there already (give another directory, or overwrite it" in capsys.readouterr().err
+    assert "there/models.config: already exists (give another directory, or overwrite it" in capsys.readouterr().err
     assert asked == []
 
 
@@ -112,17 +112,20 @@ def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
             "--version: expected an integer from 1 to 999999999999999999, got '1000000000000000000'",
         ),
         ("--model cgan --name=", "--name: expected a non-empty text, got ''"),
-        ("--model cgan --name a/b", "name: 'a/b' given, a letter or digit, then letters, digits, '_', '.', '-' wanted"),
+        (
+            "--model cgan --name a/b",
+            "name: expected a letter or digit, then letters, digits, '_', '.' or '-', got 'a/b'",
+        ),
         ("--model cgan --format onxx", "--format: expected one of savedmodel, onnx, litert, got 'onxx'"),
         ("--model cgan --precision float16", "--precision: expected one of float32, bfloat16, got 'float16'"),
         (
             "--model cgan --precision bfloat16 --format onnx",
-            "precision bfloat16: a SavedModel's alone (leave it out, or the format onnx)",
+            "precision bfloat16: only for a SavedModel (leave it out, or the format onnx)",
         ),
         ("--model cgan --format onnx --deploy there", "--deploy: TensorFlow Serving cannot load onnx files (leave out"),
         ("--model cgan --out base --version 2 --format litert", "base/cgan_mnist/1: is a version in another format"),
         ("--model gan_ring --format onnx", "gan_ring: has no trained weights; train it"),
-        ("--model cgan --out base", "base/cgan_mnist/1: is there already (give another version, or overwrite it"),
+        ("--model cgan --out base", "base/cgan_mnist/1: already exists (give another version, or overwrite it"),
         ("--model cgan --out file", "file/cgan_mnist/1: cannot be written (Not a directory)"),
     ],
 )

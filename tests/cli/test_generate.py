@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ganzoo import images, zoo
 from ganzoo.cli import generate
+from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 
 
@@ -17,7 +17,7 @@ class Model:
 
     def __init__(self, name="fake", classes=10, shape=(4, 4, 1)):
         self.name, self.classes, self.shape = name, classes, shape
-        self.generator = SimpleNamespace(output_shape=(None, *shape))
+        self.kind = kinds.of_shape(shape)
 
     def generate(self, n, labels, seed, truncation):
         self.asked = (n, labels, seed, truncation)
@@ -151,7 +151,7 @@ def test_more_labels_than_images():
         ("--labels 1,2 --n 1", "--n: expected at least 2, the number of --labels, got 1 (leave out --n)"),
         ("--seed -1", "--seed: expected an integer of at least 0, got '-1'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
-        ("--out digits.jpg", "--out: expected FILE.png, FILE.csv or DIR/, got 'digits.jpg'"),
+        ("--out digits.jpg", "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'digits.jpg'"),
         ("--out points.csv", "--out: expected FILE.png or DIR/ for fake, got 'points.csv'"),
         ("--out file/digits.png", "file/digits.png: cannot be written"),
         ("--out file/digits/", "cannot be written"),
@@ -168,7 +168,10 @@ def test_wrong_use(argv, message, model, tmp_path, refused):
 def test_points_have_no_folder_of_images(model, capsys):
     model(classes=0, shape=(2,))
     assert generate.main(["--out", "points/"]) == 2
-    assert capsys.readouterr().err == "ganzoo generate: --out: expected FILE.png or FILE.csv for fake, got 'points/'\n"
+    assert (
+        capsys.readouterr().err
+        == "ganzoo generate: --out: expected FILE.png, FILE.csv or FILE.npy for fake, got 'points/'\n"
+    )
 
 
 def test_unknown_model(capsys):

@@ -33,7 +33,8 @@ class Client:
     def signature(self, name):
         output = "points" if len(self.shape) == 1 else "images"
         tensor = SimpleNamespace(shape=(None, None, None, 3))
-        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: tensor})
+        drawn = SimpleNamespace(shape=(None, *self.shape))
+        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: drawn})
 
     def generate(self, n, labels, seed, truncation):
         self.asked.append((n, labels, seed, truncation))
@@ -204,7 +205,7 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --version 0", (), "--version: expected an integer of at least 1, got '0'"),
         ("--model fake --retries -1", (), "--retries: expected an integer of at least 0, got '-1'"),
         ("--model fake --timeout 0", (), "--timeout: expected a number above 0, got '0'"),
-        ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'"),
+        ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'"),
         ("--model fake --out a.csv", (), "--out: expected FILE.png or DIR/ for fake, got 'a.csv'"),
         ("--model fake --to monet a.jpg", (), "fake: draws samples, it does not translate (leave out --to and FILES)"),
         ("--model fake photo.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),
@@ -238,7 +239,7 @@ def test_wrong_use(argv, domains, message, client, tmp_path, refused):
 def test_another_kind_of_file_needs_no_server_to_be_refused(client, capsys):
     fake = client()
     assert request.main(["--model", "fake", "--out", "a.jpg"]) == 2
-    assert "--out: expected FILE.png, FILE.csv or DIR/, got 'a.jpg'" in capsys.readouterr().err
+    assert "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'" in capsys.readouterr().err
     assert not hasattr(fake, "connected")
 
 
@@ -246,8 +247,8 @@ def test_a_server_that_is_not_there(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert request.main(["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "0"]) == 2
     assert capsys.readouterr().err == (
-        "ganzoo request: http://127.0.0.1:9: no server answers there (Connection refused): "
-        "is it running? (ganzoo serve --models DIR)\n"
+        "ganzoo request: http://127.0.0.1:9: no server answers: Connection refused "
+        "(start one: ganzoo serve --models DIR)\n"
     )
 
 
@@ -256,13 +257,16 @@ def test_that_it_is_tried_again_is_said(monkeypatch, capsys):
     argv = ["--server", "http://127.0.0.1:9", "--model", "fake", "--retries", "2"]
     assert request.main(argv) == 2
     note, error = capsys.readouterr().err.splitlines()
-    assert note.startswith("http://127.0.0.1:9: no server answers there")
-    assert note.endswith("; trying again (retries: 2)")
-    assert error.endswith("(tried 3 times)")
+    assert note.startswith("http://127.0.0.1:9: no server answers")
+    assert note.endswith("; retrying (at most 2)")
+    assert error.endswith("(after 3 attempts)")
     assert request.main([*argv, "--quiet"]) == 2
     assert capsys.readouterr().err == f"{error}\n"
 
 
 def test_an_address_of_another_form(capsys):
     assert request.main(["--server", "127.0.0.1:8501", "--model", "fake"]) == 2
-    assert "address: '127.0.0.1:8501' given, http://HOST:PORT" in capsys.readouterr().err
+    assert (
+        "address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got '127.0.0.1:8501'"
+        in capsys.readouterr().err
+    )

@@ -80,39 +80,42 @@ def test_a_call_has_as_many_rows_here_as_in_the_graph():
         ("--batch_rows 0", "--batch_rows: expected an integer from 1 to 1024, got '0'"),
         ("--batch_rows 1025", "--batch_rows: expected an integer from 1 to 1024, got '1025'"),
         ("--drain_seconds 0", "--drain_seconds: expected a number above 0 and at most 86400, got '0'"),
-        ("--port 1", "--port: unknown flag (did you mean '--rest_port'?)"),
+        ("--port 1", "--port: unknown flag (did you mean '--import'?)"),
         ("exported", "'exported': unexpected argument (a value follows its flag: --flag value)"),
-        ("--models nowhere", "nowhere: no such directory of models (ganzoo export --out nowhere makes one)"),
-        ("--models {base}/gated", "{base}/gated: is one model, the directory above it is wanted: {base}"),
+        ("--models nowhere", "nowhere: no such directory of models (create one: ganzoo export --out nowhere)"),
+        (
+            "--models {base}/gated",
+            "{base}/gated: expected a directory of models, got one model (give the directory above: {base})",
+        ),
         (
             "--models {empty}",
-            "{empty}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {empty} makes one)",
+            "{empty}: has no export NAME/VERSION/saved_model.pb (create one: ganzoo export --out {empty})",
         ),
         (
             "--models {misnamed}",
-            "{misnamed}/m/one: a version's folder is called by a whole number, such as 1 (rename it)",
+            "{misnamed}/m/one: expected a version number such as 1 for a name (rename the directory)",
         ),
         (
             "--host 192.0.2.1",
-            "host: '192.0.2.1' is no address of this machine (Cannot assign requested address)",
+            "host: expected an address of this machine, got '192.0.2.1' (Cannot assign requested address)",
         ),
-        ("--host a..b", "host: 'a..b' is no address of this machine"),
-        ("--host no.such.host.invalid", r"host: 'no.such.host.invalid' is no address of this machine"),
+        ("--host a..b", "host: expected an address of this machine, got 'a..b'"),
+        ("--host no.such.host.invalid", r"host: expected an address of this machine, got 'no.such.host.invalid'"),
         (
             "--rest_port {taken}",
-            "rest_port: 127.0.0.1:{taken} cannot be used (Address already in use): give another, or 0",
+            "rest_port: 127.0.0.1:{taken} cannot be used: Address already in use (give another port, or 0)",
         ),
         (
             "--grpc_port {taken}",
-            "grpc_port: 127.0.0.1:{taken} cannot be used (Address already in use): give another, or 0",
+            "grpc_port: 127.0.0.1:{taken} cannot be used: Address already in use (give another port, or 0)",
         ),
         (
             "--rest_port {free} --grpc_port {free}",
-            "grpc_port: {free} is the REST port already: give another, or 0",
+            "grpc_port: expected another port than rest_port, got {free} for both (give another, or 0)",
         ),
         (
             "--models {foreign}",
-            "{foreign}/lite/1: is for another runtime (ganzoo export without --format makes what is served)",
+            "{foreign}/lite/1: expected a SavedModel, got another format (export without --format)",
         ),
     ],
 )
@@ -215,7 +218,7 @@ def test_a_signal_loses_no_accepted_request(start, gate):
     assert code == 0
     assert out == "stopped: all accepted requests are answered\n"
     assert "a server for a laptop and for tests; in production run TensorFlow Serving" in err
-    assert "ending: requests under way are finished, for 100 seconds at most" in err
+    assert "stopping: finishing requests in flight, for at most 100 seconds" in err
 
 
 @pytest.mark.slow
@@ -245,7 +248,7 @@ def test_a_signal_under_load(start, gate):
         server.end(signal.SIGINT)
         for client in clients:
             client.result(60)
-    assert refusals <= {"the server is ending", "no connection"}
+    assert refusals <= {"the server is stopping", "no connection"}
     code, _, err = server.wait()
     assert code == 0
     assert "Traceback" not in err
@@ -274,7 +277,7 @@ def test_requests_that_take_longer_than_the_drain_or_than_patience(seconds, sign
         code, out, _ = server.wait()
         assert code == 1
         assert out == "stopped: 1 accepted request was not answered (--drain_seconds gives them more time)\n"
-        assert request.result() == "the server has ended before the answer was there"
+        assert request.result() == "the server stopped before the answer"
 
 
 @pytest.mark.slow

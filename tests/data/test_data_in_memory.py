@@ -19,9 +19,9 @@ LABELS = np.arange(40) % 4
 POINTS = np.random.default_rng(0).normal(size=(1200, 3))
 
 
-def opened(data, size=8, channels=1, **more):
-    name = hold(data, is_image=size > 0)
-    return open_source(DatasetConfig(name=name, size=size, channels=channels, **more))
+def opened(data, kind="image", **sizes):
+    name = hold(data, kind)
+    return open_source(DatasetConfig(name=name, kind=kind, **(sizes or {"size": 8, "channels": 1})))
 
 
 def examples(source):
@@ -51,9 +51,38 @@ def test_images(data):
 
 
 def test_points():
-    source = opened(POINTS, size=0, channels=3)
+    source = opened(POINTS, "points", columns=3)
     assert examples(source).dtype == np.float32
     assert np.array_equal(examples(source), POINTS.astype(np.float32))
+
+
+def test_a_table():
+    class Frame:
+        """Stands for a pandas.DataFrame."""
+
+        columns = ("alcohol", "acid", "ash")
+
+        def __array__(self, dtype=None, copy=None):
+            return POINTS
+
+    source = opened(Frame(), "table", columns=3)
+    assert source.kind.column_names == ("alcohol", "acid", "ash")
+    assert source.kind.fields[0].mean == pytest.approx(POINTS[:, 0].mean(), abs=1e-5)
+    assert np.array_equal(examples(source), POINTS.astype(np.float32))
+    assert opened(POINTS, "table", columns=3).kind.column_names == ("x0", "x1", "x2")
+    assert opened(POINTS, "table", columns=3).name != source.name
+
+
+def test_sequences():
+    waves = np.sin(np.arange(240).reshape(10, 12, 2))
+    source = opened(waves, "sequence", length=12, columns=2)
+    assert np.array_equal(examples(source), waves.astype(np.float32))
+    with pytest.raises(DataError, match=r"^dataset: expected numbers \[N, length, columns\], got float64 \[1200, 3\]$"):
+        hold(POINTS, "sequence")
+    batches = tf.data.Dataset.from_tensor_slices(waves).batch(4)
+    assert sorted(map(bytes, examples(opened(batches, "sequence", length=12, columns=2)))) == sorted(
+        map(bytes, waves.astype(np.float32))
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,12 +108,12 @@ def test_named_labels_in_an_order_of_their_own():
 
 
 def test_the_name_is_that_of_the_content():
-    name = hold(GREY, is_image=True)
-    assert name == hold(GREY / 255, is_image=True) == hold(tf.constant(GREY[..., np.newaxis]), is_image=True)
+    name = hold(GREY, "image")
+    assert name == hold(GREY / 255, "image") == hold(tf.constant(GREY[..., np.newaxis]), "image")
     assert name.startswith("arrays:image:")
     assert len(name) == len("arrays:image:") + 16
     others = [GREY[:39], GREY[::-1], (GREY, LABELS), (GREY, LABELS[::-1])]
-    assert len({name, *(hold(other, is_image=True) for other in others)}) == 5
+    assert len({name, *(hold(other, "image") for other in others)}) == 5
 
 
 def test_another_size_is_resized():
@@ -102,7 +131,7 @@ def test_a_dataset_is_read_into_arrays(batch, shape):
     for shuffled in (False, True):
         data = tf.data.Dataset.from_tensor_slices(rows)
         data = data.shuffle(40, seed=1) if shuffled else data
-        name = hold(data.batch(batch) if batch else data, is_image=True)
+        name = hold(data.batch(batch) if batch else data, "image")
         names.add(name)
     assert len(names) == 1, "whatever its order"
     source = open_source(DatasetConfig(name=name, size=8, channels=1))
@@ -114,7 +143,7 @@ def test_a_dataset_is_read_into_arrays(batch, shape):
 
 
 def test_a_dataset_of_points_in_batches():
-    source = opened(tf.data.Dataset.from_tensor_slices(POINTS).batch(30), size=0, channels=3)
+    source = opened(tf.data.Dataset.from_tensor_slices(POINTS).batch(30), "points", columns=3)
     assert sorted(examples(source)[:, 0]) == sorted(np.float32(POINTS[:, 0]))
 
 
@@ -228,13 +257,13 @@ def test_wrong_images(data, message):
         (np.array([["a", "b"]]), "dataset: expected numbers [N, columns], got <U1 [1, 2]"),
         (
             np.array([[1.0, 2.0], [np.nan, 3.0]]),
-            "dataset: expected finite numbers, got [nan, 3.0] in row 1 (remove such",
+            "dataset: expected finite numbers, got NaN or infinity in example 1 (leave such",
         ),
     ],
 )
 def test_wrong_points(data, message):
     with pytest.raises(DataError) as caught:
-        hold(data, is_image=False)
+        hold(data, "points")
     assert str(caught.value).startswith(message)
 
 
@@ -245,7 +274,7 @@ TRAIN = {"overrides": SMALL, "quiet": True}
 
 def test_training_on_points_and_going_on(tmp_path):
     run = ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS, steps=4, **TRAIN)
-    assert run.config.dataset.name == hold(POINTS, is_image=False)
+    assert run.config.dataset.name == hold(POINTS, "points")
     assert run.config.dataset.example_shape == (3,)
     assert run.model.generate(5, seed=1).shape == (5, 3)
     with pytest.raises(

@@ -17,7 +17,7 @@ def test_every_module_registers_what_it_is_called():
 
 
 def test_an_unknown_name_is_told_the_nearest():
-    with pytest.raises(ConfigError, match=r"^features: unknown feature extractor 'inception_fit' \(did you mean '"):
+    with pytest.raises(ConfigError, match=r"^evaluation\.features: unknown extractor 'inception_fit' \(did you mean '"):
         open_extractor("inception_fit")
 
 

@@ -20,6 +20,7 @@ from ganzoo.evaluation.translations import (
     picked,
     translated,
 )
+from ganzoo.models.build import scheme_of
 
 
 def all_of(examples):
@@ -85,7 +86,7 @@ def test_fewer_are_a_random_choice_with_the_truth_beside_it(digits):
 
 def test_the_truth_of_pairs_is_the_other_half():
     config = ganzoo.config("pix2pix_digits")
-    assert config.domains_made == ["digits"]
+    assert scheme_of(config).domains_made(config.dataset.domains) == ["digits"]
     found = open_translation(config.override({"dataset.size": 28}), "digits", 100)
     assert not found.both_ways
     np.testing.assert_array_equal(edges_of(all_of(found.truth)), all_of(found.given))

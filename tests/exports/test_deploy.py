@@ -218,7 +218,7 @@ def test_models_that_translate_are_not_batched(translating):
     assert "batching.config" not in manifest(translating, "configmap")["data"]
     for flags in (compose_of(translating)["command"], container_of(translating)["args"]):
         assert not [flag for flag in flags if "batching" in flag]
-    assert "runs each request for itself" in read(translating, "README.md")
+    assert "does not batch requests" in read(translating, "README.md")
     assert "`batching.config`" not in read(translating, "README.md")
 
 
@@ -482,7 +482,7 @@ def test_files_are_not_overwritten_unasked(deployed, exports):
     before = {name: read(deployed, name) for name in ALL}
     (deployed / "models.config").unlink()
     (deployed / "prometheus.yml").write_text("mine")
-    with pytest.raises(UsageError, match=r"is there already \(give another directory, or overwrite it: overwrite, "):
+    with pytest.raises(UsageError, match=r"already exists \(give another directory, or overwrite it: overwrite, "):
         write_deployment(exports, deployed)
     assert not (deployed / "models.config").exists()
     assert read(deployed, "prometheus.yml") == "mine"
@@ -494,7 +494,7 @@ def test_files_are_not_overwritten_unasked(deployed, exports):
 
 def test_a_folder_in_the_place_of_a_file_stays(exports, tmp_path):
     (tmp_path / "deploy" / "README.md").mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"README.md: is there already \(give another directory\)"):
+    with pytest.raises(UsageError, match=r"README.md: already exists \(give another directory\)"):
         write_deployment(exports, tmp_path / "deploy", overwrite=True)
     assert [path.name for path in (tmp_path / "deploy").iterdir()] == ["README.md"]
 
@@ -530,7 +530,7 @@ def test_a_file_in_the_place_of_the_folder_of_manifests(exports, tmp_path):
 
 
 def test_no_exports(tmp_path):
-    with pytest.raises(UsageError, match="exports: none given"):
+    with pytest.raises(UsageError, match="exports: expected the directory of at least one exported model, got none"):
         write_deployment([], tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 
@@ -548,14 +548,14 @@ def test_a_directory_that_is_no_export(tmp_path, made):
         (path / "10").mkdir()
     elif made == "a version itself":
         path = make_export(tmp_path / "exports") / "1"
-    with pytest.raises(UsageError, match=rf"{path.name}: is no exported model \(.*saved_model.pb is not there\)"):
+    with pytest.raises(UsageError, match=rf"{path.name}: is not an exported model: .*saved_model.pb does not exist"):
         write_deployment([path], tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "has no signature of ganzoo's that draws or translates"), (b"\xff\xff", "saved_model.pb: cannot be read")],
+    [(b"", "has no signature of ganzoo that draws or translates"), (b"\xff\xff", "saved_model.pb: cannot be read")],
 )
 def test_a_saved_model_that_says_nothing(tmp_path, content, message):
     path = make_export(tmp_path / "exports")
@@ -567,20 +567,20 @@ def test_a_saved_model_that_says_nothing(tmp_path, content, message):
 
 def test_somebody_elses_saved_model(tmp_path):
     path = make_export(tmp_path / "exports", "resnet", {"serving_default": ["x"], "generate_png": ["prompt"]})
-    with pytest.raises(UsageError, match="resnet: has no signature of ganzoo's"):
+    with pytest.raises(UsageError, match="resnet: has no signature of ganzoo that draws or translates"):
         write_deployment([path], tmp_path / "deploy")
 
 
 def test_two_models_of_one_name(tmp_path):
     first, second = make_export(tmp_path / "a"), make_export(tmp_path / "b")
     for pair in ([first, second], [first, first]):
-        with pytest.raises(UsageError, match="a second model of the name 'cgan_mnist'"):
+        with pytest.raises(UsageError, match="expected one model of each name, got a second 'cgan_mnist'"):
             write_deployment(pair, tmp_path / "deploy")
 
 
 def test_models_in_different_places(tmp_path):
     first, second = make_export(tmp_path / "a"), make_export(tmp_path / "b", "dcgan")
-    with pytest.raises(UsageError, match=r"b/dcgan: does not lie beside .*a/cgan_mnist"):
+    with pytest.raises(UsageError, match=r"b/dcgan: expected a directory beside .*a/cgan_mnist"):
         write_deployment([first, second], tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 
@@ -590,7 +590,7 @@ def test_names_that_kubernetes_cannot_take(tmp_path, name):
     path = make_export(tmp_path / "exports", name)
     good = make_export(tmp_path / "exports", "cgan")
     for chosen in ([path], [good, path]):
-        with pytest.raises(UsageError, match="no name that Kubernetes can take"):
+        with pytest.raises(UsageError, match=r"name: expected 1 to 56 letters or digits, .* as in Kubernetes, got"):
             write_deployment(chosen, tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 
@@ -611,6 +611,8 @@ def test_names_of_resources(tmp_path, name, resource):
     "image", ["", "tensorflow/serving", "tensorflow/serving:latest", "a b:1", "registry:5000/serving"]
 )
 def test_an_image_without_a_version(exports, tmp_path, image):
-    with pytest.raises(UsageError, match=r"image: .* one with a version wanted \(for example tensorflow/serving:2"):
+    with pytest.raises(
+        UsageError, match=r"image: expected an image with a version, got .* \(for example tensorflow/serving:2"
+    ):
         write_deployment(exports, tmp_path / "deploy", image=image)
     assert not (tmp_path / "deploy").exists()

@@ -185,7 +185,7 @@ def test_what_does_not_convert_is_one_line(format, tmp_path):
 
 
 def test_an_unknown_format(tmp_path):
-    with pytest.raises(UsageError, match=r"format: 'onxx' is none \(did you mean 'onnx'\?\)"):
+    with pytest.raises(UsageError, match=r"format: unknown format 'onxx' \(did you mean 'onnx'\?\)"):
         ganzoo.export("cgan", tmp_path, format="onxx")
 
 
@@ -204,8 +204,8 @@ def test_what_is_refused_as_for_a_saved_model(format, tmp_path):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / "config.yaml").write_text(ganzoo.config("gan_ring").to_yaml())
     for model, given, error, message in [
-        ("cgan", 3, UsageError, "3: is there already"),
-        ("cgan", 0, UsageError, "version: 0 given, an integer from 1 to 999999999999999999 wanted"),
+        ("cgan", 3, UsageError, "3: already exists"),
+        ("cgan", 0, UsageError, "version: expected an integer from 1 to 999999999999999999, got 0"),
         ("gan_ring", 1, WeightsError, "gan_ring: has no trained weights"),
         (tmp_path / "run", 1, WeightsError, "run: has no checkpoint yet"),
     ]:

@@ -156,7 +156,7 @@ def test_right_files_pass_up_to_the_bounds(checked):
     assert checked(tf.constant(files)).numpy().tolist() == files
 
 
-SIDES = r"image_bytes: 8 to 4096 pixels a side wanted, given \(height, width\)"
+SIDES = r"image_bytes: expected sides of 8 to 4096 pixels, got \(height, width\)"
 
 
 @pytest.mark.parametrize(
@@ -167,37 +167,46 @@ SIDES = r"image_bytes: 8 to 4096 pixels a side wanted, given \(height, width\)"
         ([png_that_says(0, 0)], SIDES),
         ([jpeg_that_says(65_500, 65_500)], SIDES + r":\] \[\[65500 65500\]\]"),
         ([FILES["RGB"], png_that_says(7, 8)], SIDES + r":\] \[\[13 21\]\[8 7\]\]"),
-        ([png_that_says(4096, 1025)], r"image_bytes: 4194304 pixels or fewer an image wanted.*\[4198400\]"),
-        ([png_that_says(2048, 2048)] * 5, r"image_bytes: 16777216 pixels or fewer in all wanted.*20971520"),
-        ([FILES["RGB"], saved(Image.new("RGB", (9, 9)), format="GIF")], r"PNG or JPEG files wanted.*\[1 0\]"),
-        ([b""], "PNG or JPEG files wanted"),
-        ([b"\x89PNG"], "PNG or JPEG files wanted"),
-        ([png_that_says(9, 9)[:23]], "a PNG file is cut off or broken in its header"),
-        ([png_that_says(9, 9).replace(b"IHDR", b"IDAT")], "a PNG file is cut off or broken in its header"),
+        (
+            [png_that_says(4096, 1025)],
+            r"image_bytes: expected at most 4194304 pixels per image, headers say.*\[4198400\]",
+        ),
+        (
+            [png_that_says(2048, 2048)] * 5,
+            r"image_bytes: expected at most 16777216 pixels in all, headers say.*20971520",
+        ),
+        ([FILES["RGB"], saved(Image.new("RGB", (9, 9)), format="GIF")], r"expected PNG or JPEG files.*\[1 0\]"),
+        ([b""], "expected PNG or JPEG files"),
+        ([b"\x89PNG"], "expected PNG or JPEG files"),
+        ([png_that_says(9, 9)[:23]], "expected PNG files with a complete header"),
+        ([png_that_says(9, 9).replace(b"IHDR", b"IDAT")], "expected PNG files with a complete header"),
         ([FILES["JPEG"][:20]], "JPEG"),
-        ([jpeg_of_scans(65)], r"image_bytes: 64 scans or fewer of a JPEG file wanted, counted up to 65:\] \[65\]"),
-        ([FILES["RGB"], jpeg_of_scans(10_000)], r"64 scans or fewer .* \[0 65\]"),
-        ([png_that_says(64, 64, *[PLAIN] * 500)], r"16 compressed texts and profiles of a PNG file.* \[500\]"),
+        ([jpeg_of_scans(65)], r"image_bytes: expected at most 64 scans in a JPEG file, counted up to 65, got\] \[65\]"),
+        ([FILES["RGB"], jpeg_of_scans(10_000)], r"expected at most 64 scans .* \[0 65\]"),
+        (
+            [png_that_says(64, 64, *[PLAIN] * 500)],
+            r"expected at most 16 compressed texts and profiles in a PNG file.* \[500\]",
+        ),
         ([png_that_says(64, 64, *[PLAIN, TRANSLATED, COLOURS] * 5, PLAIN, COLOURS)], r"16 compressed texts .* \[17\]"),
         (
             [SIXTEEN] * 16 + [png_that_says(64, 64, PLAIN)],
-            r"256 compressed texts and profiles or fewer in all .*\[257\]",
+            r"expected at most 256 compressed texts and profiles in all.*\[257\]",
         ),
         (
             [lengthened(FILES["JPEG"], 16 * 50 * 37 + 2**22 + 1)],
-            r"image_bytes: 16 bytes a pixel and 4194304 more, or fewer, wanted, given:\] \[4223905\]",
+            r"image_bytes: expected at most 16 bytes per pixel and 4194304 more, got\] \[4223905\]",
         ),
         (
             [png_that_says(9, 9, *[EMPTY] * 133)],
-            r"128 chunks of a PNG file and one more every 256 bytes, .* one too many:\] \[135\]",
+            r"expected at most 128 chunks in a PNG file and one more every 256 bytes, .* one too many, got\] \[135\]",
         ),
-        ([png_that_says(9, 9, *[EMPTY] * 100_000)], r"128 chunks of a PNG file"),
+        ([png_that_says(9, 9, *[EMPTY] * 100_000)], r"expected at most 128 chunks in a PNG file"),
         (
             [png_that_says(64, 64, *[chunk(b"IDAT", bytes(22525))] * 2)],
-            r"10 bytes of PNG data a pixel and 4096 more, or fewer, wanted, given:\] \[45058\]",
+            r"expected at most 10 bytes of PNG data per pixel and 4096 more, got\] \[45058\]",
         ),
-        ([], "image_bytes: 1 to 1024 rows wanted, given"),
-        ([FILES["RGB"]] * 1025, r"image_bytes: 1 to 1024 rows wanted, given:\] \[1025\]"),
+        ([], "image_bytes: expected 1 to 1024 rows, got"),
+        ([FILES["RGB"]] * 1025, r"image_bytes: expected 1 to 1024 rows, got\] \[1025\]"),
     ],
 )
 def test_wrong_files_are_refused_before_they_are_decoded(checked, files, message):

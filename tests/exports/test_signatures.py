@@ -11,7 +11,7 @@ from ganzoo.models.build import build
 
 ROWS = {"seeds": np.zeros([2, 2], np.int32), "truncation": np.ones(2, np.float32), "labels": np.zeros(2, np.int32)}
 LATENTS = {"latents": np.zeros([2, 64], np.float32), "labels": np.zeros(2, np.int32)}
-SIDES = r"images: 8 to 4096 pixels a side wanted, given \(height, width\):\]"
+SIDES = r"images: expected sides of 8 to 4096 pixels, got \(height, width\)\]"
 
 
 def exported(name, folder):
@@ -91,19 +91,28 @@ def test_right_inputs_pass_up_to_the_bounds(cgan, cyclegan):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"labels": np.array([0, 10], np.int32)}, r"labels: integers from 0 to 9 wanted, given:\] \[0 10\]"),
-        ({"labels": np.array([-1, 0], np.int32)}, r"labels: integers from 0 to 9 wanted, given:\] \[-1 0\]"),
-        ({"labels": np.zeros(3, np.int32)}, r"labels: as many rows as of seeds wanted, given:\] \[3\] \[2\]"),
-        ({"truncation": np.ones(1, np.float32)}, r"truncation: as many rows as of seeds wanted, given:\] \[1\] \[2\]"),
-        ({"truncation": np.array([1, -0.5], np.float32)}, r"truncation: finite numbers of 0 or more wanted.* -0.5\]"),
-        ({"truncation": np.array([1, np.nan], np.float32)}, "truncation: finite numbers of 0 or more wanted"),
-        ({"truncation": np.array([1, np.inf], np.float32)}, "truncation: finite numbers of 0 or more wanted"),
-        ({"seeds": np.array([[0, 0], [-1, 0]], np.int32)}, r"seeds: integers from 0 to 2147483647 wanted.*\[-1 0\]"),
-        ({"seeds": np.array([[0, -5], [1, 0]], np.int32)}, r"seeds: integers from 0 to 2147483647 wanted.*\[\[0 -5\]"),
-        ({name: value[:0] for name, value in ROWS.items()}, r"seeds: 1 to 1024 rows wanted, given:\] \[0\]"),
+        ({"labels": np.array([0, 10], np.int32)}, r"labels: expected integers from 0 to 9, got\] \[0 10\]"),
+        ({"labels": np.array([-1, 0], np.int32)}, r"labels: expected integers from 0 to 9, got\] \[-1 0\]"),
+        ({"labels": np.zeros(3, np.int32)}, r"labels: expected as many rows as seeds, got\] \[3\] \[2\]"),
+        ({"truncation": np.ones(1, np.float32)}, r"truncation: expected as many rows as seeds, got\] \[1\] \[2\]"),
+        (
+            {"truncation": np.array([1, -0.5], np.float32)},
+            r"truncation: expected finite numbers of at least 0, got.* -0.5\]",
+        ),
+        ({"truncation": np.array([1, np.nan], np.float32)}, "truncation: expected finite numbers of at least 0, got"),
+        ({"truncation": np.array([1, np.inf], np.float32)}, "truncation: expected finite numbers of at least 0, got"),
+        (
+            {"seeds": np.array([[0, 0], [-1, 0]], np.int32)},
+            r"seeds: expected integers from 0 to 2147483647, got.*\[-1 0\]",
+        ),
+        (
+            {"seeds": np.array([[0, -5], [1, 0]], np.int32)},
+            r"seeds: expected integers from 0 to 2147483647, got.*\[\[0 -5\]",
+        ),
+        ({name: value[:0] for name, value in ROWS.items()}, r"seeds: expected 1 to 1024 rows, got\] \[0\]"),
         (
             {name: np.repeat(value[:1], 1025, axis=0) for name, value in ROWS.items()},
-            r"seeds: 1 to 1024 rows wanted, given:\] \[1025\]",
+            r"seeds: expected 1 to 1024 rows, got\] \[1025\]",
         ),
     ],
 )
@@ -121,7 +130,7 @@ def test_bounds_hold_in_a_session_as_tensorflow_serving_runs_it(cgan_directory, 
             return session.run(signature.outputs["images"].name, feed)
 
         drawn = run(ROWS)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="labels: integers from 0 to 9 wanted"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="labels: expected integers from 0 to 9, got"):
             run({**ROWS, "labels": np.array([0, 10], np.int32)})
     np.testing.assert_array_equal(drawn, call(cgan, "generate", ROWS)["images"])
 
@@ -135,12 +144,12 @@ def with_last(number):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"labels": np.array([0, 10], np.int32)}, r"labels: integers from 0 to 9 wanted, given:\] \[0 10\]"),
-        ({"labels": np.zeros(1, np.int32)}, r"labels: as many rows as of latents wanted, given:\] \[1\] \[2\]"),
-        ({"latents": np.zeros([1025, 64], np.float32)}, "latents: 1 to 1024 rows wanted"),
-        ({"latents": with_last(np.nan)}, r"latents: finite numbers wanted, rows with others:\] \[1\]"),
-        ({"latents": with_last(np.inf)}, "latents: finite numbers wanted"),
-        ({"latents": with_last(-np.inf)}, "latents: finite numbers wanted"),
+        ({"labels": np.array([0, 10], np.int32)}, r"labels: expected integers from 0 to 9, got\] \[0 10\]"),
+        ({"labels": np.zeros(1, np.int32)}, r"labels: expected as many rows as latents, got\] \[1\] \[2\]"),
+        ({"latents": np.zeros([1025, 64], np.float32)}, "latents: expected 1 to 1024 rows, got"),
+        ({"latents": with_last(np.nan)}, r"latents: expected finite numbers, got others in rows\] \[1\]"),
+        ({"latents": with_last(np.inf)}, "latents: expected finite numbers, got"),
+        ({"latents": with_last(-np.inf)}, "latents: expected finite numbers, got"),
     ],
 )
 def test_wrong_latents(cgan, wrong, message):
@@ -151,11 +160,11 @@ def test_wrong_latents(cgan, wrong, message):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((0, 9, 9, 1), "images: 1 to 1024 rows wanted"),
-        ((1025, 8, 8, 1), "images: 1 to 1024 rows wanted"),
+        ((0, 9, 9, 1), "images: expected 1 to 1024 rows, got"),
+        ((1025, 8, 8, 1), "images: expected 1 to 1024 rows, got"),
         ((1, 7, 9, 1), SIDES + r" \[\[7 9\]\]"),
         ((1, 9, 4097, 1), SIDES + r" \[\[9 4097\]\]"),
-        ((2, 2048, 1025, 1), r"images: 4194304 pixels or fewer in all wanted, given:\] \[4198400\]"),
+        ((2, 2048, 1025, 1), r"images: expected at most 4194304 pixels in all, got\] \[4198400\]"),
     ],
 )
 def test_wrong_images(cyclegan, signature, shape, message):
@@ -166,8 +175,8 @@ def test_wrong_images(cyclegan, signature, shape, message):
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        (images.encode_png(np.zeros([7, 9, 1], np.uint8)), "image_bytes: 8 to 4096 pixels a side wanted"),
-        (b"GIF89a", "image_bytes: PNG or JPEG files wanted"),
+        (images.encode_png(np.zeros([7, 9, 1], np.uint8)), "image_bytes: expected sides of 8 to 4096 pixels, got"),
+        (b"GIF89a", "image_bytes: expected PNG or JPEG files"),
         (images.encode_png(np.zeros([9, 9, 1], np.uint8))[:50], "Invalid PNG"),
         (images.encode_png(np.zeros([9, 9, 1], np.uint8)) + bytes(5_000_000), "image_bytes: 16 bytes a pixel and"),
     ],
@@ -183,5 +192,5 @@ def test_large_images_make_few_rows():
         if rows == 2:
             bounds.of_draws(inputs, classes=0, pixels=2**21)
         else:
-            with pytest.raises(tf.errors.InvalidArgumentError, match="latents: 2 rows or fewer wanted"):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="latents: expected at most 2 rows, got"):
                 bounds.of_draws(inputs, classes=0, pixels=2**21)

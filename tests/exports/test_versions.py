@@ -175,7 +175,7 @@ def test_without_the_messages_of_tensorflow_serving_there_is_no_warm_up(model, t
     extra = ganzoo.export(model, tmp_path) / "assets.extra"
     assert [path.name for path in extra.iterdir()] == ["config.yaml"]
     assert capsys.readouterr().err == (
-        "cgan_mnist: exported without warm-up requests (pip install 'ganzoo[serving]' brings what they need)\n"
+        "cgan_mnist: exported without warm-up requests (pip install 'ganzoo[serving]' adds them)\n"
     )
     ganzoo.export(model, tmp_path, version=2, quiet=True)
     assert capsys.readouterr().err == ""
@@ -183,9 +183,9 @@ def test_without_the_messages_of_tensorflow_serving_there_is_no_warm_up(model, t
 
 def test_versions_are_not_overwritten_unasked(model, tmp_path):
     ganzoo.export(model, tmp_path, version=3)
-    with pytest.raises(UsageError, match=r"3: is there already \(give another version, or overwrite it"):
+    with pytest.raises(UsageError, match=r"3: already exists \(give another version, or overwrite it"):
         ganzoo.export(model, tmp_path, version=3)
-    with pytest.raises(UsageError, match=r"3: is there already"):
+    with pytest.raises(UsageError, match=r"3: already exists"):
         ganzoo.export("cgan", tmp_path, version=3)
     ganzoo.export(model, tmp_path, version=3, overwrite=True)
     assert [path.name for path in (tmp_path / "cgan_mnist").iterdir()] == ["3"]
@@ -197,13 +197,13 @@ def test_a_name_of_its_own(model, tmp_path):
     records = tf.data.TFRecordDataset(str(path / "assets.extra" / "tf_serving_warmup_requests")).as_numpy_iterator()
     logs = map(prediction_log_pb2.PredictionLog.FromString, records)
     assert {log.predict_log.request.model_spec.name for log in logs} == {"my_digits"}
-    with pytest.raises(UsageError, match=r"^name: 'a/b' given, a letter or digit, then letters"):
+    with pytest.raises(UsageError, match=r"^name: expected a letter or digit, then letters, .*got 'a/b'"):
         ganzoo.export(model, tmp_path, name="a/b")
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "two", 1.5])
 def test_versions_are_numbers(version, tmp_path):
-    with pytest.raises(UsageError, match=r"version: .* an integer from 1 to 999999999999999999 wanted"):
+    with pytest.raises(UsageError, match=r"version: expected an integer from 1 to 999999999999999999, got "):
         ganzoo.export("cgan", tmp_path, version=version)
 
 

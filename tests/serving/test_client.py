@@ -48,7 +48,7 @@ def refused(value):
     """As TensorFlow words a failed assertion in a graph."""
     return RefusalError(
         400,
-        f"assertion failed: [labels: integers from 0 to {CLASSES - 1} wanted, given:] [{value}]\n\t "
+        f"assertion failed: [labels: expected integers from 0 to {CLASSES - 1}, got] [{value}]\n\t "
         "[[{{node Assert/Assert}}]] [Op:__inference_signature_wrapper_7]",
     )
 
@@ -468,7 +468,7 @@ def test_the_version_that_was_asked_for_is_kept(connect, backend):
     assert backend.asked_versions == [4, 4, 4]
     assert backend.asked.count("metadata") == 1
     backend.versions = {4: 5}
-    with pytest.raises(ServerError, match="has no version 4 of model 'digits'"):
+    with pytest.raises(ServerError, match="version 4 of model 'digits' is not ready: "):
         client.generate(600, labels=0)
     assert backend.asked_versions[3:] == [4, 4]
 
@@ -482,7 +482,7 @@ def test_a_version_that_goes_leaves_nothing_in_the_result(connect, backend):
 
 def test_versions_that_keep_going(connect, backend):
     backend.versions = {1: 5, 3: 6, 5: 7}
-    with pytest.raises(ServerError, match="has no version 6 of model 'digits'"):
+    with pytest.raises(ServerError, match="version 6 of model 'digits' is not ready: "):
         connect().generate(600, labels=0)
     assert backend.asked_versions == [4, 4, 5, 5, 6, 6]
 
@@ -513,7 +513,7 @@ def test_ready(connect, backend, clock):
 
 
 def test_not_ready_in_time(connect, backend, monkeypatch):
-    monkeypatch.setattr(client_module, "READY_SECONDS", 0.2)
+    monkeypatch.setattr("ganzoo.serving.client.connection.READY_SECONDS", 0.2)
     backend.go_on.clear()
     assert not connect().ready()
     backend.go_on.set()
@@ -534,7 +534,7 @@ def test_as_long_as_it_says(connect, backend, clock):
 
 def test_as_often_as_it_may(connect, backend, clock, address):
     backend.script = [RefusalError(429, "the queue is full")] * 3
-    message = f"{address}: the server has no time (the queue is full) (tried 3 times)"
+    message = f"{address}: the server is too busy (the queue is full) (after 3 attempts)"
     with pytest.raises(ServerError) as raised:
         connect(retries=2).metadata()
     assert str(raised.value) == message
@@ -549,8 +549,8 @@ def test_a_wait_beyond_the_time_limit_is_not_waited(connect, backend, clock, add
     with pytest.raises(ServerError) as raised:
         connect(timeout=30).metadata()
     assert str(raised.value) == (
-        f"{address}: no answer within the time limit of 30 s (a longer one: timeout, --timeout); "
-        f"at last: {address}: the server has no time (full)"
+        f"{address}: no answer within 30 s (for a longer limit: timeout, --timeout); "
+        f"last error: {address}: the server is too busy (full)"
     )
     assert not clock.slept
 
@@ -564,7 +564,7 @@ def test_the_time_limit_is_for_all_requests_of_a_call(connect, backend, clock):
 
     backend.models["digits"].run = lambda name, inputs: slow(Digits(), name, inputs)
     client = connect(timeout=10)
-    with pytest.raises(ServerError, match="time limit of 10 s"):
+    with pytest.raises(ServerError, match="no answer within 10 s"):
         client.generate(1024, labels=0)
     assert client.generate(512, labels=0).shape[0] == 512
 
@@ -578,7 +578,7 @@ def test_the_time_limit_is_for_all_tiles_of_an_image(connect, backend, clock):
 
     backend.models["painter"].run = slow
     client = connect("painter", timeout=10)
-    with pytest.raises(ServerError, match="time limit of 10 s"):
+    with pytest.raises(ServerError, match="no answer within 10 s"):
         client.translate(np.zeros((40, 60, 3), np.uint8), "monet", tile=32)
     assert len(backend.asked_versions) == 3
 
@@ -588,9 +588,7 @@ def test_a_server_that_does_not_answer(connect, backend, address):
     with pytest.raises(ServerError) as raised:
         connect(timeout=0.2).generate(1)
     backend.go_on.set()
-    assert str(raised.value) == (
-        f"{address}: no answer within the time limit of 0.2 s (a longer one: timeout, --timeout)"
-    )
+    assert str(raised.value) == (f"{address}: no answer within 0.2 s (for a longer limit: timeout, --timeout)")
 
 
 @pytest.mark.parametrize("code", [400, 500, 504])
@@ -628,7 +626,7 @@ def test_labels_of_others_that_it_refuses(connect, backend, address):
     backend.script = [refused(7)]
     with pytest.raises(ServerError) as raised:
         client.generate(labels=[0, 2])
-    assert str(raised.value) == f"{address}: digits: labels: integers from 0 to 2 wanted, given: 7"
+    assert str(raised.value) == f"{address}: digits: labels: expected integers from 0 to 2, got 7"
 
 
 @pytest.mark.parametrize(
@@ -659,10 +657,10 @@ def test_unknown_model_and_version(connect, address, clock):
     with pytest.raises(ServerError) as raised:
         connect("digit").generate()
     assert str(raised.value) == (
-        f"{address}: has no model 'digit' that is ready (Servable not found for request: Latest(digit)): "
-        "check the name, or wait until it is"
+        f"{address}: model 'digit' is not ready: Servable not found for request: Latest(digit) "
+        "(check the name, or wait)"
     )
-    with pytest.raises(ServerError, match="has no version 5 of model 'digits'"):
+    with pytest.raises(ServerError, match="version 5 of model 'digits' is not ready: "):
         connect(version=5).generate()
     assert not clock.slept
 
@@ -678,7 +676,7 @@ def test_signatures_that_it_lacks(connect):
     with pytest.raises(UsageError) as raised:
         connect("painter").translate(np.zeros((8, 8, 3), np.uint8), "nowhere")
     assert str(raised.value) == "to: painter cannot make 'nowhere' (it makes: monet, photo)"
-    with pytest.raises(UsageError, match="to: wanted, one of monet, photo"):
+    with pytest.raises(UsageError, match="to: expected one of monet, photo, got none"):
         connect("painter").translate_bytes([b"file"])
 
 
@@ -712,13 +710,13 @@ def test_images_as_people_have_them(connect, tmp_path):
 
 @pytest.mark.parametrize("files", [[], b"a file", [np.zeros(3)], ["photo.jpg"]])
 def test_files_of_another_type(connect, files):
-    with pytest.raises(UsageError, match="files: a list of the bytes"):
+    with pytest.raises(UsageError, match="files: expected a list of the bytes"):
         connect("painter").translate_bytes(files, "monet")
 
 
 def test_rows_are_counted(connect, backend):
     backend.models["points"].run = lambda name, inputs: {"points": np.zeros((2, 2), np.float32)}
-    with pytest.raises(ServerError, match="points: 3 rows asked for, 2 came"):
+    with pytest.raises(ServerError, match="points: expected 3 rows, got 2"):
         connect("points").generate(3)
 
 
@@ -727,13 +725,15 @@ def test_a_server_that_keeps_its_reasons(connect, backend):
         raise RefusalError(500, "internal error")
 
     backend.models["digits"].run = refuse
-    with pytest.raises(ServerError, match=r"digits: internal error \(asked how many labels there are: give them\)$"):
+    with pytest.raises(
+        ServerError, match=r"digits: internal error \(while asking for the number of classes: give labels\)$"
+    ):
         connect().generate()
 
 
 def test_a_server_that_does_not_check_labels(connect, backend):
     backend.models["digits"].run = lambda name, inputs: {"images": drawn(np.zeros((1, 2), int), np.float32(1))}
-    with pytest.raises(ServerError, match="does not say how many labels there are"):
+    with pytest.raises(ServerError, match="does not tell the number of classes"):
         connect().generate()
 
 
@@ -744,10 +744,10 @@ def test_no_server(kind, clock):
     said = []
     with ganzoo.Client(address, "digits", retries=2, note=said.append) as client, pytest.raises(ServerError) as raised:
         client.generate()
-    assert str(raised.value).startswith(f"{address}: no server answers there (")
+    assert str(raised.value).startswith(f"{address}: no server answers: ")
     assert "Connection refused" in str(raised.value)
-    assert str(raised.value).endswith("): is it running? (ganzoo serve --models DIR) (tried 3 times)")
-    assert said == [str(raised.value).replace(" (tried 3 times)", "; trying again (retries: 2)")]
+    assert str(raised.value).endswith(" (start one: ganzoo serve --models DIR) (after 3 attempts)")
+    assert said == [str(raised.value).replace(" (after 3 attempts)", "; retrying (at most 2)")]
     assert clock.slept == [0.25, 0.5]
     with ganzoo.Client(address, "digits") as client:
         assert not client.ready()
@@ -782,7 +782,7 @@ class Dribbling(Handler):
 def test_an_answer_without_end(backend):
     backend.go_on.clear()
     with rest_server(backend, Dribbling) as address, ganzoo.Client(address, "digits", timeout=0.3) as client:
-        with pytest.raises(ServerError, match=r"time limit of 0.3 s"):
+        with pytest.raises(ServerError, match=r"no answer within 0.3 s"):
             client.metadata()
         backend.go_on.set()
 
@@ -790,9 +790,9 @@ def test_an_answer_without_end(backend):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"<html>", "does not speak TensorFlow Serving's REST API (the answer is no JSON object)"),
-        ({"detail": "x"}, "does not speak TensorFlow Serving's REST API (its metadata are not in"),
-        ({"metadata": {"signature_def": []}}, "its metadata are not in TensorFlow Serving's form"),
+        (b"<html>", "is not TensorFlow Serving's REST API: the answer is not a JSON object (check"),
+        ({"detail": "x"}, "is not TensorFlow Serving's REST API: its metadata have another form (check"),
+        ({"metadata": {"signature_def": []}}, "its metadata have another form"),
     ],
 )
 def test_another_kind_of_server(backend, monkeypatch, content, message):
@@ -814,7 +814,10 @@ def test_predictions_in_another_form(backend, monkeypatch, content):
     with (
         rest_server(backend) as address,
         ganzoo.Client(address, "digits") as client,
-        pytest.raises(ServerError, match=r"generate_png' does not give what|PNG files wanted, what came: not an image"),
+        pytest.raises(
+            ServerError,
+            match=r"'generate_png' differ from its metadata|expected PNG files, got others .answer: not an",
+        ),
     ):
         client.generate(1, labels=0)
 
@@ -827,7 +830,9 @@ def test_a_web_server_of_something_else(backend, monkeypatch):
     with (
         rest_server(backend) as address,
         ganzoo.Client(address, "digits") as client,
-        pytest.raises(ServerError, match=r"does not speak .* \(404 Not Found\): check host and port"),
+        pytest.raises(
+            ServerError, match=r"is not TensorFlow Serving's REST API: 404 Not Found \(check host and port\)"
+        ),
     ):
         client.generate()
 
@@ -838,7 +843,7 @@ def test_grpc_without_the_service():
     server.start()
     with (
         ganzoo.Client(f"grpc://127.0.0.1:{port}", "digits") as client,
-        pytest.raises(ServerError, match="does not speak TensorFlow Serving's gRPC API"),
+        pytest.raises(ServerError, match="is not TensorFlow Serving's gRPC API"),
     ):
         client.generate()
     server.stop(None).wait()
@@ -853,7 +858,7 @@ def test_the_port_of_the_other_api(backend, clock, kind, asked, other, scheme):
         with ganzoo.Client(wrong, "digits") as client, pytest.raises(ServerError) as raised:
             client.generate()
     assert str(raised.value) == (
-        f"{wrong}: answers, but not by TensorFlow Serving's {asked} API: is it the {other} port? ({right})"
+        f"{wrong}: is not TensorFlow Serving's {asked} API, perhaps the {other} port (try {right})"
     )
     assert not clock.slept
 
@@ -944,12 +949,12 @@ def test_what_is_no_answer(address, content):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": ""}, "model: '' given, a name wanted"),
-        ({"version": 0}, "version: 0 given, an integer of 1 or more wanted"),
-        ({"version": "1"}, "version: '1' given"),
-        ({"timeout": 0}, "timeout: 0 given, seconds above 0 wanted"),
-        ({"timeout": float("nan")}, "timeout: nan given"),
-        ({"retries": -1}, "retries: -1 given, an integer of 0 or more wanted"),
+        ({"model": ""}, "model: expected a name, got ''"),
+        ({"version": 0}, "version: expected an integer of at least 1, got 0"),
+        ({"version": "1"}, "version: expected an integer of at least 1, got '1'"),
+        ({"timeout": 0}, "timeout: expected seconds above 0, got 0"),
+        ({"timeout": float("nan")}, "timeout: expected seconds above 0, got nan"),
+        ({"retries": -1}, "retries: expected an integer of at least 0, got -1"),
     ],
 )
 def test_wrong_arguments(arguments, message):

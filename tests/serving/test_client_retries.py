@@ -23,12 +23,12 @@ def fail(seconds):
 
 
 def test_the_waits_are_bounded_and_drawn(slept):
-    with pytest.raises(ServerError, match=r"^no \(tried 9 times\)$"):
+    with pytest.raises(ServerError, match=r"^no \(after 9 attempts\)$"):
         Call("http://host:1", None, 1000, 8, print).ask(fail)
     assert slept == [0.125, 0.25, 0.5, 1, 2, 4, 4, 4]
 
 
-@pytest.mark.parametrize(("tries", "lines"), [(0, []), (1, ["no; trying again (retries: 1)"])])
+@pytest.mark.parametrize(("tries", "lines"), [(0, []), (1, ["no; retrying (at most 1)"])])
 def test_that_it_is_tried_again_is_said_once_a_call(slept, tries, lines):
     said = []
     call = Call("http://host:1", None, 1000, tries, said.append)

@@ -171,7 +171,7 @@ def test_what_is_not_of_this_server(serve, refused):
             server.grpc.call(method, request)
     with pytest.raises(refused, match="UNIMPLEMENTED"):
         server.rest.post("/v1/models/tiny:classify", json={})
-    with pytest.raises(refused, match="INVALID_ARGUMENT: Content-Encoding: gzip is not of this server"):
+    with pytest.raises(refused, match="INVALID_ARGUMENT: Content-Encoding: expected identity, got gzip"):
         server.rest.post("/v1/models/tiny:predict", data=b"x", headers={"Content-Encoding": "gzip"})
     for path in ("/v1/models/tiny/labels/stable", "/v1/models/tiny/labels/stable/metadata", "/nothing"):
         with pytest.raises(refused, match="NOT_FOUND"):
@@ -196,7 +196,7 @@ def test_what_is_not_of_this_server(serve, refused):
         ({"x": [1]}, {"model": "other"}, "NOT_FOUND", r"Latest\(other\)"),
         ({"x": [1]}, {"version": 3}, "NOT_FOUND", r"Specific\(tiny, 3\)"),
         ({"x": [1]}, {"signature": "divide"}, "FAILED_PRECONDITION", '"divide" not found'),
-        ({"x": [[1, 2]]}, {}, "INVALID_ARGUMENT", r"'x': shape \[1, 2\] given, \[\?\] wanted"),
+        ({"x": [[1, 2]]}, {}, "INVALID_ARGUMENT", r"'x': expected shape \[\?\], got \[1, 2\]"),
         ({"x": [1, 13]}, {}, "INVALID_ARGUMENT", r"assertion failed: \[x: no 13 wanted, given:\] \[1 13\]$"),
         ({"x": np.float32([1.5])}, {}, "INVALID_ARGUMENT", "is not of expected type: int32"),
         ({"y": [1]}, {}, "INVALID_ARGUMENT", "Missing"),
@@ -214,10 +214,10 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
     [
         (b"", "JSON Parse error"),
         (b"{", "JSON Parse error"),
-        (b"[1]", "a Array given, an Object wanted"),
+        (b"[1]", "expected Object, got Array"),
         (b"\xff\xfe\xff", "JSON Parse error"),
-        (b'{"instances": [NaN]}', "NaN is no number"),
-        (b'{"instances": [-Infinity]}', "-Infinity is no number"),
+        (b'{"instances": [NaN]}', "NaN is not a number"),
+        (b'{"instances": [-Infinity]}', "-Infinity is not a number"),
         (b'{"instances": [1e400], "signature_name": "total"}', "'x': inf is out of the range of float32"),
         (b'{"instances": [1e39], "signature_name": "total"}', "'x': 1e[+]39 is out of the range of float32"),
         (b'{"instances": [%s], "signature_name": "total"}' % (b"9" * 400), "'x': 9{30}… is out of the range"),
@@ -227,32 +227,32 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
         (b'{"instances": [1.0]}', "'x': Number is not of expected type: int32"),
         (b'{"instances": [true]}', "'x': Boolean is not of expected type: int32"),
         (b'{"instances": [null, "1"]}', "'x': Null, String is not of expected type: int32"),
-        (b'{"instances": [[1], [2, 3]]}', "'x': ragged: at level 2 not all are lists of 1"),
-        (b'{"instances": [[1], 2]}', "'x': ragged"),
+        (b'{"instances": [[1], [2, 3]]}', "'x': expected lists of 1 at level 2, got ragged ones"),
+        (b'{"instances": [[1], 2]}', "'x': expected lists of 1 at level 2, got ragged ones"),
         (b'{"instances": [1, [2]]}', "'x': Array is not of expected type: int32"),
         (b'{"instances": %s1%s}' % (b"[" * 40, b"]" * 40), "'x': lists nested deeper than 16"),
         (b'{"instances": %s' % (b"[" * 100_000), "nested too deeply"),
-        (b'{"instances": []}', "at least one row wanted"),
-        (b'{"instances": 1}', "at least one row wanted"),
-        (b'{"instances": [1], "inputs": [1]}', "both are there"),
-        (b"{}", "neither is there"),
+        (b'{"instances": []}', "expected a list with at least one row"),
+        (b'{"instances": 1}', "expected a list with at least one row"),
+        (b'{"instances": [1], "inputs": [1]}', "expected one of the keys 'instances' and 'inputs', got both"),
+        (b"{}", "expected one of the keys 'instances' and 'inputs', got neither"),
         (b'{"instances": [1], "signature_name": 7}', "'signature_name' key must be a string value"),
-        (b'{"instances": [{"y": 1}]}', "row 0: an object with the keys x wanted, the keys y given"),
+        (b'{"instances": [{"y": 1}]}', "row 0: expected an object with the keys x, got the keys y"),
         (
             b'{"instances": [{"x": 1}, {"x": 1, "y": 1}]}',
-            "row 1: an object with the keys x wanted, the keys x, y given",
+            "row 1: expected an object with the keys x, got the keys x, y",
         ),
-        (b'{"instances": [{"x": 1}, 1]}', "row 1: an object with the keys x wanted, a Number given"),
+        (b'{"instances": [{"x": 1}, 1]}', "row 1: expected an object with the keys x, got Number"),
         (b'{"inputs": {"a": [[1, 2]]}, "signature_name": "both"}', "Missing named input: b in 'inputs' object"),
-        (b'{"inputs": [1], "signature_name": "both"}', "objects with the keys a, b wanted, plain values given"),
+        (b'{"inputs": [1], "signature_name": "both"}', "expected objects with the keys a, b, got plain values"),
         (b'{"inputs": {"a": [[1, 2]], "b": [[1]]}, "signature_name": "both"}', r"'b': shape \[1, 1\] given"),
         (b'{"instances": [{"b64": "A"}], "signature_name": "echo"}', "Unable to base64 decode"),
         (b'{"instances": [{"b64": "????"}], "signature_name": "echo"}', "Unable to base64 decode"),
         (b'{"instances": [{"b64": 1}], "signature_name": "echo"}', "the keys b64 given"),
-        (b'{"instances": ["\\ud800"], "signature_name": "echo"}', "no text"),
+        (b'{"instances": ["\\ud800"], "signature_name": "echo"}', "or not text"),
         (b'{"instances": [1], "signature_name": "echo"}', "'text': Number is not of expected type: string"),
-        (b'{"instances": [{"b64": "/w=="}], "signature_name": "say"}', "'text': holds bytes that are no text"),
-        (b'{"instances": [1], "signature_name": "total"}', "have no rows in common: ask for them with 'inputs'"),
+        (b'{"instances": [{"b64": "/w=="}], "signature_name": "say"}', "'text': has bytes that are not text"),
+        (b'{"instances": [1], "signature_name": "total"}', "have no common rows (use 'inputs')"),
         (
             b'{"inputs": {"a": [[1, 2], [3, 4], [5, 6]], "b": [1, 2]}, "signature_name": "both"}',
             "ncompatible shapes: ",
@@ -277,7 +277,7 @@ def test_more_lists_and_objects_than_a_call_takes(wrong_json):
         body = b'{"instances": [%s1]}' % (part * number)
         response = requests.post(wrong_json.url + PREDICT, data=body, timeout=30)
         assert response.status_code == 400
-        assert response.json() == {"error": "5242880 lists and 65536 objects or fewer wanted"}
+        assert response.json() == {"error": "expected at most 5242880 lists and 65536 objects"}
 
 
 @pytest.fixture(scope="module")
@@ -307,18 +307,18 @@ def raw(dtype, sides, **fields):
         (predict_pb2.PredictRequest(), "Missing ModelSpec"),
         (raw(99, [1], int_val=[1]), "99 is not of expected type"),
         (raw(9, [1], int64_val=[1]), "DT_INT64 is not of expected type: int32"),
-        (raw(3, [-1], int_val=[1]), r"its shape is not known: \[-1\]"),
+        (raw(3, [-1], int_val=[1]), r"expected a known shape, got \[-1\]"),
         (raw(3, [2], tensor_content=b"123"), "do not fit"),
         (raw(3, [1], int_val=[1, 2]), "do not fit"),
-        (raw(3, [2**40], int_val=[1]), "bytes or fewer wanted"),
-        (raw(3, [2**62, 2**62], int_val=[1]), "bytes or fewer wanted"),
-        (raw(3, [2**62], int_val=[1]), "bytes or fewer wanted"),
+        (raw(3, [2**40], int_val=[1]), "bytes, got shape"),
+        (raw(3, [2**62, 2**62], int_val=[1]), "bytes, got shape"),
+        (raw(3, [2**62], int_val=[1]), "bytes, got shape"),
         (raw(3, [0, 2**62]), r"shape \[0, "),
         (raw(3, [], int_val=[1]), r"shape \[\] given"),
         (raw(3, [2, 2], int_val=[1]), r"shape \[2, 2\] given"),
-        (raw(3, [2**62] * 17, int_val=[1]), "17 dimensions given, 16 or fewer wanted"),
-        (raw(7, [10_000], string_val=[b"a", b"x" * 10_000]), "33554432 bytes or fewer wanted"),
-        (raw(7, [2**20]), "33554432 bytes or fewer wanted"),
+        (raw(3, [2**62] * 17, int_val=[1]), "expected at most 16 dimensions, got 17"),
+        (raw(7, [10_000], string_val=[b"a", b"x" * 10_000]), "expected at most 33554432 bytes, got shape"),
+        (raw(7, [2**20]), "expected at most 33554432 bytes, got shape"),
         (predict_pb2.PredictRequest(inputs=dict.fromkeys(map(str, range(257)), tf.make_tensor_proto(1))), "257 inputs"),
     ],
 )
@@ -359,7 +359,7 @@ def test_wrong_filters(serve, refused):
             client.call(client.prediction.Predict, request)
     asked = get_model_metadata_pb2.GetModelMetadataRequest()
     asked.model_spec.name = "tiny"
-    with pytest.raises(refused, match=r"metadata_field: \['signature_def'\] wanted"):
+    with pytest.raises(refused, match=r"metadata_field: expected \['signature_def'\], got"):
         client.call(client.prediction.GetModelMetadata, asked)
     asked.model_spec.version_label = "stable"
     with pytest.raises(refused, match="NOT_FOUND: labels"):
@@ -369,7 +369,7 @@ def test_wrong_filters(serve, refused):
 def test_too_large(serve, refused):
     server = serve(request_bytes=10_000)
     body = json.dumps({"instances": [1] * 10_000})
-    with pytest.raises(refused, match=r"TOO_LARGE: .* too large: 10000 bytes or fewer wanted"):
+    with pytest.raises(refused, match=r"TOO_LARGE: .* too large: expected at most 10000 bytes"):
         server.rest.post(PREDICT, data=body)
     with pytest.raises(refused, match="TOO_LARGE"):
         server.rest.post(PREDICT, data=iter([b"[" * 6000] * 3))  # in chunks, without its length

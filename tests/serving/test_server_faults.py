@@ -173,7 +173,7 @@ def test_a_body_that_does_not_come(serve):
         connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))  # until the server closes it
     assert answer.startswith(b"HTTP/1.1 504")
-    assert answer.endswith(b'{"error": "no whole request within 0.3 seconds"}')
+    assert answer.endswith(b'{"error": "no complete request within 0.3 seconds"}')
     assert rest.predict({"x": [1]}) == [2]
 
 

@@ -217,7 +217,7 @@ def test_requests_hold_no_more_bytes_than_allowed(busy, gate, until, pool, door,
     large = [1] * 5000  # 15,000 bytes of JSON, 20,000 of a proto
     second = pool.submit(client.predict, {"x": large})
     until(lambda: queued(server) == 1)
-    with pytest.raises(refused, match=r"the requests under way hold \d+ of 30000 bytes") as caught:
+    with pytest.raises(refused, match=r"the requests in flight hold \d+ of 30000 bytes") as caught:
         client.predict({"x": large})
     assert caught.value.code == "RESOURCE_EXHAUSTED"
     gate.open.set()
@@ -231,7 +231,7 @@ def test_what_a_message_expands_to_is_counted(busy, gate, until, pool, refused):
     request.inputs["x"].tensor_shape.dim[0].size = 5000  # 20,000 bytes, all of them one value
     second = pool.submit(server.grpc.call, server.grpc.prediction.Predict, request)
     until(lambda: queued(server) == 1)
-    with pytest.raises(refused, match=r"the requests under way hold 200\d\d of 30000 bytes") as caught:
+    with pytest.raises(refused, match=r"the requests in flight hold 200\d\d of 30000 bytes") as caught:
         server.grpc.call(server.grpc.prediction.Predict, request)
     assert caught.value.code == "RESOURCE_EXHAUSTED"
     gate.open.set()
@@ -286,7 +286,7 @@ def test_a_full_queue(busy, gate, until, pool, door, refused):
     client = getattr(server, door)
     futures = [pool.submit(client.predict, {"x": [i]}) for i in range(2)]
     until(lambda: queued(server) == 2)
-    with pytest.raises(refused, match="the queue is full: 2 requests with 2 rows wait") as caught:
+    with pytest.raises(refused, match="the queue is full: 2 requests with 2 rows are waiting") as caught:
         client.predict({"x": [9]})
     assert caught.value.code == "RESOURCE_EXHAUSTED"
     gate.open.set()
@@ -298,7 +298,7 @@ def test_a_queue_that_is_full_of_rows(busy, gate, until, pool, refused):
     server, _ = busy("grpc", queue_rows=4)
     large = pool.submit(server.grpc.predict, {"x": [1] * 6})  # alone it may wait, or it could never run
     until(lambda: queued(server) == 1)
-    with pytest.raises(refused, match="the queue is full: 1 requests with 6 rows wait"):
+    with pytest.raises(refused, match="the queue is full: 1 requests with 6 rows are waiting"):
         server.grpc.predict({"x": [9]})
     gate.open.set()
     assert large.result() == [2] * 6
@@ -390,7 +390,7 @@ def test_the_end_refuses_what_comes_and_finishes_what_is_there(put_version, tmp_
     end.set()
     until(lambda: requests.get(f"{url}/readyz", timeout=30).status_code == 503)
     late = requests.post(predict, json={"instances": [9]}, timeout=30)
-    assert (late.status_code, late.json()) == (503, {"error": "the server is ending"})
+    assert (late.status_code, late.json()) == (503, {"error": "the server is stopping"})
     assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
     gate.open.set()
     assert [future.result().json() for future in futures] == [{"predictions": [2 * i]} for i in range(3)]

@@ -27,7 +27,7 @@ def test_two_that_start_at_once():
             listen(first.rest, "rest_port")
             with pytest.raises(UsageError) as caught:
                 listen(second.rest, "rest_port")
-    line = f"rest_port: 127.0.0.1:{port} cannot be used (Address already in use): give another, or 0"
+    line = f"rest_port: 127.0.0.1:{port} cannot be used: Address already in use (give another port, or 0)"
     assert str(caught.value) == line
 
 

@@ -291,7 +291,7 @@ def test_a_folder_that_cannot_be_read_harms_no_other(put_version, serve, monkeyp
     put_version(6, name="other")
     until(lambda: server.rest.predict({"x": [1]}, model="other") == [6])
     (message,) = complaints(caplog)
-    assert message.endswith("base/other: cannot be read (Permission denied); what is loaded is served on")
+    assert message.endswith("base/other: cannot be read (Permission denied); loaded versions stay")
 
 
 def test_what_is_no_version(put_version, tmp_path, serve):
@@ -328,15 +328,15 @@ def test_a_directory_that_is_away_for_a_while(serve, tmp_path, caplog, until, pu
     put_version(3)
     until(lambda: server.rest.predict({"x": [1]}) == [3])
     (message,) = complaints(caplog)
-    assert message.endswith("base: cannot be read (No such file or directory); what is loaded is served on")
+    assert message.endswith("base: cannot be read (No such file or directory); loaded versions stay")
 
 
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("nowhere", "nowhere: no such directory of models (ganzoo export --out "),
-        ("base/empty", "empty: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out "),
-        ("base/tiny", "tiny: is one model, the directory above it is wanted: "),
+        ("nowhere", "nowhere: no such directory of models (create one: ganzoo export --out "),
+        ("base/empty", "empty: has no export NAME/VERSION/saved_model.pb (create one: ganzoo export --out "),
+        ("base/tiny", "tiny: expected a directory of models, got one model (give the directory above: "),
     ],
 )
 def test_a_directory_that_is_none_of_models(where, words, put_version, tmp_path):

@@ -120,7 +120,7 @@ def test_none_without_being_asked(tmp_path):
     ("overrides", "error", "message"),
     [
         ({"evaluation.metrics": ["fdi"]}, ConfigError, r"unknown metric 'fdi' \(did you mean 'fid'\?\)"),
-        ({"evaluation.features": "idntity"}, ConfigError, r"unknown feature extractor 'idntity' \(did you mean"),
+        ({"evaluation.features": "idntity"}, ConfigError, r"unknown extractor 'idntity' \(did you mean"),
         ({"evaluation.by": "inception_score"}, UsageError, "inception_score needs an extractor that classifies"),
         ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn is for images, ring has points"),
     ],

@@ -1,5 +1,5 @@
-"""A client of exported models on a server: TensorFlow Serving, or `ganzoo serve`.
+"""Client of exported models on TensorFlow Serving or `ganzoo serve`.
 
-From the bottom up: `metadata` (what a server says of a model), `retries` (what is tried again, and for how long),
-`rest` and `grpc_api` (the two ways to ask), `transport` (which of them), `client` (`generate` and `translate`).
+From the bottom up: `metadata` (of a served model), `retries`, `rest` and `grpc_api` (the two APIs), `transport` (the
+choice between them), `connection` (versions, and calls in several requests), `client` (`generate` and `translate`).
 """

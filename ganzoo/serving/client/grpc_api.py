@@ -1,6 +1,6 @@
-"""A model behind TensorFlow Serving's gRPC API, by the official stubs of tensorflow-serving-api.
+"""Transport over TensorFlow Serving's gRPC API, with the official stubs of tensorflow-serving-api.
 
-These import TensorFlow, whose own messages theirs contain; so it is at hand for the tensors too.
+The stubs import TensorFlow, as their messages contain those of TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ try:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 except ImportError:
-    raise UsageError("address: grpc:// needs more packages (pip install 'ganzoo[serving]'; http:// does not)") from None
+    raise UsageError("address: grpc:// needs more packages: pip install 'ganzoo[serving]' (http:// does not)") from None
 
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),  # 4 MB by default: fewer than 6 images of 512x512 pixels
@@ -35,16 +35,16 @@ OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 
-# gRPC's own words, which no code tells from a server's.
+# Messages of gRPC itself, whose codes are the same as those of a server.
 _NOBODY = re.compile("failed to connect|DNS resolution failed")
 _OTHER_PORT = re.compile("Failed parsing HTTP/2|http1.x server")
 _TOO_LARGE = "message larger than max"
 
-_NEARLY = 0.1  # seconds that may be left when our own time limit is over
+_NEARLY = 0.1  # seconds that may be left when the time limit of the client is over
 
 
 class GrpcTransport:
-    """Asks for one model; the arguments are those of `Client`. See `RestTransport`."""
+    """gRPC transport for one model; the arguments are those of `Client`. See `RestTransport`."""
 
     prefers_files = False
 
@@ -59,7 +59,7 @@ class GrpcTransport:
         answer = self._ask(self._stub.GetModelMetadata, request, version, seconds)
         described = get_model_metadata_pb2.SignatureDefMap()
         if not answer.metadata["signature_def"].Unpack(described):
-            raise AttemptError(f"{self._address}: {self._model}: its metadata are not in TensorFlow Serving's form")
+            raise AttemptError(f"{self._address}: {self._model}: its metadata have another form")
         found = described.signature_def
         return Metadata(
             self._model,
@@ -80,7 +80,7 @@ class GrpcTransport:
             return _outputs(answer, signature)
         except ValueError:
             raise AttemptError(
-                f"{self._address}: {self._model}: '{signature.name}' does not give what its metadata say"
+                f"{self._address}: {self._model}: the outputs of '{signature.name}' differ from its metadata"
             ) from None
 
     def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes:
@@ -95,7 +95,7 @@ class GrpcTransport:
             raise ValueError(str(error)) from None
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         self._channel.close()
 
     def _request(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictRequest:
@@ -114,7 +114,7 @@ class GrpcTransport:
         try:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
-            # A server's own time limit has the same code.
+            # The time limit of the server has the same code.
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() > end - _NEARLY:
                 raise TimeoutError from None
             raise self._refusal(error, version) from None
@@ -128,13 +128,11 @@ class GrpcTransport:
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason:
             return AttemptError(f"{self._address}: {self._model}: the request is too large for the server ({reason})")
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
-            return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=_wait(error))
+            return AttemptError(f"{self._address}: the server is too busy ({reason})", passing=True, wait=_wait(error))
         if code == grpc.StatusCode.NOT_FOUND:
             return AttemptError(not_there(self._address, self._model, version, reason), absent=True)
         if code == grpc.StatusCode.UNIMPLEMENTED:
-            return AttemptError(
-                f"{self._address}: does not speak TensorFlow Serving's gRPC API ({reason}): check the port"
-            )
+            return AttemptError(f"{self._address}: is not TensorFlow Serving's gRPC API: {reason} (check the port)")
         return AttemptError(f"{self._address}: {self._model}: {reason}")
 
 
@@ -146,7 +144,7 @@ def _outputs(response: predict_pb2.PredictResponse, signature: Signature) -> dic
 
 
 def _wait(error: Any) -> float | None:
-    """Seconds: what a server pushes back (gRPC proposal A6), or Retry-After."""
+    """Delay in seconds that the server asks for: pushback (gRPC proposal A6) or Retry-After."""
     said = dict(error.trailing_metadata() or ())
     for key, unit in (("grpc-retry-pushback-ms", 1000.0), ("retry-after", 1.0)):
         if str(said.get(key, "")).isdecimal():

@@ -1,4 +1,4 @@
-"""What a server says of a model: its version, and what its signatures take and give."""
+"""Metadata of a served model: its version, and the inputs and outputs of its signatures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Tensor:
     """One input or output.
 
     Attributes:
-      dtype: of NumPy (`int32`, `uint8`, …), or `string`, which is bytes.
-      shape: None where a size is free; rows come first.
+      dtype: NumPy dtype (`int32`, `uint8`, …), or `string` for bytes.
+      shape: Sizes, rows first; None for a free size.
     """
 
     dtype: str
@@ -21,7 +21,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """One function of a model; its inputs and outputs by name."""
+    """Signature of a model; inputs and outputs by name."""
 
     name: str
     inputs: Mapping[str, Tensor]
@@ -30,7 +30,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Metadata:
-    """A model on a server; its signatures by name, sorted."""
+    """Model on a server; signatures by name, sorted."""
 
     model: str
     version: int

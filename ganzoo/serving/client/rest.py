@@ -1,4 +1,4 @@
-"""A model behind TensorFlow Serving's REST API.
+"""Transport over TensorFlow Serving's REST API.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -28,9 +28,10 @@ _TOO_MANY, _UNAVAILABLE, _NOT_FOUND = 429, 503, 404
 
 
 class RestTransport:
-    """Asks for one model; the arguments are those of `Client`.
+    """REST transport for one model; the arguments are those of `Client`.
 
-    `prefers_files`: images are much smaller as PNG files than as JSON.
+    Attributes:
+      prefers_files: Whether images travel as PNG files, which are much smaller than JSON.
     """
 
     prefers_files = True
@@ -40,15 +41,15 @@ class RestTransport:
         self._session = requests.Session()
 
     def metadata(self, version: int | None, seconds: float) -> Metadata:
-        """What the server says of the model.
+        """Metadata of the model.
 
         Args:
-          version: of the model; None leaves it to the server.
-          seconds: that it may take.
+          version: Version of the model; None is the server's choice.
+          seconds: Time limit.
 
         Raises:
-          AttemptError: it says nothing, or nothing that can be read.
-          TimeoutError: the seconds are over.
+          AttemptError: No answer, or one that cannot be read.
+          TimeoutError: The time limit is over.
         """
         answer = self._ask("GET", "/metadata", None, version, seconds)
         try:
@@ -59,26 +60,26 @@ class RestTransport:
                 {name: _signature(name, described[name]) for name in sorted(described) if not name.startswith("__")},
             )
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._strange("its metadata are not in TensorFlow Serving's form") from None
+            raise self._strange("its metadata have another form") from None
 
     def predict(
         self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]:
-        """The signature's outputs by name.
+        """Outputs of a signature by name.
 
         Args:
-          signature: as in the metadata.
-          inputs: by name; strings as objects, which are bytes.
-          version, seconds: as of `metadata`.
+          signature: Signature in the metadata.
+          inputs: Inputs by name; strings are object arrays of bytes.
+          version, seconds: As for `metadata`.
 
         Raises:
-          AttemptError, TimeoutError: as `metadata`.
+          AttemptError, TimeoutError: As `metadata`.
         """
         answer = self._ask("POST", ":predict", self.encode(signature, inputs), version, seconds)
         try:
             return _outputs(answer, signature)
         except ValueError:
-            raise self._strange(f"its '{signature.name}' does not give what its metadata say") from None
+            raise self._strange(f"the outputs of '{signature.name}' differ from its metadata") from None
 
     def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes:
         """Body of a request; the arguments are those of `predict`."""
@@ -94,7 +95,7 @@ class RestTransport:
         return _outputs(json.loads(content), signature)
 
     def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         self._session.close()
 
     def _ask(self, method: str, path: str, body: bytes | None, version: int | None, seconds: float) -> dict[str, Any]:
@@ -109,16 +110,16 @@ class RestTransport:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise TimeoutError from None
         except requests.exceptions.SSLError as error:
-            raise AttemptError(f"{self._address}: no secure connection ({_reason(error)})") from None
+            raise AttemptError(f"{self._address}: no TLS connection ({_reason(error)})") from None
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
             raise self._lost(error) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise AttemptError(f"{self._address}: cannot be asked ({_reason(error)})") from None
+            raise AttemptError(f"{self._address}: request failed ({_reason(error)})") from None
         answer = _json(content)
         if response.status_code != requests.codes.ok:
             raise self._refusal(response, answer, version)
         if not isinstance(answer, dict):
-            raise self._strange("the answer is no JSON object")
+            raise self._strange("the answer is not a JSON object")
         return answer
 
     def _lost(self, error: Exception) -> AttemptError:
@@ -132,7 +133,7 @@ class RestTransport:
         reason = one_line(said if isinstance(said, str) and said else f"{response.status_code} {response.reason}")
         if response.status_code in (_TOO_MANY, _UNAVAILABLE):
             wait = _seconds_to_wait(response.headers.get("Retry-After"))
-            return AttemptError(f"{self._address}: the server has no time ({reason})", passing=True, wait=wait)
+            return AttemptError(f"{self._address}: the server is too busy ({reason})", passing=True, wait=wait)
         if response.status_code == _NOT_FOUND and not isinstance(said, str):
             return self._strange(reason)
         if response.status_code == _NOT_FOUND:
@@ -140,9 +141,7 @@ class RestTransport:
         return AttemptError(f"{self._address}: {self._model}: {reason}")
 
     def _strange(self, why: str) -> AttemptError:
-        return AttemptError(
-            f"{self._address}: does not speak TensorFlow Serving's REST API ({why}): check host and port"
-        )
+        return AttemptError(f"{self._address}: is not TensorFlow Serving's REST API: {why} (check host and port)")
 
 
 def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
@@ -156,23 +155,19 @@ def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
 
 
 def nobody(address: str, reason: str) -> AttemptError:
-    """For an address where there is no server, or not any more."""
-    return AttemptError(
-        f"{address}: no server answers there ({reason}): is it running? (ganzoo serve --models DIR)", passing=True
-    )
+    """Error for an address without a server."""
+    return AttemptError(f"{address}: no server answers: {reason} (start one: ganzoo serve --models DIR)", passing=True)
 
 
 def other_port(address: str, asked: str, kind: str, right: str) -> AttemptError:
-    """For a port of the other API."""
-    return AttemptError(
-        f"{address}: answers, but not by TensorFlow Serving's {asked} API: is it the {kind} port? ({right})"
-    )
+    """Error for a port of the other API."""
+    return AttemptError(f"{address}: is not TensorFlow Serving's {asked} API, perhaps the {kind} port (try {right})")
 
 
 def not_there(address: str, model: str, version: int | None, reason: str) -> str:
-    """The line for a server that does not have the model."""
+    """Message for a server without the model."""
     which = "" if version is None else f"version {version} of "
-    return f"{address}: has no {which}model '{model}' that is ready ({reason}): check the name, or wait until it is"
+    return f"{address}: {which}model '{model}' is not ready: {reason} (check the name, or wait)"
 
 
 def _signature(name: str, described: Mapping[str, Any]) -> Signature:
@@ -192,7 +187,7 @@ def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _dtype(name: str) -> str:
-    """NumPy's name of `DT_FLOAT`, `DT_INT32`, …"""
+    """NumPy dtype of `DT_FLOAT`, `DT_INT32`, …"""
     name = name.removeprefix("DT_").lower()
     return {"float": "float32", "double": "float64"}.get(name, name)
 
@@ -214,10 +209,10 @@ def _to_array(values: Any, dtype: str) -> np.ndarray:
 
 
 def _content(response: requests.Response, end: float) -> bytes:
-    """All of an answer; looks at the clock whenever something comes, however little.
+    """Content of an answer; checks the time after each part of it, however small.
 
     Raises:
-      TimeoutError: it is not there in time.
+      TimeoutError: The time limit is over.
     """
     content = bytearray()
     while block := response.raw.read1(_BLOCK, decode_content=True):
@@ -235,7 +230,7 @@ def _json(content: bytes) -> Any:
 
 
 def _seconds_to_wait(header: str | None) -> float | None:
-    """What Retry-After says, in seconds or as a date (RFC 9110, 10.2.3)."""
+    """Delay in Retry-After, in seconds or as a date (RFC 9110, 10.2.3)."""
     if header is None:
         return None
     if header.strip().isdecimal():
@@ -252,7 +247,7 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: Exception) -> BaseException:
-    """What lies below the errors that requests and urllib3 wrapped around it."""
+    """Original error inside those of requests and urllib3."""
     innermost: BaseException = error
     while (below := innermost.__cause__ or innermost.__context__) is not None:
         innermost = below

@@ -1,4 +1,4 @@
-"""Asking a server until it answers: what is tried again, when, and for how long."""
+"""Retries: which requests are sent again, when, and for how long."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import TypeVar
 
 from ganzoo.errors import ServerError
 
-FIRST_WAIT = 0.25  # seconds; each further one is twice as long
+FIRST_WAIT = 0.25  # seconds; each next one is twice as long
 LONGEST_WAIT = 8.0
-LONGEST_MESSAGE = 400  # characters of a server's own words
+LONGEST_MESSAGE = 400  # characters of a server's message
 
 Answer = TypeVar("Answer")
 
 
 class AbsentError(ServerError):
-    """There is no such model, or no such version of it, or not yet, or not any more."""
+    """The model, or the version of it, is not on the server."""
 
 
 class AttemptError(Exception):
-    """One try that failed.
+    """Failed attempt of a request.
 
     Attributes:
-      message: one line.
-      passing: another try may do better.
-      absent: there is no such model, or not yet.
-      wait: seconds that the server asks to wait before it is asked again.
+      message: Message of one line.
+      passing: Whether a retry may succeed.
+      absent: Whether the model is not on the server.
+      wait: Delay before a retry that the server asks for, in seconds.
     """
 
     def __init__(self, message: str, *, passing: bool = False, absent: bool = False, wait: float | None = None) -> None:
@@ -38,14 +38,14 @@ class AttemptError(Exception):
 
 
 class Call:
-    """One call of the client: its requests share a version and a time limit, and each of them may be tried again.
+    """Call of the client: requests that share a version and a time limit, with retries.
 
     Args:
-      address: for messages.
-      version: of the model; None leaves it to the server.
-      timeout: seconds for all of it.
-      retries: of each request.
-      note: told when something is tried again for the first time.
+      address: Address in messages.
+      version: Version of the model; None is the server's choice.
+      timeout: Time limit of the call in seconds.
+      retries: Largest number of retries of a request.
+      note: Function that gets a line at the first retry.
     """
 
     def __init__(
@@ -57,13 +57,14 @@ class Call:
         self._end = time.monotonic() + timeout
 
     def ask(self, request: Callable[[float], Answer]) -> Answer:
-        """Gives what a request gives, which is told how many seconds are left.
+        """Result of a request, after retries.
 
-        It raises AttemptError, or TimeoutError when those seconds are over.
+        Args:
+          request: Function of the seconds left; raises AttemptError, or TimeoutError when these are over.
 
         Raises:
-          AbsentError: what it asks for is not there.
-          ServerError: it failed for good, as often as it may, or until the time was over.
+          AbsentError: The model is not on the server.
+          ServerError: The request failed, as did its retries, or the time limit is over.
         """
         last = None
         for failures in itertools.count():
@@ -75,12 +76,12 @@ class Call:
                 last = failure
             if not last.passing or failures == self._retries:
                 kind = AbsentError if last.absent else ServerError
-                raise kind(f"{last.message} (tried {failures + 1} times)" if failures else last.message)
+                raise kind(f"{last.message} (after {failures + 1} attempts)" if failures else last.message)
             wait = max(_backoff(failures), last.wait or 0.0)
             if wait >= self._left(last):
                 raise self._late(last)
             if not self._noted:
-                self._note(f"{last.message}; trying again (retries: {self._retries})")
+                self._note(f"{last.message}; retrying (at most {self._retries})")
                 self._noted = True
             time.sleep(wait)
         raise AssertionError
@@ -92,17 +93,16 @@ class Call:
         return left
 
     def _late(self, last: AttemptError | None) -> ServerError:
-        why = f"; at last: {last.message}" if last else ""
+        why = f"; last error: {last.message}" if last else ""
         return ServerError(
-            f"{self._address}: no answer within the time limit of {self._timeout:g} s (a longer one: timeout, "
-            f"--timeout){why}"
+            f"{self._address}: no answer within {self._timeout:g} s (for a longer limit: timeout, --timeout){why}"
         )
 
 
 def one_line(message: str) -> str:
-    """A server's own words that can be printed: TensorFlow's without the stack of nodes that follows them."""
+    """Printable message of a server, without TensorFlow's stack of nodes."""
     reason = re.search(r"assertion failed: (\[.*)", message)
-    if reason:  # [what is wanted] [what is given]
+    if reason:  # [expected …, got] [value]
         message = reason.group(1).strip().replace("] [", " ").removeprefix("[").removesuffix("]")
     message = message.partition("\n\t [[")[0]
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
@@ -110,5 +110,5 @@ def one_line(message: str) -> str:
 
 
 def _backoff(failures: int) -> float:
-    """Seconds: exponential, and drawn from its upper half, so that clients do not come back all at once."""
+    """Delay in seconds: exponential, with jitter so that clients do not return all at once."""
     return min(LONGEST_WAIT, FIRST_WAIT * 2**failures) * random.uniform(0.5, 1.0)

@@ -1,6 +1,6 @@
-"""Requests that meet are run together: rows of several requests in one call, each request gets its own back.
+"""Batching: rows of several requests run in one call.
 
-All state belongs to one asyncio loop, so nothing is locked; the calls themselves run in threads.
+All state belongs to one asyncio loop, so there are no locks; the calls themselves run in threads.
 """
 
 from __future__ import annotations
@@ -21,20 +21,23 @@ from ganzoo.serving.server.servable import Arrays, Servable, Signature
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 from ganzoo.serving.server.status import ServingError
 
-PIXELS_TOGETHER = 2**20  # of images in one call: more of them are no faster together, they only wait for each other
+PIXELS_TOGETHER = 2**20  # of images in one call: larger batches are no faster, and only add latency
 
 Outputs = dict[str, np.ndarray]
 
 
 @dataclass(eq=False)
 class Waiting:
-    """A request in the queue.
+    """Request in the queue.
 
     Attributes:
-      rows: of each input; 1 for a request that runs alone.
-      pixels: of a row, if an image goes in or comes out.
-      key: of its group; None for a request that runs alone.
-      arrived: by the loop's clock, in seconds.
+      servable, signature: Function to call.
+      inputs: Inputs by name.
+      rows: Rows of each input; 1 for a request that runs alone.
+      pixels: Pixels of a row, for images.
+      key: Key of the request's group; None for a request that runs alone.
+      arrived: Time of arrival by the loop's clock, in seconds.
+      outcome: Future of the outputs.
     """
 
     servable: Servable
@@ -48,12 +51,12 @@ class Waiting:
 
 
 class Batcher:
-    """Runs requests, together where it can.
+    """Queue that batches requests.
 
-    Requests for the same signature of the same version whose inputs agree in everything but the first axis are one
-    group. A group runs at once while no call is running; else when it has `batch_rows` rows, or its first request has
-    waited for `batch_wait_ms`. A request with more rows runs alone, and so do files, which a graph works on one by one.
-    If a common call fails, each of its requests runs again, alone, so that one bad row harms nobody else.
+    Requests for one signature of one version whose inputs differ only in the size of the first axis form a group. A
+    group runs at once if no call is running; otherwise when it has `batch_rows` rows, or when the batch window of its
+    first request is over. A request with more rows runs alone, and so do files, which a graph processes one by one.
+    If a batch fails, each of its requests runs again alone, so that one bad row affects no other request.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -66,18 +69,18 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, servable: Servable, signature: Signature, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Waits for a request's turn, and gives its outputs.
+        """Queues a request and returns its outputs.
 
-        A request whose waiting task is cancelled leaves the queue; a call that has begun runs to its end.
+        A request whose task is cancelled leaves the queue; a call that has started runs to its end.
 
         Raises:
-          ServingError: RESOURCE_EXHAUSTED if the queue is full, or what the graph says.
+          ServingError: RESOURCE_EXHAUSTED if the queue is full, or an error of the graph.
         """
         rows, pixels, key = _group_of(servable, signature, inputs)
         too_many = self._requests >= self._settings.queue_requests
         if too_many or (self._requests and self._rows + rows > self._settings.queue_rows):
             raise ServingError(
-                "RESOURCE_EXHAUSTED", f"the queue is full: {self._requests} requests with {self._rows} rows wait"
+                "RESOURCE_EXHAUSTED", f"the queue is full: {self._requests} requests with {self._rows} rows are waiting"
             )
         loop = asyncio.get_running_loop()
         waiting = Waiting(servable, signature, inputs, rows, pixels, key, loop.time(), loop.create_future())
@@ -90,11 +93,11 @@ class Batcher:
 
     @property
     def running(self) -> int:
-        """How many calls run."""
+        """Number of running calls."""
         return self._running
 
     def close(self) -> None:
-        """Ends the threads once their calls have come back, without waiting for it."""
+        """Ends the threads after their calls, without waiting for these."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, waiting: Waiting) -> None:
@@ -102,7 +105,7 @@ class Batcher:
         self._count(1, waiting.rows)
 
     def _start_calls(self) -> None:
-        """Starts what may start now, and comes back when the next group's time has come."""
+        """Starts the groups that are due, and schedules itself for the next one."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -120,7 +123,7 @@ class Batcher:
             call.add_done_callback(partial(self._finish, batch))
 
     def _due(self, group: deque[Waiting], now: float) -> float:
-        """When a group may run: the time its first request came, if it may run now, so that the oldest comes first."""
+        """Time at which a group may run; if it may run now, the arrival of its first request: the oldest is first."""
         first = group[0]
         alone = self._running == 0 or first.key is None
         if alone or now - first.arrived >= self._wait or sum(waiting.rows for waiting in group) >= self._most(first):
@@ -128,11 +131,11 @@ class Batcher:
         return first.arrived + self._wait
 
     def _most(self, first: Waiting) -> int:
-        """How many rows of a group run together."""
+        """Largest number of rows of a batch of the group."""
         return min(self._most_rows, max(1, PIXELS_TOGETHER // max(1, first.pixels)))
 
     def _take(self, key: Hashable) -> list[Waiting]:
-        """The first requests of a group, as many as run together."""
+        """Removes the first requests of a group from the queue, as many as fit a batch."""
         group = self._groups[key]
         batch = [group.popleft()]
         rows, most = batch[0].rows, self._most(batch[0])
@@ -146,24 +149,24 @@ class Batcher:
 
     def _finish(self, batch: Sequence[Waiting], done: asyncio.Future[list[Outputs]]) -> None:
         self._running -= 1
-        if done.cancelled():  # the server has ended
+        if done.cancelled():  # the server has stopped
             return
         error = done.exception()
         for i, waiting in enumerate(batch):
-            if waiting.outcome.done():  # its time was over
+            if waiting.outcome.done():  # its time limit was over
                 continue
             if error is None:
                 waiting.outcome.set_result(done.result()[i])
             elif len(batch) == 1:
                 waiting.outcome.set_exception(error)
-            else:  # whose fault it is shows when each runs alone
+            else:  # each runs alone, which shows the bad one
                 waiting.key = None
                 self._add(waiting)
         self._report()
         self._start_calls()
 
     def _withdraw(self, waiting: Waiting) -> None:
-        """Takes a request out of the queue, if it is still there."""
+        """Removes a request from the queue, if it is still there."""
         place = _place(waiting)
         group = self._groups.get(place)
         if group and waiting in group:
@@ -182,12 +185,12 @@ class Batcher:
 
 
 def _place(waiting: Waiting) -> Hashable:
-    """Where a request waits: with its group, or by itself."""
+    """Key of a request's queue: that of its group, or its own."""
     return id(waiting) if waiting.key is None else waiting.key
 
 
 def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple[int, int, Hashable | None]:
-    """A request's rows, the pixels of a row, and what it has in common with those that it can run with."""
+    """Rows of a request, pixels of a row, and key of its group."""
     rows = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
     files = any(array.dtype == object for array in inputs.values())
     if not signature.batched or files or len(rows) != 1 or 0 in rows:
@@ -198,7 +201,7 @@ def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple
 
 
 def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outputs]:
-    """The outputs of each request; runs in a thread."""
+    """Outputs of each request; runs in a thread."""
     first = batch[0]
     outputs = _together(batch) if len(batch) > 1 else [first.servable.call(first.signature, first.inputs)]
     metrics.batch(first.servable.model, first.signature.name, len(batch), sum(waiting.rows for waiting in batch))
@@ -211,6 +214,6 @@ def _together(batch: Sequence[Waiting]) -> list[Outputs]:
     outputs = first.servable.call(first.signature, inputs)
     ends = np.cumsum([waiting.rows for waiting in batch])
     if any(len(output) != ends[-1] for output in outputs.values()):
-        raise ValueError("an output has not the rows of the inputs")
+        raise ValueError("an output has another number of rows than the inputs")
     parts = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
     return [{name: part[i] for name, part in parts.items()} for i in range(len(batch))]

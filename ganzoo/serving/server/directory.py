@@ -1,4 +1,4 @@
-"""What lies in a directory of models: BASE/NAME/VERSION/ is version VERSION of the model NAME. Needs no TensorFlow."""
+"""Contents of a directory of models, without TensorFlow: BASE/NAME/VERSION/ is version VERSION of the model NAME."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from ganzoo.errors import UsageError
 from ganzoo.exports.formats import ENDINGS, LARGEST_VERSION, SAVED_MODEL
 
-MODEL_NAME = re.compile(r"[^/:.][^/:]*")  # what a URL of TensorFlow Serving can ask for; hidden folders are none
+MODEL_NAME = re.compile(r"[^/:.][^/:]*")  # allowed in URLs of TensorFlow Serving; no hidden directories
 VERSION_NUMBER = re.compile(rf"[0-9]{{1,{len(str(LARGEST_VERSION))}}}", re.ASCII)
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 def models_in(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSError]]:
-    """The versions of each model that are in the directory, and the folders in it that cannot be read."""
+    """Versions of each model in the directory, and directories in it that cannot be read."""
     found, unreadable = {}, {}
     for folder in base.iterdir():
         if not MODEL_NAME.fullmatch(folder.name):
@@ -34,7 +34,7 @@ def models_in(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSErro
 
 
 def _versions(folder: Path) -> dict[int, Path]:
-    """Versions in another format than a SavedModel are for others."""
+    """Versions in the directory of a model that are SavedModels."""
     return {
         int(path.name): path
         for path in folder.iterdir()
@@ -47,9 +47,9 @@ def _is_foreign(version: Path) -> bool:
 
 
 def fingerprint(directory: Path) -> Fingerprint:
-    """What changes while files are being copied, or are replaced."""
+    """Sizes and times of the files, which change while files are copied or replaced."""
     found = []
-    with contextlib.suppress(OSError):  # gone since, or not for us to read: loading it says so
+    with contextlib.suppress(OSError):  # deleted or unreadable: loading reports it
         for path in sorted(directory.rglob("*")):
             stat = path.stat()
             found.append((str(path), stat.st_size, stat.st_mtime_ns))
@@ -57,23 +57,25 @@ def fingerprint(directory: Path) -> Fingerprint:
 
 
 def check(base: Path) -> None:
-    """Raises UsageError if it is not there, cannot be read, or holds no export that can be served."""
+    """Raises UsageError for a directory that does not exist, cannot be read, or has no export that can be served."""
     if not base.is_dir():
-        raise UsageError(f"{base}: no such directory of models (ganzoo export --out {base} makes one)")
+        raise UsageError(f"{base}: no such directory of models (create one: ganzoo export --out {base})")
     try:
         (found, unreadable), itself = models_in(base), _versions(base)
     except OSError as error:
         raise UsageError(f"{base}: cannot be read ({error.strerror})") from None
     if itself and not found:
-        raise UsageError(f"{base}: is one model, the directory above it is wanted: {base.resolve().parent}")
+        raise UsageError(
+            f"{base}: expected a directory of models, got one model (give the directory above: {base.resolve().parent})"
+        )
     if not found and unreadable:
         folder, why = next(iter(unreadable.items()))
         raise UsageError(f"{folder}: cannot be read ({why.strerror})")
     foreign = [path for path in base.glob("*/*") if VERSION_NUMBER.fullmatch(path.name) and _is_foreign(path)]
     if foreign and not found:
-        raise UsageError(f"{foreign[0]}: is for another runtime (ganzoo export without --format makes what is served)")
+        raise UsageError(f"{foreign[0]}: expected a SavedModel, got another format (export without --format)")
     misnamed = next(base.glob("*/*/saved_model.pb"), None)
     if misnamed and not found:
-        raise UsageError(f"{misnamed.parent}: a version's folder is called by a whole number, such as 1 (rename it)")
+        raise UsageError(f"{misnamed.parent}: expected a version number such as 1 for a name (rename the directory)")
     if not found:
-        raise UsageError(f"{base}: holds no export, NAME/VERSION/saved_model.pb (ganzoo export --out {base} makes one)")
+        raise UsageError(f"{base}: has no export NAME/VERSION/saved_model.pb (create one: ganzoo export --out {base})")

@@ -1,4 +1,4 @@
-"""The gRPC door: PredictionService and ModelService, by the official stubs of tensorflow-serving-api."""
+"""gRPC API: PredictionService and ModelService, with the official stubs of tensorflow-serving-api."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ganzoo.serving.server.service import Service
 from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError, invalid
 
-SIGNATURES = "signature_def"  # the one field that GetModelMetadata knows
+SIGNATURES = "signature_def"  # the only metadata field
 
 
 def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.aio.Server:
-    """A server without ports, which has not started."""
+    """gRPC server, without ports and not started."""
     options = [
         ("grpc.max_receive_message_length", settings.request_bytes),
         ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", 0),  # else a second server could take the same port without a word
+        ("grpc.so_reuseport", 0),  # else a second server could bind the same port silently
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.open_requests)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(service, metrics, settings), server)
@@ -37,7 +37,7 @@ def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.
 
 
 async def _unimplemented(self: Any, request: Any, context: grpc.aio.ServicerContext) -> None:
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not of this server (Predict is)")
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not supported by this server (use Predict)")
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -66,7 +66,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         try:
             model, version = _asked(request)
             if set(request.metadata_field) != {SIGNATURES}:
-                raise invalid(f"metadata_field: ['{SIGNATURES}'] wanted, {list(request.metadata_field)} given")
+                raise invalid(f"metadata_field: expected ['{SIGNATURES}'], got {list(request.metadata_field)}")
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             with self._service.models.lease(model, version) as servable:
                 response.model_spec.name = servable.model
@@ -93,17 +93,17 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _asked(request: Any) -> tuple[str, int | None]:
-    """The model and version that a request's ModelSpec names."""
+    """Model and version in the ModelSpec of a request."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     spec: model_pb2.ModelSpec = request.model_spec
     if spec.WhichOneof("version_choice") == "version_label":
-        raise ServingError("NOT_FOUND", "labels of versions: not of this server (ask for a version's number)")
+        raise ServingError("NOT_FOUND", "version labels are not supported by this server (give a version number)")
     return spec.name, spec.version.value if spec.HasField("version") else None
 
 
 def _refused(context: grpc.aio.ServicerContext, error: ServingError) -> Any:
-    """Ends a request with an error; `context.abort` would raise one that keeps the request, see `let_go`."""
+    """Ends a request with an error. `context.abort` would raise one that keeps the request, see `let_go`."""
     error.let_go()
     context.set_code(grpc.StatusCode[error.code])
     context.set_details(error.message)

@@ -1,8 +1,8 @@
-"""TensorFlow Serving's JSON: a body becomes arrays, arrays become the answer.
+"""TensorFlow Serving's JSON: bodies to arrays, arrays to answers.
 
-Rows (`instances` -> `predictions`) are lists of values, or of objects with every input; columns (`inputs` -> `outputs`)
-are one value, or an object with every input. Bytes are written `{"b64": …}`; as an output, if its name ends with
-`_bytes`. A single output stands without its name.
+Rows (`instances` -> `predictions`) are lists of values, or of objects with all inputs; columns (`inputs` -> `outputs`)
+are one value, or an object with all inputs. Bytes are `{"b64": …}`, in outputs if the name ends with `_bytes`. A single
+output stands without its name.
 
 Source: tensorflow_serving/util/json_tensor.cc. Stricter here: NaN, infinities and numbers out of range are refused.
 """
@@ -24,15 +24,15 @@ from ganzoo.serving.server.status import invalid
 
 ROWS, COLUMNS = "instances", "inputs"
 BYTES_ENDING = "_bytes"
-MOST_LISTS, MOST_OBJECTS = 5 * 2**20, 2**16  # more than a call takes: 2048x2048 pixels, each a list; 1024 rows
-ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number is written 3.4028235e38, which is above it, and rounds to it
+MOST_LISTS, MOST_OBJECTS = 5 * 2**20, 2**16  # more than the largest call has: 2048x2048 pixels, each a list; 1024 rows
+ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number is written 3.4028235e38, which is above it and rounds to it
 
 
 class JsonExchange:
-    """One request as JSON and its answer.
+    """Request as JSON, and its answer.
 
     Attributes:
-      size: of the body in bytes.
+      size: Size of the body in bytes.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -41,21 +41,21 @@ class JsonExchange:
         self._by_rows = True
 
     def read(self, servable: Servable) -> tuple[Signature, Arrays]:
-        """The signature that is asked for, and its inputs.
+        """Requested signature, and its inputs.
 
         Raises:
-          ServingError: the body is not what the signature takes.
+          ServingError: The body does not fit the signature.
         """
         if self._body.count(b"[") > MOST_LISTS or self._body.count(b"{") > MOST_OBJECTS:
-            raise invalid(f"{MOST_LISTS} lists and {MOST_OBJECTS} objects or fewer wanted")
+            raise invalid(f"expected at most {MOST_LISTS} lists and {MOST_OBJECTS} objects")
         content = _parse(self._body)
         name = content.get("signature_name", "")
         if not isinstance(name, str):
             raise invalid("'signature_name' key must be a string value")
         signature = servable.signature(name)
         if (ROWS in content) == (COLUMNS in content):
-            given = "both are there" if ROWS in content else "neither is there"
-            raise invalid(f"one of the keys '{ROWS}' and '{COLUMNS}' wanted, {given}")
+            given = "both" if ROWS in content else "neither"
+            raise invalid(f"expected one of the keys '{ROWS}' and '{COLUMNS}', got {given}")
         self._by_rows = ROWS in content
         values = _columns_of_rows(content[ROWS], signature) if self._by_rows else _columns(content[COLUMNS], signature)
         inputs = {name: array_of(value, signature.inputs[name].dtype, name) for name, value in values.items()}
@@ -63,10 +63,10 @@ class JsonExchange:
         return signature, inputs
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> bytes:
-        """The answer, in the form of the request.
+        """Answer, in the form of the request.
 
         Raises:
-          ServingError: the outputs cannot be written so.
+          ServingError: The outputs cannot be written in that form.
         """
         values = {name: _writable(name, array) for name, array in sorted(outputs.items())}
         if not self._by_rows:
@@ -74,7 +74,7 @@ class JsonExchange:
             return json.dumps({"outputs": answer}).encode()
         rows = {len(array) if array.ndim else None for array in outputs.values()}
         if len(rows) != 1 or None in rows:
-            raise invalid(f"the outputs of '{signature.name}' have no rows in common: ask for them with '{COLUMNS}'")
+            raise invalid(f"the outputs of '{signature.name}' have no common rows (use '{COLUMNS}')")
         if len(values) == 1:
             return json.dumps({"predictions": next(iter(values.values()))}).encode()
         table = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
@@ -82,24 +82,24 @@ class JsonExchange:
 
 
 def array_of(value: Any, dtype: tf.DType, name: str) -> np.ndarray:
-    """Nested lists as an array.
+    """Array of nested lists.
 
     Args:
-      value: a value or lists of values, each list of a level as long as the others.
-      dtype: of the array.
-      name: of the input, for the errors.
+      value: Value or nested lists, of one length at each level.
+      dtype: Dtype of the array.
+      name: Name of the input, for errors.
 
     Raises:
-      ServingError: the lists are ragged, or a value is not of the dtype or out of its range.
+      ServingError: Ragged lists, or a value of another type or out of the range of the dtype.
     """
     shape: list[int] = []
     leaves = [value]
     while leaves and isinstance(leaves[0], list):
         if len(shape) == DEEPEST:
-            raise invalid(f"input '{name}': lists nested deeper than {DEEPEST}")
+            raise invalid(f"input '{name}': expected at most {DEEPEST} nested lists")
         shape.append(len(leaves[0]))
         if any(not isinstance(item, list) or len(item) != shape[-1] for item in leaves):
-            raise invalid(f"input '{name}': ragged: at level {len(shape)} not all are lists of {shape[-1]}")
+            raise invalid(f"input '{name}': expected lists of {shape[-1]} at level {len(shape)}, got ragged ones")
         leaves = list(chain.from_iterable(leaves))
     return _flat(leaves, dtype, name).reshape(shape)
 
@@ -109,29 +109,29 @@ def _parse(body: bytes) -> dict[str, Any]:
         content = json.loads(body, parse_constant=_no_constant)
     except RecursionError:
         raise invalid("JSON Parse error: nested too deeply") from None
-    except ValueError as error:  # what JSON is not, and numbers with thousands of digits
+    except ValueError as error:  # no JSON, or numbers with thousands of digits
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(content, dict):
-        raise invalid(f"JSON Value: a {_type(content)} given, an Object wanted")
+        raise invalid(f"JSON Value: expected Object, got {_type(content)}")
     return content
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _columns_of_rows(rows: Any, signature: Signature) -> dict[str, Any]:
     if not isinstance(rows, list) or not rows:
-        raise invalid(f"'{ROWS}': a list with at least one row wanted")
+        raise invalid(f"'{ROWS}': expected a list with at least one row")
     names = set(signature.inputs)
     if not _is_object(rows[0]):
         (name,) = _only(names, ROWS)
         return {name: rows}
     for i, row in enumerate(rows):
         if not _is_object(row) or row.keys() != names:
-            given = f"the keys {', '.join(sorted(row)) or 'none'}" if _is_object(row) else f"a {_type(row)}"
+            given = f"the keys {', '.join(sorted(row)) or 'none'}" if _is_object(row) else _type(row)
             raise invalid(
-                f"'{ROWS}', row {i}: an object with the keys {', '.join(sorted(names))} wanted, {given} given"
+                f"'{ROWS}', row {i}: expected an object with the keys {', '.join(sorted(names))}, got {given}"
             )
     return {name: [row[name] for row in rows] for name in names}
 
@@ -149,12 +149,12 @@ def _columns(columns: Any, signature: Signature) -> dict[str, Any]:
 
 def _only(names: set[str], key: str) -> set[str]:
     if len(names) != 1:
-        raise invalid(f"'{key}': objects with the keys {', '.join(sorted(names))} wanted, plain values given")
+        raise invalid(f"'{key}': expected objects with the keys {', '.join(sorted(names))}, got plain values")
     return names
 
 
 def _is_object(value: Any) -> bool:
-    """Whether it names inputs, and is not bytes."""
+    """Whether a value is an object of inputs, not bytes."""
     return isinstance(value, dict) and not _is_bytes(value)
 
 
@@ -173,7 +173,7 @@ def _flat(leaves: list[Any], dtype: tf.DType, name: str) -> np.ndarray:
         words = ", ".join(sorted(_type_name(kind) for kind in wrong))
         raise invalid(f"input '{name}': {words} is not of expected type: {dtype.name}")
     if dtype != tf.bool and leaves:
-        exact = int if dtype.is_integer else float  # Python compares them with numbers of any size
+        exact = int if dtype.is_integer else float  # Python compares numbers of any size exactly
         least, most = (exact(limit) * ROUNDED.get(dtype, 1) for limit in (dtype.min, dtype.max))
         if min(leaves) < least or max(leaves) > most:
             far = min(leaves) if min(leaves) < least else max(leaves)
@@ -188,12 +188,12 @@ def _string(leaf: Any, name: str) -> bytes:
         if _is_bytes(leaf):
             return base64.b64decode(leaf["b64"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise invalid(f"input '{name}': Unable to base64 decode, or no text ({error})") from None
+        raise invalid(f"input '{name}': Unable to base64 decode, or not text ({error})") from None
     raise invalid(f"input '{name}': {_type(leaf)} is not of expected type: string")
 
 
 def _writable(name: str, array: np.ndarray) -> Any:
-    """What `json` writes; NaN and infinities are written so, as TensorFlow Serving does."""
+    """Value that `json` writes, with NaN and infinities, as in TensorFlow Serving."""
     if array.dtype == object:
         coded = [_coded(name, value) for value in array.reshape(-1)]
         cells = np.empty(len(coded), object)
@@ -211,7 +211,7 @@ def _coded(name: str, value: bytes) -> str | Mapping[str, str]:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise invalid(f"output '{name}': holds bytes that are no text, and JSON has no others") from None
+        raise invalid(f"output '{name}': has bytes that are not text, which JSON cannot hold") from None
 
 
 def _type(value: Any) -> str:
@@ -226,6 +226,6 @@ def _type_name(kind: type) -> str:
 def _short(number: float) -> str:
     try:
         text = str(number)
-    except ValueError:  # Python does not write integers of thousands of digits
+    except ValueError:  # Python refuses to print integers of thousands of digits
         return "a number"
     return text if len(text) <= 30 else f"{text[:30]}…"

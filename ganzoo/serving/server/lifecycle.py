@@ -1,7 +1,7 @@
-"""A server from its start to its end: ports, models, the two doors, and a drain in which no accepted request is lost.
+"""Life of a server: ports, models, both APIs, and a drain in which no accepted request is lost.
 
-Both doors, the queue and its timers live in one asyncio loop (uvicorn and grpc.aio), so they need no locks and share
-one notion of cancellation and time; TensorFlow runs in threads of its own, and so do loading and large messages.
+Both APIs, the queue and its timers run in one asyncio loop (uvicorn and grpc.aio), so they need no locks and share
+cancellation and time. TensorFlow runs in threads of its own, and so do loading and large messages.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ganzoo.serving.server.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-REFUSING_SECONDS = 0.25  # for clients to hear that the server ends
-WRITING_SECONDS = 5  # for answers to get out of the doors, once they are there
+REFUSING_SECONDS = 0.25  # in which clients learn that the server stops
+WRITING_SECONDS = 5  # to send finished answers
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a running server is reached: `127.0.0.1:8501`."""
+    """Addresses of a running server, such as `127.0.0.1:8501`."""
 
     rest: str
     grpc: str
@@ -49,12 +49,12 @@ Started = Callable[[Addresses], None]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a server ended.
+    """Result of a server's run.
 
     Attributes:
-      unfinished: accepted requests that were given up.
-      busy: TensorFlow still loads a version, or runs a call whose request's time was over: nothing can end these but
-        the process.
+      unfinished: Number of accepted requests that were aborted.
+      busy: Whether TensorFlow still loads a version, or runs a call whose request timed out: only the end of the
+        process ends these.
     """
 
     unfinished: int
@@ -62,15 +62,16 @@ class Ended:
 
 
 def serve(settings: Settings, ports: Ports, started: Started = lambda addresses: None) -> Ended:
-    """Serves until SIGTERM or SIGINT, from the main thread; a second one gives up the requests that are under way.
+    """Serves until SIGTERM or SIGINT, in the main thread; a second signal aborts the requests in flight.
 
     Args:
-      settings: what can be set.
-      ports: of these settings.
-      started: is told once requests are answered; never, if a signal comes before the models are loaded.
+      settings: Settings of the server.
+      ports: Ports of these settings.
+      started: Function that gets the addresses once requests are answered; not called if a signal comes before the
+        models are loaded.
 
     Raises:
-      UsageError: a port or the directory of models that cannot be used.
+      UsageError: A port or a directory of models that cannot be used.
     """
 
     async def until_signal() -> Ended:
@@ -88,10 +89,10 @@ def serve(settings: Settings, ports: Ports, started: Started = lambda addresses:
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[Addresses]:
-    """A server in a thread of this process, drained at the end of the block.
+    """Server in a thread of this process, drained at the end of the block.
 
     Raises:
-      UsageError: as `serve`.
+      UsageError: As `serve`.
     """
     news: queue.SimpleQueue[Addresses | BaseException] = queue.SimpleQueue()
     ending: list[Callable[[], None]] = []
@@ -140,12 +141,12 @@ async def _serve(
             return Ended(0, busy=True)
         loaded.result()
         addresses = Addresses(address_of(ports.rest), address_of(ports.grpc))
-        async with _doors_open(service, metrics, settings, ports) as (doors, rest, serving):
+        async with _open_apis(service, metrics, settings, ports) as (rpc_server, rest, serving):
             started(addresses)
             await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
-            _log.info("ending: requests under way are finished, for %g seconds at most", settings.drain_seconds)
+            _log.info("stopping: finishing requests in flight, for at most %g seconds", settings.drain_seconds)
             unfinished = await service.drain(settings.drain_seconds, hurry)
-            await _close(doors, rest, serving)
+            await _close(rpc_server, rest, serving)
             return Ended(unfinished, batcher.running > 0 or models.loading)
     finally:
         models.stop()
@@ -154,7 +155,7 @@ async def _serve(
 
 
 def _beside(work: Callable[[], None]) -> asyncio.Future[None]:
-    """Works in a thread that the end of the loop does not wait for."""
+    """Future of work in a thread that the end of the loop does not wait for."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
@@ -178,34 +179,34 @@ def _beside(work: Callable[[], None]) -> asyncio.Future[None]:
 
 
 @contextlib.asynccontextmanager
-async def _doors_open(
+async def _open_apis(
     service: Service, metrics: Metrics, settings: Settings, ports: Ports
 ) -> AsyncIterator[tuple[grpc.aio.Server, _Rest, asyncio.Future[None]]]:
-    """Both doors, which answer; at the end they are closed, whatever has happened."""
+    """Both APIs, open; closed at the end of the block."""
     listen(ports.rest, "rest_port")
-    doors = grpc_server(service, metrics, settings)
+    rpc_server = grpc_server(service, metrics, settings)
     address = address_of(ports.grpc)
-    ports.grpc.close()  # gRPC binds ports itself, and does not say why it cannot: so it was tried by hand
+    ports.grpc.close()  # gRPC binds ports itself without telling why it cannot: so this was tried first
     try:
         try:
-            doors.add_insecure_port(address)
+            rpc_server.add_insecure_port(address)
         except RuntimeError as error:
             raise cannot_use(address, "grpc_port", error) from None
-        await doors.start()
-        yield doors, *await _start_rest(service, metrics, settings, ports.rest)
+        await rpc_server.start()
+        yield rpc_server, *await _start_rest(service, metrics, settings, ports.rest)
     finally:
-        await doors.stop(None)
+        await rpc_server.stop(None)
 
 
-async def _close(doors: grpc.aio.Server, rest: _Rest, serving: asyncio.Future[None]) -> None:
-    """Closes the doors, which say UNAVAILABLE since the drain has begun, and do for a moment longer.
+async def _close(rpc_server: grpc.aio.Server, rest: _Rest, serving: asyncio.Future[None]) -> None:
+    """Closes both APIs, which have answered UNAVAILABLE since the start of the drain, and do for a moment longer.
 
-    A request that is on its way when a door closes sees a cut connection (REST) or CANCELLED (gRPC), which do not say
-    that it can be sent again.
+    A request that arrives while an API closes gets a lost connection (REST) or CANCELLED (gRPC), which do not tell
+    that a retry is safe.
     """
     await asyncio.sleep(REFUSING_SECONDS)
     rest.should_exit = True
-    await asyncio.gather(doors.stop(WRITING_SECONDS), serving)
+    await asyncio.gather(rpc_server.stop(WRITING_SECONDS), serving)
 
 
 class _Rest(uvicorn.Server):
@@ -219,7 +220,7 @@ class _Rest(uvicorn.Server):
 async def _start_rest(
     service: Service, metrics: Metrics, settings: Settings, listening: socket.socket
 ) -> tuple[_Rest, asyncio.Future[None]]:
-    """The REST door, open."""
+    """REST API, open."""
     config = uvicorn.Config(
         rest_app(service, metrics, settings),
         lifespan="off",
@@ -233,6 +234,6 @@ async def _start_rest(
     while not rest.started:
         if serving.done():
             await serving
-            raise ServerError(f"{address_of(listening)}: uvicorn ended before it served")
+            raise ServerError(f"{address_of(listening)}: uvicorn stopped before it served")
         await asyncio.sleep(0.01)
     return rest, serving

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POWERS = tuple(float(2**power) for power in range(11))
 
 @dataclass
 class Seen:
-    """What is known of a request by now; only what the server has becomes a label, so that labels stay few."""
+    """Labels of a request so far; only existing models and signatures become labels, so that these stay few."""
 
     api: str
     model: str = ""
@@ -28,30 +28,30 @@ class Seen:
 
 
 class Metrics:
-    """The metrics of one server."""
+    """Metrics of one server."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         labels = ["model", "signature"]
         self._requests = Counter(
-            "ganzoo_requests", "Predict requests by their outcome.", ["api", *labels, "code"], registry=self._registry
+            "ganzoo_requests", "Predict requests by outcome.", ["api", *labels, "code"], registry=self._registry
         )
         self._seconds = Histogram(
             "ganzoo_request_seconds",
-            "From a request to its answer.",
+            "Latency of predict requests, in seconds.",
             ["api", *labels],
             buckets=SECONDS,
             registry=self._registry,
         )
         self._batch_rows = Histogram(
-            "ganzoo_batch_rows", "Rows that ran together.", labels, buckets=POWERS, registry=self._registry
+            "ganzoo_batch_rows", "Rows per batch.", labels, buckets=POWERS, registry=self._registry
         )
         self._batch_requests = Histogram(
-            "ganzoo_batch_requests", "Requests that ran together.", labels, buckets=POWERS, registry=self._registry
+            "ganzoo_batch_requests", "Requests per batch.", labels, buckets=POWERS, registry=self._registry
         )
-        self._queue_requests = Gauge("ganzoo_queue_requests", "Requests that wait.", registry=self._registry)
-        self._queue_rows = Gauge("ganzoo_queue_rows", "Rows that wait.", registry=self._registry)
-        self._calls = Gauge("ganzoo_running_calls", "Calls of TensorFlow that run.", registry=self._registry)
+        self._queue_requests = Gauge("ganzoo_queue_requests", "Requests in the queue.", registry=self._registry)
+        self._queue_rows = Gauge("ganzoo_queue_rows", "Rows in the queue.", registry=self._registry)
+        self._calls = Gauge("ganzoo_running_calls", "Running calls of TensorFlow.", registry=self._registry)
 
     @contextmanager
     def request(self, api: str) -> Iterator[Seen]:
@@ -77,11 +77,11 @@ class Metrics:
         self._batch_rows.labels(model, signature).observe(rows)
 
     def load(self, requests: int, rows: int, calls: int) -> None:
-        """How much waits, and how much runs."""
+        """Sets the length of the queue, and the number of running calls."""
         self._queue_requests.set(requests)
         self._queue_rows.set(rows)
         self._calls.set(calls)
 
     def page(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -1,9 +1,9 @@
-"""Which versions are served: a directory is watched, versions come and go, requests keep theirs until they are done.
+"""Served versions: a directory is watched, versions are loaded and unloaded, requests keep theirs until they are done.
 
-BASE/NAME/VERSION/ is version VERSION of the model NAME. Of each model the highest numbers that load are served. A
-version is loaded and warmed up beside those that are served, takes over, and only then an older one is let go, once the
-requests that hold it are done. One that cannot be loaded is reported, and tried again when its files change. A served
-one whose files are replaced is loaded again.
+BASE/NAME/VERSION/ is version VERSION of the model NAME. The highest numbers that load are served. A version is loaded
+and warmed up beside the served ones, takes over, and only then an older one is unloaded, once its last request is done.
+A version that cannot be loaded is reported, and tried again when its files change. A served version whose files are
+replaced is loaded again.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Version:
-    """One version of a model, and how it stands.
+    """Version of a model, and its status.
 
     Attributes:
-      number: of the version.
+      number: Version number.
       state: LOADING, AVAILABLE, UNLOADING or END, as in TensorFlow Serving's ModelVersionStatus.
-      error: why it could not be loaded.
-      servable: while it is loaded.
-      leases: requests that hold it.
-      tried: the files that it was last loaded from, or could not be.
-      seen: other files, at the last look: being copied, or replaced since.
-      missing: there were none at the last look.
+      error: Error of the last attempt to load it.
+      servable: Loaded version; None if it is not loaded.
+      leases: Number of requests that use it.
+      tried: Fingerprint of the files of the last attempt to load it.
+      seen: Fingerprint of changed files at the last scan: being copied, or replaced.
+      missing: Whether the files were missing at the last scan.
     """
 
     number: int
@@ -50,50 +50,52 @@ class Version:
 
 
 class Models:
-    """The models of a directory. Its methods may be called from any thread."""
+    """Models of a directory; its methods are thread-safe."""
 
     def __init__(self, base: Path, keep_versions: int, poll_seconds: float) -> None:
-        """Reads the directory, without loading anything.
+        """Checks the directory, without loading anything.
 
         Raises:
-          UsageError: it is not there, or holds no export.
+          UsageError: No such directory, or no export in it.
         """
         self._base, self._keep, self._poll_seconds = base, keep_versions, poll_seconds
         self._lock = threading.Lock()
         self._models: dict[str, dict[int, Version]] = {}
         self._complained_of: set[Path] = set()
-        self._garbage = False  # whether a version has ended since memory was last cleaned up
+        self._garbage = False  # whether a version was unloaded since the last garbage collection
         self._loading = threading.Event()
         self._stopped = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="ganzoo-versions", daemon=True)
         check(base)
 
     def start(self) -> None:
-        """Loads what is there and watches the directory from now on.
+        """Loads the models and watches the directory.
 
         Raises:
-          UsageError: no model could be loaded.
+          UsageError: No model could be loaded.
         """
         self.scan()
         with self._lock:
             versions = [version for model in self._models.values() for version in model.values()]
         if not any(version.state == "AVAILABLE" for version in versions):
             reasons = [version.error for version in versions if version.error]
-            raise UsageError(f"{self._base}: no model could be loaded ({reasons[0] if reasons else 'none is left'})")
+            raise UsageError(
+                f"{self._base}: no model could be loaded ({reasons[0] if reasons else 'there is none any more'})"
+            )
         self._watcher.start()
 
     def stop(self) -> None:
-        """Watches no longer; a version that is being loaded is not waited for."""
+        """Stops watching, without waiting for a version that is being loaded."""
         self._stopped.set()
 
     @property
     def loading(self) -> bool:
-        """Whether a version is being loaded, which nothing can end but the process."""
+        """Whether a version is being loaded, which only the end of the process can stop."""
         return self._loading.is_set()
 
     @contextlib.contextmanager
     def lease(self, name: str, number: int | None = None) -> Iterator[Servable]:
-        """Holds a version for a request: the highest, or the one with this number.
+        """Keeps a version loaded for a request: the highest, or the one with this number.
 
         Raises:
           ServingError: NOT_FOUND.
@@ -116,7 +118,7 @@ class Models:
                 self._let_go_when_free(version)
 
     def status(self, name: str, number: int | None = None) -> list[Version]:
-        """How the versions of a model stand, the highest first, or the one with this number.
+        """Status of the versions of a model, the highest first, or of the one with this number.
 
         Raises:
           ServingError: NOT_FOUND.
@@ -129,7 +131,7 @@ class Models:
         return sorted(found, key=lambda version: -version.number)
 
     def without_version(self) -> list[str]:
-        """The models that have versions and can answer with none of them."""
+        """Models of which no version could be loaded."""
         with self._lock:
             return [
                 name
@@ -139,7 +141,7 @@ class Models:
             ]
 
     def scan(self) -> None:
-        """Looks at the directory once, and loads and lets go what has to be."""
+        """Scans the directory once, and loads and unloads versions."""
         try:
             found, unreadable = models_in(self._base)
         except OSError as error:
@@ -164,13 +166,13 @@ class Models:
                 version.state = "UNLOADING"
                 self._let_go_when_free(version)
             for number in versions.keys() - found.keys():
-                versions[number].error = ""  # a broken version that was deleted is nobody's trouble any more
+                versions[number].error = ""  # a deleted version is no error any more
         for version in old:
-            why = "a newer one has taken over" if version.number in found else "it was deleted"
-            _log.info("%s: version %d is let go: %s", name, version.number, why)
+            why = "a newer one is served" if version.number in found else "it was deleted"
+            _log.info("%s: version %d is unloaded: %s", name, version.number, why)
 
     def _just_missing(self, versions: dict[int, Version], found: Mapping[int, Path]) -> list[int]:
-        """Served versions whose directory was there at the last look: another may be about to take its name."""
+        """Served versions whose directory has just gone: another one may be about to take its name."""
         with self._lock:
             served = [version for version in versions.values() if version.state == "AVAILABLE"]
         just = [version.number for version in served if version.number not in found and not version.missing]
@@ -179,7 +181,7 @@ class Models:
         return just
 
     def _is_loaded(self, name: str, versions: dict[int, Version], number: int, directory: Path | None) -> bool:
-        """Loads a version, unless it is there already or cannot be loaded as it is."""
+        """Loads a version, unless it is loaded already or its files failed before; returns whether it is served."""
         with self._lock:
             version = versions.setdefault(number, Version(number))
             served = version.state == "AVAILABLE"
@@ -190,7 +192,7 @@ class Models:
         files = fingerprint(directory)
         if files == version.tried and (served or version.error):
             return served
-        if served and (not files or files != version.seen):  # until they stay as they are
+        if served and (not files or files != version.seen):  # until the files stop changing
             version.seen = files
             return True
         if not served:
@@ -200,7 +202,7 @@ class Models:
         try:
             self._loading.set()
             servable = Servable(name, number, directory)
-        except Exception as error:  # whatever a broken file can make TensorFlow raise
+        except Exception as error:  # TensorFlow raises nearly anything for a broken file
             self._report(name, version, directory, error, files)
             return served
         finally:
@@ -208,7 +210,7 @@ class Models:
         with self._lock:
             version.servable, version.state, version.error, version.tried = servable, "AVAILABLE", "", files
             self._garbage = self._garbage or served
-        _log.info("%s: version %d is served%s", name, number, " anew: its files were replaced" if served else "")
+        _log.info("%s: version %d is served%s", name, number, " again: its files were replaced" if served else "")
         return True
 
     def _report(self, name: str, version: Version, directory: Path, error: Exception, files: Fingerprint) -> None:
@@ -231,13 +233,13 @@ class Models:
             try:
                 self.scan()
             except Exception:
-                _log.exception("%s: could not be looked through; it is tried again", self._base)
+                _log.exception("%s: the scan failed; it is tried again", self._base)
             if self._garbage:
                 self._garbage = False
-                gc.collect()  # a loaded SavedModel holds itself in circles
+                gc.collect()  # a loaded SavedModel has reference cycles
 
     def _complain(self, unreadable: Mapping[Path, OSError]) -> None:
-        """Logs what cannot be read, each folder once."""
+        """Logs directories that cannot be read, each once."""
         for folder in unreadable.keys() - self._complained_of:
-            _log.error("%s: cannot be read (%s); what is loaded is served on", folder, unreadable[folder].strerror)
+            _log.error("%s: cannot be read (%s); loaded versions stay", folder, unreadable[folder].strerror)
         self._complained_of = set(unreadable)

@@ -1,4 +1,4 @@
-"""The ports of a server, taken before anything long begins, so that one in use is known at once; without TensorFlow."""
+"""Ports of a server, bound before the models are loaded, so that a port in use is reported at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from ganzoo.errors import UsageError
 
-BACKLOG = 2048  # connections that wait to be taken: uvicorn's own number
+BACKLOG = 2048  # pending connections: uvicorn's default
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Two bound sockets, which do not listen yet: who connects before the models are there is refused, and not kept."""
+    """Two bound sockets that do not listen yet: connections before the models are loaded are refused."""
 
     rest: socket.socket
     grpc: socket.socket
@@ -23,22 +23,24 @@ class Ports:
 
 @contextlib.contextmanager
 def taken(host: str, rest_port: int, grpc_port: int) -> Iterator[Ports]:
-    """Binds both ports; they are free again at the end of the block.
+    """Binds both ports during the block.
 
     Raises:
-      UsageError: one cannot be bound.
+      UsageError: A port cannot be bound.
     """
     if rest_port == grpc_port != 0:  # the second of two sockets that do not listen could be bound
-        raise UsageError(f"grpc_port: {grpc_port} is the REST port already: give another, or 0")
+        raise UsageError(
+            f"grpc_port: expected another port than rest_port, got {grpc_port} for both (give another, or 0)"
+        )
     with _bound(host, rest_port, "rest_port") as rest, _bound(host, grpc_port, "grpc_port") as grpc:
         yield Ports(rest, grpc)
 
 
 def listen(bound: socket.socket, flag: str) -> None:
-    """Lets a socket listen.
+    """Starts listening on a socket.
 
     Raises:
-      UsageError: another process, which had bound the port as well, listens there by now.
+      UsageError: Another process bound the same port and listens already.
     """
     try:
         bound.listen(BACKLOG)
@@ -47,23 +49,23 @@ def listen(bound: socket.socket, flag: str) -> None:
 
 
 def address_of(bound: socket.socket) -> str:
-    """`127.0.0.1:8501`, `[::1]:8501`."""
+    """Address of a socket: `127.0.0.1:8501`, `[::1]:8501`."""
     return _address(*bound.getsockname()[:2])
 
 
 def cannot_use(address: str, flag: str, error: Exception) -> UsageError:
-    """The line for a port that is in use, or not for us."""
+    """Error for a port that is in use or not allowed."""
     reason = getattr(error, "strerror", None) or str(error)
-    return UsageError(f"{flag}: {address} cannot be used ({reason}): give another, or 0")
+    return UsageError(f"{flag}: {address} cannot be used: {reason} (give another port, or 0)")
 
 
 def _bound(host: str, port: int, flag: str) -> socket.socket:
     try:
-        # An IPv4 address where a name has one of each kind, as localhost does: the one that people write in numbers.
+        # IPv4 first, for a name with addresses of both kinds, such as localhost.
         found = sorted(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), key=lambda found: found[0])
         family, kind, protocol, _, address = found[0]
     except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageError(f"host: {host!r} is no address of this machine ({error})") from None
+        raise UsageError(f"host: expected an address of this machine, got {host!r} ({error})") from None
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -71,7 +73,7 @@ def _bound(host: str, port: int, flag: str) -> socket.socket:
     except (OSError, OverflowError) as error:
         made.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL:
-            raise UsageError(f"host: {host!r} is no address of this machine ({error.strerror})") from None
+            raise UsageError(f"host: expected an address of this machine, got {host!r} ({error.strerror})") from None
         raise cannot_use(_address(host, port), flag, error) from None
     return made
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's protos: a PredictRequest becomes arrays, arrays become a PredictResponse; statuses, metadata."""
+"""TensorFlow Serving's protos: PredictRequest to arrays, arrays to PredictResponse; status and metadata."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from ganzoo.serving.server.models import Version
 from ganzoo.serving.server.servable import DEEPEST, Arrays, Servable, Signature
 from ganzoo.serving.server.status import invalid
 
-MOST_INPUTS = 256  # more than a signature has, and few enough to be looked at in the loop
-STRING_BYTES = 64  # about: of a string beside its text, in Python and in TensorFlow
+MOST_INPUTS = 256  # more than any signature has, and few enough to check in the loop
+STRING_BYTES = 64  # overhead of a string, approximately, in Python and in TensorFlow
 
 
 class ProtoExchange:
-    """One request as a proto and its answer.
+    """Request as a proto, and its answer.
 
     Attributes:
-      size: in bytes, of the message or of what it expands to: a few bytes can stand for any number of equal values.
+      size: Bytes of the message or of its arrays: a few bytes can stand for any number of equal values.
     """
 
     def __init__(self, request: predict_pb2.PredictRequest, most_bytes: int) -> None:
-        """Expands nothing yet.
+        """Checks sizes before any array is made.
 
         Args:
-          most_bytes: that an input may expand to.
+          most_bytes: Largest array of an input, in bytes.
 
         Raises:
-          ServingError: there are too many inputs, or one has no shape or expands to more.
+          ServingError: Too many inputs, or one without a shape or with too large an array.
         """
         if len(request.inputs) > MOST_INPUTS:
-            raise invalid(f"{len(request.inputs)} inputs given, {MOST_INPUTS} or fewer wanted")
+            raise invalid(f"expected at most {MOST_INPUTS} inputs, got {len(request.inputs)}")
         self._request = request
         self._shapes = {name: _shape(name, tensor) for name, tensor in request.inputs.items()}
         expanded = {name: _expanded(request.inputs[name], math.prod(sides)) for name, sides in self._shapes.items()}
         for name, size in expanded.items():
             if size > most_bytes:
-                raise invalid(f"input '{name}': shape {self._shapes[name]} given, {most_bytes} bytes or fewer wanted")
+                raise invalid(f"input '{name}': expected at most {most_bytes} bytes, got shape {self._shapes[name]}")
         self.size = max(request.ByteSize(), sum(expanded.values()))
 
     def read(self, servable: Servable) -> tuple[Signature, Arrays]:
-        """The signature that is asked for, and its inputs.
+        """Requested signature, and its inputs.
 
         Raises:
-          ServingError: the message is not what the signature takes.
+          ServingError: The message does not fit the signature.
         """
         signature = servable.signature(self._request.model_spec.signature_name)
         given, wanted = set(self._request.inputs), set(signature.inputs)
@@ -65,7 +65,7 @@ class ProtoExchange:
         return signature, {name: self._array(name) for name in signature.inputs}
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> predict_pb2.PredictResponse:
-        """The answer, with the outputs that were asked for."""
+        """Answer, with the requested outputs."""
         response = predict_pb2.PredictResponse()
         response.model_spec.name = servable.model
         response.model_spec.version.value = servable.version
@@ -87,28 +87,28 @@ class ProtoExchange:
         try:
             return tf.make_ndarray(self._request.inputs[name])
         except (TypeError, ValueError, OverflowError) as error:
-            given = f"shape {self._shapes[name]} and type"
-            raise invalid(f"input '{name}': its values do not fit its {given} ({error})") from None
+            form = f"shape {self._shapes[name]} and type"
+            raise invalid(f"input '{name}': its values do not fit its {form} ({error})") from None
 
 
 def _shape(name: str, tensor: tensor_pb2.TensorProto) -> list[int]:
     shape = tensor.tensor_shape
     if len(shape.dim) > DEEPEST:
-        raise invalid(f"input '{name}': {len(shape.dim)} dimensions given, {DEEPEST} or fewer wanted")
+        raise invalid(f"input '{name}': expected at most {DEEPEST} dimensions, got {len(shape.dim)}")
     sides = [side.size for side in shape.dim]
     if shape.unknown_rank or min(sides, default=0) < 0:
-        raise invalid(f"input '{name}': its shape is not known: {sides}")
+        raise invalid(f"input '{name}': expected a known shape, got {sides}")
     return sides
 
 
 def _expanded(tensor: tensor_pb2.TensorProto, elements: int) -> int:
-    """The bytes of its elements, in which the last value stands for all that are missing."""
+    """Bytes of the elements; the last value stands for all that are missing."""
     if tensor.dtype == tf.string.as_datatype_enum:
         texts = tensor.string_val
         return elements * STRING_BYTES + max(0, elements - len(texts)) * (len(texts[-1]) if texts else 0)
     try:
         return elements * tf.as_dtype(tensor.dtype).size
-    except TypeError:  # of no type that there is: nothing expands it
+    except TypeError:  # an unknown dtype, which is refused later
         return 0
 
 
@@ -119,7 +119,7 @@ def _check_type(name: str, given: int, wanted: tf.DType) -> None:
 
 
 def status_response(versions: Sequence[Version]) -> get_model_status_pb2.GetModelStatusResponse:
-    """How versions stand, as TensorFlow Serving says it."""
+    """Status of versions, as in TensorFlow Serving."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for version in versions:
         status = response.model_version_status.add()
@@ -131,7 +131,7 @@ def status_response(versions: Sequence[Version]) -> get_model_status_pb2.GetMode
 
 
 def signature_map(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap:
-    """All signatures, as the SavedModel has them."""
+    """All signatures of the SavedModel."""
     signatures = get_model_metadata_pb2.SignatureDefMap()
     for name, signature in servable.signature_defs.items():
         signatures.signature_def[name].CopyFrom(signature)

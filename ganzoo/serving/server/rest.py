@@ -1,4 +1,4 @@
-"""The REST door: TensorFlow Serving's paths and errors, and health and metrics."""
+"""REST API: TensorFlow Serving's paths and errors, with health and metrics."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ PROBES = ["GET", "HEAD"]
 
 
 def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
-    """The application that uvicorn runs."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False)  # the API is TensorFlow Serving's, and described there
+    """Application for uvicorn."""
+    app = FastAPI(openapi_url=None, redirect_slashes=False)  # TensorFlow Serving documents its API
     models = service.models
 
     @app.post(MODEL + ":predict")
@@ -70,7 +70,7 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     async def ready() -> Response:
         missing = models.without_version()
         if service.draining or missing:
-            why = "the server is ending" if service.draining else f"no version is served of {', '.join(missing)}"
+            why = "the server is stopping" if service.draining else f"no version is served of {', '.join(missing)}"
             raise ServingError("UNAVAILABLE", why)
         return Response("ok\n", media_type="text/plain")
 
@@ -81,7 +81,7 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     @app.exception_handler(ServingError)
     async def refused(request: Request, error: ServingError) -> Response:
         error.let_go()
-        # A body that may not have been read to its end, or a server that ends: the connection is of no more use.
+        # The body may not have been read to its end, or the server stops: the connection cannot be reused.
         ends = error.code in ("TOO_LARGE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
         return _json(json.dumps({"error": error.message}), error.http, {"Connection": "close"} if ends else {})
 
@@ -94,18 +94,18 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
 
 
 async def _body(request: Request, most: int, hold: Callable[[int], None]) -> bytes:
-    """The request's body.
+    """Body of a request.
 
     Args:
-      most: bytes of it.
-      hold: is told of each part's bytes, and may refuse them.
+      most: Largest size in bytes.
+      hold: Function of the size of each part, which may raise.
 
     Raises:
       ServingError: TOO_LARGE, CANCELLED, INVALID_ARGUMENT.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
-        raise invalid(f"Content-Encoding: {encoding[:30]} is not of this server (send the body as it is)")
+        raise invalid(f"Content-Encoding: expected identity, got {encoding[:30]} (send the body uncompressed)")
     parts, size = [], 0
     try:
         async for part in request.stream():
@@ -113,23 +113,23 @@ async def _body(request: Request, most: int, hold: Callable[[int], None]) -> byt
             if size <= most:
                 hold(len(part))
                 parts.append(part)
-            elif size > 2 * most:  # up to that it is thrown away: who is still writing does not read our answer
+            elif size > 2 * most:  # up to that it is discarded: a client that still writes does not read the answer
                 break
     except ClientDisconnect:
-        raise ServingError("CANCELLED", "the client has gone before its request was there") from None
+        raise ServingError("CANCELLED", "the client disconnected before its request was complete") from None
     if size > most:
-        raise ServingError("TOO_LARGE", f"the request's body is too large: {most} bytes or fewer wanted")
+        raise ServingError("TOO_LARGE", f"the body of the request is too large: expected at most {most} bytes")
     return b"".join(parts)
 
 
 @contextlib.contextmanager
 def _watched(request: Request, admitted: Admitted) -> Iterator[None]:
-    """Gives a request up, all of which is there, when its client goes."""
+    """Cancels a complete request when its client disconnects."""
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        admitted.end(ServingError("CANCELLED", "the client has gone before its answer was there"))
+        admitted.end(ServingError("CANCELLED", "the client disconnected before its answer"))
 
     watching = asyncio.ensure_future(watch())
     try:
@@ -147,11 +147,11 @@ def _number(version: str | None) -> int | None:
 
 
 def _malformed(method: str, path: str) -> ServingError:
-    """What a path asks for that is not here."""
+    """Error for an unknown path."""
     if re.search(r":(classify|regress)$", path):
-        return ServingError("UNIMPLEMENTED", "classify and regress: not of this server (predict is)")
+        return ServingError("UNIMPLEMENTED", "classify and regress are not supported by this server (use predict)")
     if "/labels/" in path:
-        return ServingError("NOT_FOUND", "labels of versions: not of this server (ask for /versions/N)")
+        return ServingError("NOT_FOUND", "version labels are not supported by this server (use /versions/N)")
     message = f"Malformed request: {method} {path}"
     return invalid(message) if path.startswith("/v1/") else ServingError("NOT_FOUND", message)
 

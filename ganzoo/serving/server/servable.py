@@ -1,4 +1,4 @@
-"""One version of a model: its SavedModel, loaded, warmed up and called by signature."""
+"""Loaded version of a model: its SavedModel, warmed up and called by signature."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ganzoo.serving.server.status import ServingError, invalid, of_tensorflow
 Arrays = Mapping[str, np.ndarray]
 
 DEFAULT_SIGNATURE = "serving_default"
-DEEPEST = 16  # dimensions that an input can have
+DEEPEST = 16  # dimensions of an input
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A function of a SavedModel.
+    """Signature of a SavedModel.
 
     Attributes:
-      name: of the function.
-      inputs, outputs: by name.
+      name: Name of the signature.
+      inputs, outputs: Specs by name.
     """
 
     name: str
@@ -36,37 +36,37 @@ class Signature:
 
     @property
     def batched(self) -> bool:
-        """Whether all that goes in and comes out has any number of rows."""
+        """Whether all inputs and outputs have a free number of rows."""
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
     def check(self, shapes: Mapping[str, Sequence[int]]) -> None:
-        """Raises ServingError if an input has a shape that the signature does not take."""
+        """Raises ServingError for an input whose shape does not fit the signature."""
         for name, shape in shapes.items():
-            wanted = self.inputs[name].shape
-            if not wanted.is_compatible_with(shape):
-                raise invalid(f"input '{name}': shape {list(shape)} given, {_words(wanted)} wanted")
+            expected = self.inputs[name].shape
+            if not expected.is_compatible_with(shape):
+                raise invalid(f"input '{name}': expected shape {_words(expected)}, got {list(shape)}")
 
 
 class Servable:
-    """A loaded version.
+    """Loaded version of a model.
 
     Attributes:
-      model, version: as it is asked for.
-      signature_defs: as the SavedModel has them, by name; for /metadata.
-      pixels: of the largest image that it draws, if the size is fixed; a signature that gives it as a file does not
-        say so itself.
+      model, version: Name of the model and number of the version.
+      signature_defs: Signatures of the SavedModel by name, for metadata.
+      pixels: Pixels of the largest image that it draws, if the size is fixed; a signature that returns files does not
+        tell it.
     """
 
     def __init__(self, model: str, version: int, directory: Path) -> None:
-        """Loads and warms up.
+        """Loads and warms up the SavedModel.
 
         Raises:
-          Exception: whatever TensorFlow raises for a SavedModel that is absent, half there or broken.
+          Exception: Any error of TensorFlow for a missing, incomplete or broken SavedModel.
         """
         self.model, self.version = model, version
         self.signature_defs = _signature_defs(directory / "saved_model.pb")
-        # The loaded object has to be kept: its functions do not hold the variables.
+        # Keep the loaded object: its functions do not hold the variables.
         self._loaded = tf.saved_model.load(str(directory), tags=[tf.saved_model.SERVING])
         self._signatures = {
             name: Signature(name, _specs(signature.inputs), _specs(signature.outputs))
@@ -78,10 +78,10 @@ class Servable:
         self._warm_up(directory / "assets.extra" / warm_up.FILE)
 
     def signature(self, name: str) -> Signature:
-        """A signature by name; the empty one means `serving_default`.
+        """Signature by name; the empty name is `serving_default`.
 
         Raises:
-          ServingError: FAILED_PRECONDITION, as TensorFlow Serving has it, for one that is not there.
+          ServingError: FAILED_PRECONDITION, as in TensorFlow Serving, for an unknown name.
         """
         name = name or DEFAULT_SIGNATURE
         if name not in self._signatures:
@@ -93,10 +93,11 @@ class Servable:
         """Runs a signature.
 
         Args:
-          inputs: every input of the signature, of its dtype.
+          signature: Signature to run.
+          inputs: All inputs of the signature, of its dtypes.
 
         Raises:
-          ServingError: the graph refuses the values.
+          ServingError: An error of the graph.
         """
         tensors = {name: tf.constant(array, signature.inputs[name].dtype) for name, array in inputs.items()}
         try:
@@ -106,7 +107,7 @@ class Servable:
             raise of_tensorflow(error) from None
 
     def _warm_up(self, file: Path) -> None:
-        """Makes the requests that an export carries; one that fails means a broken export."""
+        """Runs the warm-up requests of the export; a failure means that it is broken."""
         if not file.is_file():
             return
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
@@ -119,7 +120,7 @@ class Servable:
 
 def _signature_defs(file: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
     if not file.is_file():
-        raise FileNotFoundError(f"{file.name} is not there")
+        raise FileNotFoundError(f"{file.name} does not exist")
     content = saved_model_pb2.SavedModel()
     try:
         content.ParseFromString(file.read_bytes())

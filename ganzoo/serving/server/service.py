@@ -1,4 +1,4 @@
-"""The way of a request from either door: admitted, given a version, read, run, written, within its time."""
+"""Handling of requests of both APIs: admission, version, decoding, call, encoding, and the time limit."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ganzoo.serving.server.servable import Arrays, Servable, Signature
 from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError
 
-READING_SECONDS = 2.0  # that a request has at the server's end to be there as a whole
-LARGE = 64 * 1024  # bytes whose reading or writing would hold up the loop for more than a moment
+READING_SECONDS = 2.0  # for incomplete requests to arrive when the server stops
+LARGE = 64 * 1024  # bytes; decoding or encoding more would block the loop for too long
 
 Answer = TypeVar("Answer", covariant=True)
 T = TypeVar("T")
 
 
 class Exchange(Protocol[Answer]):
-    """A request in its own form, and the answer in the same."""
+    """Request of one of the APIs, and its answer."""
 
     size: int
 
@@ -36,13 +36,13 @@ class Exchange(Protocol[Answer]):
 
 @dataclass(eq=False)
 class Admitted:
-    """A request that is under way.
+    """Request in flight.
 
     Attributes:
-      limit: when it is given up.
-      size: bytes that it holds.
-      whole: all of it is there.
-      ended: why it is given up before its time is over.
+      limit: Time limit.
+      size: Bytes that it holds.
+      whole: Whether it has arrived completely.
+      ended: Error that ends it before its time limit.
     """
 
     limit: asyncio.Timeout
@@ -51,18 +51,18 @@ class Admitted:
     ended: ServingError | None = None
 
     def end(self, why: ServingError) -> None:
-        """Gives it up now."""
+        """Ends the request with an error."""
         self.ended = self.ended or why
-        with contextlib.suppress(RuntimeError):  # its time is over just now
+        with contextlib.suppress(RuntimeError):  # its time limit has just passed
             self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Service:
-    """Admits requests and answers them, until it is drained.
+    """Service that admits and answers requests until it is drained.
 
     Attributes:
-      models: whose versions answer.
-      draining: no request is admitted any more.
+      models: Served models.
+      draining: Whether new requests are refused.
     """
 
     def __init__(self, models: Models, batcher: Batcher, settings: Settings) -> None:
@@ -76,19 +76,19 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def admitted(self, seconds: float, size: int = 0) -> AsyncIterator[Admitted]:
-        """Lets a request in; what is in the block is to be done in that time.
+        """Admits a request for the block, within a time limit.
 
         Args:
-          seconds: until the answer has to be there.
-          size: bytes that are there already; see `hold`.
+          seconds: Time limit of the answer.
+          size: Bytes that have arrived already; see `hold`.
 
         Raises:
-          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or why it was ended.
+          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or the error that ended it.
         """
         if self.draining:
-            raise ServingError("UNAVAILABLE", "the server is ending")
+            raise ServingError("UNAVAILABLE", "the server is stopping")
         if len(self._admitted) >= self._settings.open_requests:
-            raise ServingError("RESOURCE_EXHAUSTED", f"{len(self._admitted)} requests are under way")
+            raise ServingError("RESOURCE_EXHAUSTED", f"{len(self._admitted)} requests are in flight")
         request = Admitted(asyncio.timeout(seconds))
         self._admitted.add(request)
         self._empty.clear()
@@ -99,7 +99,7 @@ class Service:
         except TimeoutError:
             if request.ended:
                 raise request.ended from None
-            missing = "answer" if request.whole else "whole request"
+            missing = "answer" if request.whole else "complete request"
             raise ServingError("DEADLINE_EXCEEDED", f"no {missing} within {seconds:.3g} seconds") from None
         finally:
             self._bytes -= request.size
@@ -111,11 +111,11 @@ class Service:
         """Counts more bytes of a request.
 
         Raises:
-          ServingError: RESOURCE_EXHAUSTED where all requests together hold too many; one alone may hold any number.
+          ServingError: RESOURCE_EXHAUSTED if all requests together hold too many; a single one may hold any number.
         """
         most, others = self._settings.open_bytes, self._bytes - request.size
         if others and self._bytes + size > most:
-            raise ServingError("RESOURCE_EXHAUSTED", f"the requests under way hold {self._bytes} of {most} bytes")
+            raise ServingError("RESOURCE_EXHAUSTED", f"the requests in flight hold {self._bytes} of {most} bytes")
         request.size += size
         self._bytes += size
 
@@ -123,11 +123,12 @@ class Service:
         """Answers one request.
 
         Args:
-          model, version: that is asked for; None is the newest.
-          seen: gets the names that turn out to be right.
+          exchange: Request.
+          model, version: Requested model and version; None is the newest version.
+          seen: Metric labels, which get the names that exist.
 
         Raises:
-          ServingError: as its code says.
+          ServingError: An error of the request.
         """
         with self.models.lease(model, version) as servable:
             seen.model = model
@@ -138,15 +139,16 @@ class Service:
             return await self._beside(size, lambda: exchange.write(servable, signature, outputs))
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> int:
-        """Admits no more requests, waits for those that are under way, and after that time gives them up.
+        """Refuses new requests, and waits for those in flight, which are aborted when the time is over.
 
-        Those that are not there as a whole were not accepted; they are refused after a moment.
+        Incomplete requests were not accepted; they are refused after a moment.
 
         Args:
-          hurry: ends the waiting at once.
+          seconds: Longest time to wait.
+          hurry: Event that ends the wait.
 
         Returns:
-          How many were given up.
+          Number of aborted requests.
         """
         self.draining = True
         ends = [asyncio.ensure_future(event.wait()) for event in (self._empty, hurry)]
@@ -154,13 +156,13 @@ class Service:
         await asyncio.wait(ends, timeout=reading, return_when=asyncio.FIRST_COMPLETED)
         for request in self._admitted:
             if not request.whole:
-                request.end(ServingError("UNAVAILABLE", "the server is ending"))
+                request.end(ServingError("UNAVAILABLE", "the server is stopping"))
         await asyncio.wait(ends, timeout=seconds - reading, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
         unfinished = len(self._admitted)
         for request in self._admitted:
-            request.end(ServingError("UNAVAILABLE", "the server has ended before the answer was there"))
+            request.end(ServingError("UNAVAILABLE", "the server stopped before the answer"))
         await self._empty.wait()
         return unfinished
 
@@ -169,14 +171,14 @@ class Service:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _beside(self, size: int, work: Callable[[], T]) -> T:
-        """Works in a thread if there is much to do: one at a time, as each holds Python's lock and much memory."""
+        """Result of work, in a thread if it is large: one at a time, as each holds Python's lock and much memory."""
         if size <= LARGE:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._thread, _uncollected, work)
 
 
 def _uncollected(work: Callable[[], T]) -> T:
-    """Works without the cyclic garbage collector, which looks through millions of new lists over and over."""
+    """Result of work without the cyclic garbage collector, which would scan millions of new lists repeatedly."""
     was = gc.isenabled()
     gc.disable()
     try:

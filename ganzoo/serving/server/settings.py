@@ -1,32 +1,32 @@
-"""What can be set of a server; the defaults fit a laptop."""
+"""Settings of a server; the defaults suit a laptop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_ROWS = 1024  # of one call: `ganzoo.exports.bounds.MOST_ROWS`, without TensorFlow
+MOST_ROWS = 1024  # per call: `ganzoo.exports.bounds.MOST_ROWS`, without TensorFlow
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server works.
+    """Settings of a server.
 
     Attributes:
-      models: the directory with NAME/VERSION/ inside.
-      host: that it listens at; the loopback unless asked otherwise, as there are no passwords and no TLS.
-      rest_port, grpc_port: 0 takes any that is free.
-      keep_versions: of each model so many are served, the highest numbers.
-      poll_seconds: between two looks at the directory.
-      batch_rows: of several requests run together at most, `MOST_ROWS` or fewer; a larger request runs alone.
-      batch_wait_ms: that a request waits for company while a call is running, in milliseconds.
-      calls: that run at a time.
-      queue_requests, queue_rows: that wait at most; the next request is refused.
-      open_requests, open_bytes: that are under way at most, from their first byte to their answer. A gRPC call takes
-        one of the places as soon as it begins, and keeps it until its connection ends if its message never comes whole.
-      request_seconds: until a request's answer has to be there; of a gRPC call, from when its message is there.
-      request_bytes: of a request's body or message.
-      drain_seconds: that requests under way have when the server ends.
+      models: Directory with NAME/VERSION/ inside.
+      host: Address to listen on; by default loopback, as there are no passwords and no TLS.
+      rest_port, grpc_port: Ports; 0 takes any free one.
+      keep_versions: Number of served versions of each model, the highest numbers.
+      poll_seconds: Time between two scans of the directory.
+      batch_rows: Largest batch of several requests in rows, at most `MOST_ROWS`; a larger request runs alone.
+      batch_wait_ms: Batch window in milliseconds: longest wait of a request for others while a call is running.
+      calls: Number of concurrent calls of TensorFlow.
+      queue_requests, queue_rows: Largest queue in requests and in rows; the next request is refused.
+      open_requests, open_bytes: Largest number and size of requests in flight, from their first byte to their answer.
+        A gRPC call counts from its start, and until its connection ends if its message never arrives completely.
+      request_seconds: Time limit of a request; for a gRPC call, from the arrival of its message.
+      request_bytes: Largest body or message of a request.
+      drain_seconds: Time for requests in flight when the server stops.
     """
 
     models: Path
@@ -35,7 +35,7 @@ class Settings:
     grpc_port: int = 8500
     keep_versions: int = 1
     poll_seconds: float = 2.0
-    batch_rows: int = 128  # on 2 cores 20% more images/s than 64, where requests have 16
+    batch_rows: int = 128  # on 2 cores 20% higher throughput than 64, for requests of 16
     batch_wait_ms: float = 2.0
     calls: int = 2
     queue_requests: int = 256

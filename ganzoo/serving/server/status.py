@@ -1,4 +1,4 @@
-"""What can go wrong with a request, by gRPC's names of the codes, which TensorFlow Serving maps to HTTP's like this.
+"""Errors of requests: codes of gRPC, and their HTTP status in TensorFlow Serving.
 
 Source: `ToHTTPStatusCode` in tensorflow_serving/model_servers/http_server.cc.
 """
@@ -16,28 +16,28 @@ HTTP = {
     "FAILED_PRECONDITION": 400,
     "OUT_OF_RANGE": 400,
     "NOT_FOUND": 404,
-    "TOO_LARGE": 413,  # HTTP's alone: gRPC refuses a message that is too large before we see it
+    "TOO_LARGE": 413,  # only HTTP: gRPC itself refuses a message that is too large
     "RESOURCE_EXHAUSTED": 429,
     "UNIMPLEMENTED": 501,
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-INTERNAL = 500  # and whatever is not above
+INTERNAL = 500  # and all other codes
 
 LONGEST = 1000  # characters of a message: gRPC sends it in a header
 
-# What TensorFlow puts around the sentence that says what is wrong.
+# Text around the message of an error of TensorFlow.
 _AROUND = re.compile(
     r"Graph execution error:|Detected at node .*|<stack traces unavailable>|\[\[\{\{node .*?\}\}\]\]|\[Op:[^\]]*\]"
 )
 
 
 class ServingError(Exception):
-    """A request that is answered with an error.
+    """Error that answers a request.
 
     Attributes:
-      code: one of `HTTP`, or another of gRPC's.
-      message: one line.
+      code: Code of `HTTP`, or another one of gRPC.
+      message: Message of one line.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -51,19 +51,19 @@ class ServingError(Exception):
         return HTTP.get(self.code, INTERNAL)
 
     def let_go(self) -> None:
-        """Forgets where it was raised.
+        """Drops the traceback.
 
-        The frames hold the request and its arrays, which hold the error: they would stay, however large, until the
-        cyclic garbage collector comes.
+        Its frames hold the request and its arrays, which hold the error: they would stay in memory until the cyclic
+        garbage collector runs.
         """
         self.__traceback__ = self.__context__ = None
 
 
 def invalid(message: str) -> ServingError:
-    """A request that is wrong in itself."""
+    """Error for an invalid request."""
     return ServingError("INVALID_ARGUMENT", message)
 
 
 def of_tensorflow(error: tf.errors.OpError) -> ServingError:
-    """What an operation has raised, without TensorFlow's frame around it."""
+    """Error of an operation, without the text around its message."""
     return ServingError(error_codes_pb2.Code.Name(error.error_code), _AROUND.sub("", error.message))
