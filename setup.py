@@ -21,6 +21,7 @@ SERVING = [
     "fastapi>=0.115",
     "grpcio>=1.70",
     "prometheus-client>=0.22",
+    "psutil>=6.0",  # memory and CPU time of a server under load
     "starlette>=0.40",  # what FastAPI is made of
     "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
     "uvicorn>=0.34",

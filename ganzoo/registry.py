@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+from ganzoo import plugins
 from ganzoo.errors import ConfigError, UsageError, did_you_mean
 
 T = TypeVar("T")
-PACKAGE = "ganzoo"
+OWN = "a part of your own needs --import MODULE (in Python: import MODULE)"
+OF_TWO_DOMAINS = " of two domains"
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,22 @@ class Registry(Generic[T]):
       key: where a config names it (`loss.name`).
       home: the package whose modules register ganzoo's own parts; empty where they are registered on import.
       properties: what may be said of a part beside its name.
+      variant: of the properties: what is added to the name of a part that may share it with another one.
     """
 
-    def __init__(self, kind: str, key: str, home: str = "", properties: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        kind: str,
+        key: str,
+        home: str = "",
+        properties: Sequence[str] = (),
+        variant: Callable[[Mapping[str, Any]], str] = lambda properties: "",
+    ) -> None:
         self.kind = kind
         self.key = key
         self.home = home
         self.properties = tuple(properties)
+        self.variant = variant
         self.registrations: dict[str, Registration[T]] = {}
 
     def register(self, name: str, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
@@ -73,13 +84,14 @@ class Registry(Generic[T]):
             if not callable(part):
                 raise UsageError(f"register: {self.kind} '{name}': expected a class or a function, got {part!r}")
             module = getattr(part, "__module__", "__main__")
-            before = self.registrations.get(name)
+            known = name + self.variant(properties)
+            before = self.registrations.get(known)
             if before is not None and not replace and (before.module, _name(before.part)) != (module, _name(part)):
                 raise UsageError(
                     f"register: {self.kind} '{name}' is registered by {before.module} already, and now by {module} "
                     "(choose another name, or pass replace=True)"
                 )
-            self.registrations[name] = Registration(part, module, properties)
+            self.registrations[known] = Registration(part, module, properties)
             return part
 
         return keep
@@ -101,9 +113,9 @@ class Registry(Generic[T]):
         if name not in self.registrations:
             self._discover()
         if name not in self.registrations:
-            raise ConfigError(
-                f"{key or self.key}: unknown {self.kind} '{name}'{did_you_mean(name, self.registrations)}"
-            )
+            near = did_you_mean(name, self.registrations)
+            own = f"; {OWN}" if self.home else ""  # else it is no kind of part that can be registered from outside
+            raise ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{near}{own}")
         return self.registrations[name]
 
     def names(self) -> list[str]:
@@ -119,7 +131,7 @@ class Registry(Generic[T]):
     def _discover(self) -> None:
         if self.home:
             import_modules_of(self.home)
-        load_plugins()
+        plugins.load_entry_points()
 
 
 _REGISTRIES: tuple[Registry[Any], ...] = (
@@ -131,7 +143,13 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
     Registry("discriminator", "discriminator.network", "ganzoo.networks"),
     Registry("translator", "generator.network", "ganzoo.networks"),
     Registry("encoder", "encoder.network", "ganzoo.networks"),
-    Registry("dataset", "dataset.name", "ganzoo.data", ("kind", "domains", "paired", "check")),
+    Registry(
+        "dataset",
+        "dataset.name",
+        "ganzoo.data",
+        ("kind", "domains", "paired", "check"),
+        lambda properties: "" if properties.get("domains", ()) == () else OF_TWO_DOMAINS,
+    ),
     Registry("metric", "metrics", "ganzoo.evaluation.metrics", ("better", "needs")),
     Registry("extractor", "evaluation.features", "ganzoo.evaluation.extractors"),
     Registry("scheme", "model.scheme", "ganzoo.models"),
@@ -173,14 +191,8 @@ def of(kind: str) -> Registry[Any]:
 def import_modules_of(package: str) -> None:
     """Imports every module of a package, so that each registers its parts."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        importlib.import_module(f"{package}.{module.name}")
-
-
-def load_plugins() -> None:
-    """Imports the installed plugins, once."""
-    from ganzoo import plugins
-
-    plugins.load_entry_points()
+        if not module.ispkg:
+            importlib.import_module(f"{package}.{module.name}")
 
 
 def options_of(part: Any) -> dict[str, inspect.Parameter]:

@@ -21,7 +21,7 @@ from ganzoo.data.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
 from ganzoo.models import inputs
 from ganzoo.models.tiling import tiled, tiles_in
-from ganzoo.schema import choose_domain
+from ganzoo.schema import Config, choose_domain
 from ganzoo.training.progress import ProgressBar, stderr_unless
 
 if TYPE_CHECKING:
@@ -79,9 +79,17 @@ def check_translates(model: str, to: str | None) -> None:
             f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
             f"{model}, or translate with one of these: {others})"
         )
-    from ganzoo.models.build import scheme_of
+    check_domain(config, to)
 
-    choose_domain(config.name, to, scheme_of(config).domains_made(config.dataset.domains))
+
+def check_domain(config: Config, to: str | None) -> None:
+    """Refuse a domain that a model cannot make, without TensorFlow; its scheme is asked once the model is loaded.
+
+    Raises:
+      UsageError: the domain is unknown, or the one that pairs are translated from.
+    """
+    domains = config.dataset.domains
+    choose_domain(config.name, to, domains[1:] if config.dataset.paired else domains)
 
 
 def find(names: Sequence[str]) -> list[Path]:

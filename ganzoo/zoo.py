@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
+from ganzoo.origins import check_imports
 from ganzoo.schema import Config, read_yaml
 from ganzoo.start import import_quietly
 from ganzoo.training.directory import CONFIG_FILE
@@ -61,10 +62,17 @@ def config(name: str | Path) -> Config:
     if _is_dir(path):
         if not (path / CONFIG_FILE).is_file():
             raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
-        return read_yaml(path / CONFIG_FILE)
+        return _read(path / CONFIG_FILE, text)
     if path.suffix in (".yaml", ".yml"):
-        return read_yaml(path)
+        return _read(path, text)
     raise ConfigError(f"unknown model '{text}'{did_you_mean(text, known)}; `ganzoo models` lists them")
+
+
+def _read(path: Path, where: str) -> Config:
+    """A config from a file, whose parts are there."""
+    found = read_yaml(path)
+    check_imports(found, where)
+    return found
 
 
 def card(name: str) -> Card:

@@ -19,8 +19,9 @@ import pytest
 
 # Functions and modules that take seconds: they train, export, evaluate or serve a model, or start processes.
 TAKES_SECONDS = {
-    *("MirroredStrategy", "Popen", "compete", "estimate", "evaluate", "export", "fit", "judge", "launch", "load"),
-    *("make_train_function", "publish", "running", "subprocess", "train", "train_step", "write_version"),
+    *("MirroredStrategy", "Popen", "compete", "estimate", "evaluate", "exec", "export", "fit", "judge", "launch"),
+    *("load", "make_train_function", "publish", "running", "saved_model", "subprocess", "train", "train_step"),
+    "write_version",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from small_runs import train
 
 import ganzoo
-from ganzoo import publishing, weights, zoo
+from ganzoo import publishing, verifying, weights, zoo
 from ganzoo.errors import UsageError, WeightsError
 from ganzoo.verifying import verify
 
@@ -34,6 +34,20 @@ def small_zoo(tmp_path, monkeypatch):
     zoo._configs.cache_clear()
     yield copy
     zoo._configs.cache_clear()
+
+
+@pytest.fixture
+def evaluated_once(monkeypatch):
+    """`verify` makes the same evaluation once, whatever card it compares with it."""
+    evaluate, made = verifying.evaluate, {}
+
+    def once(name, metrics, num_samples, *, note, **how):
+        key = name, *metrics, num_samples, *how.items()
+        if key not in made:
+            made[key] = evaluate(name, metrics, num_samples, note=note, **how)
+        return made[key]
+
+    monkeypatch.setattr(verifying, "evaluate", once)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,7 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, trained):
     assert size < 2 * card.weights.parameters + 4096
 
 
-def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, trained):
+def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, evaluated_once, trained):
     runs = [trained(SMALL).directory, trained(SMALL, seed=7).directory]
     card = publishing.publish(runs[0], others=runs[1:], **WORDS)
     assert card.training.seeds == [0, 7]
@@ -96,7 +110,7 @@ def translating_zoo(small_zoo, monkeypatch):
     return small_zoo
 
 
-def test_a_run_that_translates_is_measured_both_ways(translating_zoo, trained):
+def test_a_run_that_translates_is_measured_both_ways(translating_zoo, evaluated_once, trained):
     run = trained(SMALL_TRANSLATOR)
     card = publishing.publish(run.directory, **WORDS)
     assert ganzoo.card("cyclegan_digits") == card

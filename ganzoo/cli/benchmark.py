@@ -117,7 +117,7 @@ def _check_serving(given: Given) -> None:
         if not zoo.config(given.model).offers("generate"):
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
-    from ganzoo.benchmarks.load.messages import api_of
+    from ganzoo.serving.client.transport import api_of
 
     api = api_of(given.server)
     if given.server_flags is not None:

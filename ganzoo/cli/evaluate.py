@@ -14,7 +14,7 @@ from ganzoo.cli import _flags, _shared, _tensorflow
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError
-from ganzoo.schema import DatasetConfig, choose_domain
+from ganzoo.schema import DatasetConfig
 from ganzoo.training.progress import note_unless
 
 FLAGS = {
@@ -97,6 +97,7 @@ def work(given: Given) -> Answer:
 
 def _check(given: Given, fake: str, real: str | None) -> None:
     """Raise what names alone tell about the model and the data, before TensorFlow starts."""
+    from ganzoo import translating
     from ganzoo.data import source
 
     for name in (fake, real):
@@ -107,8 +108,8 @@ def _check(given: Given, fake: str, real: str | None) -> None:
         return
     config = zoo.config(fake)
     translates = config.offers("translate")
-    if translates and given.to not in (None, *config.dataset.domains):  # which of these it makes, the model knows
-        choose_domain(config.name, given.to, config.dataset.domains)
+    if translates:
+        translating.check_domain(config, given.to)
     if real is None or not real.startswith("folder:"):
         other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
         dataset = config.dataset.model_copy(update=other)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -16,6 +13,7 @@ import numpy as np
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
 from ganzoo.errors import DataError, UsageError, did_you_mean
+from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
 from ganzoo.schema import DatasetConfig
 
 if TYPE_CHECKING:
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 
 # A prepared store up to this size is read into memory; above it, batches are read from disk through the page cache.
 IN_MEMORY_BYTES = 256 * 2**20
+
+DATASETS = of("dataset")
 
 Fetch = Callable[["tf.Tensor"], dict[str, "tf.Tensor"]]
 
@@ -91,10 +91,6 @@ class Entry:
     check: CheckFunction | None = None
 
 
-# By name, and whether the data set has two domains.
-_registry: dict[tuple[str, bool], Entry] = {}
-
-
 def register(
     name: str,
     *,
@@ -103,7 +99,7 @@ def register(
     paired: bool | None = None,
     check: CheckFunction | None = None,
 ) -> Callable[[Opens], Opens]:
-    """Decorator that makes a source known by name.
+    """Decorator that makes a source known by name; the same as `ganzoo.register("dataset", name, …)`.
 
     Args:
       name: as written in `dataset.name`; one that ends in a colon or slash (`folder:`) takes what follows as its own.
@@ -113,12 +109,7 @@ def register(
       paired: whether example i of one domain belongs to example i of the other; None where it is as the user says.
       check: called before it is opened, and by `check_available`.
     """
-
-    def keep(opens: Opens) -> Opens:
-        _registry[name, domains != ()] = Entry(opens, kind, domains, paired, check)
-        return opens
-
-    return keep
+    return DATASETS.register(name, kind=kind, domains=domains, paired=paired, check=check)
 
 
 def open_source(
@@ -234,7 +225,6 @@ def check_source(dataset: DatasetConfig, source: Source) -> None:
 
 
 def _resolve(dataset: DatasetConfig) -> Entry:
-    _discover()
     name, two = dataset.name, bool(dataset.domains)
     if entry := _registered(name, two):
         return entry
@@ -242,7 +232,7 @@ def _resolve(dataset: DatasetConfig) -> Entry:
 
     if not two and tfds_source.knows(name):
         return Entry(tfds_source.open_tfds, check=tfds_source.check)
-    own = [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known, domains in _registry if domains == two]
+    own = _names(two)
     raise _no_such_domains(dataset, own) if two else _no_such_source(name, own)
 
 
@@ -268,23 +258,24 @@ def _no_such_source(name: str, own: Sequence[str]) -> DataError:
         )
     close = difflib.get_close_matches(name, [*own, *tfds_source.names()], n=1)
     hint = did_you_mean(name, close or own)
-    return DataError(f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too")
+    return DataError(
+        f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too; {OWN}"
+    )
 
 
 def _registered(name: str, two: bool) -> Entry | None:
-    for (known, domains), entry in _registry.items():
-        if domains == two and (name == known or (known[-1] in ":/" and name.startswith(known))):
-            return entry
+    for known, found in DATASETS.all().items():
+        own = known.removesuffix(OF_TWO_DOMAINS)
+        if (own != known) == two and (name == own or (own[-1] in ":/" and name.startswith(own))):
+            return Entry(found.part, **found.properties)
     return None
 
 
-@cache
-def _discover() -> None:
-    """Imports every module of this package, so that each registers its sources."""
-    package = importlib.import_module("ganzoo.data")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.ispkg:
-            importlib.import_module(f"ganzoo.data.{module.name}")
+def _names(two: bool) -> list[str]:
+    """The names of the registered data sets, of one source or of two domains, for messages."""
+    names = [known for known in DATASETS.names() if known.endswith(OF_TWO_DOMAINS) == two]
+    own = [own for known in names if not (own := known.removesuffix(OF_TWO_DOMAINS)).startswith("arrays:")]
+    return [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known in own]
 
 
 def _check_kind(dataset: DatasetConfig, kind: str) -> None:

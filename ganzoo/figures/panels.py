@@ -16,6 +16,7 @@ PANELS = 24  # at most: more could not be told apart
 ACROSS = 4
 PANEL_WIDTH, PANEL_HEIGHT, HEAD = 2.0, 1.5, 0.7  # hundreds of pixels
 BINS = 20
+ROOM_ABOVE = 1.5  # height of a panel over its highest bar; generated bars beyond are cut
 
 
 def histograms(
@@ -24,7 +25,8 @@ def histograms(
     """Draws each column of generated rows as a histogram over that of the real rows.
 
     The frames depend on the reference alone (without one, on the rows): pictures of successive steps line up. What lies
-    beyond a frame is missing in its bars, whose area is the share of all rows. Of more than 24 columns the first 24 are
+    beyond a frame is missing in its bars, whose area is the share of all rows; bars half as high again as the highest
+    real one are cut. Of more than 24 columns the first 24 are
     drawn, and the title says so.
 
     Args:
@@ -49,7 +51,7 @@ def histograms(
         if real is not None:
             axes.stairs(_density(real[:, column], edges), edges, fill=True, color=canvas.REAL_COLOUR, alpha=0.5)
         axes.stairs(_density(fake[:, column], edges), edges, color=canvas.FAKE_COLOUR, linewidth=1.4)
-        axes.set(xlim=(low, high), yticks=[])
+        axes.set(xlim=(low, high), ylim=(0.0, ROOM_ABOVE * _density(shown[:, column], edges).max()), yticks=[])
 
     return _panels(count, _names(names, count), title, real is not None, draw)
 

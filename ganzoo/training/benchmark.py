@@ -1,4 +1,4 @@
-"""How fast a model trains: a whole run, the bare compiled step and reference loops, in turn; medians and ratios."""
+"""Training speed of a model: a whole run, the bare compiled step and reference loops, in turns; medians and ratios."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ganzoo.training.resolve import long_names, overridden
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """How many times as fast one contestant is as another.
+    """Ratio of the speeds of two contestants.
 
     Attributes:
-      over, under: their names.
-      median: of the medians over the turns.
-      turns: of each turn by itself: how far the median is to be trusted.
+      over, under: names of the two.
+      median: ratio of the medians over all turns.
+      turns: ratio in each turn; their spread tells how far to trust the median.
     """
 
     over: str
@@ -33,17 +33,17 @@ class Ratio:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """What was measured; images/s count real examples.
+    """Result of a benchmark; images/s count real examples.
 
     Attributes:
-      name: of the model.
-      batch_size: examples a step.
-      turns, steps: how many turns each contestant made, and how many steps a turn.
-      settings: what was replaced in the config, and where it computed.
-      cpu, cores: where; the cores are logical CPUs that may be used.
+      name: name of the model.
+      batch_size: examples in a step.
+      turns, steps: number of turns of each contestant, and of steps in a turn.
+      settings: values that were replaced in the config, and the engine's settings.
+      cpu, cores: name of the CPU, and number of logical CPUs that the process may use.
       made_with: library -> version, `GPU` -> its name.
-      contestants: the whole run (`fit`) first, then the bare step.
-      ratios: what there is to compare.
+      contestants: measurements of the whole run (`fit`), the bare step, and the others.
+      ratios: speeds compared in pairs.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Benchmark:
     ratios: list[Ratio]
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines: the figures of the whole run, and everything that was measured."""
+        """Return plain data: the figures of the whole run, and all measurements."""
         fit, bare = self.contestants[:2]
         return {
             **dataclasses.asdict(self),
@@ -72,7 +72,7 @@ class Benchmark:
         }
 
     def describe(self) -> str:
-        """For people, in Markdown."""
+        """Format the result as Markdown."""
         turns = f"{self.turns} turn{'s' if self.turns > 1 else ''} of {self.steps} steps"
         replaced = [f"{key}={value}" for key, value in self.settings.items()]
         what = "; ".join([f"{self.name}: batches of {self.batch_size}, {turns}", *replaced])
@@ -103,20 +103,20 @@ def benchmark(
     engine: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Benchmark:
-    """Measures a whole run and the bare step, each in a process of its own, turn by turn.
+    """Measure a whole run and the bare step, each in a process of its own, turn by turn.
 
     Args:
       config, settings: as in `training.run.train`.
-      turns: how often each is measured.
-      steps: steps of each turn, at least two; a whole run makes sample sheets and checkpoints when its config says so,
-        and once a turn at least.
-      against: names of reference loops that take part (`references.REFERENCES`). A whole run in float32 does too then.
-      engine: keyword arguments of `training.run.train` that say where to compute (`strategy`, `logical_devices`).
-      quiet: tell nothing on the way.
+      turns: number of measurements of each contestant.
+      steps: steps in each turn, at least two; a whole run writes sample sheets and checkpoints when its config says so,
+        and at least once a turn.
+      against: names of reference loops to measure too (`references.REFERENCES`), and then a whole run in float32.
+      engine: keyword arguments of `training.run.train` for the engine (`strategy`, `logical_devices`).
+      quiet: print no progress.
 
     Raises:
       ConfigError: as in `training.run.train`.
-      UsageError: a reference that cannot take part.
+      UsageError: a reference that does not fit the model.
       GanzooError: a contestant failed; one line.
     """
     values = long_names(settings or {})
@@ -124,8 +124,8 @@ def benchmark(
     engine = {name: value for name, value in (engine or {}).items() if value is not None}
     if engine.get("strategy") == "multiworker":
         raise UsageError(
-            "strategy multiworker: its contestants would need one another's ports; look at images_per_second in the "
-            "log of a run instead"
+            "strategy multiworker: cannot be measured in turns, its contestants would need each other's ports (read "
+            "images_per_second in the log of a run instead)"
         )
     opponents = references.references(against, asked)
     precision = asked.training.precision
@@ -150,7 +150,7 @@ def benchmark(
 
 
 def _ratios(measured: Sequence[Measured]) -> list[Ratio]:
-    """The whole run over the bare step; each whole run over each reference, one in float32 over those in float32."""
+    """Pair the whole run with the bare step, and with each reference; a run in float32 with those in float32."""
     fit, bare, *rest = measured
     opponents = [other for other in rest if other.name in references.REFERENCES]
     pairs = [(fit, bare), *((fit, other) for other in opponents)]

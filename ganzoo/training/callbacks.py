@@ -1,6 +1,6 @@
-"""Keras callbacks of a run. One Keras epoch is one reporting interval; every callback looks at the model's own step.
+"""Keras callbacks of a run. A Keras epoch is one reporting interval; every callback reads the model's own step.
 
-Order matters: the reporter comes before the checkpoints, which save the sums of the line that it has begun.
+The order matters: the reporter comes before the checkpoints, which save the sums of its unfinished line.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from ganzoo.training.sheets import Picture
 
 
 class Summaries:
-    """TensorBoard's files of a run.
+    """TensorBoard files of a run.
 
     Args:
-      directory: where they go.
+      directory: folder of the files.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,24 +37,24 @@ class Summaries:
         self._writer = tf.summary.create_file_writer(str(directory))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds numbers; see `_reported` for errors."""
+        """Add scalars. Raises RunError if they cannot be written."""
         with self._reported(), self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
     def image(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Adds a picture uint8 `[H, W, C]`."""
+        """Add an image, uint8 `[H, W, C]`. Raises RunError if it cannot be written."""
         with self._reported(), self._writer.as_default(step=step):
             tf.summary.image(name, picture[np.newaxis])
 
     def flush(self) -> None:
-        """Writes what is held back."""
+        """Write what is buffered."""
         with self._reported():
             self._writer.flush()
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turns TensorFlow's error for a full disk into RunError."""
+        """Turn TensorFlow's error for a full disk into RunError."""
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
@@ -62,18 +62,18 @@ class Summaries:
 
 
 class Reporter(keras.callbacks.Callback):
-    """Bar, `log.jsonl` and TensorBoard; the logged losses are means over the steps since the line before.
+    """Progress bar, `log.jsonl` and TensorBoard; logged losses are means over the steps since the line before.
 
-    The logged images/s count everything between two lines (samples and checkpoints too), but not the first execution,
+    Logged images/s include everything between two lines (samples and checkpoints too), but not the first execution,
     which is mostly tracing and compiling.
 
     Args:
-      run: where the log is.
+      run: run directory with the log.
       bar: the progress bar.
       every: steps between two log lines.
-      batch_size: examples a step, for images/s.
-      rule: shown every line.
-      notes: from `notes()` at the checkpoint that the run goes on from.
+      batch_size: examples in a step, for images/s.
+      rule: stop rule that is given every line.
+      notes: result of `notes()` at the checkpoint from which the run resumes.
     """
 
     def __init__(
@@ -93,23 +93,23 @@ class Reporter(keras.callbacks.Callback):
         self.rule = rule
         self.sums: dict[str, float] = dict(notes.get("sums", {}))
         self.count: int = notes.get("count", 0)
-        self.first: tuple[int, float] | None = None  # step and time when the first execution was over
+        self.first: tuple[int, float] | None = None  # step and time at the end of the first execution
         self.mark: tuple[int, float] | None = None  # the same of the last line
         self.summaries = Summaries(run.tensorboard)
 
     def rewind(self, notes: Mapping[str, Any]) -> None:
-        """Goes back to a checkpoint with these notes; speeds are measured anew from there on."""
+        """Go back to a checkpoint with these notes; speeds are measured from there on."""
         self.sums, self.count = dict(notes["sums"]), notes["count"]
         self.first = self.mark = None
         self.bar.seen.clear()
 
     def notes(self) -> dict[str, Any]:
-        """The sums of the line that has begun: a resumed run then logs what an uninterrupted one does."""
+        """Return the sums of the unfinished line: a resumed run then logs the same as an uninterrupted one."""
         return {"sums": dict(self.sums), "count": self.count}
 
     @property
     def images_per_second(self) -> float | None:
-        """Of this session (since the last rollback) from the end of the first execution until now; None before more."""
+        """Speed of this session, from the end of its first execution (or the last rollback) until now; None before."""
         if self.first is None or self.model.step == self.first[0]:
             return None
         (step, since), now = self.first, time.monotonic()
@@ -130,7 +130,7 @@ class Reporter(keras.callbacks.Callback):
             self.flush()
 
     def flush(self) -> None:
-        """Writes the line of the current step, if there is anything since the last one."""
+        """Write the line of the current step, if there were steps since the last one."""
         if not self.count:
             return
         step, now = self.model.step, time.monotonic()
@@ -146,7 +146,7 @@ class Reporter(keras.callbacks.Callback):
 
 
 class StopWhenFooled(keras.callbacks.Callback):
-    """Ends the run once the discriminator has been at a loss for long enough; `seen` is fed with the log's lines."""
+    """Stop the run once the discriminator has been fooled for long enough; `seen` takes the lines of the log."""
 
     def __init__(self, rule: StopRule, bar: ProgressBar) -> None:
         super().__init__()
@@ -155,14 +155,14 @@ class StopWhenFooled(keras.callbacks.Callback):
         self.rewind(())
 
     def rewind(self, records: Iterable[dict[str, Any]]) -> None:
-        """Knows these lines of the log and no others."""
+        """Start again with these lines of the log."""
         self.since: int | None = None  # the last step at which the accuracy was outside the band
         self.fooled = False
         for record in records:
             self.seen(record)
 
     def seen(self, record: dict[str, Any]) -> None:
-        """Looks at one line of the log."""
+        """Take one line of the log."""
         inside = abs(record["discriminator_accuracy"] - 0.5) <= self.rule.band
         if not inside or self.since is None:
             self.since = record["step"]
@@ -177,14 +177,14 @@ class StopWhenFooled(keras.callbacks.Callback):
 
 
 class SampleSheets(keras.callbacks.Callback):
-    """Draws the same samples at a steady rhythm, as `samples/step_*.png` and in TensorBoard.
+    """Draw the same samples every `every` steps, as `samples/step_*.png` and in TensorBoard.
 
     Args:
-      run: where the sheets go.
-      every: steps between two.
-      picture: what is drawn.
-      metadata: written into each file.
-      summaries: TensorBoard.
+      run: run directory of the sheets.
+      every: steps between two sheets.
+      picture: function from the model to a sheet.
+      metadata: text entries of each file.
+      summaries: TensorBoard files.
     """
 
     def __init__(
@@ -202,26 +202,26 @@ class SampleSheets(keras.callbacks.Callback):
             self.draw()
 
     def prepare(self) -> None:
-        """Draws a sheet for nobody: TensorFlow then traces the sampler before the training and not in its middle."""
+        """Draw a sheet and discard it: TensorFlow then traces the sampler before training, not in its middle."""
         self.picture(self.model)
 
     def draw(self) -> None:
-        """Draws the sheet of the current step."""
+        """Draw the sheet of the current step."""
         step, picture = self.model.step, self.picture(self.model)
         images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), **self.metadata})
         self.summaries.image(step, "samples", picture)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):
-    """Writes a checkpoint every so many steps, and by the clock, with the reporter's notes.
+    """Write a checkpoint every `every` steps, and by the clock, with the reporter's notes.
 
     Args:
-      checkpoints: where they go.
-      every: steps between two of them.
-      minutes: the longest time without one, looked at after every execution; None for any.
-      reporter: has the notes.
-      clock: seconds from any start.
-      agree: `Engine.agree`, since the workers' clocks differ.
+      checkpoints: checkpoints of the run.
+      every: steps between two checkpoints.
+      minutes: longest time without a checkpoint, checked after every execution; None for no limit.
+      reporter: source of the notes.
+      clock: function that returns seconds since any start.
+      agree: `Engine.agree`, since the clocks of workers differ.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         self.reporter = reporter
         self.clock = clock
         self.agree = agree
-        self.last = clock()  # when one was written, or the session began
+        self.last = clock()  # time of the last checkpoint, or of the start of the session
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         late = False
@@ -250,13 +250,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self.save()
 
     def save(self, *, anew: bool = False) -> None:
-        """Writes a checkpoint of the current step, if there is none or it is to be replaced."""
+        """Write a checkpoint of the current step, if there is none or `anew` is set."""
         self.checkpoints.save(self.model, self.reporter.notes(), anew=anew)
         self.last = self.clock()
 
 
 class Interrupt:
-    """Takes note of Ctrl-C and SIGTERM; a second one ends at once."""
+    """Handler that remembers Ctrl-C and SIGTERM; a second signal raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -281,11 +281,11 @@ class Interrupt:
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends the training after the current execution, on all workers together, where one of them has to stop.
+    """Stop training after the current execution, on all workers together, if one of them has to stop.
 
     Args:
-      engine: knows the workers.
-      rule: the chief's stop rule, if there is one.
+      engine: engine that connects the workers.
+      rule: stop rule of the chief, or None.
     """
 
     def __init__(self, engine: Engine, rule: StopWhenFooled | None) -> None:

@@ -1,8 +1,8 @@
-"""Checkpoints: whole or not there, proved by hashes, and holding every variable that training reads.
+"""Checkpoints: complete or absent, verified by hashes, with every variable that training reads.
 
 `checkpoints/step_00000500/` has `state.safetensors` and `manifest.json` with the SHA-256 of both. It is written under a
-temporary name, synced and renamed, so that a kill at any instant leaves the previous one whole. One that is written
-anew gets a name of its own (`step_00000500_1`) before the old one goes.
+temporary name, synced and renamed, so that a kill at any time leaves the previous checkpoint whole. A checkpoint that
+replaces another of the same step gets its own name (`step_00000500_1`) before the old one is removed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 class NotFiniteError(RunError):
-    """A variable that was to be saved holds NaN or infinity.
+    """A variable to be saved holds NaN or infinity.
 
     Attributes:
-      what: the variable, for messages: `variable generator/…`.
+      what: name of the variable in messages: `variable generator/…`.
     """
 
     def __init__(self, message: str, what: str) -> None:
@@ -45,12 +45,12 @@ class NotFiniteError(RunError):
 
 
 class Checkpoints:
-    """The checkpoints of one run.
+    """Checkpoints of one run.
 
     Args:
-      directory: `RUN/checkpoints`; made on the first save.
-      keep: how many of the newest are kept, whatever made them.
-      beside: gives a step that is kept too, or None; asked at each save.
+      directory: `RUN/checkpoints`; created by the first save.
+      keep: number of the newest checkpoints to keep.
+      beside: function that returns a further step to keep, or None; called at each save.
     """
 
     def __init__(self, directory: str | Path, keep: int = 2, beside: Callable[[], int | None] = lambda: None) -> None:
@@ -59,31 +59,31 @@ class Checkpoints:
         self.beside = beside
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint, in order."""
+        """Return the steps that have a checkpoint, in order."""
         return sorted({step for step, _ in self._directories()})
 
     def path(self, step: int) -> Path:
-        """The directory of one checkpoint: the newest of that step."""
+        """Return the directory of a checkpoint: the newest one of that step."""
         revisions = [path for of_step, path in self._directories() if of_step == step]
         return max(revisions, key=_revision, default=self.directory / f"step_{step:08d}")
 
     def newest_whole(self) -> int | None:
-        """The step that `restore` would go back to, or None."""
+        """Return the step that `restore` would go back to, or None."""
         return next((step for step in reversed(self.steps()) if self._is_whole(step)), None)
 
     def save(self, model: SteppedModel, notes: Mapping[str, Any] | None = None, *, anew: bool = False) -> Path:
-        """Writes a checkpoint of the model's step and removes those beyond `keep`, and any of a later step.
+        """Write a checkpoint of the model's step, and remove those beyond `keep` and those of later steps.
 
-        What `restore` passed over for this run to be here was damaged.
+        A checkpoint of a later step is a damaged one, which `restore` has passed over.
 
         Args:
-          model: what is saved.
-          notes: JSON-able, read back by `notes`.
-          anew: replace a whole one of the same step, which would stay otherwise.
+          model: the model to save.
+          notes: plain data that `notes` reads back.
+          anew: replace an existing whole checkpoint of the same step instead of keeping it.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
-          RunError: it cannot be written (the disk is full, say); earlier ones are untouched.
+          RunError: the checkpoint cannot be written (for example, the disk is full); earlier ones are unchanged.
         """
         step = model.step
         final = self.path(step)
@@ -94,7 +94,7 @@ class Checkpoints:
         state = {name: variable.numpy() for name, variable in model.state().items()}
         for name, array in state.items():
             if np.issubdtype(array.dtype, np.floating) and not np.all(np.isfinite(array)):
-                message = f"{final}: not written, {name} is not finite; earlier checkpoints are whole"
+                message = f"{final}: not written, {name} is not finite; {self._earlier()}"
                 raise NotFiniteError(message, f"variable {name}")
         try:
             self._write(final, state, {"step": step, "notes": dict(notes or {})})
@@ -106,32 +106,32 @@ class Checkpoints:
         except OSError as error:
             raise RunError(
                 f"{final}: the checkpoint cannot be written ({error.strerror or error}); make room, then give the same "
-                "command again: earlier checkpoints are whole"
+                f"command again: {self._earlier()}"
             ) from None
         return final
 
     def notes(self, step: int) -> dict[str, Any]:
-        """What was noted with a checkpoint that has been restored."""
+        """Return the notes of a checkpoint that has been restored."""
         return self._manifest(step)["notes"]
 
     def restore(self, model: SteppedModel, step: str | int = "last") -> int | None:
-        """Reads a checkpoint into a model.
+        """Read a checkpoint into a model.
 
         Args:
-          model: made from the run's config.
-          step: `last`, or a number. The last one that is whole is taken; damaged ones are passed over with a warning.
+          model: a model built from the run's config.
+          step: `last` for the last whole checkpoint (damaged ones are passed over with a warning), or a number.
 
         Returns:
-          The step, or None where there is no checkpoint at all.
+          The step, or None where there are no checkpoints.
 
         Raises:
-          WeightsError: the asked-for one is absent or damaged, or all of them are.
+          WeightsError: the checkpoint of this step is absent or damaged, or all checkpoints are damaged.
         """
         known = self.steps()
         if step != "last":
             if step not in known:
-                there = f"there are: {known or 'none'}; or take last, or best"
-                raise WeightsError(f"{self.directory}: no checkpoint of step {step} ({there})")
+                there = ", ".join(map(str, known)) or "none"
+                raise WeightsError(f"{self.directory}: expected one of the steps {there}, or last or best, got {step}")
             self._read_into(model, int(step))
             return int(step)
         problems = []
@@ -145,9 +145,14 @@ class Checkpoints:
                 return candidate
         if problems:
             raise WeightsError(
-                f"{self.directory}: no checkpoint is whole ({problems[0]}); choose another --workdir to begin anew"
+                f"{self.directory}: all checkpoints are damaged ({problems[0]}); choose another --workdir"
             )
         return None
+
+    def _earlier(self) -> str:
+        """Say what is left where one cannot be written."""
+        left = self.newest_whole()
+        return "there is no earlier checkpoint" if left is None else f"the checkpoint of step {left} is whole"
 
     def _write(self, final: Path, state: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -158,7 +163,7 @@ class Checkpoints:
             weights.write(temporary / STATE, state)
             manifest["sha256"] = weights.sha256(temporary / STATE)
             (temporary / MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
-            temporary.chmod(0o755)  # mkdtemp's own is for one user
+            temporary.chmod(0o755)  # mkdtemp's mode is for one user
             for path in (temporary / STATE, temporary / MANIFEST, temporary):
                 files.sync(path)
             if final.is_dir():  # damaged: a whole one would have stayed
@@ -181,7 +186,7 @@ class Checkpoints:
         return True
 
     def _check(self, step: int) -> None:
-        """Makes sure that every byte of a checkpoint is as it was written.
+        """Verify that every byte of a checkpoint is as it was written.
 
         Raises:
           WeightsError: a file is absent or damaged; the message names it.
@@ -193,7 +198,9 @@ class Checkpoints:
         except OSError as error:
             raise WeightsError(f"{state}: damaged ({error.strerror})") from None
         if found != expected:
-            raise WeightsError(f"{state}: damaged (its SHA-256 is not the one in {MANIFEST})")
+            raise WeightsError(
+                f"{state}: damaged (expected the SHA-256 {expected[:12]}… of {MANIFEST}, got {found[:12]}…)"
+            )
 
     def _manifest(self, step: int) -> dict[str, Any]:
         path = self.path(step) / MANIFEST
@@ -202,15 +209,15 @@ class Checkpoints:
             manifest = json.loads(text)
             manifest.pop("seal")
             if _sealed(manifest).encode() != text:
-                raise ValueError("its seal is broken")
+                raise ValueError("its seal does not match its text")
             if manifest["step"] != step:
-                raise ValueError(f"it is of step {manifest['step']}")
+                raise ValueError(f"expected step {step}, got {manifest['step']}")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"{path}: damaged ({getattr(error, 'strerror', None) or error})") from None
         return manifest
 
     def _directories(self) -> list[tuple[int, Path]]:
-        """The step and the directory of every checkpoint, older revisions that a kill has left among them."""
+        """Return step and directory of every checkpoint, with older revisions that a kill has left."""
         if not self.directory.is_dir():
             return []
         found = ((re.fullmatch(r"step_(\d+)(_\d+)?", path.name), path) for path in self.directory.iterdir())
@@ -218,11 +225,11 @@ class Checkpoints:
 
 
 def _revision(path: Path) -> int:
-    """How often the checkpoint in that directory has been written anew."""
+    """Return how many times the checkpoint in this directory has been replaced."""
     return int((path.name.split("_")[2:] or ["0"])[0])
 
 
 def _sealed(manifest: Mapping[str, Any]) -> str:
-    """A manifest's text, with the SHA-256 of all the rest in it: no byte of it can change unnoticed."""
+    """Return a manifest's text with the SHA-256 of the rest in it: no byte of it can change unnoticed."""
     seal = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
     return json.dumps({**manifest, "seal": seal}) + "\n"

@@ -1,4 +1,4 @@
-"""The workers of one training on several hosts: what TF_CONFIG says, checked before TensorFlow reads it."""
+"""Workers of one training on several hosts: TF_CONFIG, checked before TensorFlow reads it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]{}]+):(\d{1,5})")
 
 @dataclass(frozen=True)
 class Cluster:
-    """All workers of a training, and which of them this process is.
+    """All workers of a training, and the one that this process is.
 
     Attributes:
-      workers: the `host:port` of each.
-      index: of this process among them, from 0.
+      workers: the `host:port` of each worker.
+      index: index of this process among them, from 0.
     """
 
     workers: tuple[str, ...]
@@ -30,15 +30,15 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """How many workers there are."""
+        """Number of workers."""
         return len(self.workers)
 
 
 def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The cluster that TF_CONFIG tells of, or None where it is not set.
+    """Return the cluster that TF_CONFIG describes, or None where it is not set.
 
     Raises:
-      UsageError: a TF_CONFIG that says something else than workers, and which of them this one is.
+      UsageError: TF_CONFIG describes anything but the workers and the index of this one.
     """
     text = environ.get("TF_CONFIG", "").strip()
     if not text:
@@ -48,45 +48,45 @@ def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
     except json.JSONDecodeError as error:
         raise _wrong(f"not JSON ({error.msg} at character {error.pos + 1})") from None
     if not isinstance(told, dict):
-        raise _wrong(f"{_shown(told)} is not a mapping")
+        raise _wrong(f"expected a mapping, got {_shown(told)}")
     workers = _workers(told.get("cluster"))
     return Cluster(workers, _index(told.get("task"), len(workers)))
 
 
 def tf_config(workers: Sequence[str], index: int) -> str:
-    """The value of TF_CONFIG for one worker.
+    """Return the value of TF_CONFIG for one worker.
 
     Args:
-      workers: the `host:port` of each.
-      index: which of them is told, from 0.
+      workers: the `host:port` of each worker.
+      index: index of the worker that gets the value, from 0.
     """
     return json.dumps({"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index}})
 
 
 def indexed_job_cluster(environ: Mapping[str, str] = os.environ) -> Cluster:
-    """The cluster of an indexed Kubernetes job, as one of its pods sees it.
+    """Return the cluster of an indexed Kubernetes job, as one of its pods sees it.
 
     Args:
-      environ: has JOB_COMPLETION_INDEX (Kubernetes sets it), GANZOO_WORKERS (how many pods the job has) and
-        GANZOO_WORKER_HOST (the address of each, with `{index}` in place of its number).
+      environ: variables JOB_COMPLETION_INDEX (set by Kubernetes), GANZOO_WORKERS (number of pods of the job) and
+        GANZOO_WORKER_HOST (address of each pod, with `{index}` in place of its number).
 
     Raises:
-      UsageError: one of them is missing or wrong.
+      UsageError: one of the variables is missing or wrong.
     """
     index = _whole(environ, "JOB_COMPLETION_INDEX", 0, "Kubernetes sets it in a job with completionMode: Indexed")
-    size = _whole(environ, "GANZOO_WORKERS", 1, "give it the job's completions")
+    size = _whole(environ, "GANZOO_WORKERS", 1, "set it to the completions of the job")
     pattern = environ.get("GANZOO_WORKER_HOST", "")
     workers = tuple(pattern.replace("{index}", str(worker)) for worker in range(size))
     if not pattern:
-        raise UsageError(f"GANZOO_WORKER_HOST is not set (give it the workers' addresses, such as {_PATTERN})")
+        raise UsageError(f"GANZOO_WORKER_HOST is not set (set it to the address of the workers, such as {_PATTERN})")
     if "{index}" not in pattern or not all(map(_is_address, workers)):
         raise UsageError(
-            f"GANZOO_WORKER_HOST={_shown(pattern)}: no host:port with {{index}} in it (write it like {_PATTERN})"
+            f"GANZOO_WORKER_HOST: expected host:port with {{index}} in it, such as {_PATTERN}, got {_shown(pattern)}"
         )
     if index >= size:
         raise UsageError(
-            f"JOB_COMPLETION_INDEX={index}: GANZOO_WORKERS={size} misses this worker "
-            "(give GANZOO_WORKERS the job's completions)"
+            f"JOB_COMPLETION_INDEX: expected less than GANZOO_WORKERS, {size}, got {index} "
+            "(set GANZOO_WORKERS to the completions of the job)"
         )
     return Cluster(workers, index)
 
@@ -99,10 +99,10 @@ def _workers(cluster: Any) -> tuple[str, ...]:
             raise _workers_only(f"cluster.{job}")
     workers = cluster["worker"]
     if not isinstance(workers, list) or not workers:
-        raise _wrong(f"cluster.worker: {_shown(workers)} is not a list of addresses")
+        raise _wrong(f"cluster.worker: expected a list of addresses, got {_shown(workers)}")
     for number, worker in enumerate(workers):
         if not isinstance(worker, str) or not _is_address(worker):
-            raise _wrong(f"cluster.worker: {_shown(worker)} is not host:port")
+            raise _wrong(f"cluster.worker: expected host:port, got {_shown(worker)}")
         if worker in workers[:number]:
             raise _wrong(f"cluster.worker: {_shown(worker)} is listed twice")
     return tuple(workers)
@@ -110,18 +110,18 @@ def _workers(cluster: Any) -> tuple[str, ...]:
 
 def _index(task: Any, size: int) -> int:
     if not isinstance(task, dict):
-        raise _wrong("task is missing: which of the workers is this one?")
+        raise _wrong("task is missing: it tells which of the workers this one is")
     if "type" not in task:
         raise _wrong("task.type is missing")
     if task["type"] != "worker":
         raise _workers_only(f"task.type {_shown(task['type'])}")
     if "index" not in task:
-        raise _wrong("task.index is missing: which of the workers is this one?")
+        raise _wrong("task.index is missing: it tells which of the workers this one is")
     index = task["index"]
     if not isinstance(index, int) or isinstance(index, bool):
-        raise _wrong(f"task.index: {_shown(index)} is not a whole number")
+        raise _wrong(f"task.index: expected an integer, got {_shown(index)}")
     if not 0 <= index < size:
-        raise _wrong(f"task.index: cluster.worker has {size} (from 0 to {size - 1}) and misses this worker, {index}")
+        raise _wrong(f"task.index: expected 0 to {size - 1}, as cluster.worker has {size} entries, got {index}")
     return index
 
 
@@ -130,7 +130,7 @@ def _whole(environ: Mapping[str, str], name: str, least: int, mend: str) -> int:
     if not text:
         raise UsageError(f"{name} is not set ({mend})")
     if not re.fullmatch(r"[0-9]+", text) or int(text) < least:
-        raise UsageError(f"{name}={_shown(text)}: not a whole number of {least} or more ({mend})")
+        raise UsageError(f"{name}: expected an integer of at least {least}, got {_shown(text)} ({mend})")
     return int(text)
 
 
@@ -140,7 +140,7 @@ def _is_address(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON, on one line and not too long."""
+    """Format a value as JSON, on one line and not too long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
@@ -151,5 +151,5 @@ def _wrong(what: str) -> UsageError:
 
 def _workers_only(what: str) -> UsageError:
     return UsageError(
-        f'TF_CONFIG: {what}: only workers are known here (list all under "worker"; the first of them is the chief)'
+        f'TF_CONFIG: {what}: only workers are supported (list all under "worker"; the first of them is the chief)'
     )

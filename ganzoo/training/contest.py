@@ -1,7 +1,7 @@
-"""A contest of training loops: each in a process of its own, one turn at a time while the others sleep.
+"""A contest of training loops: each in a process of its own, one turn at a time while the others wait.
 
-Processes of their own keep memory peaks, thread pools and compiled graphs apart; turns that alternate let a noisy
-machine hit all of them alike. `turns` is the contestants' side of the pipe.
+Separate processes keep memory peaks, thread pools and compiled graphs apart; alternating turns let a noisy machine
+affect all of them alike. `turns` is the contestants' side of the pipe.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ LINES_OF_A_TAIL = 3
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """Who takes part.
+    """A training loop that takes part.
 
     Attributes:
-      name: in messages and tables.
-      command: the arguments of the Python interpreter; what they start calls `turns.serve`.
+      name: name in messages and tables.
+      command: arguments of the Python interpreter; what they start calls `turns.serve`.
     """
 
     name: str
@@ -41,18 +41,18 @@ class Contestant:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What one contestant did.
+    """Measurements of one contestant.
 
     Attributes:
-      name: of the contestant.
-      images_per_second: one for each turn.
-      step_seconds: of all turns: one for each look at the clock, divided by the steps since the one before.
-      first_step_seconds: from the start of building until the first step was done; None where nobody looked.
-      ready_seconds: from the start of its process until it was ready, imports included.
-      parameters: network -> how many trainable numbers; None where it was not said.
-      engine: what it computed with, as far as it chose: `precision`, `xla`, `strategy`, ….
+      name: name of the contestant.
+      images_per_second: speed in each turn.
+      step_seconds: seconds of a step, in all turns: one for each reading of the clock, a mean since the one before.
+      first_step_seconds: time from the start of building to the end of the first step; None where it is not measured.
+      ready_seconds: time from the start of the process until it was ready, imports included.
+      parameters: network -> number of trainable parameters; None where the contestant does not tell.
+      engine: settings of the engine that the contestant chose: `precision`, `xla`, `strategy`, ….
       made_with: library -> version, `GPU` -> its name.
-      peak_memory_gib: largest resident memory of its process.
+      peak_memory_gib: largest resident memory of the process.
     """
 
     name: str
@@ -67,21 +67,21 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """Images/s, the median of the turns."""
+        """Median over the turns, in images/s."""
         return statistics.median(self.images_per_second)
 
     @property
     def step_median(self) -> float:
-        """Seconds of a step, the median of all turns."""
+        """Median time of a step over all turns, in seconds."""
         return statistics.median(self.step_seconds)
 
     @property
     def step_p95(self) -> float:
-        """Seconds below which 95% of the steps stay."""
+        """95th percentile of the time of a step, in seconds."""
         return float(np.percentile(self.step_seconds, 95))
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """Return plain data."""
         medians = {"median": self.median, "step_median": self.step_median, "step_p95": self.step_p95}
         return {**dataclasses.asdict(self), **medians}
 
@@ -89,13 +89,13 @@ class Measured:
 def compete(
     contestants: Sequence[Contestant], *, turns: int, steps: int, note: Callable[[str], None]
 ) -> list[Measured]:
-    """Starts all contestants, one after another, and lets them make turns, one at a time, there and back.
+    """Start all contestants, one after another, and let them take turns, first to last and last to first.
 
     Args:
-      contestants: at least one; those who say how many parameters they have must agree with the first who does.
-      turns: how often each is measured.
-      steps: steps of each turn.
-      note: gets lines about what goes on.
+      contestants: at least one; those that tell their number of parameters must agree.
+      turns: number of measurements of each contestant.
+      steps: steps in each turn.
+      note: function that is called with lines of progress.
 
     Raises:
       GanzooError: a contestant died, reported an error, or has other networks than the first; one line.
@@ -110,7 +110,7 @@ def compete(
             children[-1].get_ready()
             _check_networks(children)
         for turn in range(turns):
-            # What grows with time, or falls on whoever comes after another, then falls on all alike.
+            # A drift over time, or an effect of the contestant before, then affects all alike.
             for child in children if turn % 2 == 0 else reversed(children):
                 child.turn(steps)
                 note(f"turn {turn + 1} of {turns}: {child.name} {speed(child.speeds[-1])} images/s")
@@ -118,12 +118,12 @@ def compete(
 
 
 def speed(images_per_second: float) -> str:
-    """For people, with three digits at least."""
+    """Format a speed with at least three digits."""
     return f"{images_per_second:,.{2 if images_per_second < 10 else 1 if images_per_second < 100 else 0}f}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table with aligned columns, numbers to the right."""
+    """Format a Markdown table with aligned columns, numbers to the right."""
     lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     drawn = [f"| {line[0].ljust(widths[0])} | {' | '.join(map(str.rjust, line[1:], widths[1:]))} |" for line in lines]
@@ -132,11 +132,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 class _Child:
-    """A contestant's process, seen from the one that asks. It dies with the latter: its standard input ends then.
+    """Process of a contestant, seen from its parent. It ends with the parent, when its standard input ends.
 
     Args:
-      contestant: what to start.
-      scratch: where its temporary files go, which its own death would leave behind.
+      contestant: the training loop to start.
+      scratch: folder for its temporary files, which would stay behind if the process were killed.
     """
 
     def __init__(self, contestant: Contestant, scratch: str) -> None:
@@ -155,7 +155,7 @@ class _Child:
             "TMPDIR": str(self._errors.parent),
         }
         with self._errors.open("w") as stderr:
-            # -P and the path of this process: the same modules are found, and none that lies about where we are.
+            # -P and the path of this process: the same modules are found, and none in the working directory by chance.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", *contestant.command],
                 stdin=subprocess.PIPE,
@@ -166,18 +166,18 @@ class _Child:
             )
 
     def get_ready(self) -> None:
-        """Waits until its first step is done."""
+        """Wait until the first step is done."""
         self.about = self._hear()["ready"]
         self.ready_seconds = time.monotonic() - self._began
 
     def turn(self, steps: int) -> None:
-        """Lets it make a turn and keeps the figures."""
+        """Let it take a turn, and keep the measurements."""
         reply = self._ask({"turn": {"steps": steps}})
         self.speeds.append(reply["images_per_second"])
         self.step_seconds += reply["step_seconds"]
 
     def finish(self) -> Measured:
-        """Says goodbye, and what it did."""
+        """End the contest for this process, and return its measurements."""
         return Measured(
             name=self.name,
             images_per_second=self.speeds,
@@ -191,7 +191,7 @@ class _Child:
         )
 
     def close(self) -> None:
-        """Ends the process."""
+        """Kill the process."""
         self._process.kill()
         self._process.communicate()  # waits, and closes the pipes
 
@@ -213,7 +213,7 @@ class _Child:
             reply = json.loads(line)
         except json.JSONDecodeError:
             raise GanzooError(
-                f"{self.name}: said '{line.strip()}', which is no answer (see training/turns.py)"
+                f"{self.name}: expected a JSON line, got '{line.strip()}' (see training/turns.py)"
             ) from None
         if "error" in reply:
             raise GanzooError(f"{self.name}: {reply['error']}")
@@ -225,15 +225,15 @@ class _Child:
         printed = self._errors.read_text(encoding="utf-8", errors="replace")
         lines = [line.strip() for line in printed.splitlines() if line.strip()]
         tail = " | ".join(lines[-LINES_OF_A_TAIL:]) or "nothing on its standard error"
-        return GanzooError(f"{self.name}: its process {how} ({tail})")
+        return GanzooError(f"{self.name}: the process {how} ({tail})")
 
 
 def _check_networks(children: Sequence[_Child]) -> None:
-    """Whether the newest contestant's networks have the size of the first one's that told it."""
+    """Raise GanzooError if the newest contestant has another number of parameters than the first that tells its own."""
     told = [child for child in children if child.about.get("parameters")]
     if not told or told[0].about["parameters"] == told[-1].about["parameters"]:
         return
     raise GanzooError(
-        f"{told[-1].name}: other networks than {told[0].name}: {told[-1].about['parameters']} parameters "
-        f"against {told[0].about['parameters']} (a fair comparison wants the same)"
+        f"{told[-1].name}: expected the networks of {told[0].name}, with {told[0].about['parameters']} parameters, got "
+        f"{told[-1].about['parameters']} (a comparison needs the same networks)"
     )

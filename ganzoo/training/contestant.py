@@ -1,7 +1,7 @@
-"""What ganzoo sends into a contest: `python -m ganzoo.training.contestant JSON`, one process for each.
+"""ganzoo's own contestants: `python -m ganzoo.training.contestant JSON`, one process for each.
 
-`bare` is the compiled step on one batch again and again; `fit` is whole runs, with pipeline, log, TensorBoard, sample
-sheets and checkpoints.
+`bare` repeats the compiled step on one batch; `fit` makes whole runs, with pipeline, log, TensorBoard, sample sheets
+and checkpoints.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganzoo import plugins
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.schema import Config, TrainingConfig, parse
 from ganzoo.training import turns
@@ -23,33 +24,43 @@ if TYPE_CHECKING:
 
 
 def entry(kind: str, label: str, config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> Contestant:
-    """One of ganzoo's own contestants.
+    """Return one of ganzoo's own contestants. Its process imports the plugins that this one has imported by name.
 
     Args:
       kind: `bare` or `fit`.
-      label: what tells it from others of its kind.
-      config: of the model.
-      settings: dotted key -> value: what is replaced in the config.
-      engine: keyword arguments of `train` that say where to compute (`strategy`, `logical_devices`).
+      label: part of the name that tells it from others of its kind.
+      config: config of the model.
+      settings: dotted key -> value to replace in the config.
+      engine: keyword arguments of `train` for the engine (`strategy`, `logical_devices`).
     """
-    given = {"kind": kind, "config": config.to_dict(), "settings": dict(settings), "engine": dict(engine)}
+    given = {
+        "kind": kind,
+        "config": config.to_dict(),
+        "settings": dict(settings),
+        "engine": dict(engine),
+        "imports": plugins.imported(),
+    }
     return Contestant(f"ganzoo {kind} ({label})", ("-m", __name__, json.dumps(given)))
 
 
 def main() -> None:
-    """Takes part as the command line says."""
-    given = json.loads(sys.argv[1])
-    kinds = {"bare": bare, "fit": fit}
-    turns.serve(lambda: kinds[given["kind"]](parse(given["config"], "config"), given["settings"], given["engine"]))
+    """Take part as the command line says."""
+    turns.serve(lambda: _prepare(json.loads(sys.argv[1])))
+
+
+def _prepare(given: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
+    plugins.import_modules(given["imports"])
+    kind = {"bare": bare, "fit": fit}[given["kind"]]
+    return kind(parse(given["config"], "config"), given["settings"], given["engine"])
 
 
 def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
-    """The model's own train function on one cached batch."""
+    """Prepare the model's own train function on one cached batch."""
     from ganzoo.training.engine import choose
     from ganzoo.training.resolve import pipeline_of, resolve
 
     began = time.monotonic()
-    chosen = choose(config.override(dict(settings)), **engine)  # before the data starts TensorFlow: it may cut the CPU
+    chosen = choose(config.override(dict(settings)), **engine)  # before the data start TensorFlow: it may split the CPU
     config, source = resolve(config, settings)
     training = config.training
     model = chosen.build(config)
@@ -73,7 +84,7 @@ def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any])
 
 
 def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
-    """A whole run each turn, in a directory of its own; what comes before its first execution's end does not count."""
+    """Prepare a whole run for each turn, in a directory of its own; time starts with the end of its first execution."""
     from ganzoo.training.resolve import overridden
     from ganzoo.training.run import train
 
@@ -93,7 +104,7 @@ def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) 
 
 
 class OneBatch(Pipeline):
-    """The same batch again and again, without any work for it."""
+    """Pipeline that repeats one batch, without any further work."""
 
     def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
         """See Pipeline."""
@@ -101,7 +112,7 @@ class OneBatch(Pipeline):
 
 
 def _rhythm(training: TrainingConfig, steps: int) -> dict[str, int]:
-    """Sample sheets and checkpoints as often as the config has them, and once a turn at least."""
+    """Return how often to write sample sheets and checkpoints: as in the config, and at least once a turn."""
     keys = ("sample_every", "checkpoint_every")
     return {f"training.{key}": min(getattr(training, key), steps) for key in keys}
 

@@ -1,4 +1,4 @@
-"""The run directory: who owns it, what it holds, how its log is kept."""
+"""The run directory: its files, its lock and its log."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ganzoo.schema import Config, read_yaml
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # of files.write_bytes
-# what may change between two starts of one run: how long it is, how often it reports, what happens where it breaks
-# down, what compiles it; never what a step computes
+# What may change between two starts of one run: its length, its reports, what happens if a value is not finite, the
+# compiler; never what a step computes.
 CHANGEABLE = frozenset({"evaluation"}) | frozenset(
     f"training.{key}"
     for key in (
@@ -39,7 +39,7 @@ class RunDirectory:
     """Paths and files of one run.
 
     Args:
-      path: the directory; made by `claim`.
+      path: the directory; `claim` creates it.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -56,40 +56,44 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def claim(self, config: Config) -> Iterator[None]:
-        """Holds the directory for this process: makes it, or finds that it holds this very run and nobody works on it.
+        """Lock the directory for this process: create it, or check that it has this run and that nobody else uses it.
 
-        Half files of a process that was killed there are removed.
+        Unfinished files of a process that was killed there are removed.
 
         Raises:
-          RunError: it cannot be written, holds something else, belongs to another config or is in use; nothing is
-            changed then.
+          RunError: it cannot be written, has other contents, belongs to another config or is in use; nothing is changed
+            then.
         """
         with contextlib.ExitStack() as held:
             try:
                 if self.config_file.is_file():
-                    if self.checkpoints.is_dir() or self.read_losses():  # else the run came to nothing
+                    if self.checkpoints.is_dir() or self.read_losses():  # else the run never began
                         self._check_same(config)
                 elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
-                    raise RunError(f"{self.path}: is not empty and holds no run; choose another --workdir")
+                    raise RunError(
+                        f"{self.path}: expected an empty folder or a run, got other files; choose another --workdir"
+                    )
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for half in self.path.rglob(LEFT_BY_A_KILL):
                     half.unlink()
             except BlockingIOError:
-                raise RunError(f"{self.path}: another process is training there; choose another --workdir") from None
+                raise RunError(
+                    f"{self.path}: in use by another process that trains; choose another --workdir"
+                ) from None
             except OSError as error:
                 raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
             yield
 
     def decided(self, config: Config) -> Config:
-        """The config with what it leaves open as this run decided when it began, if it has begun.
+        """Return the config with the choices that an existing run made when it began.
 
-        That is precision and XLA where they are `auto`, and the end of a schedule, which may not move with the steps.
+        These are precision and XLA where they are `auto`, and the end of a schedule, which may not move with the steps.
         """
         try:
             there = read_yaml(self.config_file)
-        except ConfigError:  # none yet, or one that `claim` will speak of
+        except ConfigError:  # none yet, or one that `claim` refuses
             return config
         found: dict[str, Any] = {}
         for key in ("precision", "xla"):
@@ -103,22 +107,22 @@ class RunDirectory:
         return config.override(found) if found else config
 
     def is_finished(self, step: int) -> bool:
-        """Whether a session came to its very end (animation, export) at that step, or later."""
+        """Whether a session finished (animation and export included) at this step or later."""
         return any(r.get("event") == "finished" and r["step"] >= step for r in self.read_log())
 
     def write_config(self, config: Config) -> None:
-        """Writes the resolved config, from which the run can be rebuilt.
+        """Write the resolved config, from which the run can be rebuilt.
 
         Raises:
-          RunError: it cannot be written.
+          RunError: the file cannot be written.
         """
         files.write_text(self.config_file, config.to_yaml())
 
     def log(self, record: dict[str, Any]) -> None:
-        """Appends one line to `log.jsonl`.
+        """Append one line to `log.jsonl`.
 
         Raises:
-          RunError: it cannot be written.
+          RunError: the file cannot be written.
         """
         try:
             with open(self.log_file, "a", encoding="utf-8") as file:
@@ -127,7 +131,7 @@ class RunDirectory:
             raise files.cannot_write(self.log_file, error) from None
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`; a last line that a kill cut short is left out."""
+        """Return the records of `log.jsonl`, without a last line that a kill has cut."""
         if not self.log_file.is_file():
             return []
         records = []
@@ -139,13 +143,13 @@ class RunDirectory:
         return records
 
     def read_losses(self) -> list[dict[str, Any]]:
-        """The lines of the log that hold losses, without the events."""
+        """Return the records of the log that have losses, without the events."""
         return [record for record in self.read_log() if "event" not in record]
 
     def rewind(self, step: int) -> None:
-        """Takes back what was logged and drawn after a step, so that log and samples have one timeline.
+        """Remove what was logged and drawn after a step, so that log and samples have one timeline.
 
-        TensorBoard's files are only ever added to; it shows what came last.
+        TensorBoard's files only grow; TensorBoard shows the latest values.
         """
         if self.log_file.is_file():
             kept = [record for record in self.read_log() if record["step"] <= step]
@@ -155,11 +159,11 @@ class RunDirectory:
                 path.unlink()
 
     def sample_sheet(self, step: int) -> Path:
-        """Where the sample sheet of a step is."""
+        """Return the path of the sample sheet of a step."""
         return self.samples / f"step_{step:08d}.png"
 
     def sample_sheets(self) -> list[Path]:
-        """The sample sheets, in order."""
+        """Return the paths of the sample sheets, in order."""
         return sorted(self.samples.glob("step_*.png"))
 
     def _check_same(self, config: Config) -> None:
@@ -172,14 +176,13 @@ class RunDirectory:
             changeable = any(key == name or key.startswith(f"{name}.") for name in CHANGEABLE)
             if old.get(key) not in (new.get(key), "auto") and not changeable:
                 raise RunError(
-                    f"{self.path}: belongs to a run with another config "
-                    f"({key}: {old.get(key)!r} there, {new.get(key)!r} asked for); "
-                    "choose another --workdir, or give the command that began it"
+                    f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
+                    f"{new.get(key)!r}); choose another --workdir, or give the command that began the run"
                 )
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys."""
+    """Flatten nested mappings to dotted keys."""
     if not isinstance(data, dict):
         return {prefix: data}
     return {k: v for key, value in data.items() for k, v in _flat(value, f"{prefix}.{key}".lstrip(".")).items()}

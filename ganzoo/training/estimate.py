@@ -1,4 +1,4 @@
-"""What a run would cost: parameters, memory and time, from a few real steps; no run directory is made."""
+"""Estimate of a run's cost: parameters, memory and time from a few real steps; no run directory is made."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ MEASURED_SECONDS = 4.0
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """Attributes:
-    name: of the model.
-    engine: what was computed on, and why.
-    parameters: trainable numbers by update; for machines as `generator_parameters` and so on.
-    examples: in the data set; None for an endless source.
-    steps: of the whole run.
-    first_step_seconds: until the first step is done, from the model on.
-    step_seconds: of one step, measured.
-    images_per_second: real examples a second.
-    training_seconds: of the whole run, first step included.
-    peak_memory_gib: of this process, having made the measured steps.
+    """Estimated cost of a run.
+
+    Attributes:
+      name: name of the model.
+      engine: description of the engine, with the reason for each choice.
+      parameters: update -> number of trainable parameters; `to_dict` has `generator_parameters` and so on.
+      examples: number of examples in the data set; None for an endless source.
+      steps: number of steps of the whole run.
+      first_step_seconds: time of the first step, with tracing and compiling.
+      step_seconds: measured time of one step.
+      images_per_second: real examples in a second.
+      training_seconds: time of the whole run, first step included.
+      peak_memory_gib: peak memory of this process after the measured steps.
     """
 
     name: str
@@ -47,13 +49,13 @@ class Estimate:
     peak_memory_gib: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """Return plain data."""
         flat = dataclasses.asdict(self)
         of_updates = {f"{update}_parameters": number for update, number in flat.pop("parameters").items()}
         return {key: flat.pop(key) for key in ("name", "engine")} | of_updates | flat
 
     def describe(self) -> str:
-        """For people."""
+        """Format the estimate as text."""
         examples = "endless" if self.examples is None else f"{self.examples:,} examples"
         pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
         rows = {
@@ -65,7 +67,7 @@ class Estimate:
             "memory": f"{self.peak_memory_gib:.2f} GiB at its peak",
         }
         table = "\n".join(f"  {what:<12} {told}" for what, told in rows.items())
-        return f"{self.name}: no run was made; one would need about\n{table}"
+        return f"{self.name}: estimated cost of a run (none was made)\n{table}"
 
 
 def estimate(
@@ -77,7 +79,7 @@ def estimate(
     strategy: str = "auto",
     logical_devices: int | None = None,
 ) -> Estimate:
-    """Makes a few training steps and extrapolates.
+    """Make a few training steps and extrapolate.
 
     Args:
       config, settings, data_dir, skip_broken, strategy, logical_devices: as in `training.run.train`.
@@ -118,7 +120,7 @@ def estimate(
 
 
 def _count(source: Source | Domains) -> int | None:
-    """How many examples there are, of both domains together; None without an end."""
+    """Return the number of examples, of both domains together; None for an endless source."""
     if isinstance(source, Source):
         return source.length
     return sum(one.length or 0 for one in source.sources.values())

@@ -1,4 +1,4 @@
-"""Start a training's workers: all of them on this machine, or the one that is this pod of a Kubernetes job."""
+"""Start the workers of a training: all of them on this machine, or the one of this pod of a Kubernetes job."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ganzoo.errors import UsageError
 from ganzoo.training.cluster import indexed_job_cluster, tf_config
 
 POLL_SECONDS = 0.05
-DRAIN_SECONDS = 5.0  # for the last lines; a daemon that a worker left elsewhere may hold its pipe for ever
+DRAIN_SECONDS = 5.0  # for the last lines; a daemon that a worker has left may hold its pipe for ever
 
-# What a worker gets when this process gets a signal: one that only closes its terminal would save nothing.
+# Signal of this process -> signal for the workers. A worker does not save at SIGHUP, so it gets SIGTERM.
 _PASSED_ON: dict[int, int] = {
     signal.SIGINT: signal.SIGINT,
     signal.SIGTERM: signal.SIGTERM,
     signal.SIGHUP: signal.SIGTERM,
 }
 
-# Reads process groups until this process is gone, even by SIGKILL, and ends those that are then left.
+# Reads process groups until this process has ended, even by SIGKILL, and ends those that are left then.
 _GUARD = """
 while read -r group; do groups="$groups -$group"; done
 kill -s TERM -- $groups
@@ -41,26 +41,26 @@ done
 
 
 def launch(command: Sequence[str], workers: int, *, grace: float = 30.0) -> int:
-    """Runs a command once for each worker of a cluster on this machine, and waits for all of them.
+    """Run a command once for each worker of a cluster on this machine, and wait for all of them.
 
-    Each gets a TF_CONFIG and a process group of its own. Its lines come out as `[worker 0] …`, those of stdout on
-    stdout, those of stderr on stderr. Once a worker fails, or nobody reads the lines any more, the others get SIGTERM.
-    The first SIGINT, SIGTERM or SIGHUP of this process is passed on (SIGHUP as SIGTERM), and the workers' end is waited
-    for; a second one kills them. Whether this returns, raises or is killed, no process of the groups stays behind.
+    Each worker has its own TF_CONFIG and process group. Its lines are printed as `[worker 0] …`, those of stdout on
+    stdout, those of stderr on stderr. When a worker fails, or nobody reads the lines any more, the others get SIGTERM.
+    The first SIGINT, SIGTERM or SIGHUP of this process is passed on (SIGHUP as SIGTERM), and this function waits for
+    the workers; a second signal kills them. No process of the groups is left behind, even if this one is killed.
 
     Args:
       command: the program and its arguments.
-      workers: how many.
+      workers: number of workers.
       grace: seconds that a worker has for its end, from SIGTERM or the end of the first, before it is killed.
 
     Returns:
-      0 if every worker gave it, or the exit code of the first that failed; 128 + n if signal n killed that one.
+      0 if all workers exit with 0, or the exit code of the first that failed; 128 + n if signal n killed it.
 
     Raises:
-      UsageError: no command, or one that cannot be started; fewer workers than one.
+      UsageError: no command, or one that cannot be started; fewer than one worker.
     """
     if workers < 1:
-        raise UsageError(f"workers={workers}: not a whole number of 1 or more")
+        raise UsageError(f"workers: expected an integer of at least 1, got {workers}")
     out, err = _Output(sys.stdout), _Output(sys.stderr)
     started: list[_Worker] = []
     with _caught() as signals, _guarded(grace) as guard, _addresses(workers) as addresses:
@@ -76,7 +76,7 @@ def launch(command: Sequence[str], workers: int, *, grace: float = 30.0) -> int:
 
 
 def join_job(command: Sequence[str]) -> NoReturn:
-    """Turns this process into a command, with the TF_CONFIG of the Kubernetes job's pod that it runs in.
+    """Replace this process by a command, with the TF_CONFIG of the Kubernetes job's pod that it runs in.
 
     Args:
       command: the program and its arguments.
@@ -92,7 +92,7 @@ def join_job(command: Sequence[str]) -> NoReturn:
 
 
 class _Output:
-    """A stream that several threads write whole lines to, until nobody reads it any more."""
+    """Stream to which several threads write whole lines, until nobody reads it any more."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -101,7 +101,7 @@ class _Output:
         self.gone = False
 
     def line(self, text: str) -> None:
-        """Writes one line, or nothing once a line could not be written."""
+        """Write one line, or nothing after a line that could not be written."""
         with self.lock:
             if self.gone:
                 return
@@ -113,7 +113,7 @@ class _Output:
 
 
 class _Worker:
-    """One worker: the leader of a process group, and the threads that pass on what the group writes."""
+    """One worker: the leader of a process group, and the threads that pass on the output of the group."""
 
     def __init__(self, index: int, command: Sequence[str], config: str, out: _Output, err: _Output) -> None:
         self.index = index
@@ -121,7 +121,7 @@ class _Worker:
             command,
             bufsize=0,
             env={**os.environ, "TF_CONFIG": config},
-            stdin=subprocess.DEVNULL,  # several cannot share a terminal's
+            stdin=subprocess.DEVNULL,  # several processes cannot share a terminal's
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -135,35 +135,35 @@ class _Worker:
             reader.start()
 
     def has_ended(self) -> bool:
-        """Whether the leader has ended since this was asked before; its exit code is then in `code`."""
+        """Whether the leader has ended since the last call; its exit code is then in `code`."""
         if self.code is not None or (code := self.process.poll()) is None:
             return False
         self.code = code if code >= 0 else 128 - code
         return True
 
     def is_over(self) -> bool:
-        """Whether the whole group has ended. Once it is killed the leader counts alone: some zombies nobody buries."""
+        """Whether the whole group has ended. After a kill only the leader counts: nobody reaps some of the zombies."""
         return self.code is not None and (self.killed or not self._send(0))
 
     def ask(self, number: int) -> None:
-        """Asks the group to end, once: a second signal would end `ganzoo train` before it has saved."""
+        """Send the group a signal, once: a second one would end `ganzoo train` before it has saved."""
         if not self.asked:
             self.asked = True
             self._send(number)
 
     def limit(self, seconds: float) -> None:
-        """Gives the group so many seconds from now, or less if it had less."""
+        """Set the deadline to `seconds` from now, unless it is earlier already."""
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
     def kill_if_late(self) -> bool:
-        """Kills the group, once, after its deadline; tells whether it did."""
+        """Kill the group, once, after its deadline; return whether this call did."""
         if self.killed or time.monotonic() <= self.deadline:
             return False
         self.killed = True
         return self._send(signal.SIGKILL)
 
     def close(self) -> None:
-        """Kills what is still there, and waits until all that was written is passed on."""
+        """Kill what is left of the group, and wait until all output is passed on."""
         if not self.is_over():
             self._send(signal.SIGKILL)
         self.process.wait()
@@ -184,7 +184,7 @@ class _Worker:
 
 
 def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _Output, grace: float) -> int:
-    """Waits for all workers, stops them when there is a reason to, and gives the exit code."""
+    """Wait for all workers, stop them when there is a reason to, and return the exit code."""
     first_failure = 0
     left = workers
     while left:
@@ -197,7 +197,7 @@ def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _O
                 err.line(f"[launch] worker {worker.index} did not end within {grace:g} seconds: killed")
         time.sleep(POLL_SECONDS)
         for worker in [worker for worker in left if worker.has_ended()]:
-            worker.ask(signal.SIGTERM)  # what it started and left behind
+            worker.ask(signal.SIGTERM)  # for processes that it has left behind
             worker.limit(grace)
             first_failure = first_failure or worker.code or 0
             if worker.code or signals:
@@ -211,7 +211,7 @@ def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _O
 
 
 def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Lines as soon as they are whole. A carriage return ends one too: a progress bar's states come one by one."""
+    """Yield lines as soon as they are whole. A carriage return ends one too, so that each state of a bar is a line."""
     rest, returned = b"", False
     while chunk := pipe.read(65536):
         *pieces, rest = re.split(rb"([\r\n])", rest + chunk)
@@ -225,9 +225,9 @@ def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _starting(command: Sequence[str]) -> Iterator[None]:
-    """Turns the system's error for a command that cannot be started into UsageError."""
+    """Turn the system's error for a command that cannot be started into UsageError."""
     if not command:
-        raise UsageError("no command: give the program to start and its arguments")
+        raise UsageError("command: expected a program and its arguments, got none")
     try:
         yield
     except OSError as error:
@@ -236,10 +236,10 @@ def _starting(command: Sequence[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _caught() -> Iterator[list[int]]:
-    """The signals that ask this process to end, as what is passed on for each, in the order in which they come."""
+    """Collect the signals for the workers, in the order in which this process gets its own."""
     caught: list[int] = []
     previous: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # elsewhere signals stay with the program that called
+    if threading.current_thread() is threading.main_thread():  # in others the signals stay with the calling program
         for number in _PASSED_ON:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 previous[number] = signal.signal(number, lambda number, _: caught.append(_PASSED_ON[number]))
@@ -252,7 +252,7 @@ def _caught() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _guarded(grace: float) -> Iterator[Callable[[int], None]]:
-    """Takes process groups that have to end with this process, whatever ends it."""
+    """Provide a function that takes process groups which have to end with this process, whatever ends it."""
     with subprocess.Popen(
         ["/bin/sh", "-c", _GUARD, "guard", str(math.ceil(grace))],
         bufsize=0,
@@ -270,14 +270,14 @@ def _guarded(grace: float) -> Iterator[Callable[[int], None]]:
         try:
             yield take
         finally:
-            guard.kill()  # before its pipe is closed, which would set it to work
+            guard.kill()  # before its pipe is closed, which would start its work
 
 
 @contextlib.contextmanager
 def _addresses(count: int) -> Iterator[list[str]]:
-    """Free addresses on this machine. A socket holds each: the system gives its port to nobody who does not ask for it.
+    """Provide free addresses on this machine, each held by a socket so that the system gives its port to no one else.
 
-    TensorFlow asks for it with SO_REUSEADDR, which is let in as long as the socket here does not listen.
+    TensorFlow asks for the port with SO_REUSEADDR, which works as long as the socket here does not listen.
     """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""`--profile`: a TensorBoard profile of some steps, and whether the run waits for its input."""
+"""`--profile`: a TensorBoard profile of some steps, and whether training waits for its input."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ INPUT_BOUND_SHARE = 0.8
 
 
 class Profile(keras.callbacks.Callback):
-    """Profiles a few executions after the first ones, then compares the speed of the input alone with that of training.
+    """Profile a few executions after the first ones, then compare the speed of the input alone with that of training.
 
-    The pipeline runs ahead of the steps, so a run is input-bound where making a batch takes at least 80% of a step's
-    time.
+    The pipeline runs ahead of the steps, so a run is input-bound where making a batch takes at least 80% of the time of
+    a step.
 
     Args:
-      run: its `tensorboard/` gets the profile, its log the verdict.
-      pipeline: the run's input.
-      bar: told the verdict.
+      run: run directory: `tensorboard/` gets the profile, the log the verdict.
+      pipeline: input of the run.
+      bar: progress bar that prints the verdict.
     """
 
     def __init__(self, run: RunDirectory, pipeline: Pipeline, bar: ProgressBar) -> None:
@@ -53,13 +53,11 @@ class Profile(keras.callbacks.Callback):
             self._report(step_seconds)
 
     def close(self) -> None:
-        """Ends a profile that the run was too short for."""
+        """End the profile of a run that was too short for it."""
         self._stop()
         needed = SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS
         if self.executions < needed:
-            self.bar.note(
-                f"profile: {self.executions} executions are too few for it, {needed} needed; use more --steps"
-            )
+            self.bar.note(f"profile: expected at least {needed} executions, got {self.executions}; use more --steps")
 
     def _stop(self) -> None:
         if self.running:
@@ -70,9 +68,9 @@ class Profile(keras.callbacks.Callback):
         share = input_seconds(self.pipeline) * self.model.batches_a_step / step_seconds
         bound = share >= INPUT_BOUND_SHARE
         verdict = (
-            "input-bound: cache the data set or take fewer augmentations"
+            "input-bound: cache the data set or use fewer augmentations"
             if bound
-            else "not input-bound: the networks set the pace"
+            else "not input-bound: the networks take the time"
         )
         self.bar.note(
             f"profile: the input of a step takes {100 * share:.0f}% of its time ({verdict}); "
@@ -84,7 +82,7 @@ class Profile(keras.callbacks.Callback):
 
 
 def input_seconds(pipeline: Pipeline) -> float:
-    """Seconds that the pipeline needs for one batch when nothing else runs."""
+    """Return the seconds that the pipeline needs for one batch when nothing else runs."""
     batches = iter(pipeline.dataset())
     next(batches)
     began, count = time.monotonic(), 0

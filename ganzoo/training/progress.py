@@ -18,16 +18,16 @@ SPEED_SECONDS = 20.0
 
 
 class ProgressBar:
-    """One line that is redrawn in place on a terminal; elsewhere a new line now and then.
+    """Line that is redrawn in place on a terminal; elsewhere a new line every 30 seconds.
 
-    `close` it before anything else is printed.
+    Call `close` before anything else is printed.
 
     Args:
-      name: what is trained.
+      name: name of the model.
       total: number of steps at the end.
-      batch_size: examples a step.
-      stream: where to draw; None draws nothing.
-      unit: what the examples are called.
+      batch_size: examples in a step.
+      stream: stream to draw on; None draws nothing.
+      unit: plural noun for the examples.
     """
 
     def __init__(self, name: str, total: int, batch_size: int, stream: TextIO | None, unit: str = "images") -> None:
@@ -43,7 +43,7 @@ class ProgressBar:
         self.length = 0  # of the unfinished line, where the cursor stands
 
     def update(self, step: int, losses: dict[str, float]) -> None:
-        """Shows a step; cheap to call after every one."""
+        """Show a step; cheap to call after every step."""
         now = time.monotonic()
         self.seen.append((step, now))
         while len(self.seen) > 2 and now - self.seen[0][1] > SPEED_SECONDS:
@@ -57,20 +57,20 @@ class ProgressBar:
 
     @property
     def speed(self) -> float:
-        """Steps a second of late; 0 while it is not known (the first step is mostly tracing, and does not count)."""
+        """Recent speed in steps/s; 0 while it is unknown (the first step is mostly tracing and does not count)."""
         if len(self.seen) < 2:
             return 0.0
         (first, since), (last, now) = self.seen[0], self.seen[-1]
         return (last - first) / max(now - since, 1e-9)
 
     def line(self, step: int, losses: dict[str, float], width: int = sys.maxsize) -> str:
-        """The text of the bar at a step.
+        """Return the text of the bar at a step.
 
         Args:
-          step: steps made.
+          step: number of steps made.
           losses: short name -> value.
-          width: the most characters. Where they are few the bar shrinks and goes, then the losses go, then images/s,
-            then the remaining time; the bar takes what is free in the end.
+          width: largest number of characters. On a narrow line the bar shrinks and is left out, then the losses, then
+            images/s, then the remaining time; the bar fills what is free in the end.
         """
         parts = [f"{step:,}/{self.total:,}"]
         if speed := self.speed:
@@ -87,12 +87,12 @@ class ProgressBar:
         return f"{self.name} {self.full * done}{self.empty * (cells - done)} {rest}"
 
     def note(self, text: str) -> None:
-        """Prints a line without spoiling the bar."""
+        """Print a line without damage to the bar."""
         if self.stream is not None:
             self._write(text, last=True)
 
     def close(self) -> None:
-        """Ends the line that is being redrawn, so that what is printed next has its own; harmless when repeated."""
+        """End the line that is redrawn, so that later output starts on a new one; may be called again."""
         if self.stream is not None and self.length:
             self.stream.write("\n")
             self.stream.flush()
@@ -110,12 +110,12 @@ class ProgressBar:
 
 
 def stderr_unless(quiet: bool) -> TextIO | None:
-    """Where a bar is drawn."""
+    """Return the stream for a progress bar: stderr, or None."""
     return None if quiet else sys.stderr
 
 
 def note_unless(quiet: bool) -> Callable[[str], None]:
-    """Tells people on stderr what is going on, or does nothing."""
+    """Return a function that prints lines on stderr, or does nothing."""
 
     def note(line: str) -> None:
         if not quiet:
@@ -125,8 +125,10 @@ def note_unless(quiet: bool) -> Callable[[str], None]:
 
 
 def _room(stream: TextIO) -> int:
-    """Characters that fit on a line of a terminal, with two to spare: a wrapped line cannot be redrawn, and Ctrl-C
-    prints `^C` behind it."""
+    """Return how many characters fit on a line of a terminal, two less than its width.
+
+    A wrapped line cannot be redrawn, and Ctrl-C prints `^C` behind it.
+    """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except OSError:
@@ -135,7 +137,7 @@ def _room(stream: TextIO) -> int:
 
 
 def _can_draw_blocks(stream: TextIO | None) -> bool:
-    """Whether a stream writes a block as one character; others get an escape of six for it."""
+    """Whether the encoding of a stream has the block characters; in others a block is an escape of six characters."""
     try:
         "█░".encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -144,12 +146,12 @@ def _can_draw_blocks(stream: TextIO | None) -> bool:
 
 
 def _pace(speed: float) -> str:
-    """A speed in three digits at most where it is small."""
+    """Format a speed, with one decimal where it is small."""
     return f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}"
 
 
 def clock(seconds: float) -> str:
-    """`75` -> `1:15`, `3700` -> `1:01:40`."""
+    """Format seconds: `75` -> `1:15`, `3700` -> `1:01:40`."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

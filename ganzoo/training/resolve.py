@@ -13,6 +13,7 @@ from ganzoo.data.source import Source
 from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
+from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
 
 
@@ -50,6 +51,7 @@ def resolve(
         seed=config.training.seed,
     )
     found = {f"dataset.{key}": value for key, value in _learned(source).items()}
+    found |= {"imports": imports} if (imports := modules_of(config)) != config.imports else {}
     if other_data:
         found |= {"licence.data": f"that of {dataset.name}", "licence.weights": f"depends on {dataset.name}"}
         if conditional and isinstance(source, Source):  # a conditional model has no domains

@@ -1,4 +1,4 @@
-"""What a run left, for people and for machines."""
+"""Result of a run, as text and as plain data."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ganzoo.training.progress import clock
 
 @dataclasses.dataclass
 class Run:
-    """What a run left: `model` draws from it, `directory` has the files.
+    """Result of a run: the trained model, and the directory with its files.
 
     Attributes:
-      directory: the work directory.
-      config: the resolved config.
-      model: the trained model.
-      finished: False where it was interrupted (the same command goes on).
-      worker: number of this worker; the directory is the chief's, number 0.
-      seconds: of this session, start-up included; 0 where there was nothing left to do.
-      images_per_second: of this session's training, samples, log and checkpoints included, without the first execution
-        and what comes at the end (animation, export); None if there was no other.
+      directory: run directory.
+      config: resolved config.
+      model: trained model.
+      finished: False if the run was interrupted (the same command resumes it).
+      worker: index of this worker; the chief, worker 0, writes the directory.
+      seconds: duration of this session, start-up included; 0 if there was nothing left to do.
+      images_per_second: training speed of this session with samples, log and checkpoints, but without the first
+        execution and the end (animation, export); None if there was only one execution.
     """
 
     directory: Path
@@ -38,16 +38,16 @@ class Run:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """The lines of `log.jsonl`, events and all."""
+        """Records of `log.jsonl`, events included."""
         return RunDirectory(self.directory).read_log()
 
     @property
     def losses(self) -> list[dict[str, Any]]:
-        """The lines of the log that hold losses: `step`, `generator_loss`, …, means since the line before."""
+        """Records of the log with losses: `step`, `generator_loss`, …, as means since the record before."""
         return RunDirectory(self.directory).read_losses()
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines: where, how far, how fast."""
+        """Return plain data: directory, progress, speed."""
         losses = self.losses
         return {
             "model": self.config.name,
@@ -65,18 +65,18 @@ class Run:
         return f"```text\n{self.summary()}\n```"
 
     def summary(self) -> str:
-        """For people: where everything is, and what to type next."""
+        """Format where everything is, and what to type next."""
         run = RunDirectory(self.directory)
         name, where, step = self.config.name, self.directory, f"{self.model.step:,}"
         if self.worker:
-            return f"{name}: worker {self.worker} is at step {step}; the chief (worker 0) has written the run"
+            return f"{name}: worker {self.worker} is at step {step}; the chief (worker 0) wrote the run directory"
         if not self.finished:
             of = f"{self.config.training.steps:,}"
-            return f"{name}: stopped at step {step} of {of}, saved in {where}; the same command goes on"
+            return f"{name}: stopped at step {step} of {of}, saved in {where}; the same command resumes"
         if self.seconds:
-            head = f"{name}: {step} steps; this session took {clock(self.seconds)}, {peak_memory_gib()} GiB at its peak"
+            head = f"{name}: {step} steps; this session took {clock(self.seconds)}, peak memory {peak_memory_gib()} GiB"
         else:
-            head = f"{name}: finished already at step {step} (go on: more --steps; anew: another --workdir)"
+            head = f"{name}: already finished at step {step} (give more --steps, or another --workdir to begin again)"
         sheets = run.sample_sheets()
         rows = {
             "samples": sheets[-1] if sheets else run.samples,
@@ -92,4 +92,5 @@ class Run:
         command, what = (
             ("translate", "photo.png") if self.config.offers("translate") else ("generate", f"--out {name}.png")
         )
-        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {what}"
+        imports = "".join(f"--import {module} " for module in self.config.imports)
+        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {imports}{what}"

@@ -1,4 +1,4 @@
-"""A training step that is not finite: one clear error, or back to the last checkpoint at half the learning rates."""
+"""Handling of values that are not finite: one clear error, or a rollback with half the learning rates."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ MOST_ROLLBACKS = 3
 
 
 class Rollback:
-    """What a run does where a loss, a gradient or a variable is not finite, as `training.on_nan` says.
+    """Reaction of a run to a loss, a gradient or a variable that is not finite, as `training.on_nan` says.
 
-    How often it has gone back is read from the model's `rate_scale`, which every rollback halves and nothing else
-    touches: a run that was stopped and goes on counts on.
+    The number of rollbacks is read from the model's `rate_scale`, which every rollback halves and nothing else changes:
+    a run that resumes keeps its count.
 
     Args:
-      model: that is trained.
-      config: of the run.
-      engine: what it computes on.
-      run: its directory.
-      saves: its checkpoints, with the reporter whose sums belong to them.
-      rule: sees the log anew.
-      bar: told.
+      model: model in training.
+      config: config of the run.
+      engine: engine of the run.
+      run: run directory.
+      saves: checkpoints of the run, with the reporter whose sums belong to them.
+      rule: stop rule that reads the log again after a rollback.
+      bar: progress bar that prints what happens.
     """
 
     def __init__(
@@ -55,27 +55,27 @@ class Rollback:
         self.bar = bar
 
     def begin(self) -> None:
-        """Makes sure that there is a checkpoint to go back to, if this run may have to."""
+        """Write a checkpoint to go back to, if this run may need one."""
         if self.config.training.on_nan == "rollback":
             self.saves.save()
 
     def __call__(self, error: tf.errors.InvalidArgumentError | NotFiniteError) -> None:
-        """Takes the run back, ready to go on; model, log, samples and reporter are at the last checkpoint afterwards.
+        """Take model, log, samples and reporter back to the last checkpoint, ready to go on.
 
-        A kill at any instant of it leads to the same run: until the checkpoint is written anew, the old one breaks down
-        at the same step again.
+        A kill at any time leads to the same run: until the checkpoint is replaced, the old one fails at the same step
+        again.
 
         Args:
-          error: that ended the training.
+          error: error that ended the training.
 
         Raises:
-          RunError: `training.on_nan` is `stop`, or the run has gone back often enough.
-          tf.errors.InvalidArgumentError: the error itself, where it is about something else.
+          RunError: `training.on_nan` is `stop`, or there were too many rollbacks.
+          tf.errors.InvalidArgumentError: the error itself, if it has another cause.
         """
         if isinstance(error, NotFiniteError):
             what, failed = error.what, self.model.step
         elif found := guard.culprit(error):
-            # over replicas the losses are looked at once the step is done
+            # with replicas the losses are checked after the step
             what, failed = found, self.model.step + (not found.startswith("loss (one of"))
         else:
             raise error
@@ -84,7 +84,7 @@ class Rollback:
             raise self._breakdown(what, failed, scale) from None
         step = self._rewind(scale / 2)
         event = {"step": step, "event": "rollback", "rolled_back_from": failed, "what": what, "rate_scale": scale / 2}
-        if event not in self.run.read_log():  # else a kill came between the event and its checkpoint
+        if event not in self.run.read_log():  # it is there if a kill came between the event and its checkpoint
             self.run.log(event)
         self.saves.save(anew=True)
         self.bar.note(
@@ -93,7 +93,7 @@ class Rollback:
         )
 
     def _rewind(self, scale: float) -> int:
-        """Goes back to the last checkpoint, which is its result."""
+        """Go back to the last checkpoint, and return its step."""
         restored = self.saves.checkpoints.restore(self.model)
         assert restored is not None, "one is written before the first step"
         self.engine.share(self.model)
@@ -106,7 +106,7 @@ class Rollback:
         return step
 
     def _breakdown(self, what: str, failed: int, scale: float) -> RunError:
-        """The error that ends the run."""
+        """Return the error that ends the run."""
         saved = self.saves.checkpoints.newest_whole()
         kept = "there is no checkpoint yet" if saved is None else f"the checkpoint of step {saved:,} is whole"
         if _rollbacks(scale) >= MOST_ROLLBACKS:
@@ -119,13 +119,13 @@ class Rollback:
 
 
 def _rollbacks(scale: float) -> int:
-    """How many of them have brought the learning rates to that scale."""
+    """Return the number of rollbacks that lead to this scale of the learning rates."""
     return round(-math.log2(scale))
 
 
 def _advice(config: Config, model: SteppedModel) -> str:
-    """What to try against a breakdown, as flags."""
-    # of both: a network that runs away takes the other one with it, which may be the first to break
+    """Return what to try against values that are not finite, as flags."""
+    # all: a network that diverges takes the others with it, which may be the first to fail
     rates = {name: optimizer.learning_rate for name, optimizer in config.optimizer.updates.items()}
     lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
     ways = [f"lower learning rates ({lower})"]

@@ -45,28 +45,28 @@ def train(
     initialise: Callable[[SteppedModel], str] | None = None,
     export: Exporter | None = None,
 ) -> Run:
-    """Trains a model, or goes on with a run that was stopped.
+    """Train a model, or resume a run that was stopped.
 
     Args:
-      config: of the model.
-      workdir: the run's own directory; by default `runs/NAME`. The same call again resumes.
-      settings: dotted key (or short name) -> value: what is replaced in the config.
-      data_dir: folder of TFDS data sets.
-      skip_broken: leave broken images of a folder out, with a warning.
-      quiet: no bar and no notes.
-      profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
-      strategy, logical_devices: where to compute, see `engine.choose`. Of several workers only the chief, number 0 in
-        TF_CONFIG, needs and writes the work directory.
+      config: config of the model.
+      workdir: run directory; by default `runs/NAME`. The same call again resumes the run.
+      settings: dotted key (or short name) -> value to replace in the config.
+      data_dir: folder of data sets.
+      skip_broken: leave out broken images of a folder, with a warning.
+      quiet: print no progress.
+      profile: write a TensorBoard profile of some steps, and report whether training waits for its input.
+      strategy, logical_devices: see `engine.choose`. Of several workers only the chief, worker 0 of TF_CONFIG, needs
+        and writes the run directory.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
-      initialise: called with the model where a run begins, to give it other weights than random ones; says whose.
-      export: called at the end with the model and `RUN/export`.
+      initialise: function that gives a new model other weights than random ones, and returns their name.
+      export: function that is called at the end with the model and `RUN/export`.
 
     Returns:
-      The run; `run.finished` is False where Ctrl-C or SIGTERM stopped it.
+      The run; `run.finished` is False if Ctrl-C or SIGTERM stopped it.
 
     Raises:
-      ConfigError, DataError, RunError, UsageError: one line each that says what, where and how to mend it.
-      WorkerLostError: another worker is gone.
+      ConfigError, DataError, RunError, UsageError: one line each: what is wrong, where, and how to mend it.
+      WorkerLostError: the connection to another worker is lost.
     """
     began = time.monotonic()
     asked = overridden(config, settings or {})
@@ -84,7 +84,7 @@ def train(
         model = engine.build(config)
         bar = ProgressBar(config.name, training.steps, training.batch_size, stderr_unless(quiet or not engine.is_chief))
         held.callback(bar.close)
-        if not engine.is_chief:  # it does all that the chief does, and throws it away
+        if not engine.is_chief:  # it does what the chief does, and discards it
             run = RunDirectory(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(run.claim(config))
         interrupt = held.enter_context(Interrupt())
@@ -108,15 +108,15 @@ def train(
             return Run(run.path, config, model, True, engine.index)
         if resumed_at is not None:
             run.log({"step": resumed_at, "event": "resumed", "resumed_at_step": resumed_at})
-            bar.note(f"{config.name}: going on at step {resumed_at:,} of {training.steps:,} in {run.path}")
+            bar.note(f"{config.name}: resuming at step {resumed_at:,} of {training.steps:,} in {run.path}")
         if begun_from is not None:
             run.log({"step": model.step, "event": "initialised", "from": begun_from})
-            bar.note(f"{config.name}: begins with the weights of {begun_from}")
+            bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
             named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))
-            bar.note(f"{config.name}: the labels are {named}")
+            bar.note(f"{config.name}: labels: {named}")
         bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
         fit(interrupt)
         images_per_second = fit.reporter.images_per_second
@@ -128,12 +128,12 @@ def train(
         event = "finished" if fit.ended else "interrupted"
         measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
         run.log({"step": model.step, "event": event, **measured})
-        engine.agree([True])  # nobody leaves before the chief has written everything: it may have to be started again
+        engine.agree([True])  # nobody exits before the chief has written everything: it may have to be started again
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
 def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
-    """Animation, plot of the losses, export."""
+    """Write animation, plot of the losses and export."""
     figures.write_gif(run.animation, _frames(run.sample_sheets()))
     lines = run.read_losses()
     series = {
@@ -150,7 +150,7 @@ def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> 
 
 
 def _frames(sheets: list[Path]) -> list[np.ndarray]:
-    """Of all sheets so many, from the first to the last; an older ganzoo may have drawn the first ones otherwise."""
+    """Read evenly spaced sheets; sheets of another size, which an older ganzoo may have drawn, are left out."""
     chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
     frames = [images.read(path, channels=_channels(path)) for path in chosen]
     return [frame for frame in frames if frame.shape == frames[-1].shape]

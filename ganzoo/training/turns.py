@@ -1,8 +1,8 @@
-"""A contestant's side of a contest (see `contest`): it gets ready, then makes a turn of steps each time it is told to.
+"""Contestant's side of a contest (see `contest`): it gets ready, then makes the steps of a turn on each request.
 
-The protocol is JSON lines. On standard output: `{"ready": {…}}` once, then an answer to each request. Those come on
-standard input: `{"turn": {"steps": 50}}` and, last, `{"finish": {}}`. This module needs the standard library alone, so
-that a contestant's memory is its own.
+The protocol is JSON lines. Standard output has `{"ready": {…}}` once, then an answer to each request. Requests come on
+standard input: `{"turn": {"steps": 50}}` and, last, `{"finish": {}}`. This module imports the standard library only, so
+that the memory of a contestant is its own.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Turn = Callable[[int], Reply]
 
 
 def serve(prepare: Callable[[], tuple[Reply, Turn]]) -> None:
-    """Gets ready and makes turns until told to finish; the process ends at once where the one that asks is gone.
+    """Get ready, and take turns until the request to finish; exit at once if the parent process has ended.
 
-    What else is printed on standard output goes to standard error.
+    Other output on standard output is redirected to standard error.
 
     Args:
-      prepare: builds everything and makes the first step. It gives what there is to say about that
+      prepare: function that builds everything and makes the first step. It returns a description
         (`first_step_seconds`, `parameters`, `engine`, `made_with`; see `contest.Measured`), and a function that makes
-        a turn of so many steps and gives `images_per_second` and `step_seconds` (`timed` does).
+        the given number of steps and returns `images_per_second` and `step_seconds` (as `timed` does).
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the one that asks ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent ends us
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         requests: queue.SimpleQueue[Reply] = queue.SimpleQueue()
@@ -52,13 +52,13 @@ def serve(prepare: Callable[[], tuple[Reply, Turn]]) -> None:
 
 
 def timed(call: Callable[[], object], steps: int, batch_size: int, steps_a_call: int = 1) -> Reply:
-    """Makes at least so many steps and looks at the clock after each call.
+    """Make at least `steps` steps, and read the clock after each call.
 
     Args:
-      call: makes `steps_a_call` steps and waits for them.
-      steps: how many are wanted; the last call may make more.
-      batch_size: images a step.
-      steps_a_call: how many steps a call makes.
+      call: function that makes `steps_a_call` steps and waits for them.
+      steps: number of steps; the last call may make more.
+      batch_size: images in a step.
+      steps_a_call: number of steps in a call.
     """
     marks = [time.perf_counter()]
     for _ in range(-(-steps // steps_a_call)):
@@ -74,7 +74,7 @@ def _say(answers: TextIO, reply: Reply) -> None:
 
 
 def _listen(requests: queue.SimpleQueue[Reply]) -> None:
-    """Takes requests while the main thread works; unbuffered, as a buffer's lock would block the interpreter's exit."""
+    """Read requests while the main thread works; unbuffered, as a buffer's lock would block the interpreter's exit."""
     with open(0, "rb", buffering=0, closefd=False) as lines:
         for line in lines:
             requests.put(json.loads(line))

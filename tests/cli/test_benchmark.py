@@ -160,7 +160,10 @@ def test_a_server_that_is_there_needs_no_model_of_the_zoo(api, loads, capsys):
         ("--serving --model cgan --seconds 0", "--seconds: expected a number above 0 and at most 86400, got '0'"),
         ("--serving --model cgan --request_rows 0", "--request_rows: expected an integer of at least 1, got '0'"),
         ("--serving --model cgan --api http", "--api: expected one of grpc, rest, got 'http'"),
-        ("--serving --model cgan --server h:1", "server: 'h:1' given, grpc://HOST:PORT or http://HOST:PORT wanted"),
+        (
+            "--serving --model cgan --server h:1",
+            "address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got 'h:1'",
+        ),
         (
             "--serving --model cgan --server http://h:1 --api grpc",
             "--api grpc: http://h:1 is an address of --api rest (leave one of them out)",

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ganzoo.data import source as source_module
 from ganzoo.data.source import check_available, from_arrays, open_source
 from ganzoo.errors import DataError, UsageError
+from ganzoo.registry import Registration
 from ganzoo.schema import DatasetConfig
 
 
@@ -91,7 +92,7 @@ def test_domains_are_not_one_source():
 
 def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(source_module._registry, ("mnist_5k", False), source_module.Entry(pytest.fail))
+        patch.setitem(source_module.DATASETS.registrations, "mnist_5k", Registration(pytest.fail, "tests"))
         check_available(config("mnist_5k", classes=7))
     for dataset, message in {
         "minst_5k": "unknown data set 'minst_5k'",

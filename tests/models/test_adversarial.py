@@ -282,7 +282,7 @@ def test_labels_for_a_model_without_them(points):
 def test_wrong_latents_and_examples(conditional):
     with pytest.raises(UsageError, match=r"latents: shape \[2, 3\] given, \[n, 64\] wanted"):
         conditional.decode(np.zeros((2, 3)))
-    with pytest.raises(UsageError, match="uint8"):
-        conditional.discriminate(np.zeros((2, 28, 28, 1), np.float32), [0, 1])
+    with pytest.raises(UsageError, match=r"examples: expected images \[n, 28, 28, 1\], got uint8 \[2, 28, 28, 3\]"):
+        conditional.discriminate(np.zeros((2, 28, 28, 3), np.uint8), [0, 1])
     with pytest.raises(UsageError, match="labels: wanted"):
         conditional.discriminate(np.zeros((2, 28, 28, 1), np.uint8))

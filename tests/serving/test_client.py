@@ -25,6 +25,7 @@ from ganzoo.errors import ServerError, UsageError
 from ganzoo.serving.client import client as client_module
 from ganzoo.serving.client import retries
 from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.transport import api_of, transport
 
 CLASSES = 3
 GRPC_CODES = {
@@ -859,14 +860,85 @@ def test_the_port_of_the_other_api(backend, clock, kind, asked, other, scheme):
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1:8501", "localhost:8501", "ftp://host:1", "http://", "grpc://host", "http://host:99999", "", None],
+    [
+        "127.0.0.1:8501",
+        "localhost:8501",
+        "ftp://host:1",
+        "http://",
+        "grpc://host",
+        "grpc://h:1/path",
+        "http://host:99999",
+        "http://h:x",
+        "http://:1",
+        "http://[h:1",
+        "http://h:1?a=b",
+        "",
+        None,
+    ],
 )
 def test_addresses_of_another_form(address):
     with pytest.raises(UsageError) as raised:
         ganzoo.Client(address, "digits")
     assert str(raised.value) == (
-        f"address: {address!r} given, http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT wanted"
+        f"address: expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT, got {address!r}"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "api"),
+    [
+        ("grpc://127.0.0.1:8500", "grpc"),
+        ("grpc://[::1]:8500", "grpc"),
+        ("http://h:1", "rest"),
+        ("https://h/path", "rest"),
+    ],
+)
+def test_an_address_says_its_api(address, api):
+    assert api_of(address) == api
+
+
+GENERATE = Signature(
+    "generate",
+    {"seeds": Tensor("int32", (None, 2)), "truncation": Tensor("float32", (None,))},
+    {"images": Tensor("uint8", (None, 1))},
+)
+
+
+def test_messages():
+    inputs = {"seeds": np.array([[7, 0], [7, 1]], np.int32), "truncation": np.array([1.0, 0.5], np.float32)}
+    rest, grpc_ = transport("http://h:1", "m"), transport("grpc://h:1", "m")
+    assert json.loads(rest.encode(GENERATE, inputs)) == {
+        "signature_name": "generate",
+        "inputs": {"seeds": [[7, 0], [7, 1]], "truncation": [1.0, 0.5]},
+    }
+    request = predict_pb2.PredictRequest.FromString(grpc_.encode(GENERATE, inputs))
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("m", "generate")
+    assert tf.make_ndarray(request.inputs["seeds"]).tolist() == [[7, 0], [7, 1]]
+    assert tf.make_ndarray(request.inputs["truncation"]).dtype == np.float32
+
+    response = predict_pb2.PredictResponse()
+    response.outputs["images"].CopyFrom(tf.make_tensor_proto(np.array([[1], [2]], np.uint8)))
+    for by, content in ((grpc_, response.SerializeToString()), (rest, b'{"outputs": [[1], [2]]}')):
+        images = by.decode(content, GENERATE)["images"]
+        assert images.dtype == np.uint8
+        assert images.tolist() == [[1], [2]]
+        by.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "content"),
+    [
+        ("http://h:1", b"none"),
+        ("http://h:1", b"1"),
+        ("http://h:1", b'{"error": 1}'),
+        ("http://h:1", b'{"outputs": [999]}'),
+        ("grpc://h:1", b"none"),
+        ("grpc://h:1", b""),
+    ],
+)
+def test_what_is_no_answer(address, content):
+    with pytest.raises(ValueError, match=r"."):
+        transport(address, "m").decode(content, GENERATE)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from ganzoo.errors import UsageError
 from ganzoo.training.cluster import Cluster, indexed_job_cluster, read_cluster, tf_config
 
 WORKERS = ["a:1", "b.c:65535", "[::1]:2222"]
+HOST = "ganzoo-train-{index}.ganzoo-train:2222"
 JOB = {"JOB_COMPLETION_INDEX": "1", "GANZOO_WORKERS": "2", "GANZOO_WORKER_HOST": "train-{index}.train:2222"}
 
 
@@ -42,15 +43,15 @@ def test_the_environment_of_the_process_is_the_default(monkeypatch):
 TASK = {"type": "worker", "index": 0}
 TWO = {"worker": ["a:1", "b:1"]}
 MEND = '(write it like {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}})'
-ONLY = 'only workers are known here (list all under "worker"; the first of them is the chief)'
+ONLY = 'only workers are supported (list all under "worker"; the first of them is the chief)'
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{'cluster'", f"not JSON (Expecting property name enclosed in double quotes at character 2) {MEND}"),
-        ('["a:1"]', f'["a:1"] is not a mapping {MEND}'),
-        ("null", f"null is not a mapping {MEND}"),
+        ('["a:1"]', f'expected a mapping, got ["a:1"] {MEND}'),
+        ("null", f"expected a mapping, got null {MEND}"),
         ("{}", f"cluster.worker is missing {MEND}"),
         ('{"cluster": ["a:1"]}', f"cluster.worker is missing {MEND}"),
         ('{"cluster": {}}', f"cluster.worker is missing {MEND}"),
@@ -65,37 +66,37 @@ def test_a_tf_config_of_another_form(text, message):
 @pytest.mark.parametrize(
     ("cluster", "task", "message"),
     [
-        ({"worker": []}, TASK, f"cluster.worker: [] is not a list of addresses {MEND}"),
-        ({"worker": "a:1"}, TASK, f'cluster.worker: "a:1" is not a list of addresses {MEND}'),
-        ({"worker": ["a"]}, TASK, f'cluster.worker: "a" is not host:port {MEND}'),
-        ({"worker": ["a:"]}, TASK, f'cluster.worker: "a:" is not host:port {MEND}'),
-        ({"worker": [":1"]}, TASK, f'cluster.worker: ":1" is not host:port {MEND}'),
-        ({"worker": ["a:0"]}, TASK, f'cluster.worker: "a:0" is not host:port {MEND}'),
-        ({"worker": ["a:65536"]}, TASK, f'cluster.worker: "a:65536" is not host:port {MEND}'),
-        ({"worker": ["grpc://a:1"]}, TASK, f'cluster.worker: "grpc://a:1" is not host:port {MEND}'),
-        ({"worker": ["a:1\n"]}, TASK, f'cluster.worker: "a:1\\n" is not host:port {MEND}'),
-        ({"worker": [7]}, TASK, f"cluster.worker: 7 is not host:port {MEND}"),
+        ({"worker": []}, TASK, f"cluster.worker: expected a list of addresses, got [] {MEND}"),
+        ({"worker": "a:1"}, TASK, f'cluster.worker: expected a list of addresses, got "a:1" {MEND}'),
+        ({"worker": ["a"]}, TASK, f'cluster.worker: expected host:port, got "a" {MEND}'),
+        ({"worker": ["a:"]}, TASK, f'cluster.worker: expected host:port, got "a:" {MEND}'),
+        ({"worker": [":1"]}, TASK, f'cluster.worker: expected host:port, got ":1" {MEND}'),
+        ({"worker": ["a:0"]}, TASK, f'cluster.worker: expected host:port, got "a:0" {MEND}'),
+        ({"worker": ["a:65536"]}, TASK, f'cluster.worker: expected host:port, got "a:65536" {MEND}'),
+        ({"worker": ["grpc://a:1"]}, TASK, f'cluster.worker: expected host:port, got "grpc://a:1" {MEND}'),
+        ({"worker": ["a:1\n"]}, TASK, f'cluster.worker: expected host:port, got "a:1\\n" {MEND}'),
+        ({"worker": [7]}, TASK, f"cluster.worker: expected host:port, got 7 {MEND}"),
         ({"worker": ["a:1", "b:1", "a:1"]}, TASK, f'cluster.worker: "a:1" is listed twice {MEND}'),
-        ({"worker": ["a" * 99]}, TASK, f'cluster.worker: "{"a" * 58}… is not host:port {MEND}'),
+        ({"worker": ["a" * 99]}, TASK, f'cluster.worker: expected host:port, got "{"a" * 58}… {MEND}'),
         ({"chief": ["a:1"], "worker": ["b:1"]}, TASK, f"cluster.chief: {ONLY}"),
         ({"ps": ["a:1"]}, TASK, f"cluster.ps: {ONLY}"),
-        (TWO, None, f"task is missing: which of the workers is this one? {MEND}"),
+        (TWO, None, f"task is missing: it tells which of the workers this one is {MEND}"),
         (TWO, {"index": 0}, f"task.type is missing {MEND}"),
         (TWO, {"type": "chief", "index": 0}, f'task.type "chief": {ONLY}'),
         (TWO, {"type": "evaluator", "index": 0}, f'task.type "evaluator": {ONLY}'),
-        (TWO, {"type": "worker"}, f"task.index is missing: which of the workers is this one? {MEND}"),
-        (TWO, {"type": "worker", "index": "0"}, f'task.index: "0" is not a whole number {MEND}'),
-        (TWO, {"type": "worker", "index": 1.0}, f"task.index: 1.0 is not a whole number {MEND}"),
-        (TWO, {"type": "worker", "index": True}, f"task.index: true is not a whole number {MEND}"),
+        (TWO, {"type": "worker"}, f"task.index is missing: it tells which of the workers this one is {MEND}"),
+        (TWO, {"type": "worker", "index": "0"}, f'task.index: expected an integer, got "0" {MEND}'),
+        (TWO, {"type": "worker", "index": 1.0}, f"task.index: expected an integer, got 1.0 {MEND}"),
+        (TWO, {"type": "worker", "index": True}, f"task.index: expected an integer, got true {MEND}"),
         (
             TWO,
             {"type": "worker", "index": 2},
-            f"task.index: cluster.worker has 2 (from 0 to 1) and misses this worker, 2 {MEND}",
+            f"task.index: expected 0 to 1, as cluster.worker has 2 entries, got 2 {MEND}",
         ),
         (
             TWO,
             {"type": "worker", "index": -1},
-            f"task.index: cluster.worker has 2 (from 0 to 1) and misses this worker, -1 {MEND}",
+            f"task.index: expected 0 to 1, as cluster.worker has 2 entries, got -1 {MEND}",
         ),
     ],
 )
@@ -117,20 +118,45 @@ def test_an_indexed_job():
             "",
             "JOB_COMPLETION_INDEX is not set (Kubernetes sets it in a job with completionMode: Indexed)",
         ),
-        ("JOB_COMPLETION_INDEX", "one", 'JOB_COMPLETION_INDEX="one": not a whole number of 0 or more (Kubernetes'),
+        (
+            "JOB_COMPLETION_INDEX",
+            "one",
+            'JOB_COMPLETION_INDEX: expected an integer of at least 0, got "one" (Kubernetes',
+        ),
         (
             "JOB_COMPLETION_INDEX",
             "2",
-            "JOB_COMPLETION_INDEX=2: GANZOO_WORKERS=2 misses this worker (give GANZOO_WORKERS the job's completions)",
+            "JOB_COMPLETION_INDEX: expected less than GANZOO_WORKERS, 2, got 2 (set GANZOO_WORKERS to the completions "
+            "of the job)",
         ),
-        ("GANZOO_WORKERS", "", "GANZOO_WORKERS is not set (give it the job's completions)"),
-        ("GANZOO_WORKERS", "0", 'GANZOO_WORKERS="0": not a whole number of 1 or more (give it the job\'s completions)'),
-        ("GANZOO_WORKERS", "2.0", 'GANZOO_WORKERS="2.0": not a whole number of 1 or more'),
-        ("GANZOO_WORKERS", "²", 'GANZOO_WORKERS="²": not a whole number of 1 or more'),
-        ("GANZOO_WORKER_HOST", "", "GANZOO_WORKER_HOST is not set (give it the workers' addresses, such as ganzoo-"),
-        ("GANZOO_WORKER_HOST", "a:1", 'GANZOO_WORKER_HOST="a:1": no host:port with {index} in it (write it like gan'),
-        ("GANZOO_WORKER_HOST", "a-{index}", 'GANZOO_WORKER_HOST="a-{index}": no host:port with {index} in it'),
-        ("GANZOO_WORKER_HOST", "a-{i}-{index}:1", 'GANZOO_WORKER_HOST="a-{i}-{index}:1": no host:port with {index}'),
+        ("GANZOO_WORKERS", "", "GANZOO_WORKERS is not set (set it to the completions of the job)"),
+        (
+            "GANZOO_WORKERS",
+            "0",
+            'GANZOO_WORKERS: expected an integer of at least 1, got "0" (set it to the completions of the job)',
+        ),
+        ("GANZOO_WORKERS", "2.0", 'GANZOO_WORKERS: expected an integer of at least 1, got "2.0"'),
+        ("GANZOO_WORKERS", "²", 'GANZOO_WORKERS: expected an integer of at least 1, got "²"'),
+        (
+            "GANZOO_WORKER_HOST",
+            "",
+            f"GANZOO_WORKER_HOST is not set (set it to the address of the workers, such as {HOST})",
+        ),
+        (
+            "GANZOO_WORKER_HOST",
+            "a:1",
+            f'GANZOO_WORKER_HOST: expected host:port with {{index}} in it, such as {HOST}, got "a:1"',
+        ),
+        (
+            "GANZOO_WORKER_HOST",
+            "a-{index}",
+            f'GANZOO_WORKER_HOST: expected host:port with {{index}} in it, such as {HOST}, got "a-{{index}}"',
+        ),
+        (
+            "GANZOO_WORKER_HOST",
+            "a-{i}-{index}:1",
+            f'GANZOO_WORKER_HOST: expected host:port with {{index}} in it, such as {HOST}, got "a-{{i}}-{{index}}:1"',
+        ),
     ],
 )
 @pytest.mark.parametrize("absent", [False, True])

@@ -115,9 +115,9 @@ def test_medians_and_the_95th_percentile():
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("raise RuntimeError('boom')", r"b: its process ended with exit code 1 \(.*RuntimeError: boom\)"),
-        ("os._exit(3)", r"b: its process ended with exit code 3 \(a line that nobody needs\)"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", r"b: its process was killed by signal 9 \(a line that nobody needs\)"),
+        ("raise RuntimeError('boom')", r"b: the process ended with exit code 1 \(.*RuntimeError: boom\)"),
+        ("os._exit(3)", r"b: the process ended with exit code 3 \(a line that nobody needs\)"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"b: the process was killed by signal 9 \(a line that nobody needs\)"),
         ("raise DataError('no such data')", r"b: no such data"),
     ],
 )
@@ -133,12 +133,12 @@ def test_a_contestant_that_dies_between_its_turns(fake, log):
         if line.startswith("turn 1 of 2: a"):
             os.kill(int(noted(log)[0][2]), signal.SIGKILL)
 
-    with pytest.raises(GanzooError, match=r"^a: its process was killed by signal 9 \(nothing on its standard error\)$"):
+    with pytest.raises(GanzooError, match=r"^a: the process was killed by signal 9 \(nothing on its standard error\)$"):
         compete([fake("a")], turns=2, note=kill)
 
 
 def test_a_script_that_is_no_contestant(fake):
-    with pytest.raises(GanzooError, match=r"^a: said 'hello', which is no answer"):
+    with pytest.raises(GanzooError, match=r"^a: expected a JSON line, got 'hello'"):
         compete([fake("a", says="hello")])
 
 
@@ -146,7 +146,9 @@ def test_other_networks(fake, log):
     sizes = {"generator": 3, "discriminator": 4}
     others = {"generator": 3, "discriminator": 5}
     with pytest.raises(
-        GanzooError, match=r"^c: other networks than b: {'generator': 3, 'discriminator': 5} parameters"
+        GanzooError,
+        match=r"^c: expected the networks of b, with {'generator': 3, 'discriminator': 4} parameters, got "
+        r"{'generator': 3, 'discriminator': 5} \(a comparison needs the same networks\)$",
     ):
         compete([fake("a"), fake("b", parameters=sizes), fake("c", parameters=others), fake("d")])
     assert {line[0] for line in noted(log)} == {"a", "b", "c"}

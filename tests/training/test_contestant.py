@@ -5,6 +5,7 @@ import json
 import pytest
 
 import ganzoo
+from ganzoo import plugins
 from ganzoo.schema import parse
 from ganzoo.training import contestant, run
 
@@ -24,14 +25,24 @@ def ring():
     return ganzoo.config("gan_ring")
 
 
-def test_an_entry_carries_everything(ring):
+def test_an_entry_carries_everything(ring, monkeypatch):
+    monkeypatch.setattr(plugins, "_imported", {"mine": None})
     made = contestant.entry("fit", "auto", ring, {"training.seed": 7}, {"strategy": "mirrored"})
     assert made.name == "ganzoo fit (auto)"
     *module, text = made.command
     assert module == ["-m", "ganzoo.training.contestant"]
     given = json.loads(text)
     assert parse(given.pop("config"), "config") == ring
-    assert given == {"kind": "fit", "settings": {"training.seed": 7}, "engine": {"strategy": "mirrored"}}
+    asked = {"kind": "fit", "settings": {"training.seed": 7}, "engine": {"strategy": "mirrored"}}
+    assert given == {**asked, "imports": ["mine"]}
+
+
+def test_plugins_are_imported_before_the_config_is_read(ring, monkeypatch):
+    done = []
+    monkeypatch.setattr(plugins, "import_modules", done.append)
+    monkeypatch.setattr(contestant, "fit", lambda *given: (done, given))
+    given = {"kind": "fit", "config": ring.to_dict(), "settings": {"a": 1}, "engine": {}, "imports": ["mine"]}
+    assert contestant._prepare(given) == ([["mine"]], (ring, {"a": 1}, {}))
 
 
 def test_bare(ring):

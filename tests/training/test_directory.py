@@ -43,7 +43,7 @@ def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
     run.log({"step": 10, "generator_loss": 0.5})
     before = run.config_file.read_text()
     with pytest.raises(
-        RunError, match=r"another config \(training\.batch_size: 256 there, 128 asked for\); choose another --workdir"
+        RunError, match=r"another config \(training\.batch_size: expected 256, got 128\); choose another --workdir"
     ):
         claim(tmp_path, CONFIG.override({"training.batch_size": 128}))
     assert run.config_file.read_text() == before
@@ -51,7 +51,7 @@ def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
 
 def test_a_directory_with_something_else_in_it_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(RunError, match="is not empty and holds no run"):
+    with pytest.raises(RunError, match="expected an empty folder or a run, got other files"):
         claim(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -99,7 +99,7 @@ def test_half_files_of_a_process_that_was_killed_are_removed(tmp_path, monkeypat
 
 
 def test_a_directory_is_one_process_at_a_time(tmp_path):
-    with RunDirectory(tmp_path).claim(CONFIG), pytest.raises(RunError, match="another process is training there"):
+    with RunDirectory(tmp_path).claim(CONFIG), pytest.raises(RunError, match="in use by another process that trains"):
         claim(tmp_path)
     claim(tmp_path)
 

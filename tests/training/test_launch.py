@@ -291,8 +291,8 @@ def test_it_works_outside_the_main_thread():
 @pytest.mark.parametrize(
     ("command", "workers", "message"),
     [
-        (["true"], 0, "workers=0: not a whole number of 1 or more"),
-        ([], 2, "no command: give the program to start and its arguments"),
+        (["true"], 0, "workers: expected an integer of at least 1, got 0"),
+        ([], 2, "command: expected a program and its arguments, got none"),
         (["absent"], 2, "absent: cannot be started (No such file or directory): check its name and PATH"),
         (["/"], 2, "/: cannot be started (Permission denied): check its name and PATH"),
     ],

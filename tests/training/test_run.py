@@ -96,7 +96,7 @@ def test_a_finished_run_says_so_and_does_nothing(digits_run):
     again = train("cgan", digits_run.directory, DIGITS)
     assert again.finished
     assert again.seconds == 0
-    assert "finished already at step 60" in again.summary()
+    assert "already finished at step 60" in again.summary()
     assert again.log == log
     fewer = train("cgan", digits_run.directory, {**DIGITS, "training.steps": 30})
     assert fewer.seconds == 0
@@ -220,13 +220,13 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "ganzoo", "train", "--model", "gan_ring", "--workdir", str(tmp_path / "run")]
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = tmp_path / "run" / "log.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # on a machine that has much else to do
     while not log.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
-    assert "the same command goes on" in output
+    assert "the same command resumes" in output
     assert "Traceback" not in output
     assert_goes_on(tmp_path / "run")
 

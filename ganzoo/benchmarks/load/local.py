@@ -1,11 +1,11 @@
-"""`ganzoo serve` in a process of its own, and what it says of the calls that it made."""
+"""`ganzoo serve` in a process of its own, and its counters."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import signal
-import subprocess
+import runpy
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from pathlib import Path
 
 import requests
 
-from ganzoo.benchmarks.load.messages import GRPC, REST, SIGNATURE
-from ganzoo.benchmarks.load.processes import Child
+from ganzoo.benchmarks.load.direct import SIGNATURE
+from ganzoo.benchmarks.processes import Process
 from ganzoo.errors import ServerError
+from ganzoo.serving.client.transport import GRPC, REST
 
-START_SECONDS = 300  # until it answers: large models take long to load and to warm up
+START_SECONDS = 300  # large models take long to load and to warm up
 END_SECONDS = 60
-SERVES = re.compile(r"REST (http://\S+), gRPC (\S+)$", re.MULTILINE)  # the end of its line that it answers
+SERVES = re.compile(r"REST (http://\S+), gRPC (\S+)$", re.MULTILINE)  # end of the line that says that it answers
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LocalServer:
     """A server that answers.
 
     Attributes:
-      pid: of its process.
+      pid: Process ID.
       addresses: API -> `http://HOST:PORT` or `grpc://HOST:PORT`.
     """
 
@@ -35,10 +36,10 @@ class LocalServer:
     addresses: dict[str, str]
 
     def calls(self, model: str) -> tuple[int, int]:
-        """How many calls of `generate` it has made so far, and their rows.
+        """Number of calls of `generate` so far, and their rows.
 
         Raises:
-          ServerError: it does not answer any more.
+          ServerError: The server does not answer any more.
         """
         from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,35 +57,39 @@ class LocalServer:
 
 
 @contextlib.contextmanager
-def local_server(models: Path, flags: Sequence[str], scratch: Path) -> Iterator[LocalServer]:
-    """A server of a directory of models, for the block; it ends by SIGTERM.
+def local_server(models: Path, flags: Sequence[str]) -> Iterator[LocalServer]:
+    """Serves a directory of models during the block, and ends the server with SIGTERM.
 
     Args:
-      models: BASE, with NAME/VERSION/ inside.
-      flags: of `ganzoo serve`.
-      scratch: a folder for what it says.
+      models: Base directory, with NAME/VERSION/ inside.
+      flags: Flags of `ganzoo serve`.
 
     Raises:
-      GanzooError: it does not start, or does not end as it should.
+      GanzooError: The server does not start, or fails while it ends.
     """
-    ports = ("--rest_port", "0", "--grpc_port", "0")
-    with Child("ganzoo serve", scratch, "ganzoo", "serve", "--models", str(models), *ports, *flags) as child:
-        yield _started(child)
-        child.process.send_signal(signal.SIGTERM)
-        try:
-            code = child.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise ServerError(f"ganzoo serve: did not end within {END_SECONDS} s of SIGTERM") from None
-        if code:
-            raise child.death()
+    command = ("serve", "--models", str(models), "--rest_port", "0", "--grpc_port", "0", *flags)
+    with Process("ganzoo serve", _command, command) as server:
+        yield _started(server)
+        server.process.terminate()
+        server.process.join(END_SECONDS)
+        if server.process.exitcode is None:
+            raise ServerError(f"ganzoo serve: did not end within {END_SECONDS} s of SIGTERM")
+        if server.process.exitcode:
+            raise server.failure()
 
 
-def _started(child: Child) -> LocalServer:
+def _command(arguments: Sequence[str]) -> None:
+    sys.argv = ["ganzoo", *arguments]
+    runpy.run_module("ganzoo", run_name="__main__", alter_sys=True)
+
+
+def _started(server: Process) -> LocalServer:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
-        if found := SERVES.search(child.said):
-            return LocalServer(child.process.pid, {REST: found[1], GRPC: f"grpc://{found[2]}"})
-        if child.process.poll() is not None:
-            raise child.death()
+        if found := SERVES.search(server.output):
+            assert server.process.pid is not None
+            return LocalServer(server.process.pid, {REST: found[1], GRPC: f"grpc://{found[2]}"})
+        if not server.process.is_alive():
+            raise server.failure()
         time.sleep(0.05)
     raise ServerError(f"ganzoo serve: does not answer after {START_SECONDS} s")

@@ -1,32 +1,31 @@
-"""The order of a measurement: a short load; then no server, one client; the load; and the two before it again."""
+"""Order of a measurement: a short load to warm up; the SavedModel and one client; the load; and these two again."""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from ganzoo import hardware
-from ganzoo.benchmarks.load import messages, report
+from ganzoo.benchmarks.load.clients import run_clients
+from ganzoo.benchmarks.load.direct import SIGNATURE, run_direct
 from ganzoo.benchmarks.load.local import LocalServer, local_server
-from ganzoo.benchmarks.load.messages import GRPC, SIGNATURE
-from ganzoo.benchmarks.load.processes import told, watched
+from ganzoo.benchmarks.load.report import Load
+from ganzoo.benchmarks.load.traffic import Traffic, traffic
+from ganzoo.benchmarks.processes import run_apart, usage_of
 from ganzoo.errors import ServerError
 from ganzoo.models import rows
 from ganzoo.serving.client.client import Client
+from ganzoo.serving.client.transport import GRPC, api_of, transport
 from ganzoo.training.contest import speed
 from ganzoo.training.progress import note_unless
 
 WARM_SECONDS = 3.0
-TURN_SECONDS = 8.0  # without a server, and of one client, each time; a quarter of the load's if that is less
+TURN_SECONDS = 8.0  # of the SavedModel and of one client, each time; a quarter of the load's time if that is less
 LIBRARIES = {"TensorFlow": "tensorflow", "gRPC": "grpcio"}
-
-REQUESTS, ANSWERS, INPUTS, OUTPUTS = "requests", "answers", "inputs.npz", "outputs.npy"  # in the scratch folder
 
 
 def measure(
@@ -40,60 +39,63 @@ def measure(
     request_rows: int = 16,
     server_flags: Sequence[str] = (),
     quiet: bool = False,
-) -> report.Load:
-    """Loads a server with closed-loop clients: each asks, waits for the answer, and asks again.
+) -> Load:
+    """Loads a server with closed-loop clients: each sends a request, waits for the answer, and sends the next.
 
     Args:
-      model: the server's name of it.
-      export: BASE/NAME/VERSION: BASE is served on this machine, by a process that ends with the measurement.
-      server: the address of a server, where there is no export.
-      api: `grpc` or `rest`; a server's address says it by itself.
-      clients: that ask at the same time.
-      seconds: of the load.
-      request_rows: images, or points, of each request.
-      server_flags: of `ganzoo serve`, for an export.
-      quiet: tell nothing on the way.
+      model: Name of the model on the server.
+      export: Directory `BASE/NAME/VERSION`; BASE is served on this machine, for the time of the measurement.
+      server: Address of a server, where there is no export.
+      api: `grpc` or `rest`; the address of a server decides it.
+      clients: Number of concurrent clients.
+      seconds: Duration of the load.
+      request_rows: Images, or points, per request.
+      server_flags: Flags of `ganzoo serve`, for an export.
+      quiet: Whether to print no progress.
 
     Raises:
-      UsageError: as `messages.api_of`; a model that does not draw, or a package is missing.
-      ServerError: no such server or model, nothing is answered, or an answer is wrong.
-      GanzooError: one of the processes failed; one line.
+      UsageError: As `transport.api_of`; a model that does not draw, or a missing package.
+      ServerError: No such server or model, no answer, or a wrong answer.
+      GanzooError: One of the processes failed; one line.
     """
     note = note_unless(quiet)
-    alone: list[report.Traffic] = []
-    direct: list[report.Direct] = []
     turn = min(TURN_SECONDS, seconds / 4)
+    alone: list[Traffic] = []
+    direct: list[Traffic] = []
     with contextlib.ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         own: LocalServer | None = None
         if server is None:
             assert export is not None
             note(f"{model}: starting ganzoo serve")
-            own = stack.enter_context(local_server(export.parent.parent, server_flags, scratch))
-            address = own.addresses[api]
-        else:
-            address, api = server, messages.api_of(server)
-        asking = _Asking(model, address, api, clients, request_rows, own, scratch)
+            own = stack.enter_context(local_server(export.parent.parent, server_flags))
+        address = own.addresses[api] if own else str(server)
+        requests = _Requests(model, address, clients, request_rows)
+
+        def send(count: int, seconds: float) -> tuple[Traffic, float | None]:
+            """Traffic of so many clients, and the mean rows of the server's calls, where they are known."""
+            before = own.calls(model) if own else (0, 0)
+            sent = requests.send(count, seconds)
+            note(f"{model}: {sent.name} {speed(sent.images_per_second)} {requests.unit}/s")
+            calls, ran = (now - then for now, then in zip(own.calls(model) if own else (0, 0), before, strict=True))
+            return sent, ran / calls if calls else None
 
         def compare(rows_a_call: float | None) -> None:
             if export is not None and rows_a_call is not None:
-                direct.append(asking.directly(export, rows_a_call, turn))
-                note(f"{model}: the SavedModel itself {speed(direct[-1].images_per_second)} {asking.unit}/s")
-            alone.append(asking.ask(1, turn)[0])
-            note(f"{model}: 1 client {speed(alone[-1].images_per_second)} {asking.unit}/s")
+                direct.append(requests.run_directly(export, rows_a_call, turn))
+                note(f"{model}: {direct[-1].name} {speed(direct[-1].images_per_second)} {requests.unit}/s")
+            alone.append(send(1, turn)[0])
 
-        compare(asking.ask(clients, min(WARM_SECONDS, seconds))[1])
-        with watched(own.pid if own else None) as taken:
-            load, rows_a_call = asking.ask(clients, seconds)
-        note(f"{model}: {clients} clients {speed(load.images_per_second)} {asking.unit}/s")
-        largest_difference = asking.check_answers()
+        compare(send(clients, min(WARM_SECONDS, seconds))[1])
+        with usage_of(own.pid if own else None) as usage:
+            load, rows_a_call = send(clients, seconds)
+        largest_difference = requests.check_answers()
         compare(rows_a_call)
-    return report.Load(
+    return Load(
         model=model,
-        api=api,
+        api=api_of(address),
         server=server,
         server_flags=list(server_flags),
-        unit=asking.unit,
+        unit=requests.unit,
         cpu=hardware.cpu_name(),
         cores=hardware.cores(),
         made_with={name: version(package) for name, package in LIBRARIES.items()},
@@ -101,118 +103,94 @@ def measure(
         alone=alone,
         direct=direct,
         rows_a_call=rows_a_call,
-        memory_mib=taken.memory_mib,
-        server_cpu_seconds=taken.cpu_seconds,
+        memory_mib=usage.memory_mib,
+        server_cpu_seconds=usage.cpu_seconds,
         largest_difference=largest_difference,
     )
 
 
-class _Asking:
-    """The requests of all clients, and what becomes of them.
-
-    Args:
-      own: the server, if it was started for this.
-      scratch: a folder for requests and answers.
-      Others: as `measure`.
+class _Requests:
+    """Requests of all clients, and their answers; the arguments are those of `measure`.
 
     Attributes:
-      unit: the output's name: `images` or `points`.
+      unit: Name of the output: `images` or `points`.
     """
 
-    def __init__(
-        self,
-        model: str,
-        address: str,
-        api: str,
-        clients: int,
-        request_rows: int,
-        own: LocalServer | None,
-        scratch: Path,
-    ) -> None:
-        self._model, self._address, self._api, self._clients = model, address, api, clients
-        self._rows, self._own, self._scratch = request_rows, own, scratch
+    def __init__(self, model: str, address: str, clients: int, request_rows: int) -> None:
+        self._model, self._address, self._rows = model, address, request_rows
         with Client(address, model) as client:
-            (self.unit, output), classes = next(iter(client.signature(SIGNATURE).outputs.items())), client.classes
-        self._dtype = output.dtype
-        requests = [_inputs(model, classes, request_rows, number) for number in range(clients)]
-        for folder in (REQUESTS, ANSWERS):
-            (scratch / folder).mkdir()
-        for number, inputs in enumerate(requests):
-            (scratch / REQUESTS / str(number)).write_bytes(messages.request(api, model, inputs))
-        columns = {name: np.concatenate([inputs[name] for inputs in requests]) for name in requests[0]}
-        np.savez(scratch / INPUTS, allow_pickle=False, **columns)
+            self._signature, classes = client.signature(SIGNATURE), client.classes
+        (self.unit,) = self._signature.outputs
+        labels = [(np.arange(request_rows) + number) % classes if classes else None for number in range(clients)]
+        # A client's number is its seed and its first class.
+        inputs = [rows.drawing(model, classes, request_rows, given, seed) for seed, given in enumerate(labels)]
+        self._inputs = {name: np.concatenate([given[name] for given in inputs]) for name in inputs[0]}
+        self._transport = transport(address, model)
+        self._requests = [self._transport.encode(self._signature, given) for given in inputs]
+        self._answers: list[bytes] = []
+        self._outputs: np.ndarray | None = None
 
-    def ask(self, clients: int, seconds: float) -> tuple[report.Traffic, float | None]:
-        """What so many clients see, and how many rows the server's calls had on average.
+    def send(self, clients: int, seconds: float) -> Traffic:
+        """Traffic of so many clients.
 
         Raises:
-          ServerError: nothing was answered.
+          ServerError: No request was answered.
         """
-        before = self._own.calls(self._model) if self._own else None
-        seen = told(
-            "clients",
-            self._scratch,
-            "ganzoo.benchmarks.load.clients",
-            {
-                "api": self._api,
-                "address": urlsplit(self._address).netloc,
-                "model": self._model,
-                "requests": str(self._scratch / REQUESTS),
-                "answers": str(self._scratch / ANSWERS),
-                "rows": self._rows,
-                "clients": clients,
-                "seconds": seconds,
-            },
-        )
-        if not seen["latencies"]:
-            first = report.failures(seen)[0]
+        given = (self._address, self._model, self._requests[:clients], self._rows, seconds)
+        seen = run_apart("clients", run_clients, *given)
+        result, self._answers = traffic(clients, self._rows, seen), seen.answers
+        if not result.answered:
+            first = result.failures[0]
             raise ServerError(f"{self._address}: no request is answered ({first.kind}: {first.example})")
-        mean = None
-        if self._own and before:
-            calls, ran = (now - then for now, then in zip(self._own.calls(self._model), before, strict=True))
-            mean = ran / calls if calls else None
-        return report.traffic(clients, self._rows, seen), mean
+        return result
 
-    def directly(self, export: Path, rows_a_call: float, seconds: float) -> report.Direct:
-        """What the SavedModel does without a server in batches of that size, rounded to whole requests."""
-        done = told(
-            "the SavedModel itself",
-            self._scratch,
-            "ganzoo.benchmarks.load.direct",
-            {
-                "export": str(export),
-                "requests": str(self._scratch / INPUTS),
-                "request_rows": self._rows,
-                "rows": self._rows * max(1, round(rows_a_call / self._rows)),
-                "seconds": seconds,
-                "outputs": str(self._scratch / OUTPUTS),
-            },
-        )
-        return report.Direct(**done)
+    def run_directly(self, export: Path, rows_a_call: float, seconds: float) -> Traffic:
+        """Calls of the SavedModel without a server in batches of that size, rounded to whole requests."""
+        batch = self._rows * max(1, round(rows_a_call / self._rows))
+        given = (export, self._inputs, batch, self._rows, seconds)
+        seen, self._outputs = run_apart("SavedModel", run_direct, *given)
+        return traffic(0, batch, seen)
 
     def check_answers(self) -> float | None:
-        """Looks at the last answer of each client; gives how far it is from the SavedModel's own, where that is known.
+        """Largest difference of the clients' last answers from the outputs of the SavedModel, where these are known.
 
         Raises:
-          ServerError: one is not what was asked for.
+          ServerError: An answer is wrong.
         """
-        outputs = self._scratch / OUTPUTS
-        expected = np.load(outputs) if outputs.exists() else None
         differences = [0.0]
-        for number in range(self._clients):
-            content = (self._scratch / ANSWERS / str(number)).read_bytes()
-            if not content:  # a client whose requests all failed
+        for number, content in enumerate(self._answers):
+            if not content:  # all requests of the client failed
                 continue
-            own = None if expected is None else expected[number * self._rows : (number + 1) * self._rows]
+            own = slice(number * self._rows, (number + 1) * self._rows)
+            expected = None if self._outputs is None else self._outputs[own]
             try:
-                answer = messages.answer(self._api, content, self.unit, self._dtype)
-                differences.append(messages.difference(answer, self._rows, own))
+                answer = self._transport.decode(content, self._signature)[self.unit]
+                differences.append(difference(answer, self._rows, expected))
             except ValueError as error:
-                raise ServerError(f"{self._address}: {self._model}: the answer to client {number}: {error}") from None
-        return None if expected is None else max(differences)
+                raise ServerError(f"{self._address}: {self._model}: answer to client {number}: {error}") from None
+        return None if self._outputs is None else max(differences)
 
 
-def _inputs(model: str, classes: int, request_rows: int, client: int) -> dict[str, np.ndarray]:
-    """What a client asks for: with its number as the seed, and with the class of that number first."""
-    labels = (np.arange(request_rows) + client) % classes if classes else None
-    return rows.drawing(model, classes, request_rows, labels, seed=client)
+def difference(answer: np.ndarray, rows: int, expected: np.ndarray | None) -> float:
+    """Largest difference between an answer and the output of the SavedModel itself for the same inputs.
+
+    Args:
+      answer: Output of the server.
+      rows: Number of rows of the request.
+      expected: Output of the SavedModel; None where it is not known, which gives 0.
+
+    Raises:
+      ValueError: The answer has another form, or differs by more than rounding: batches of another size round
+        differently, by one grey level, or in the last digits of a float32.
+    """
+    if answer.ndim == 0 or len(answer) != rows:
+        raise ValueError(f"expected {rows} rows, got shape {list(answer.shape)}")
+    if expected is None:
+        return 0.0
+    if answer.shape != expected.shape or answer.dtype != expected.dtype:
+        form = f"{expected.dtype} {list(expected.shape)}"
+        raise ValueError(f"expected {form}, got {answer.dtype} {list(answer.shape)}")
+    apart = float(np.abs(answer.astype(np.float64) - expected).max())
+    if not apart <= (1.0 if expected.dtype.kind == "u" else 1e-4 * max(1.0, float(np.abs(expected).max()))):
+        raise ValueError(f"differs from the SavedModel's own output by {apart:g}")
+    return apart

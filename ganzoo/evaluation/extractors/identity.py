@@ -8,16 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo.data.kinds import Kind, Table
-from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
+from ganzoo.registry import register
 
 
-@register("identity")
+@register("extractor", "identity")
 def identity() -> Extractor:
     """float32 `[n, …]` -> the same numbers, `[n, d]`, each in its own unit."""
     return _plain("identity", fingerprint("identity", 1), _flat, ("points", "table", "sequence"))
 
 
-@register("standardised")
+@register("extractor", "standardised")
 def standardised() -> Extractor:
     """Rows of a table, float32 `[n, columns]` -> the same with each column less its mean, over its deviation.
 

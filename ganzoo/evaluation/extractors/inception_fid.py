@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
 from ganzoo.evaluation.extractors.torch_layers import convolution, pixels
 from ganzoo.fetch import fetch
+from ganzoo.registry import register
 from ganzoo.torch_file import read_state_dict
 
 SIZE = 299
@@ -19,7 +20,7 @@ _URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt
 _SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
-@register("inception_fid")
+@register("extractor", "inception_fid")
 def inception_fid() -> Extractor:
     """Any images -> the 2,048 pooled features of FID and KID, and the 1,008 classes of the Inception Score.
 

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo import weights
-from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint, register
+from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
 from ganzoo.images import fit, to_float
 from ganzoo.randomness import reproducible_initialisation
+from ganzoo.registry import register
 
 SIZE = 28
 DIMENSIONS = 128
@@ -28,13 +29,13 @@ FASHION_SHA256 = "c47580ced257e7d9ddaf464ceb4a928938a9a949fadfea9d64a21708918fea
 VERSION = 1
 
 
-@register("mnist_cnn")
+@register("extractor", "mnist_cnn")
 def mnist_cnn() -> Extractor:
     """Digits, from the 4,000 of `mnist_5k`'s split `train`."""
     return _open("mnist_cnn", MNIST_SHA256, tuple("0123456789"))
 
 
-@register("fashion_cnn")
+@register("extractor", "fashion_cnn")
 def fashion_cnn() -> Extractor:
     """Clothes, from the 60,000 of Fashion-MNIST's split `train`."""
     names = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"

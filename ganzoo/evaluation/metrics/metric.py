@@ -1,19 +1,16 @@
 """What a metric is, and how names become metrics.
 
-A metric is a function in a module of this package, decorated with `@metric("name", …)`; every module is imported on
-first use, so a new file is all it takes. One function may give several numbers.
+A metric is a function, decorated with `@metric(name="lower", …)`. One function may give several numbers.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import ganzoo.evaluation.metrics as package
-from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.registry import Registration, of
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.collected import Collected
@@ -87,16 +84,20 @@ class Metric:
     compute: Callable[[Comparison], dict[str, Value]]
 
 
-_metrics: dict[str, Metric] = {}
+METRICS = of("metric")
 
 
 def metric(
     *, needs: Iterable[Need] = (), **names: Better
 ) -> Callable[[Callable[[Comparison], dict[str, Value]]], Callable[[Comparison], dict[str, Value]]]:
-    """Decorator that makes a function known under the names of its numbers (`fid="lower"`)."""
+    """Decorator that makes a function known under the names of its numbers (`fid="lower"`).
+
+    One that gives a single number can as well be registered with `@register("metric", "fid", better="lower")`.
+    """
 
     def keep(compute: Callable[[Comparison], dict[str, Value]]) -> Callable[[Comparison], dict[str, Value]]:
-        _metrics.update(dict.fromkeys(names, Metric(names, frozenset(needs), compute)))
+        for name in names:
+            METRICS.register(name, better=names, needs=tuple(needs))(compute)
         return compute
 
     return keep
@@ -108,14 +109,24 @@ def get(name: str) -> Metric:
     Raises:
       ConfigError: there is none.
     """
-    known = all_metrics()
-    if name not in known:
-        raise ConfigError(f"metrics: unknown metric '{name}'{did_you_mean(name, known)}")
-    return known[name]
+    return _metric(name, METRICS.find(name))
 
 
 def all_metrics() -> dict[str, Metric]:
     """Every name, sorted, with its metric."""
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return dict(sorted(_metrics.items()))
+    return {name: _metric(name, found) for name, found in METRICS.all().items()}
+
+
+def _metric(name: str, found: Registration[Callable[[Comparison], Any]]) -> Metric:
+    better = found.properties.get("better", "lower")
+    names = tuple(better.items()) if isinstance(better, Mapping) else ((name, better),)
+    return _of(names, frozenset(found.properties.get("needs", ())), found.part)
+
+
+@cache  # one object for all of a function's numbers, so that it is computed once
+def _of(names: tuple[tuple[str, Better], ...], needs: frozenset[Need], function: Callable[[Comparison], Any]) -> Metric:
+    def compute(comparison: Comparison) -> dict[str, Value]:
+        given = function(comparison)
+        return given if isinstance(given, dict) else {names[0][0]: Value(float(given))}
+
+    return Metric(dict(names), needs, compute)

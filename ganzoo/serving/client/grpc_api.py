@@ -21,6 +21,7 @@ from ganzoo.serving.client.retries import AttemptError, one_line
 try:
     import grpc  # type: ignore[import-untyped]
     import tensorflow as tf
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 except ImportError:
     raise UsageError("address: grpc:// needs more packages (pip install 'ganzoo[serving]'; http:// does not)") from None
@@ -74,22 +75,36 @@ class GrpcTransport:
         self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]:
         """See `RestTransport.predict`."""
-        request = predict_pb2.PredictRequest()
-        request.model_spec.signature_name = signature.name
-        for name, values in inputs.items():
-            dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype)
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(values, dtype))
-        answer = self._ask(self._stub.Predict, request, version, seconds)
+        answer = self._ask(self._stub.Predict, self._request(signature, inputs), version, seconds)
         try:
-            return {name: _array(answer.outputs, name, tensor.dtype) for name, tensor in signature.outputs.items()}
-        except (KeyError, TypeError, ValueError):
+            return _outputs(answer, signature)
+        except ValueError:
             raise AttemptError(
                 f"{self._address}: {self._model}: '{signature.name}' does not give what its metadata say"
             ) from None
 
+    def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes:
+        """See `RestTransport.encode`."""
+        return self._request(signature, inputs).SerializeToString()
+
+    def decode(self, content: bytes, signature: Signature) -> dict[str, np.ndarray]:
+        """See `RestTransport.decode`."""
+        try:
+            return _outputs(predict_pb2.PredictResponse.FromString(content), signature)
+        except DecodeError as error:
+            raise ValueError(str(error)) from None
+
     def close(self) -> None:
         """Ends the connection."""
         self._channel.close()
+
+    def _request(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictRequest:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = self._model, signature.name
+        for name, values in inputs.items():
+            dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype)
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(values, dtype))
+        return request
 
     def _ask(self, method: Any, request: Any, version: int | None, seconds: float) -> Any:
         request.model_spec.name = self._model
@@ -123,6 +138,13 @@ class GrpcTransport:
         return AttemptError(f"{self._address}: {self._model}: {reason}")
 
 
+def _outputs(response: predict_pb2.PredictResponse, signature: Signature) -> dict[str, np.ndarray]:
+    try:
+        return {name: _array(response.outputs, name, tensor.dtype) for name, tensor in signature.outputs.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
 def _wait(error: Any) -> float | None:
     """Seconds: what a server pushes back (gRPC proposal A6), or Retry-After."""
     said = dict(error.trailing_metadata() or ())
@@ -147,5 +169,5 @@ def _array(outputs: Mapping[str, Any], name: str, dtype: str) -> np.ndarray:
         raise KeyError(name)
     array = tf.make_ndarray(outputs[name])
     if np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype) != array.dtype or not array.ndim:
-        raise TypeError
+        raise TypeError(f"expected rows of {dtype}, got {array.dtype} {list(array.shape)}")
     return array

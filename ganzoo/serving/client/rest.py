@@ -6,7 +6,6 @@ Source: https://www.tensorflow.org/tfx/serving/api_rest
 from __future__ import annotations
 
 import base64
-import binascii
 import http.client
 import json
 import time
@@ -23,6 +22,7 @@ import urllib3
 from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
 from ganzoo.serving.client.retries import AttemptError, one_line
 
+_JSON = {"Content-Type": "application/json"}
 _BLOCK = 1 << 20
 _TOO_MANY, _UNAVAILABLE, _NOT_FOUND = 429, 503, 404
 
@@ -74,29 +74,36 @@ class RestTransport:
         Raises:
           AttemptError, TimeoutError: as `metadata`.
         """
-        request = {
-            "signature_name": signature.name,
-            "inputs": {name: _to_json(values) for name, values in inputs.items()},
-        }
-        outputs: Any = self._ask("POST", ":predict", request, version, seconds).get("outputs")
-        if len(signature.outputs) == 1:  # then they come without their name
-            outputs = dict.fromkeys(signature.outputs, outputs)
+        answer = self._ask("POST", ":predict", self.encode(signature, inputs), version, seconds)
         try:
-            return {name: _to_array(outputs[name], tensor.dtype) for name, tensor in signature.outputs.items()}
-        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
+            return _outputs(answer, signature)
+        except ValueError:
             raise self._strange(f"its '{signature.name}' does not give what its metadata say") from None
+
+    def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes:
+        """Body of a request; the arguments are those of `predict`."""
+        columns = {name: _to_json(values) for name, values in inputs.items()}
+        return json.dumps({"signature_name": signature.name, "inputs": columns}).encode()
+
+    def decode(self, content: bytes, signature: Signature) -> dict[str, np.ndarray]:
+        """Outputs by name in the body of an answer.
+
+        Raises:
+          ValueError: The answer does not have the outputs of the signature.
+        """
+        return _outputs(json.loads(content), signature)
 
     def close(self) -> None:
         """Ends the connections."""
         self._session.close()
 
-    def _ask(self, method: str, path: str, request: Any, version: int | None, seconds: float) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: bytes | None, version: int | None, seconds: float) -> dict[str, Any]:
         which = "" if version is None else f"/versions/{version}"
         url = f"{self._address}/v1/models/{quote(self._model, safe='')}{which}{path}"
         end = time.monotonic() + seconds
         try:
             with self._session.request(
-                method, url, json=request, timeout=seconds, stream=True, allow_redirects=False
+                method, url, data=body, headers=_JSON, timeout=seconds, stream=True, allow_redirects=False
             ) as response:
                 content = _content(response, end)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
@@ -136,6 +143,16 @@ class RestTransport:
         return AttemptError(
             f"{self._address}: does not speak TensorFlow Serving's REST API ({why}): check host and port"
         )
+
+
+def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
+    try:
+        outputs = answer["outputs"]
+        if len(signature.outputs) == 1:  # then it comes without its name
+            outputs = dict.fromkeys(signature.outputs, outputs)
+        return {name: _to_array(outputs[name], tensor.dtype) for name, tensor in signature.outputs.items()}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def nobody(address: str, reason: str) -> AttemptError:
@@ -188,7 +205,7 @@ def _to_json(values: np.ndarray) -> list[Any]:
 
 def _to_array(values: Any, dtype: str) -> np.ndarray:
     if not isinstance(values, list):
-        raise TypeError
+        raise TypeError(f"expected a list, got {type(values).__name__}")
     if dtype != "string":
         return np.array(values, dtype)
     array = np.empty(len(values), object)

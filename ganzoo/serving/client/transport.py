@@ -1,4 +1,4 @@
-"""By which of TensorFlow Serving's two APIs a model is asked."""
+"""Choice between the two APIs of TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from ganzoo.errors import UsageError
 from ganzoo.serving.client.metadata import Metadata, Signature
 
+GRPC, REST = "grpc", "rest"
+
 
 class Transport(Protocol):
-    """What `RestTransport` and `GrpcTransport` have in common."""
+    """Common part of `RestTransport` and `GrpcTransport`."""
 
     prefers_files: bool
 
@@ -23,29 +25,45 @@ class Transport(Protocol):
         self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]: ...
 
+    def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes: ...
+
+    def decode(self, content: bytes, signature: Signature) -> Mapping[str, np.ndarray]: ...
+
     def close(self) -> None: ...
 
 
 def transport(address: str, model: str) -> Transport:
-    """What asks an address for a model.
+    """Transport of requests to an address, for one model.
 
     Raises:
-      UsageError: an address of another form, or a package is missing.
+      UsageError: As `api_of`, or a missing package.
     """
-    wanted = UsageError(f"address: {address!r} given, http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT wanted")
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except (ValueError, AttributeError, TypeError):
-        raise wanted from None
-    if parts.scheme not in ("http", "https", "grpc") or not parts.hostname or parts.query or parts.fragment:
-        raise wanted
-    if parts.scheme == "grpc":
-        if port is None or parts.path.strip("/"):
-            raise wanted
+    if api_of(address) == GRPC:
         from ganzoo.serving.client.grpc_api import GrpcTransport
 
         return GrpcTransport(address, model)
     from ganzoo.serving.client.rest import RestTransport
 
     return RestTransport(address, model)
+
+
+def api_of(address: str) -> str:
+    """API of an address, `grpc` or `rest`.
+
+    Raises:
+      UsageError: The address has another form.
+    """
+    form = "http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT"
+    wrong = UsageError(f"address: expected {form}, got {address!r}")
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except (ValueError, AttributeError, TypeError):
+        raise wrong from None
+    if parts.scheme not in ("http", "https", "grpc") or not parts.hostname or parts.query or parts.fragment:
+        raise wrong
+    if parts.scheme != "grpc":
+        return REST
+    if port is None or parts.path.strip("/"):
+        raise wrong
+    return GRPC
