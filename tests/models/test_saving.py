@@ -13,6 +13,9 @@ from ganzoo import images, zoo
 from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 
+# Keras 3.15 reads a variable in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
 RESNET = {"generator": {"network": "resnet", "width": 4, "blocks": 1}, "discriminator.width": 2}
 
 
