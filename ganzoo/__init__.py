@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.start import when_keras_is_imported
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ __all__ = [
     "train",
 ]
 
+
+def _register_with_keras() -> None:
+    """Makes Keras able to read our models and layers from `.keras` files."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        import ganzoo.models.saving  # noqa: F401
+
+
+when_keras_is_imported(_register_with_keras)
 
 # Modules of public names that are imported without TensorFlow; before any other one it is started.
 _LIGHT = {

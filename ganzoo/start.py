@@ -8,12 +8,16 @@ act on any of them; a real problem is raised as an exception. Python's own warni
 from __future__ import annotations
 
 import glob
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ganzoo.errors import UsageError
 
@@ -70,6 +74,39 @@ def check_backend() -> None:
             f"KERAS_BACKEND: expected tensorflow, got {chosen}: ganzoo's models need Keras on TensorFlow (unset it, or "
             "set KERAS_BACKEND=tensorflow)"
         )
+
+
+def when_keras_is_imported(action: Callable[[], None]) -> None:
+    """Has an action called as soon as Keras is imported, by whomever; now, if it is already.
+
+    The action may import Keras; what it raises is raised by the import.
+    """
+    if hasattr(sys.modules.get("keras"), "saving"):
+        action()
+    else:
+        sys.meta_path.insert(0, _KerasFinder(action))
+
+
+class _KerasFinder(importlib.abc.MetaPathFinder):
+    """Finds Keras as the other finders do, and wraps its loader once."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def executed(module: Any) -> None:
+                execute(module)
+                self._action()
+
+            spec.loader.exec_module = executed  # type: ignore[method-assign]
+        return spec
 
 
 def without_log_lines(printed: str) -> str:

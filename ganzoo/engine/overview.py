@@ -12,23 +12,52 @@ def describe(model: SteppedModel) -> str:
     """A model in Markdown: its summary, its networks, and what it offers."""
     config = getattr(model, "config", None)
     about = f": {config.summary}" if config is not None else ""
-    rows = [
-        f"| {role} | {_shapes(network.inputs)} | {_shapes(network.outputs)} | {network.count_params():,} |"
-        for role, network in model.networks.items()
-    ]
-    offers = [f"`{name}`" for name in model.offers]
+    rows = ["| " + " | ".join(row) + " |" for row in _rows(model)]
+    offers = ", ".join(f"`{name}`" for name in model.offers)
+    head = f"**{model.name}** ({type(model).__name__}, step {model.step:,}){about}"
+    return "\n".join([head, "", rows[0], "|---" * len(COLUMNS) + "|", *rows[1:], "", f"Offers {offers}."])
+
+
+def summary(model: SteppedModel) -> str:
+    """The same in plain text, for `model.summary()`."""
+    rows = _rows(model)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    total = sum(network.count_params() for network in model.networks.values())
     return "\n".join(
         [
-            f"**{model.name}** ({type(model).__name__}, step {model.step:,}){about}",
-            "",
-            "| network | inputs | outputs | parameters |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            f"Offers {', '.join(offers)}.",
+            f"{model.name} ({type(model).__name__}), step {model.step:,}",
+            *lines,
+            f"{total:,} parameters without moving averages; offers {', '.join(model.offers)}",
         ]
     )
 
 
+COLUMNS = ("network", "direction", "parameters", "moving average", "trained by")
+
+
+def _rows(model: SteppedModel) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    for role, network in model.networks.items():
+        average = model.averages.get(role)
+        trained = [name for name, update in model.updates.items() if role in update.roles]
+        way = f"{_shapes(network.inputs)} → {_shapes(network.outputs)}"
+        meaning = model.direction(role)
+        rows.append(
+            (
+                role,
+                f"{meaning}: {way}" if meaning else way,
+                f"{network.count_params():,}",
+                "none"
+                if average is None
+                else "its own weights"
+                if average is network
+                else f"decay {model.ema_decay:g}",
+                ", ".join(trained) or "nothing",
+            )
+        )
+    return rows
+
+
 def _shapes(tensors: Any) -> str:
-    return ", ".join("×".join("N" if side is None else str(side) for side in tensor.shape) for tensor in tensors)
+    return " and ".join("×".join("N" if side is None else str(side) for side in tensor.shape) for tensor in tensors)

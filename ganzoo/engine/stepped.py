@@ -21,7 +21,7 @@ from ganzoo.engine.compiled import compiled_network
 from ganzoo.engine.exported import Exported
 from ganzoo.engine.guard import checked
 from ganzoo.engine.loop import train_function
-from ganzoo.engine.overview import describe
+from ganzoo.engine.overview import describe, summary
 from ganzoo.engine.phases import Forward, LossFunction, Now, Program, check_may_be_called, now
 from ganzoo.engine.precision import computes_in_full_precision, twin
 from ganzoo.engine.update import Update
@@ -104,6 +104,77 @@ class SteppedModel(keras.Model):
         self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
         self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
+        self.autocast = False  # the networks cast what they are given
+        self.precision = "float32"  # that the networks were built in, of a model that `build` made
+
+    def summary(self, line_length: int | None = None, *, print_fn: Callable[[str], None] = print, **_: Any) -> None:
+        """Prints the networks: role, inputs and outputs, parameters, and which update trains each.
+
+        Args:
+          line_length: not used; a table is as wide as it is.
+          print_fn: called with the text.
+        """
+        print_fn(summary(self))
+
+    def direction(self, role: str) -> str:
+        """What a network makes of what, in words; empty where its inputs and outputs say it."""
+        return ""
+
+    def get_config(self) -> dict[str, Any]:
+        """What a `.keras` file holds beside the weights: the config and the precision.
+
+        Raises:
+          UsageError: the model was not built from a config.
+        """
+        config = getattr(self, "config", None)
+        if config is None:
+            raise UsageError(
+                f"{self.name}: has no config to save it by: build it from one, or save its networks (model.networks)"
+            )
+        return {"config": config.to_dict(), "precision": self.precision}
+
+    def get_compile_config(self) -> None:
+        """Nothing: the config says how the model is compiled."""
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> None:
+        """Keras's own wants a loss between targets and predictions.
+
+        Raises:
+          UsageError: always, with the way out.
+        """
+        raise UsageError(f"{self.name}: is evaluated by ganzoo.evaluate(model, metrics, num_samples)")
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> None:
+        """A step is more than one update.
+
+        Raises:
+          UsageError: always, with the way out.
+        """
+        raise UsageError(f"{self.name}: is trained by model.fit(batches, steps_per_epoch=…), or by ganzoo.train")
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> None:
+        """See `evaluate`."""
+        self.evaluate()
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        """Of models that draw.
+
+        Raises:
+          UsageError: the model does not.
+        """
+        raise self._not_offered("draws no examples")
+
+    def translate(self, *args: Any, **kwargs: Any) -> Any:
+        """Of models that translate.
+
+        Raises:
+          UsageError: the model does not.
+        """
+        raise self._not_offered("does not translate")
+
+    def _not_offered(self, what: str) -> UsageError:
+        offers = " and ".join(f"model.{name}(…)" for name in self.offers) or "nothing of the kind"
+        return UsageError(f"{self.name}: {what} (it has {offers})")
 
     def _repr_markdown_(self) -> str:
         return describe(self)

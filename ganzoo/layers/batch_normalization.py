@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class BatchNormalization(keras.layers.Layer):
     """Normalises each channel (last axis) by its mean and variance over the *global* batch; moving averages otherwise.
 

@@ -30,6 +30,7 @@ MOST_OF_PRODUCTS = 1.2  # pixels that are multiplied, for each that has an outpu
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class Conv2D(keras.layers.Conv2D):
     """keras.layers.Conv2D, the same numbers.
 
@@ -83,6 +84,7 @@ class Conv2D(keras.layers.Conv2D):
         return {**super().get_config(), "border": self.border}
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """keras.layers.Conv2DTranspose, the same numbers.
 

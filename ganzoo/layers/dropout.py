@@ -10,6 +10,7 @@ import tensorflow as tf
 from ganzoo import randomness
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class Dropout(keras.layers.Layer):
     """Zeroes a share `rate` of the entries in training and scales the rest by `1 / (1 - rate)`; the identity otherwise.
 

@@ -12,6 +12,7 @@ MOST_ONE_BY_ONE = 16
 FUSED_TYPES = (tf.bfloat16, tf.float32)
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel (last axis) of each image by its own mean and variance, in training and later alike.
 

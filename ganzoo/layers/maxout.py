@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class Maxout(keras.layers.Layer):
     """The largest of `pieces` affine maps, for each unit: `[N, features] -> [N, units]`.
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class ReflectionPadding2D(keras.layers.Layer):
     """Mirrors images about their outermost pixels: `[N, H, W, C] -> [N, H + 2 border, W + 2 border, C]`.
 

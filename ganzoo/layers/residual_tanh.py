@@ -14,6 +14,7 @@ SHRINK = 0.98  # atanh of 1 is infinite
 LEAST_SLOPE = 0.2
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class ResidualTanh(keras.layers.Layer):
     """`tanh(change + atanh(0.98 image))`: the image itself where the change is 0, and in [-1, 1] whatever it is.
 

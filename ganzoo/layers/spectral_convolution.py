@@ -10,6 +10,7 @@ import tensorflow as tf
 from ganzoo.layers.convolution import Conv2D
 
 
+@keras.saving.register_keras_serializable(package="ganzoo")
 class SpectralConv2D(Conv2D):
     """`layers.Conv2D` with its kernel, as a matrix `[k k C, filters]`, divided by the matrix's largest singular value.
 

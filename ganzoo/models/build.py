@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ganzoo.engine.precision import computing_in
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError
+from ganzoo.models.saving import make_savable
 from ganzoo.parsing import describe
 from ganzoo.randomness import reproducible_initialisation
 from ganzoo.registry import of
@@ -103,6 +104,8 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
     except (ConfigError, UsageError) as error:
         raise ConfigError(f"{config.name}: {error}") from None
     model.config = config
+    model.precision = precision
+    make_savable(type(model))
     return model
 
 

@@ -73,6 +73,25 @@ class GenerativeModel:
             self._sampler = self._sampler_of(self.generator_ema)
         return self._sampler
 
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Examples as the networks see them, from latents; what `model(inputs)` and `model.predict(inputs)` give.
+
+        Args:
+          inputs: latents `[N, latent_size]`, or (latents, labels int `[N]`) of a conditional model.
+          training: not used; the moving average is called as it is sampled.
+
+        Returns:
+          float32 `[N, …]`, images in [-1, 1]; at the edge they are what `decode` gives.
+
+        Raises:
+          UsageError: labels that are missing or not wanted.
+        """
+        latents, *labels = inputs if isinstance(inputs, list | tuple) else [inputs]
+        if len(labels) != bool(self.classes):
+            wanted = "[latents, labels]" if self.classes else "latents alone"
+            raise UsageError(f"{self.name}: expected {wanted}, got {1 + len(labels)} input(s)")
+        return self.sampler.inside(latents, *(tf.cast(label, tf.int32) for label in labels))
+
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
         """See SteppedModel."""
         network = networks["generator"] if networks else self.generator_ema

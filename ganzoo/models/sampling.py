@@ -29,6 +29,7 @@ class Sampler(tf.Module):
       generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]
       decode(latents float32 [N, latent_size], labels int32 [N]) -> the same
       latents(seeds int32 [N, 2], truncation float32 [N]) -> float32 [N, latent_size]
+    `inside` is `decode` before its examples are taken to the edge, as a plain function.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Sampler(tf.Module):
             drawn = randomness.latents_by_row(prior, seeds, latent_size)
             return tf.cast(drawn * tf.cast(truncation, floats)[:, tf.newaxis], tf.float32)
 
+        def inside(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
+            return tf.cast(call(generator, tf.cast(latents, floats), labels, training=False), floats)
+
         def decode(latents: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
-            examples = tf.cast(call(generator, tf.cast(latents, floats), labels, training=False), floats)
-            return kind.to_edge(examples)
+            return kind.to_edge(inside(latents, *labels))
 
         def generate(seeds: tf.Tensor, truncation: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
             return decode(draw(seeds, truncation), *labels)
@@ -55,6 +58,7 @@ class Sampler(tf.Module):
         latents = tf.TensorSpec([None, latent_size], tf.float32, "latents")
         self.latents = tf.function(draw, input_signature=[seeds, truncation])
         self.decode = tf.function(decode, input_signature=[latents, *labels])
+        self.inside = inside
         self.generate = tf.function(generate, input_signature=[seeds, truncation, *labels])
 
 

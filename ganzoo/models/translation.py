@@ -111,6 +111,24 @@ class TranslationModel(AdversarialModel):
         made = given.mapped(lambda batch: _translated(translator, batch, tile), strength)
         return [image.view(DisplayArray) for image in made] if isinstance(made, list) else made.view(DisplayArray)
 
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Translations to the first domain as the networks make them: `model(inputs)` and `model.predict(inputs)`.
+
+        Args:
+          inputs: images uint8 `[N, H, W, C]`, or floats in [-1, 1].
+          training: not used; the moving average is called as it translates.
+
+        Returns:
+          float32 `[N, H, W, C]` in [-1, 1]; as uint8 they are what `translate` gives.
+        """
+        images_inside = images.to_float(inputs) if tf.as_dtype(inputs.dtype) == tf.uint8 else inputs
+        return self.translators[self.check_domain(None)].inside(images_inside)
+
+    def direction(self, role: str) -> str:
+        """See SteppedModel."""
+        what, domain = role.split("_", 1)
+        return f"{self.other(domain)} to {domain}" if what == "generator" else f"{domain}: real or not"
+
     def check_made_for(self) -> int:
         """The size in pixels that the model was made for: the side of the images that it was trained with.
 
@@ -165,20 +183,25 @@ class Translator(tf.Module):
       generator: `[N, H, W, C]` in [-1, 1] -> the same.
       stride: that H and W have to be multiples of, for the generator.
 
-    `run` maps uint8 `[N, H, W, C]` of any size to the same; image i depends on image i alone.
+    `run` maps uint8 `[N, H, W, C]` of any size to the same; image i depends on image i alone. `inside` is the same of
+    floats in [-1, 1], as a plain function.
     """
 
     def __init__(self, generator: keras.Model, stride: int) -> None:
         super().__init__(name="translator")
         self.stride, self.channels = stride, generator.input_shape[-1]
 
-        def run(pictures: tf.Tensor) -> tf.Tensor:
+        def inside(pictures: tf.Tensor) -> tf.Tensor:
             height, width = tf.shape(pictures)[1], tf.shape(pictures)[2]
             whole = _mirrored_up_to(_mirrored_up_to(pictures, stride, 1), stride, 2)
             floats = keras.config.floatx()
-            made = tf.cast(generator(tf.cast(images.to_float(whole), floats), training=False), floats)
-            return images.to_uint8(made[:, :height, :width])
+            made = tf.cast(generator(tf.cast(whole, floats), training=False), floats)
+            return made[:, :height, :width]
 
+        def run(pictures: tf.Tensor) -> tf.Tensor:
+            return images.to_uint8(inside(images.to_float(pictures)))
+
+        self.inside = inside
         spec = tf.TensorSpec([None, None, None, self.channels], tf.uint8, "images")
         self.run = tf.function(run, input_signature=[spec])
 

@@ -63,7 +63,8 @@ def test_one_config_as_json(capsys):
     [
         (
             "--task image",
-            "--task=image: no model has this task (known: image_generation, image_translation, point_generation, sequence_generation, table_generation)",
+            "--task=image: no model has this task (known: image_generation, image_translation, "
+            "point_generation, sequence_generation, table_generation)",
         ),
         ("--task image_generatoin", "no model has this task (did you mean 'image_generation'?)"),
         ("cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),

@@ -277,9 +277,7 @@ def test_training_on_points_and_going_on(tmp_path):
     assert run.config.dataset.name == hold(POINTS, "points")
     assert run.config.dataset.example_shape == (3,)
     assert run.model.generate(5, seed=1).shape == (5, 3)
-    with pytest.raises(
-        RunError, match=r"belongs to a run with another config \(dataset\.name: expected 'arrays:points:"
-    ):
+    with pytest.raises(RunError, match=r"belongs to a run with another config \(dataset\.name: 'arrays:points:"):
         ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS[:50], steps=6, **TRAIN)
     going_on = ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS, steps=6, **TRAIN)
     assert going_on.model.step == 6
@@ -299,10 +297,15 @@ def test_training_on_labelled_images(tmp_path):
     assert run.model.generate(labels=["d", "a"], seed=1).shape == (2, 8, 8, 3)
 
 
+def warnings_of(caplog):
+    """Our own; TensorFlow warns of functions that are traced again where a process trains many models."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("ganzoo")]
+
+
 def test_training_on_a_stream(tmp_path, caplog):
     data = endless().map(lambda image, label: image)
     run = ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=2, **TRAIN)
     assert run.config.dataset.name.startswith("arrays:image:stream-")
-    assert not [message for message in caplog.messages if WARNING in message]
+    assert not warnings_of(caplog)
     assert ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=4, **TRAIN).model.step == 4
-    assert f"{run.config.dataset.name}: {WARNING}" in caplog.messages
+    assert warnings_of(caplog) == [f"{run.config.dataset.name}: {WARNING}"]

@@ -178,7 +178,10 @@ def test_wrong_images(cyclegan, signature, shape, message):
         (images.encode_png(np.zeros([7, 9, 1], np.uint8)), "image_bytes: expected sides of 8 to 4096 pixels, got"),
         (b"GIF89a", "image_bytes: expected PNG or JPEG files"),
         (images.encode_png(np.zeros([9, 9, 1], np.uint8))[:50], "Invalid PNG"),
-        (images.encode_png(np.zeros([9, 9, 1], np.uint8)) + bytes(5_000_000), "image_bytes: 16 bytes a pixel and"),
+        (
+            images.encode_png(np.zeros([9, 9, 1], np.uint8)) + bytes(5_000_000),
+            "image_bytes: expected at most 16 bytes per pixel and",
+        ),
     ],
 )
 def test_wrong_files(cyclegan, domain, file, message):

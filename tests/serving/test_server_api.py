@@ -230,7 +230,7 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
         (b'{"instances": [[1], [2, 3]]}', "'x': expected lists of 1 at level 2, got ragged ones"),
         (b'{"instances": [[1], 2]}', "'x': expected lists of 1 at level 2, got ragged ones"),
         (b'{"instances": [1, [2]]}', "'x': Array is not of expected type: int32"),
-        (b'{"instances": %s1%s}' % (b"[" * 40, b"]" * 40), "'x': lists nested deeper than 16"),
+        (b'{"instances": %s1%s}' % (b"[" * 40, b"]" * 40), "'x': expected at most 16 nested lists"),
         (b'{"instances": %s' % (b"[" * 100_000), "nested too deeply"),
         (b'{"instances": []}', "expected a list with at least one row"),
         (b'{"instances": 1}', "expected a list with at least one row"),
@@ -245,14 +245,17 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
         (b'{"instances": [{"x": 1}, 1]}', "row 1: expected an object with the keys x, got Number"),
         (b'{"inputs": {"a": [[1, 2]]}, "signature_name": "both"}', "Missing named input: b in 'inputs' object"),
         (b'{"inputs": [1], "signature_name": "both"}', "expected objects with the keys a, b, got plain values"),
-        (b'{"inputs": {"a": [[1, 2]], "b": [[1]]}, "signature_name": "both"}', r"'b': shape \[1, 1\] given"),
+        (
+            b'{"inputs": {"a": [[1, 2]], "b": [[1]]}, "signature_name": "both"}',
+            r"'b': expected shape \[\?\], got \[1, 1\]",
+        ),
         (b'{"instances": [{"b64": "A"}], "signature_name": "echo"}', "Unable to base64 decode"),
         (b'{"instances": [{"b64": "????"}], "signature_name": "echo"}', "Unable to base64 decode"),
-        (b'{"instances": [{"b64": 1}], "signature_name": "echo"}', "the keys b64 given"),
+        (b'{"instances": [{"b64": 1}], "signature_name": "echo"}', "got the keys b64"),
         (b'{"instances": ["\\ud800"], "signature_name": "echo"}', "or not text"),
         (b'{"instances": [1], "signature_name": "echo"}', "'text': Number is not of expected type: string"),
         (b'{"instances": [{"b64": "/w=="}], "signature_name": "say"}', "'text': has bytes that are not text"),
-        (b'{"instances": [1], "signature_name": "total"}', "have no common rows (use 'inputs')"),
+        (b'{"instances": [1], "signature_name": "total"}', r"have no common rows \(use 'inputs'\)"),
         (
             b'{"inputs": {"a": [[1, 2], [3, 4], [5, 6]], "b": [1, 2]}, "signature_name": "both"}',
             "ncompatible shapes: ",
@@ -310,16 +313,19 @@ def raw(dtype, sides, **fields):
         (raw(3, [-1], int_val=[1]), r"expected a known shape, got \[-1\]"),
         (raw(3, [2], tensor_content=b"123"), "do not fit"),
         (raw(3, [1], int_val=[1, 2]), "do not fit"),
-        (raw(3, [2**40], int_val=[1]), "bytes, got shape"),
-        (raw(3, [2**62, 2**62], int_val=[1]), "bytes, got shape"),
-        (raw(3, [2**62], int_val=[1]), "bytes, got shape"),
-        (raw(3, [0, 2**62]), r"shape \[0, "),
-        (raw(3, [], int_val=[1]), r"shape \[\] given"),
-        (raw(3, [2, 2], int_val=[1]), r"shape \[2, 2\] given"),
+        (raw(3, [2**40], int_val=[1]), "expected at most 33554432 bytes, got shape"),
+        (raw(3, [2**62, 2**62], int_val=[1]), "expected at most 33554432 bytes, got shape"),
+        (raw(3, [2**62], int_val=[1]), "expected at most 33554432 bytes, got shape"),
+        (raw(3, [0, 2**62]), r"expected shape \[\?\], got \[0, "),
+        (raw(3, [], int_val=[1]), r"expected shape \[\?\], got \[\]"),
+        (raw(3, [2, 2], int_val=[1]), r"expected shape \[\?\], got \[2, 2\]"),
         (raw(3, [2**62] * 17, int_val=[1]), "expected at most 16 dimensions, got 17"),
         (raw(7, [10_000], string_val=[b"a", b"x" * 10_000]), "expected at most 33554432 bytes, got shape"),
         (raw(7, [2**20]), "expected at most 33554432 bytes, got shape"),
-        (predict_pb2.PredictRequest(inputs=dict.fromkeys(map(str, range(257)), tf.make_tensor_proto(1))), "257 inputs"),
+        (
+            predict_pb2.PredictRequest(inputs=dict.fromkeys(map(str, range(257)), tf.make_tensor_proto(1))),
+            "expected at most 256 inputs, got 257",
+        ),
     ],
 )
 def test_wrong_protos(request_, words, serve, refused):
@@ -362,7 +368,7 @@ def test_wrong_filters(serve, refused):
     with pytest.raises(refused, match=r"metadata_field: expected \['signature_def'\], got"):
         client.call(client.prediction.GetModelMetadata, asked)
     asked.model_spec.version_label = "stable"
-    with pytest.raises(refused, match="NOT_FOUND: labels"):
+    with pytest.raises(refused, match="NOT_FOUND: version labels are not supported"):
         client.call(client.prediction.GetModelMetadata, asked)
 
 

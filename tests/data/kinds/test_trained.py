@@ -1,5 +1,7 @@
 """Models of tables and of sequences: trained to their end, drawn, saved, exported, evaluated."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,10 +53,14 @@ def test_wines_are_saved_in_their_own_units_under_their_names(runs, tmp_path):
     assert header.startswith("alcohol,malic_acid,ash,alcalinity_of_ash,magnesium,total_phenols,")
     rows = [line.split(",") for line in lines]
     assert len(rows) == 50
-    assert all(row[4].isdigit() and row[12].isdigit() and len(row[0].partition(".")[2]) == 2 for row in rows)
-    means = np.array(rows, float).mean(axis=0)
-    assert 10 < means[0] < 16  # percent of alcohol; the untrained model is near the mean of the data
-    assert 400 < means[12] < 1100  # mg/l of proline
+    for column, pattern in ((0, r"-?\d+\.\d\d"), (3, r"-?\d+\.\d"), (4, r"-?\d+"), (12, r"-?\d+")):
+        assert all(re.fullmatch(pattern, row[column]) for row in rows)
+    run = runs["gan_wine"]
+    inside = run.model.generator_ema([run.model.sample_latents(50, seed=3)]).numpy()
+    mean, deviation = (np.array([getattr(f, key) for f in run.config.dataset.fields]) for key in ("mean", "deviation"))
+    step = [10.0**-field.decimals for field in run.config.dataset.fields]
+    away = np.abs(np.array(rows, float) - (inside * deviation + mean))
+    assert (away <= np.array(step) * 0.51 + 1e-4).all()  # rounded to the decimals of the data, and no more
     assert generate.main([*model, "--out", str(tmp_path / "wine.npy")]) == 0
     np.testing.assert_allclose(np.load(tmp_path / "wine.npy"), np.array(rows, np.float32), rtol=1e-6)
 
