@@ -102,7 +102,7 @@ class Forward:
 
     def __init__(self, program: Program, inputs: Sequence[Any], roles: Sequence[str], step: tf.Tensor) -> None:
         self._program = program
-        self._inputs = inputs
+        self.inputs = tuple(inputs)
         self._step = step
         self._kept: tuple[Any, tf.GradientTape] | None = None
         self.roles = frozenset(roles)
@@ -112,7 +112,7 @@ class Forward:
         if part.whole and self._kept is not None:
             return self._kept
         with tf.GradientTape() as tape:
-            value = self._program([part.of(x) for x in self._inputs], Now(self._step, part.place))
+            value = self._program([part.of(x) for x in self.inputs], Now(self._step, part.place))
         if part.whole:
             self._kept = value, tape
         return value, tape

@@ -358,7 +358,10 @@ class SteppedModel(keras.Model):
         return self.programs[name]
 
     def _parts(self, inputs: Sequence[Any]) -> list[Part]:
-        first = next(x for x in tf.nest.flatten([x for x in inputs if not isinstance(x, Forward)]) if x.shape.rank)
+        tensors = tf.nest.flatten([x.inputs if isinstance(x, Forward) else x for x in inputs])
+        first = next((x for x in tensors if x.shape.rank), None)
+        if first is None:
+            raise UsageError(f"{self.name}: minimise: expected an input with the rows of a batch, got none")
         return parts_of(first.shape[0] or tf.shape(first)[0], self.accumulate)
 
     @property
