@@ -14,6 +14,7 @@ from ganzoo.cli._flags import Given
 from ganzoo.cli.base import INTERRUPTED, Answer, Command
 from ganzoo.errors import UsageError
 from ganzoo.schema import SHORT_NAMES
+from ganzoo.training.progress import note_unless
 
 FLAGS = {
     "Model and data": (
@@ -73,7 +74,7 @@ def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
     from ganzoo.data import source, tfds_source
 
     changes = overrides(given)
-    config = zoo.config(given.model).override(changes)
+    config = zoo.config(given.model).override(changes, note_unless(given.quiet))
     source.check_available(config.dataset, data_dir=data_dir)
     tfds_source.show_progress(not given.quiet)
     return changes

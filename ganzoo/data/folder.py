@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ganzoo import images as pixels
 from ganzoo.data import store
@@ -20,6 +22,11 @@ from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
 SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp")
+
+# Of the headers that say what size and channels suit a folder.
+HEADERS = 200
+MOST_PIXELS = 128
+GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
 # Files decoded ahead of the one that is being stored: bounds the memory.
 _CHUNK = 256
@@ -83,6 +90,39 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
     source = from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
     broken = set(prepared.left_out)
     return replace(source, names=tuple(name for name in names if name not in broken))
+
+
+def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
+    """The side and channels that suit the images of a folder, from the headers of some of them.
+
+    The side is the one that all images share, if it has at most `MOST_PIXELS` pixels and halves to 4 … 7; otherwise the
+    largest of 64 and 32 that half of the images reach. Channels are 3 if any image has colour.
+
+    Args:
+      dataset: its `name` is read; a folder without images gives an empty answer, as opening it will tell.
+    """
+    try:
+        _, files = listing(dataset)
+    except DataError:
+        return {}
+    sides, colour = [], False
+    for path, _ in files[:: -(-len(files) // HEADERS)]:
+        with contextlib.suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
+            sides.append(min(image.size))
+            colour = colour or image.mode not in GREY_MODES
+    if not sides:
+        return {}
+    median = sorted(sides)[len(sides) // 2]
+    same = min(sides) == max(sides) and median <= MOST_PIXELS and _halves(median)
+    return {"size": median if same else 64 if median >= 64 else 32, "channels": 3 if colour else 1}
+
+
+def _halves(side: int) -> bool:
+    """Whether a side is 4, 5, 6 or 7 times a power of two, at least twice it, as convolutional networks want it."""
+    halved = side
+    while halved % 2 == 0 and halved > 7:
+        halved //= 2
+    return 4 <= halved <= 7 and halved < side
 
 
 def root_of(dataset: DatasetConfig) -> Path:

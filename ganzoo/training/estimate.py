@@ -14,7 +14,7 @@ from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.engine import choose
 from ganzoo.training.progress import clock
-from ganzoo.training.resolve import overridden, pipeline_of, resolve
+from ganzoo.training.resolve import described, overridden, pipeline_of, resolve
 
 WARM_UP_EXECUTIONS = 2
 MEASURED_SECONDS = 4.0
@@ -28,6 +28,7 @@ class Estimate:
       name: name of the model.
       engine: description of the engine, with the reason for each choice.
       parameters: update -> number of trainable parameters; `to_dict` has `generator_parameters` and so on.
+      data: shape, classes and number of the examples, for people.
       examples: number of examples in the data set; None for an endless source.
       steps: number of steps of the whole run.
       first_step_seconds: time of the first step, with tracing and compiling.
@@ -40,6 +41,7 @@ class Estimate:
     name: str
     engine: str
     parameters: dict[str, int]
+    data: str
     examples: int | None
     steps: int
     first_step_seconds: float
@@ -56,12 +58,11 @@ class Estimate:
 
     def describe(self) -> str:
         """Format the estimate as text."""
-        examples = "endless" if self.examples is None else f"{self.examples:,} examples"
         pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
         rows = {
             "computed": self.engine,
             "parameters": ", ".join(f"{update} {number:,}" for update, number in self.parameters.items()),
-            "data": examples,
+            "data": self.data,
             "time": f"{clock(self.training_seconds)} for {self.steps:,} steps ({pace}, "
             f"first step {self.first_step_seconds:.0f} s)",
             "memory": f"{self.peak_memory_gib:.2f} GiB at its peak",
@@ -109,6 +110,7 @@ def estimate(
         name=config.name,
         engine=engine.describe(),
         parameters=built.parameters,
+        data=described(config, source),
         examples=_count(source),
         steps=training.steps,
         first_step_seconds=first,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
+from ganzoo.data.folder import sizes_of
 from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
@@ -15,6 +17,8 @@ from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
 from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
+
+FOLDER = "folder:"
 
 
 def resolve(
@@ -74,9 +78,35 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
       ConfigError: as `Config.override`.
     """
     values = long_names(settings)
+    if str(values.get("dataset.name", "")).startswith(FOLDER) and not config.dataset.domains:
+        values = _own_folder(config, values)
     if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
         values = {"dataset.fields": [], **values}  # those of the data that are replaced
     return config.override(values) if values else config
+
+
+def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
+    """The overrides of a config that is trained on a folder: with size and channels of the images, unless they are
+    given, and a name after the folder, which run, plots and export get (`dcgan_pets`).
+    """
+    folder = str(values["dataset.name"])
+    slug = re.sub(r"[^a-z0-9]+", "_", Path(folder.removeprefix(FOLDER)).expanduser().resolve().name.lower()).strip("_")
+    found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
+    if config.dataset.kind == "image":
+        sizes = sizes_of(config.dataset.model_copy(update={"name": folder}))
+        found |= {f"dataset.{key}": value for key, value in sizes.items()}
+    return found | values
+
+
+def described(config: Config, source: Source | Domains) -> str:
+    """What a run learns from: `64x64x3, 5 classes, 1,500 images`."""
+    shape = "x".join(map(str, config.dataset.example_shape))
+    if isinstance(source, Domains):
+        counts = ", ".join(f"{one.length or 0:,} of {domain}" for domain, one in source.sources.items())
+        return f"{shape}, images: {counts}"
+    classes = [f"{len(source.class_names)} classes"] if source.class_names else []
+    number = "endless" if source.length is None else f"{source.length:,}"
+    return ", ".join([shape, *classes, f"{number} {source.kind.plural}"])
 
 
 def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ganzoo.training.engine import choose
 from ganzoo.training.evaluating import best_step
 from ganzoo.training.fit import Fit
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import overridden, pipeline_of, resolve, with_ends
+from ganzoo.training.resolve import described, overridden, pipeline_of, resolve, with_ends
 from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
@@ -113,6 +113,7 @@ def train(
             run.log({"step": model.step, "event": "initialised", "from": begun_from})
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
+        bar.note(f"{config.name}: trains on {described(config, source)} of {config.dataset.name}")
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
             named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))

@@ -1,6 +1,7 @@
 """The config of a run and its data: pairs and domains of translation, the scales of a table."""
 
 import pytest
+from PIL import Image
 
 from ganzoo import zoo
 from ganzoo.data import kinds
@@ -8,7 +9,7 @@ from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 from ganzoo.errors import DataError
 from ganzoo.schema import Config, parse
-from ganzoo.training.resolve import resolve
+from ganzoo.training.resolve import described, overridden, resolve
 
 
 def translation(scheme: str, name: str, domains: list[str]) -> Config:
@@ -71,3 +72,44 @@ def test_a_table_brings_the_names_and_scales_of_its_columns():
     assert resolve(config, other)[0].dataset.fields == []
     with pytest.raises(DataError, match=r"^dataset\.columns: 4, but wine has 13 \(--set dataset\.columns=13\)$"):
         resolve(config, {"dataset.columns": 4})
+
+
+def images_in(folder, sizes, mode="RGB", classes=("a", "b", "c", "d", "e")):
+    for number, size in enumerate(sizes):
+        place = folder / classes[number % len(classes)] if classes else folder
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new(mode, size, number * 20).save(place / f"{number}.png")
+    return f"folder:{folder}"
+
+
+def test_one_s_own_colour_folder_brings_size_channels_and_name(tmp_path):
+    name = images_in(tmp_path / "My Pets!", [(64, 64)] * 10)
+    config, source = resolve(zoo.config("dcgan"), {"dataset": name})
+    assert (config.name, config.dataset.example_shape) == ("dcgan_my_pets", (64, 64, 3))
+    assert described(config, source) == "64x64x3, 5 classes, 10 images"
+    again, _ = resolve(config, {})
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("sizes", "mode", "shape"),
+    [
+        ([(28, 28)] * 4, "L", (28, 28, 1)),
+        ([(90, 120), (100, 70), (300, 200)], "RGB", (64, 64, 3)),  # shorter sides of 70, 90, 200
+        ([(40, 50), (60, 48), (30, 20)], "L", (32, 32, 1)),
+        ([(256, 256)] * 3, "RGB", (64, 64, 3)),  # larger than what is taken as it is
+        ([(50, 50)] * 3, "RGB", (32, 32, 3)),  # halves to no 4 … 7
+        ([(128, 96)] * 3, "P", (96, 96, 3)),
+    ],
+)
+def test_sizes_of_a_folder(tmp_path, sizes, mode, shape):
+    name = images_in(tmp_path / "own", sizes, mode, ())
+    assert overridden(zoo.config("dcgan"), {"dataset": name}).dataset.example_shape == shape
+
+
+def test_what_is_given_goes_before_what_a_folder_has(tmp_path):
+    name = images_in(tmp_path / "own", [(64, 64)] * 3, "RGB", ())
+    given = {"dataset": name, "dataset.size": 28, "dataset.channels": 1, "name": "mine"}
+    config = overridden(zoo.config("dcgan"), given)
+    assert (config.name, config.dataset.example_shape) == ("mine", (28, 28, 1))
+    assert overridden(zoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)
