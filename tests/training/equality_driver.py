@@ -7,6 +7,7 @@ Run alone, or as a worker of `tools/launch.py`; every worker writes what it hold
 
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 from functools import partial
@@ -56,7 +57,7 @@ SGD = {"name": "sgd", "learning_rate": 0.05}
 def models():
     """A zoo model of each kind (scheme, networks, task) whose data are in the package, of the smallest size."""
     found = {}
-    for name in sorted(zoo.list_models(), key=lambda name: (zoo.config(name).dataset.size, name)):
+    for name in sorted(zoo.list_models(), key=lambda name: (math.prod(zoo.config(name).dataset.example_shape), name)):
         config = zoo.config(name)
         with contextlib.suppress(DataError):
             check_available(config.dataset)
