@@ -219,7 +219,7 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
     ("arguments", "error", "message"),
     [
         ({"num_samples": 1}, UsageError, "num_samples=1: 2 or more wanted"),
-        ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: 1 example given, 2 or more wanted"),
+        ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: expected 2 or more examples, got 1"),
         ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "real is colour, cgan_mnist is grey"),
         ({"real": "folder:no/such"}, DataError, "folder:no/such: no such folder"),
         ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
