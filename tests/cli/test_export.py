@@ -92,7 +92,7 @@ def test_what_cannot_be_deployed_is_not_exported(asked, capsys, tmp_path):
 def test_nor_what_lies_beside_an_export_that_cannot(asked, capsys, tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "base" / "foreign" / "1"))
     assert export.main(["--model", "cgan", "--out", "base", "--deploy", "there"]) == 2
-    assert "base/foreign: has no signature of ganzoo's that draws or translates" in capsys.readouterr().err
+    assert "base/foreign: has no signature of ganzoo that draws or translates" in capsys.readouterr().err
     assert asked == []
 
 
