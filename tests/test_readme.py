@@ -1,9 +1,9 @@
 """Every command and Python block of the README and of docs/ runs; links, lengths and versions are right.
 
-The README's run in the fast tests, those of docs/ in the nightly ones. `bash` and `python` blocks are executed in order,
-page by page, in a folder that looks like a checkout and holds a user's images; a block whose first line is `# FILE.py`
-or `# FILE.yaml` is a file that later blocks use. `sh` blocks need what a test does not have (Docker, a data set): of
-these, the flags are read.
+The README's run in the fast tests, those of docs/ in the nightly ones. `bash` and `python` blocks are executed in
+order, page by page, in a folder that looks like a checkout and holds a user's images; a block whose first line is
+`# FILE.py` or `# FILE.yaml` is a file that later blocks use. `sh` blocks need what a test does not have (Docker, a data
+set): of these, the flags are read.
 """
 
 import dataclasses
