@@ -9,6 +9,7 @@ import pytest
 
 from ganzoo import images
 from ganzoo.cli import generate, request
+from ganzoo.data import kinds
 from ganzoo.errors import ServerError
 
 
@@ -76,7 +77,7 @@ def test_a_sheet(client, tmp_path, capsys):
 
 def test_the_files_are_those_of_generate(client, monkeypatch):
     fake = client()
-    fake.generator = SimpleNamespace(output_shape=(None, 4, 4, 1))
+    fake.kind = kinds.of_shape((4, 4, 1))
     monkeypatch.setattr("ganzoo.zoo.load", lambda name: fake)
     for flags in (["--seed", "3"], ["--labels", "3,3,7", "--truncation", "0.5"]):
         assert request.main(["--model", "fake", *flags, "--out", "there.png"]) == 0

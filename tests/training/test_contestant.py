@@ -48,7 +48,7 @@ def test_plugins_are_imported_before_the_config_is_read(ring, monkeypatch):
 def test_bare(ring):
     about, turn = contestant.bare(ring, SMALL, {"strategy": "none"})
     # the generator is latent -> 8 -> 2, the discriminator 2 -> 8 -> 1
-    latent = ring.model.latent.size
+    latent = ring.model.arguments["latent"]["size"]
     assert about["parameters"] == {"generator": latent * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1}
     assert about["first_step_seconds"] > 0
     assert (about["engine"]["strategy"], about["engine"]["precision"]) == ("none", "float32")

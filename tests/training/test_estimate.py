@@ -12,9 +12,10 @@ def test_parameters_and_times(tmp_path, monkeypatch):
     made = estimates.estimate(
         ganzoo.config("gan_ring"), {"generator.widths": [8], "discriminator.widths": [8], "steps": 1000}
     )
-    assert made.generator_parameters == 2 * 8 + 8 + 8 * 2 + 2
-    assert made.discriminator_parameters == 2 * 8 + 8 + 8 + 1
+    assert made.parameters == {"generator": 2 * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1}
+    assert made.to_dict()["generator_parameters"] == made.parameters["generator"]
     assert made.examples is None
+    assert made.data == "2, 8 classes, endless points"
     assert made.steps == 1000
     assert made.training_seconds == made.first_step_seconds + 1000 * made.step_seconds
     assert made.images_per_second == 256 / made.step_seconds
