@@ -112,9 +112,10 @@ def test_a_model_and_what_it_makes():
     assert type(model.decode(model.sample_latents(2, seed=0))) is DisplayArray
     lines = model._repr_markdown_().splitlines()
     assert lines[0] == f"**cgan_mnist** (ConditionalGAN, step 0): {model.config.summary}"
-    assert lines[2] == "| network | inputs | outputs | parameters |"
+    assert lines[2] == "| network | direction | parameters | moving average | trained by |"
     parameters = model.networks["generator"].count_params()
-    assert f"| generator | N×{model.latent_size}, N | N×28×28×1 | {parameters:,} |" in lines
+    latents = f"N×{model.latent_size} and N"
+    assert f"| generator | {latents} → N×28×28×1 | {parameters:,} | decay 0.999 | generator |" in lines
     assert lines[-1] == "Offers `generate`."
     assert describe(build(zoo.config("cyclegan_digits"))).endswith("\nOffers `translate`.")
 
@@ -144,5 +145,5 @@ def test_a_run():
     model = build(zoo.config("gan_ring"))
     run = Run(Path("there"), model.config, model, finished=False)
     assert run._repr_markdown_() == (
-        "```text\ngan_ring: stopped at step 0 of 10,000, saved in there; the same command goes on\n```"
+        "```text\ngan_ring: stopped at step 0 of 10,000, saved in there; the same command resumes\n```"
     )

@@ -33,7 +33,7 @@ def saved_at(minutes, executions, every=100):
     saves = SaveCheckpoints(counted, every, minutes, SimpleNamespace(notes=dict), clock=lambda: now[0])
     for step, seconds in executions:
         now[0] = 1000.0 + seconds
-        saves.set_model(SimpleNamespace(step=step))
+        saves.set_model(SimpleNamespace(updates={}, step=step))
         saves.on_train_batch_end(0)
     return counted.steps
 
@@ -51,7 +51,7 @@ def test_a_reporter_that_goes_back_has_the_sums_of_its_notes(tmp_path):
     reporter = Reporter(RunDirectory(tmp_path), bar, 10, 16, None, {})
 
     def execution(step, loss):
-        reporter.set_model(SimpleNamespace(step=step, steps_per_execution=5))
+        reporter.set_model(SimpleNamespace(updates={}, step=step, steps_per_execution=5))
         reporter.on_train_batch_end(0, {"generator_loss": loss})
 
     execution(5, 1.0)
