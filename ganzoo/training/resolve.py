@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
-from ganzoo.data.folder import sizes_of
+from ganzoo.data.folder import root_of, sizes_of
 from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
@@ -89,12 +89,11 @@ def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
     """The overrides of a config that is trained on a folder: with size and channels of the images, unless they are
     given, and a name after the folder, which run, plots and export get (`dcgan_pets`).
     """
-    folder = str(values["dataset.name"])
-    slug = re.sub(r"[^a-z0-9]+", "_", Path(folder.removeprefix(FOLDER)).expanduser().resolve().name.lower()).strip("_")
+    dataset = config.dataset.model_copy(update={"name": str(values["dataset.name"])})
+    slug = re.sub(r"[^a-z0-9]+", "_", root_of(dataset).resolve().name.lower()).strip("_")
     found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
-    if config.dataset.kind == "image":
-        sizes = sizes_of(config.dataset.model_copy(update={"name": folder}))
-        found |= {f"dataset.{key}": value for key, value in sizes.items()}
+    if dataset.kind == "image":
+        found |= {f"dataset.{key}": value for key, value in sizes_of(dataset).items()}
     return found | values
 
 
