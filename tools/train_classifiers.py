@@ -18,10 +18,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import weights
-from ganzoo.data.source import open_source
+from ganzoo.core import weights
+from ganzoo.core.images import to_float
+from ganzoo.data.open import open_source
 from ganzoo.evaluation.extractors import small_cnn
-from ganzoo.images import to_float
 from ganzoo.schema import DatasetConfig
 
 SEED = 0

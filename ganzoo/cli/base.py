@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo import files, plugins
-from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
+from ganzoo.core import files, plugins, start
 from ganzoo.errors import GanzooError
 from ganzoo.training.progress import note_unless
 
@@ -130,7 +130,7 @@ def asks_for_help(arguments: list[str]) -> bool:
 
 def _import_plugins(names: list[str]) -> None:
     if names:
-        with _tensorflow.quiet_start():  # most plugins import Keras
+        with start.quiet_start():  # most plugins import Keras
             plugins.import_modules(names)
 
 

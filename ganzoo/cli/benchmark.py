@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import tempfile
 
-from ganzoo import zoo
-from ganzoo.cli import _flags, _shared, _tensorflow
+import ganzoo
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.cli.train import asked_for
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 
 TURNS, STEPS = 5, 500
@@ -78,7 +79,7 @@ def _training(given: Given) -> Answer:
     from ganzoo.training.benchmark import benchmark
 
     measured = benchmark(
-        zoo.config(given.model),
+        ganzoo.config(given.model),
         changes,
         turns=given.turns or TURNS,
         steps=steps,
@@ -92,7 +93,7 @@ def _training(given: Given) -> Answer:
 def _serving(given: Given) -> Answer:
     _check_serving(given)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the export would take the server's memory of a GPU
-    _tensorflow.import_quietly()
+    start.import_quietly()
     from ganzoo.benchmarks.load.measure import measure
 
     asked = given.pick("clients", "seconds", "request_rows", "api", "quiet")
@@ -103,7 +104,7 @@ def _serving(given: Given) -> Answer:
         flags = given.server_flags.split() if given.server_flags else []
         with tempfile.TemporaryDirectory() as base:
             # The weights make no difference to the speed, so a model without trained ones can be measured.
-            export = zoo.export(given.model, base, allow_untrained=True, quiet=given.quiet)
+            export = ganzoo.export(given.model, base, allow_untrained=True, quiet=given.quiet)
             measured = measure(export.parent.name, export=export, server_flags=flags, **asked)
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
@@ -114,7 +115,7 @@ def _check_serving(given: Given) -> None:
         if getattr(given, flag.name) != flag.default:
             raise UsageError(f"--{flag.name}: does not go with --serving, which trains nothing (leave it out)")
     if given.server is None:
-        if not zoo.config(given.model).offers("generate"):
+        if not ganzoo.config(given.model).offers("generate"):
             raise UsageError(f"{given.model}: translates; --serving measures models that draw, such as cgan_mnist")
         return
     from ganzoo.serving.client.transport import api_of

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ganzoo import files, zoo
-from ganzoo.cli import _flags, _shared, _tensorflow
+import ganzoo
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import files, start
 from ganzoo.errors import UsageError
 from ganzoo.schema import DatasetConfig
+from ganzoo.training.directory import CONFIG_FILE
 from ganzoo.training.progress import note_unless
+from ganzoo.zoo import catalog
 
 FLAGS = {
     "What": (
@@ -75,8 +78,8 @@ def work(given: Given) -> Answer:
         files.check_writable(given.sheet)  # before the work
     fake, real = given.model or _folder(given.fake), given.real and _folder(given.real)
     _check(given, fake, real)
-    _tensorflow.import_quietly()
-    from ganzoo.judging import evaluate
+    start.import_quietly()
+    from ganzoo.zoo.evaluate import evaluate
 
     found = evaluate(
         fake,
@@ -97,24 +100,24 @@ def work(given: Given) -> Answer:
 
 def _check(given: Given, fake: str, real: str | None) -> None:
     """Raise what names alone tell about the model and the data, before TensorFlow starts."""
-    from ganzoo import translating
-    from ganzoo.data import source
+    from ganzoo.data.open import check_available
+    from ganzoo.zoo import translate as translating
 
     for name in (fake, real):
         if name is not None and name.startswith("folder:"):
-            source.check_available(DatasetConfig(name=name, size=1, channels=1))
-    is_export = Path(fake).is_dir() and not (Path(fake) / zoo.CONFIG_FILE).is_file()
+            check_available(DatasetConfig(name=name, size=1, channels=1))
+    is_export = Path(fake).is_dir() and not (Path(fake) / CONFIG_FILE).is_file()
     if is_export or fake.startswith("folder:"):
         return
-    config = zoo.config(fake)
+    config = ganzoo.config(fake)
     translates = config.offers("translate")
     if translates:
         translating.check_domain(config, given.to)
     if real is None or not real.startswith("folder:"):
         other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
         dataset = config.dataset.model_copy(update=other)
-        source.check_available(dataset, data_dir=given.data_dir)
-    zoo.check_trained(fake)
+        check_available(dataset, data_dir=given.data_dir)
+    catalog.check_trained(fake)
 
 
 def _folder(name: str) -> str:
@@ -123,7 +126,7 @@ def _folder(name: str) -> str:
 
 
 def _list() -> Answer:
-    _tensorflow.import_quietly()
+    start.import_quietly()
     from ganzoo.evaluation.extractors import extractor
     from ganzoo.evaluation.metrics.metric import all_metrics
 
@@ -137,7 +140,7 @@ def _list() -> Answer:
 def _speed(features: str | None) -> Answer:
     if features is None:
         raise UsageError("--features is missing: whose speed? (`ganzoo evaluate --list` lists them)")
-    _tensorflow.import_quietly()
+    start.import_quietly()
     from ganzoo.evaluation.speed import measure
 
     found = measure(features)

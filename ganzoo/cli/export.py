@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo import zoo
-from ganzoo.cli import _flags, _shared, _tensorflow
+import ganzoo
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 from ganzoo.exports import formats
+from ganzoo.zoo import catalog
 
 FLAGS = {
     "Model": (
@@ -42,10 +44,10 @@ def work(given: Given) -> Answer:
     format, precision = given.format or formats.SAVED_MODEL, given.precision or formats.FLOAT32
     if given.deploy is not None and format != formats.SAVED_MODEL:
         raise UsageError(f"--deploy: TensorFlow Serving cannot load {format} files (leave out --deploy or --format)")
-    name, untrained = given.name or zoo.config(given.model).name, zoo.has_no_weights(given.model)
+    name, untrained = given.name or ganzoo.config(given.model).name, catalog.has_no_weights(given.model)
     if not given.allow_untrained:
-        zoo.check_trained(given.model, zoo.TO_EXPORT)
-    _tensorflow.import_quietly()
+        catalog.check_trained(given.model, catalog.TO_EXPORT)
+    start.import_quietly()
     others: list[Path] = []
     if given.deploy is not None:
         from ganzoo.exports.deploy import check_before_export
@@ -53,7 +55,7 @@ def work(given: Given) -> Answer:
         others = _others(Path(given.out, name))
         check_before_export(name, given.deploy, given.overwrite, others)
     how = given.pick("name", "overwrite", "allow_untrained", "quiet")
-    path = zoo.export(given.model, given.out, given.version, format=format, precision=precision, **how)
+    path = ganzoo.export(given.model, given.out, given.version, format=format, precision=precision, **how)
     deployed = _deploy(given, [path.parent, *others]) if given.deploy is not None else []
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     said = [f"{name}: version {given.version} is in {path} ({size / 1e6:.1f} MB)"]

@@ -10,10 +10,11 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ganzoo import zoo
-from ganzoo.cli import _flags, _shared, _tensorflow
+import ganzoo
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
 
@@ -42,15 +43,15 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
     form_of(given.out)  # before a model is loaded
-    config = zoo.config(given.model)
+    config = ganzoo.config(given.model)
     if not config.offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
     names = config.dataset.class_names
     rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
-    with _tensorflow.quiet_start():
-        model: Any = zoo.load(given.model)
+    with start.quiet_start():
+        model: Any = ganzoo.load(given.model)
     return draw(given, model, model.name, kind=model.kind, classes=model.classes, class_names=names)
 
 
@@ -135,7 +136,7 @@ def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int]
 
 def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> list[Path]:
     """Write each image to a PNG named by its position."""
-    from ganzoo import images
+    from ganzoo.core import images
 
     files = []
     for position, image in enumerate(drawn):
@@ -154,7 +155,7 @@ def write_one(
     columns: int | None,
 ) -> Path:
     """Write a sheet of images, a plot of other samples, or their numbers."""
-    from ganzoo import files, images
+    from ganzoo.core import files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
     if labels:

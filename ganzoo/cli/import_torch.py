@@ -26,7 +26,7 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Read the file and write the model."""
-    from ganzoo.importing import import_generator
+    from ganzoo.zoo.import_torch import import_generator
 
     config, generator = import_generator(given.file, given.out, **given.pick("domains", "to", "size", "name"))
     doubt = "" if generator.padding_known else "; the names of its layers do not tell how it pads: compare a picture"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.cli import _flags
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.errors import UsageError, did_you_mean
+from ganzoo.zoo import catalog
 
 FLAGS = {
     "Which models": (
@@ -40,16 +41,16 @@ def _one(name: str, given: Given) -> Answer:
     if given.task is not None or given.pretrained is not None:
         raise UsageError(f"--task and --pretrained: do not go with one model, {name} (they choose what is listed)")
     if given.card:
-        card = zoo.card(name)
+        card = ganzoo.card(name)
         return Answer(str(card), card.to_dict(), brief=str(card))
-    config = zoo.config(name)
+    config = ganzoo.config(name)
     return Answer(config.to_yaml().rstrip(), config.to_dict(), brief=config.to_yaml().rstrip())
 
 
 def _all(task: str | None, pretrained: bool | None) -> Answer:
-    names = zoo.list_models(task=task, pretrained=pretrained)
-    if task is not None and not zoo.list_models(task=task):
-        tasks = [zoo.config(name).task for name in zoo.list_models()]
+    names = ganzoo.list_models(task=task, pretrained=pretrained)
+    if task is not None and not ganzoo.list_models(task=task):
+        tasks = [ganzoo.config(name).task for name in ganzoo.list_models()]
         raise UsageError(f"--task={task}: no model has this task{did_you_mean(task, tasks)}")
     rows = [_row(name) for name in names]
     # Lines for a pipe or a file are not cut: the fallback is for output that has no width.
@@ -58,12 +59,12 @@ def _all(task: str | None, pretrained: bool | None) -> Answer:
 
 
 def _row(name: str) -> dict[str, str | bool]:
-    config = zoo.config(name)
+    config = ganzoo.config(name)
     return {
         "name": name,
         "task": config.task,
         "scheme": config.model.scheme,
-        "weights": zoo.has_weights(name),
+        "weights": catalog.has_weights(name),
         "summary": config.summary,
     }
 

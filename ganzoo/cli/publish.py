@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 
-from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 
 FLAGS = {
@@ -33,8 +34,8 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Write weights and card."""
     average = _parts(given.average)
-    _tensorflow.import_quietly()
-    from ganzoo.publishing import publish
+    start.import_quietly()
+    from ganzoo.zoo.publish import publish
 
     card = publish(
         given.run,

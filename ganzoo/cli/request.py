@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.cli import _flags, _shared, _tensorflow, generate, translate
+from ganzoo.cli import _flags, _shared, generate, translate
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.training.progress import note_unless
 
 if TYPE_CHECKING:
     from ganzoo.serving.client.client import Client
-    from ganzoo.translating import Picture
+    from ganzoo.zoo.translate import Picture
 
 SERVER = "http://127.0.0.1:8501"
 
@@ -68,7 +69,7 @@ def work(given: Given) -> Answer:
     if not given.arguments:  # so it is to draw
         generate.form_of(given.out)
     if given.server.startswith("grpc://"):
-        _tensorflow.import_quietly()
+        start.import_quietly()
     from ganzoo.serving.client.client import Client
 
     how = given.pick("version", "timeout", "retries")
@@ -95,8 +96,8 @@ def _draw(client: Client, given: Given) -> Answer:
 
 
 def _translate(client: Client, given: Given) -> Answer:
-    from ganzoo import translating
     from ganzoo.models.inputs import SMALLEST_SIDE
+    from ganzoo.zoo import translate as translating
 
     wrong = _given(given, _TO_DRAW)
     if wrong:
@@ -154,7 +155,8 @@ def _domain(client: Client, to: str | None) -> str:
 
 def _translated(client: Client, given: Given, pictures: Sequence[Picture], places: dict[Path, Path]) -> list[Path]:
     """Translate the files one by one, and return those that were; what is written stays when a later one fails."""
-    from ganzoo import images, translating
+    from ganzoo.core import images
+    from ganzoo.zoo import translate as translating
 
     channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
     made: list[Path] = []

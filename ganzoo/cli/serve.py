@@ -10,9 +10,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganzoo.cli import _flags, _tensorflow
+from ganzoo.cli import _flags
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 from ganzoo.serving.server import directory, ports
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
@@ -75,7 +76,7 @@ def work(given: Given) -> Answer:
             log.info(
                 "this server is for a laptop and for tests; in production run TensorFlow Serving on the same exports"
             )
-            _tensorflow.import_quietly()
+            start.import_quietly()
             try:
                 from ganzoo.serving.server.lifecycle import Addresses, serve
             except ModuleNotFoundError as error:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganzoo import zoo
-from ganzoo.cli import _flags, _shared, _tensorflow
+import ganzoo
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import INTERRUPTED, Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 from ganzoo.schema import SHORT_NAMES
 from ganzoo.training.progress import note_unless
+from ganzoo.zoo import catalog
 
 FLAGS = {
     "Model and data": (
@@ -52,16 +54,16 @@ def work(given: Given) -> Answer:
     """Train, or estimate what training would take."""
     changes = asked_for(given, given.data_dir)
     if given.init_from is not None:
-        zoo.check_trained(given.init_from)
-    _tensorflow.import_quietly()
+        catalog.check_trained(given.init_from)
+    start.import_quietly()
     where = given.pick("data_dir", "skip_broken", "strategy", "logical_devices")
     if given.dry_run:
         from ganzoo.training.estimate import estimate
 
-        costs = estimate(zoo.config(given.model), changes, **where)
+        costs = estimate(ganzoo.config(given.model), changes, **where)
         return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
     how = given.pick("workdir", "init_from", "quiet", "profile", "deterministic")
-    run = zoo.train(given.model, overrides=changes, **how, **where)
+    run = ganzoo.train(given.model, overrides=changes, **how, **where)
     return Answer(run.summary(), run.to_dict(), code=0 if run.finished else INTERRUPTED)
 
 
@@ -71,11 +73,12 @@ def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
     Raises:
       UsageError, ConfigError, DataError: a mistyped flag or key, or data that are not available.
     """
-    from ganzoo.data import source, tfds_source
+    from ganzoo.data.open import check_available
+    from ganzoo.data.sources import tfds_source
 
     changes = overrides(given)
-    config = zoo.config(given.model).override(changes, note_unless(given.quiet))
-    source.check_available(config.dataset, data_dir=data_dir)
+    config = ganzoo.config(given.model).override(changes, note_unless(given.quiet))
+    check_available(config.dataset, data_dir=data_dir)
     tfds_source.show_progress(not given.quiet)
     return changes
 

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganzoo.cli import _flags, _shared, _tensorflow
+from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import start
 from ganzoo.errors import UsageError
 
 FLAGS = {
@@ -38,15 +39,16 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Check the files, load the model, and translate."""
-    from ganzoo import translating, zoo
+    import ganzoo
+    from ganzoo.zoo import translate as translating
 
     check_places(given.out, given.sheet)
     check_sizes(given.size, given.longest)
     translating.check_translates(given.model, given.to)
     paths = translating.find(given.arguments)
     pictures = translating.headers(paths, given.skip_broken)
-    with _tensorflow.quiet_start():
-        model: Any = zoo.load(given.model)
+    with start.quiet_start():
+        model: Any = ganzoo.load(given.model)
     to = model.check_domain(given.to)
     out = Path(given.out or f"{model.name}_{to}")
     how = given.pick("size", "longest", "strength", "tile", "batch_size", "skip_broken", "sheet", "quiet")

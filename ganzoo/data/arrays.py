@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganzoo import images as pixels
+from ganzoo.core import images as pixels
 from ganzoo.errors import DataError, did_you_mean
 
 SPLITS = ("train", "test", "all")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganzoo.data.domain_folders import in_pairs
-from ganzoo.data.source import Source, available, check_source, open_source
+from ganzoo.data.open import available, check_source, open_source
+from ganzoo.data.source import Source
+from ganzoo.data.sources.domain_folders import in_pairs
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
@@ -39,7 +40,7 @@ def open_data(
     skip_broken: bool = False,
     seed: int = 0,
 ) -> Source | Domains:
-    """A config's data set, whether it has domains or not; see `open_domains` and `source.open_source`."""
+    """A config's data set, whether it has domains or not; see `open_domains` and `open.open_source`."""
     if not dataset.domains:
         return open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)
     return open_domains(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)

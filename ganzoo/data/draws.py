@@ -62,13 +62,13 @@ def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.T
 
 def uniform_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
     """One block of `uniform`, for `by_block`: float32 `[BLOCK, columns]`."""
-    from ganzoo import randomness
+    from ganzoo.core import randomness
 
     return randomness.uniform(randomness.key(seed, purpose, block), [BLOCK, columns])
 
 
 def normal_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
     """One block of `normal`, for `by_block`: float32 `[BLOCK, columns]`."""
-    from ganzoo import randomness
+    from ganzoo.core import randomness
 
     return randomness.normal(randomness.key(seed, purpose, block), [BLOCK, columns])

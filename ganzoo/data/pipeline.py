@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ganzoo import hardware
+from ganzoo.core import hardware
 from ganzoo.data.augmentations import AUGMENTATIONS, crop
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import PIL
 
-from ganzoo import files
-from ganzoo.files import cache_folder
+from ganzoo.core import files
+from ganzoo.core.files import cache_folder
 
 # Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
 FORMAT = 2

@@ -6,8 +6,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import BATCHES_AHEAD, Pipeline, Stream
+from ganzoo.data.sources.in_memory import StreamSource
 
 if TYPE_CHECKING:
     import tensorflow as tf

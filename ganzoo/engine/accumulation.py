@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.errors import UsageError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 
 
 def compiled_network(network: keras.Model, xla: bool) -> Callable[..., Any]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from ganzoo.engine.stepped import SteppedModel
+import keras
 
 
-def describe(model: SteppedModel) -> str:
+class Described(Protocol):
+    """What is shown of a model; see `engine.stepped.SteppedModel`."""
+
+    name: str
+    offers: tuple[str, ...]
+    networks: Mapping[str, keras.Model]
+    averages: Mapping[str, keras.Model]
+    updates: Mapping[str, Any]
+    ema_decay: float
+
+    @property
+    def step(self) -> int: ...
+
+    def direction(self, role: str) -> str: ...
+
+
+def describe(model: Described) -> str:
     """A model in Markdown: its summary, its networks, and what it offers."""
     config = getattr(model, "config", None)
     about = f": {config.summary}" if config is not None else ""
@@ -18,7 +34,7 @@ def describe(model: SteppedModel) -> str:
     return "\n".join([head, "", rows[0], "|---" * len(COLUMNS) + "|", *rows[1:], "", f"Offers {offers}."])
 
 
-def summary(model: SteppedModel) -> str:
+def summary(model: Described) -> str:
     """The same in plain text, for `model.summary()`."""
     rows = _rows(model)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -36,7 +52,7 @@ def summary(model: SteppedModel) -> str:
 COLUMNS = ("network", "direction", "parameters", "moving average", "trained by")
 
 
-def _rows(model: SteppedModel) -> list[tuple[str, ...]]:
+def _rows(model: Described) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [COLUMNS]
     for role, network in model.networks.items():
         average = model.averages.get(role)

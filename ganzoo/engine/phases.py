@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.engine.accumulation import Part
 from ganzoo.engine.compiled import Pieces
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.engine.accumulation import Part, Sums, parts_of
 from ganzoo.engine.compiled import compiled_network
 from ganzoo.engine.exported import Exported

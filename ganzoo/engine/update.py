@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ganzoo import compat
 from ganzoo.engine.guard import checked
 
 Rate = float | Callable[[tf.Tensor], tf.Tensor]
@@ -53,7 +54,7 @@ class Update:
         self.clip_norm = clip_norm
         self.constraints = tuple(constraints)
         self.loss_scale = LossScale() if scale_loss else None
-        rate = optimizer._learning_rate  # the public attribute gives a schedule's value of now
+        rate = compat.rate_of(optimizer)
         if isinstance(rate, RateByStep):  # of an earlier compile
             rate = rate.rate
         elif not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -61,7 +62,7 @@ class Update:
         optimizer.learning_rate = RateByStep(rate, step, rate_scale)
         optimizer.build(self.trainable)
         # Keras would sum over the replicas once more; before that the sum can be neither clipped nor looked at.
-        optimizer._all_reduce_sum_gradients = list
+        compat.sum_nothing_over_replicas(optimizer)
 
     @property
     def variables(self) -> dict[str, keras.Variable]:

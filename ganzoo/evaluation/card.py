@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from ganzoo.errors import ConfigError
-from ganzoo.parsing import load_yaml
 from ganzoo.schema import Licence, Section
+from ganzoo.schema.parsing import load_yaml
 
 
 class TrainingRecord(Section):

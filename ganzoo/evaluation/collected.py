@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganzoo.errors import UsageError
+from ganzoo.evaluation.class_scores import InceptionScore
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import Extractor
-from ganzoo.evaluation.metrics.inception_score import InceptionScore
 from ganzoo.evaluation.moments import Moments
 
 EXAMPLES_A_PART = 1000  # bounds the memory

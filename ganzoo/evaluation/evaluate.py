@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 from ganzoo.evaluation import folders
@@ -15,7 +16,6 @@ from ganzoo.evaluation.collected import Collected, collect
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.evaluation.metrics.metric import Comparison, Need, Value, all_metrics, get
-from ganzoo.hardware import peak_memory_gib
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:

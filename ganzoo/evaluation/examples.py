@@ -11,7 +11,8 @@ import numpy as np
 
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
-from ganzoo.data.source import Source, open_source
+from ganzoo.data.open import open_source
+from ganzoo.data.source import Source
 from ganzoo.errors import DataError, UsageError
 from ganzoo.schema import DatasetConfig
 

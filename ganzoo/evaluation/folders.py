@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ganzoo import images
-from ganzoo.data.folder import SUFFIXES
+from ganzoo.core import images
 from ganzoo.data.kinds import Image as ImageKind
+from ganzoo.data.sources.folder import SUFFIXES
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import Examples
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo import figures, images
+from ganzoo.core import figures, images
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.collected import Collected, collect
 from ganzoo.evaluation.evaluate import Evaluation

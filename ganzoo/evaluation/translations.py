@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.data import kinds
-from ganzoo.data.cyclegan_digits import KnownTranslation
 from ganzoo.data.domains import Domains, open_domains
+from ganzoo.data.sources.cyclegan_digits import KnownTranslation
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-from ganzoo import files
+from ganzoo.core import files
 from ganzoo.errors import UsageError
 from ganzoo.exports import bounds
 from ganzoo.exports.rendering import IMAGE, Served, deployment, request

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ganzoo.compat import with_constants
 from ganzoo.errors import RunError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -126,10 +127,9 @@ def _litert(named: Function) -> bytes:
 def _with_builtins(named: Function) -> Function:
     """Copy of a function with built-in operations in place of those that LiteRT lacks; variables become constants."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     concrete = named.get_concrete_function()
-    frozen = convert_variables_to_constants_v2(concrete)
+    frozen = with_constants(concrete)
     (output,) = concrete.structured_outputs
 
     def copied(operation: tf.Operation, inputs: list[tf.Tensor]) -> list[tf.Tensor]:

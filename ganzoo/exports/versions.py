@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from ganzoo import files
+from ganzoo.core import files
 from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.exports import formats, warm_up

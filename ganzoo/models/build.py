@@ -10,15 +10,14 @@ import keras
 import tensorflow as tf
 from pydantic import ValidationError
 
+from ganzoo.core.randomness import reproducible_initialisation
 from ganzoo.engine.precision import computing_in
+from ganzoo.engine.schedules import SHAPES, factor
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError
-from ganzoo.models.saving import make_savable
-from ganzoo.parsing import describe
-from ganzoo.randomness import reproducible_initialisation
 from ganzoo.registry import of
-from ganzoo.schedules import SHAPES, factor
 from ganzoo.schema import Config, OpenSection, OptimizerConfig, ScheduleConfig, check_arguments
+from ganzoo.schema.parsing import describe
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
 OBJECTIVES = ("loss", "penalties", "constraints", "augmentations")
@@ -105,8 +104,16 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
         raise ConfigError(f"{config.name}: {error}") from None
     model.config = config
     model.precision = precision
-    make_savable(type(model))
+    _make_savable(type(model))
     return model
+
+
+def _make_savable(scheme: type[SteppedModel]) -> None:
+    """Saves models of a scheme under the registered name that `models.saving` opens."""
+    register = keras.saving.register_keras_serializable(package="ganzoo", name="Model")
+    opener = keras.saving.get_registered_object("ganzoo>Model")
+    register(scheme)
+    register(opener)
 
 
 def scheme_of(config: Config) -> type[SteppedModel]:

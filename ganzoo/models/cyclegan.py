@@ -9,11 +9,11 @@ import keras
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo import randomness
-from ganzoo.layers import Dropout
+from ganzoo.core import randomness
 from ganzoo.models.adversarial import Term
 from ganzoo.models.pool import ImagePool
 from ganzoo.models.translation import TranslationModel
+from ganzoo.networks.layers import Dropout
 from ganzoo.registry import register
 from ganzoo.schema import Section
 

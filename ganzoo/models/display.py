@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo import figures
-from ganzoo import images as pixels
+from ganzoo.core import figures
+from ganzoo.core import images as pixels
 
 SHOWN = 100  # images of a batch at most: a page of them
 

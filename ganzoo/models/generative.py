@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
 from ganzoo.engine.exported import Exported

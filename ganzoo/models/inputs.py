@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo import images as pixels
+from ganzoo.core import images as pixels
 from ganzoo.errors import UsageError
 
 SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
@@ -59,8 +59,8 @@ class Given:
 def read(given: Any, channels: int, longest: int | None = None) -> Given:
     """Reads images of any usual kind.
 
-    - A path is read as `ganzoo.images.read` reads it, a Pillow image is converted by the same rules: transparency is
-      laid on white, grey is repeated for a model of colour images, and colour becomes luma for a model of grey ones.
+    - A path is read as `ganzoo.core.images.read` reads it, a Pillow image is converted by the same rules: transparency
+      is laid on white, grey is repeated for a model of colour images, and colour becomes luma for a model of grey ones.
     - An array (or tensor) is one image `[H, W]` or `[H, W, C]`, or a batch `[n, H, W, C]`; C is 1 (grey), 3 (RGB) or
       4 (RGBA). The same rules convert its channels.
     - uint8 values are pixels. Floats have the range [-1, 1] if any value of the call is below 0, otherwise [0, 1].

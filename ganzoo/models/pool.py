@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 
 
 class ImagePool:

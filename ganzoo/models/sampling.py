@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
 

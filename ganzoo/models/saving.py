@@ -1,8 +1,8 @@
 """Models in `.keras` files: `model.save("m.keras")` writes the config and all weights, `keras.models.load_model` builds
 the model from the config and reads the weights.
 
-Every scheme's class has the one registered name `ganzoo>Model`, so that a file can be opened before its scheme has been
-imported. `ganzoo.start` imports this module as soon as Keras is there.
+Every scheme's class has the one registered name `ganzoo>Model` (see `build`), so that a file can be opened before its
+scheme has been imported. `ganzoo.core.start` imports this module as soon as Keras is there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-import ganzoo.layers  # noqa: F401  registers the layers of networks that are saved alone
+import ganzoo.networks.layers  # noqa: F401  registers the layers of networks that are saved alone
 
 # This is imported while Keras is, perhaps on behalf of one of our own modules, which is then half there: nothing more
 # than the layers may be imported here.
@@ -41,9 +41,3 @@ class SavedModel:
         from ganzoo.schema import parse
 
         return build(parse(saved["config"], origin=".keras file"), precision=saved["precision"])
-
-
-def make_savable(scheme: type[SteppedModel]) -> None:
-    """Has models of a scheme saved under the registered name that `SavedModel` opens."""
-    keras.saving.register_keras_serializable(package="ganzoo", name="Model")(scheme)
-    keras.saving.register_keras_serializable(package="ganzoo", name="Model")(SavedModel)

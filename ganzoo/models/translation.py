@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import inputs

@@ -13,10 +13,10 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.initial import initial
 from ganzoo.networks.kinds import inputs
+from ganzoo.networks.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
 from ganzoo.registry import register
 
 Width = Annotated[int, Field(ge=1, le=4096)]

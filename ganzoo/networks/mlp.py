@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
-from ganzoo.layers import Dropout, Maxout
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.kinds import inputs
+from ganzoo.networks.layers import Dropout, Maxout
 from ganzoo.registry import register
 
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(min_length=1, max_length=16)]

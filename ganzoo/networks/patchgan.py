@@ -11,8 +11,8 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.networks.initial import initial
+from ganzoo.networks.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.registry import register
 
 Width = Annotated[int, Field(ge=1, le=1024)]

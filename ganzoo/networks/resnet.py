@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
+from ganzoo.compat import layer_of
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
 from ganzoo.networks.initial import initial
+from ganzoo.networks.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
 from ganzoo.registry import register
 
 STRIDE = 4
@@ -91,11 +92,11 @@ class _Part:
 
     def normalise(self, x: Any) -> Any:
         """What comes after a convolution, which it is named after."""
-        return InstanceNormalization(name=f"{_layer_of(x)}_norm")(x) if self.normalised else x
+        return InstanceNormalization(name=f"{layer_of(x)}_norm")(x) if self.normalised else x
 
     def rectified(self, x: Any) -> Any:
         """The same, and a rectifier."""
-        return keras.layers.ReLU(name=f"{_layer_of(x)}_relu")(self.normalise(x))
+        return keras.layers.ReLU(name=f"{layer_of(x)}_relu")(self.normalise(x))
 
     def block(self, x: Any, name: str) -> Any:
         """A residual block."""
@@ -119,8 +120,3 @@ class _Part:
     def _plain(self) -> dict[str, Any]:
         start = initial() if self.normalised else keras.initializers.HeNormal()
         return {"use_bias": not self.normalised, "kernel_initializer": start}
-
-
-def _layer_of(x: Any) -> str:
-    """The name of the layer that made a symbolic tensor."""
-    return x._keras_history.operation.name

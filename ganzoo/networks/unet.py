@@ -11,8 +11,8 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Conv2D, Conv2DTranspose, Dropout, InstanceNormalization
 from ganzoo.networks.initial import initial
+from ganzoo.networks.layers import Conv2D, Conv2DTranspose, Dropout, InstanceNormalization
 from ganzoo.registry import register
 
 DOUBLINGS = 3  # of the width, on the way down

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ganzoo import hardware
+from ganzoo.core import hardware
 from ganzoo.errors import UsageError
 from ganzoo.schema import Config
 from ganzoo.training import contestant, references

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import files, images
+from ganzoo.core import files, images
 from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory

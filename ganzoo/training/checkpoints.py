@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo import files, weights
+from ganzoo.core import files, weights
 from ganzoo.errors import RunError, WeightsError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ganzoo import plugins
+from ganzoo.core import plugins
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.schema import Config, TrainingConfig, parse
 from ganzoo.training import turns

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ganzoo import files
+from ganzoo.core import files
 from ganzoo.errors import ConfigError, RunError
 from ganzoo.schema import Config, read_yaml
 

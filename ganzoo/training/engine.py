@@ -13,11 +13,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from ganzoo.core.hardware import cores, cpu_flags
 from ganzoo.data import kinds
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
-from ganzoo.hardware import cores, cpu_flags
 from ganzoo.models.build import build, scheme_of
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster

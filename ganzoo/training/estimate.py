@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
-from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.engine import choose
 from ganzoo.training.progress import clock

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ganzoo import figures, images
+from ganzoo.core import figures, images
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 from ganzoo.errors import WeightsError

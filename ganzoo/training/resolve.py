@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import Domains, open_data
-from ganzoo.data.folder import root_of, sizes_of
-from ganzoo.data.in_memory import StreamSource
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.data.source import Source
+from ganzoo.data.sources.folder import root_of, sizes_of
+from ganzoo.data.sources.in_memory import StreamSource
 from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.models.build import scheme_of
-from ganzoo.origins import modules_of
 from ganzoo.schema import SHORT_NAMES, Config
+from ganzoo.schema.origins import modules_of
 
 FOLDER = "folder:"
 

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.engine.stepped import SteppedModel
-from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.progress import clock

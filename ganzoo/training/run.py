@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import figures, files, images
+from ganzoo.core import figures, files, images
+from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.engine.stepped import SteppedModel
-from ganzoo.hardware import peak_memory_gib
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import figures
+from ganzoo.core import figures
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 

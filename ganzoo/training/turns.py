@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.errors import GanzooError
-from ganzoo.hardware import peak_memory_gib
 
 Reply = dict[str, Any]
 Turn = Callable[[int], Reply]

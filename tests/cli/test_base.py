@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ganzoo import plugins
 from ganzoo.cli import _flags
 from ganzoo.cli.base import Answer, Command
+from ganzoo.core import plugins
 from ganzoo.errors import DataError
 
 

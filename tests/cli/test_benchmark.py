@@ -75,7 +75,7 @@ def loads(monkeypatch, tmp_path):
         return Path(directory) / "cgan_mnist" / "1"
 
     monkeypatch.setattr("ganzoo.benchmarks.load.measure.measure", measure)
-    monkeypatch.setattr("ganzoo.zoo.export", export)
+    monkeypatch.setattr("ganzoo.export", export)
     return asked
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo import images
 from ganzoo.cli.evaluate import main
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.core import images
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.cli import export
 
 
@@ -23,7 +23,7 @@ def asked(monkeypatch, tmp_path):
         (path / "saved_model.pb").write_bytes(b"x" * 150_000)
         return path
 
-    monkeypatch.setattr("ganzoo.zoo.export", write)
+    monkeypatch.setattr("ganzoo.export", write)
     return calls
 
 
@@ -135,7 +135,7 @@ def test_wrong_use(argv, message, tmp_path, monkeypatch, refused):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "base/cgan_mnist/1/saved_model.pb").write_text("kept")
     (tmp_path / "file").write_text("kept")
-    (tmp_path / "run/config.yaml").write_text(zoo.config("gan_ring").to_yaml())
+    (tmp_path / "run/config.yaml").write_text(ganzoo.config("gan_ring").to_yaml())
     before = sorted(tmp_path.rglob("*"))
     assert refused("export", argv.split()).startswith(message)
     assert sorted(tmp_path.rglob("*")) == before

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganzoo import images, zoo
+import ganzoo
 from ganzoo.cli import generate
+from ganzoo.core import images
 from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 
@@ -31,7 +32,7 @@ def model(monkeypatch, tmp_path):
 
     def use(**arguments):
         made = Model(**arguments)
-        monkeypatch.setattr("ganzoo.zoo.load", lambda name: made)
+        monkeypatch.setattr("ganzoo.load", lambda name: made)
         return made
 
     return use
@@ -126,7 +127,7 @@ def test_labels(asked, n, classes, labels):
 
 def test_labels_by_name(model, tmp_path, capsys):
     fake = model()
-    named = zoo.config("cgan_mnist").override({"dataset.classes": 3, "dataset.class_names": ["cat", "dog", "0"]})
+    named = ganzoo.config("cgan_mnist").override({"dataset.classes": 3, "dataset.class_names": ["cat", "dog", "0"]})
     (tmp_path / "pets.yaml").write_text(named.to_yaml())
     argv = ["--model", "pets.yaml", "--n", "5", "--json"]
     assert generate.main([*argv, "--labels", "dog,0,1,cat"]) == 0

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganzoo import importing
 from ganzoo.cli.import_torch import main
-from ganzoo.importing import Generator
+from ganzoo.zoo import import_torch as importing
+from ganzoo.zoo.import_torch import Generator
 
 GIVEN = {"file": "G.pth", "domains": "photo,monet", "to": "monet", "out": "models/monet"}
 
@@ -89,6 +89,6 @@ def test_wrong_use(argv, message, tmp_path, monkeypatch, refused):
 
 
 def test_neither_pytorch_nor_tensorflow_is_imported():
-    script = "import sys, ganzoo.importing; print({'torch', 'tensorflow', 'keras'} & set(sys.modules))"
+    script = "import sys, ganzoo.zoo.import_torch; print({'torch', 'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

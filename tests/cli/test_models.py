@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 import ganzoo
-from ganzoo import zoo
 from ganzoo.cli.models import main, table
+from ganzoo.zoo import catalog
 
 
 def test_table_is_aligned_and_cut_at_the_width():
@@ -36,7 +36,7 @@ def test_the_list_as_json(capsys):
         "name": "gan_ring",
         "task": "point_generation",
         "scheme": "vanilla",
-        "weights": zoo.has_weights("gan_ring"),
+        "weights": catalog.has_weights("gan_ring"),
         "summary": config.summary,
     }
 

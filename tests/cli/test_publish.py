@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ganzoo.cli import _tensorflow
 from ganzoo.cli.publish import main
+from ganzoo.core import start
 
 GIVEN = {
     "run": "runs/cgan",
@@ -35,7 +35,7 @@ def calls(monkeypatch):
         asked.append({"run": run_directory, **given})
         return Card()
 
-    monkeypatch.setattr("ganzoo.publishing.publish", publish)
+    monkeypatch.setattr("ganzoo.zoo.publish.publish", publish)
     return asked
 
 
@@ -59,7 +59,7 @@ def test_steps_and_their_parts(calls, capsys):
 
 
 def wrong(argv, message, monkeypatch, refused):
-    monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
+    monkeypatch.setattr(start, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
     assert refused("publish", argv).startswith(message)
 
 

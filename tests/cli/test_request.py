@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganzoo import images
 from ganzoo.cli import generate, request
+from ganzoo.core import images
 from ganzoo.data import kinds
 from ganzoo.errors import ServerError
 
@@ -78,7 +78,7 @@ def test_a_sheet(client, tmp_path, capsys):
 def test_the_files_are_those_of_generate(client, monkeypatch):
     fake = client()
     fake.kind = kinds.of_shape((4, 4, 1))
-    monkeypatch.setattr("ganzoo.zoo.load", lambda name: fake)
+    monkeypatch.setattr("ganzoo.load", lambda name: fake)
     for flags in (["--seed", "3"], ["--labels", "3,3,7", "--truncation", "0.5"]):
         assert request.main(["--model", "fake", *flags, "--out", "there.png"]) == 0
         assert generate.main([*flags, "--out", "here.png"]) == 0
@@ -141,7 +141,7 @@ def test_translations(painter, capsys):
 
 def test_their_size_and_tiles(painter, monkeypatch):
     assert request.main(["--model", "fake", "--to", "photo", "--size", "64", "--tile", "32", "dark.png"]) == 0
-    monkeypatch.setattr("ganzoo.translating.LARGEST_WHOLE", 8)
+    monkeypatch.setattr("ganzoo.zoo.translate.LARGEST_WHOLE", 8)
     assert request.main(["--model", "fake", "--to", "photo", "light.png"]) == 0
     assert painter.asked == [((64, 64, 3), "photo", 32), ((8, 9, 3), "photo", 1024)]
     assert images.read("fake_photo/dark.png").shape == (64, 64, 3)

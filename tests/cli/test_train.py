@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo.cli.train import main
-from ganzoo.data import tfds_source
+from ganzoo.data.sources import tfds_source
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -31,7 +31,7 @@ class Run:
 def calls(monkeypatch):
     """The calls of `train`, which trains nothing."""
     asked = []
-    monkeypatch.setattr("ganzoo.zoo.train", lambda model, **given: asked.append((model, given)) or Run())
+    monkeypatch.setattr("ganzoo.train", lambda model, **given: asked.append((model, given)) or Run())
     return asked
 
 
@@ -94,7 +94,7 @@ def test_flags_become_arguments(calls, capsys, tmp_path, monkeypatch):
 
 
 def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
-    monkeypatch.setattr("ganzoo.zoo.train", lambda model, **given: Run(finished=False))
+    monkeypatch.setattr("ganzoo.train", lambda model, **given: Run(finished=False))
     assert main(["--model", "cgan"]) == 130
     assert capsys.readouterr() == ("all of it is in runs/fake\n", "")
 

@@ -11,12 +11,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import images, translating, zoo
+import ganzoo
 from ganzoo.cli import _flags, translate
+from ganzoo.core import images
 from ganzoo.errors import DataError, UsageError
 from ganzoo.models.build import build
 from ganzoo.models.inputs import SMALLEST_SIDE
 from ganzoo.models.tiling import SMALLEST_TILE
+from ganzoo.zoo import translate as translating
 
 CONFIG = """
 schema: 1
@@ -39,7 +41,7 @@ training: {steps: 1, batch_size: 1, pool_size: 0, seed: 0}
 def built(tmp_path_factory):
     file = tmp_path_factory.mktemp("config") / "tiny.yaml"
     file.write_text(CONFIG)
-    return build(zoo.config(file))
+    return build(ganzoo.config(file))
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def model(monkeypatch, tmp_path, built):
     """A translator with random weights, as `tiny.yaml` of an empty working directory."""
     monkeypatch.chdir(tmp_path)
     Path("tiny.yaml").write_text(CONFIG)
-    monkeypatch.setattr("ganzoo.zoo.load", lambda name: built)
+    monkeypatch.setattr("ganzoo.load", lambda name: built)
     return built
 
 
@@ -315,8 +317,8 @@ def test_what_is_no_image_is_told_before_the_work(model, capsys, caplog, monkeyp
     bomb("p/bomb.png")
     Path("p/text.png").write_text("no image")
     Path("p/void.png").write_bytes(b"")
-    load = zoo.load
-    monkeypatch.setattr("ganzoo.zoo.load", lambda name: pytest.fail("loaded"))
+    load = ganzoo.load
+    monkeypatch.setattr("ganzoo.load", lambda name: pytest.fail("loaded"))
     assert run("p") == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
@@ -325,7 +327,7 @@ def test_what_is_no_image_is_told_before_the_work(model, capsys, caplog, monkeyp
         " out with --skip_broken (one of 3: p/bomb.png, p/text.png, p/void.png)\n"
     )
     assert not Path("tiny_summer").exists()
-    monkeypatch.setattr("ganzoo.zoo.load", load)
+    monkeypatch.setattr("ganzoo.load", load)
     with caplog.at_level(logging.WARNING):
         assert run("p", "--skip_broken", "--json") == 0
     assert caplog.messages == ["left out 3 image(s) that cannot be used: p/bomb.png, p/text.png, p/void.png"]

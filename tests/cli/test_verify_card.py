@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 import ganzoo
-from ganzoo.cli import _tensorflow
 from ganzoo.cli.verify_card import main
+from ganzoo.core import start
 from ganzoo.errors import DataError
-from ganzoo.verifying import Check, Verdict
+from ganzoo.zoo.verify import Check, Verdict
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def verified(monkeypatch):
         found = 3.25 if name == "wrong" else 3.0
         return Verdict(name, [Check("fid_x", stated=2.75, found=found, tolerance=0.25)], [])
 
-    monkeypatch.setattr("ganzoo.verifying.verify", verify)
+    monkeypatch.setattr("ganzoo.zoo.verify.verify", verify)
     return names
 
 
@@ -35,7 +35,7 @@ def test_one(verified, capsys):
 
 
 def test_all_with_one_that_does_not_hold(verified, monkeypatch, capsys):
-    monkeypatch.setattr("ganzoo.zoo.list_models", lambda pretrained: ["right", "wrong"])
+    monkeypatch.setattr("ganzoo.list_models", lambda pretrained: ["right", "wrong"])
     assert main(["--all"]) == 1
     assert "wrong: DOES NOT HOLD\n  FAIL fid_x: 3.25, stated 2.75 ± 0.25" in capsys.readouterr().out
     assert main(["--all", "--json"]) == 1
@@ -45,12 +45,12 @@ def test_all_with_one_that_does_not_hold(verified, monkeypatch, capsys):
 def test_data_that_are_not_here_are_said_to_be_so(verified, monkeypatch, capsys):
     """By itself that is an error; among all, the card is neither right nor wrong."""
     with monkeypatch.context() as patch:
-        patch.setattr("ganzoo.zoo.card", lambda name: SimpleNamespace(name=name))
+        patch.setattr("ganzoo.card", lambda name: SimpleNamespace(name=name))
         config = ganzoo.config("cgan")
-        patch.setattr("ganzoo.zoo.config", lambda name: config)
+        patch.setattr("ganzoo.config", lambda name: config)
         assert main(["far", "--data_dir", "d"]) == 2
         assert capsys.readouterr().err == "ganzoo verify_card: far: not prepared in d\n"
-    monkeypatch.setattr("ganzoo.zoo.list_models", lambda pretrained: ["right", "far"])
+    monkeypatch.setattr("ganzoo.list_models", lambda pretrained: ["right", "far"])
     assert main(["--all"]) == 0
     assert capsys.readouterr().out.endswith("± 0.25\nfar: NOT CHECKED\n  far: not prepared in None\n")
     assert main(["--all", "--quiet"]) == 0
@@ -61,7 +61,7 @@ def test_data_that_are_not_here_are_said_to_be_so(verified, monkeypatch, capsys)
 
 
 def test_data_that_are_not_here_are_noticed_before_tensorflow_starts(verified, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(_tensorflow, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
+    monkeypatch.setattr(start, "import_quietly", lambda: pytest.fail("TensorFlow has been started"))
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://proxy.invalid:3128")
     assert main(["cyclegan_monet", "--data_dir", str(tmp_path)]) == 2

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.engine.compiled import Pieces, compiled_network
 from ganzoo.engine.phases import Now, Program, check_may_be_called
 from ganzoo.engine.precision import computing_in
-from ganzoo.layers import Dropout
+from ganzoo.networks.layers import Dropout
 from ganzoo.registry import of
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.engine.precision import computes_in_full_precision, computing_in, twin
-from ganzoo.layers import BatchNormalization, Dropout, Maxout
 from ganzoo.models.build import build
+from ganzoo.networks.layers import BatchNormalization, Dropout, Maxout
 
 TINY = {
     "dcgan": {"width": 2},
@@ -68,9 +68,9 @@ def test_a_twin_is_equal_full_and_its_own():
         np.testing.assert_array_equal(weight, old)
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+@pytest.mark.parametrize("name", ganzoo.list_models())
 def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
-    config = zoo.config(name)
+    config = ganzoo.config(name)
     tiny = {
         f"{role}.{key}": value
         for role, section in config.networks.items()

@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 
 import ganzoo
-from ganzoo import randomness, zoo
+from ganzoo.core import randomness
 from ganzoo.engine import accumulation
 from ganzoo.engine.loop import train_function
 from ganzoo.engine.precision import computing_in
 from ganzoo.engine.update import LossScale, Update
-from ganzoo.layers import BatchNormalization, Dropout
 from ganzoo.models.build import build
 from ganzoo.models.vanilla import VanillaGAN
+from ganzoo.networks.layers import BatchNormalization, Dropout
 from ganzoo.objectives.parts import Penalty
 
 TINY = {
@@ -129,10 +129,10 @@ def test_3_batch_statistics_are_of_the_global_batch_on_every_replica(two_replica
         assert first == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+@pytest.mark.parametrize("name", ganzoo.list_models())
 def test_4_no_model_of_the_zoo_holds_random_state(name):
     """`layers.Dropout` is keyed; Keras's has a SeedGenerator, which no checkpoint of ours would hold."""
-    config = zoo.config(name)
+    config = ganzoo.config(name)
     tiny = {
         f"{role}.{key}": value
         for role, section in config.networks.items()
@@ -169,7 +169,7 @@ def operations(model):
 
 def test_5_an_export_holds_every_weight_once(tmp_path):
     """The export tracks the variables that its functions use, and nothing else."""
-    model = build(zoo.config("cgan").override({"generator.width": 2, "discriminator.width": 2}))
+    model = build(ganzoo.config("cgan").override({"generator.width": 2, "discriminator.width": 2}))
     path = ganzoo.export(model, tmp_path) / "variables" / "variables"
     shapes = [shape for name, shape in tf.train.list_variables(str(path)) if "OBJECT_GRAPH" not in name]
     assert sum(map(np.prod, shapes)) == model.generator.count_params()
@@ -227,7 +227,7 @@ def _of_a_mixture(context):
 def test_9_draws_are_the_same_with_xla():
     """Normal and uniform numbers are drawn outside of XLA; masks are made of the same bits in it.
 
-    tests/test_randomness.py has the draws by themselves.
+    tests/core/test_randomness.py has the draws by themselves.
     """
     states = []
     for xla in (False, True):

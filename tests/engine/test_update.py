@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.engine.update import LossScale, Update
 from ganzoo.errors import UsageError
-from ganzoo.layers import BatchNormalization
 from ganzoo.models.build import build
 from ganzoo.models.vanilla import VanillaGAN
+from ganzoo.networks.layers import BatchNormalization
 
 schedules = keras.optimizers.schedules
 
@@ -145,7 +145,7 @@ NETWORKS = {
 
 def after_two_steps(strategy, overrides):
     """Every variable of a conditional GAN of dense layers with dropout and a penalty."""
-    config = zoo.config("cgan").override({**NETWORKS, **overrides})
+    config = ganzoo.config("cgan").override({**NETWORKS, **overrides})
     if strategy is None:
         model = build(config)
     else:

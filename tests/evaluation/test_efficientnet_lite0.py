@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import torch_file
+from ganzoo.core import torch_file
 from ganzoo.errors import WeightsError
 from ganzoo.evaluation.extractors import efficientnet_lite0 as module
 from ganzoo.evaluation.extractors.extractor import Extractor, open_extractor

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import from_array
 from ganzoo.evaluation.folders import check_alike, from_folder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import weights
+from ganzoo.core import weights
 from ganzoo.errors import WeightsError
 from ganzoo.evaluation.extractors import inception_fid as module
 from ganzoo.evaluation.extractors.extractor import Extractor, open_extractor

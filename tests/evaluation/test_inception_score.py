@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.metrics.inception_score import InceptionScore
+from ganzoo.evaluation.class_scores import InceptionScore
 
 
 def plain(probabilities, splits):

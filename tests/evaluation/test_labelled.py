@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ganzoo.data.kinds import of_shape
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import Examples, from_array

@@ -9,8 +9,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from ganzoo.evaluation.class_scores import InceptionScore
 from ganzoo.evaluation.metrics.frechet import frechet_distance
-from ganzoo.evaluation.metrics.inception_score import InceptionScore
 from ganzoo.evaluation.metrics.kernel import kernel_distance
 from ganzoo.evaluation.metrics.neighbours import precision_recall_density_coverage
 from ganzoo.evaluation.moments import Moments

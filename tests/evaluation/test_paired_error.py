@@ -5,7 +5,7 @@ import pytest
 
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.metrics.paired_error import mean_absolute_error
-from ganzoo.judging import evaluate
+from ganzoo.zoo.evaluate import evaluate
 
 
 def test_by_hand():

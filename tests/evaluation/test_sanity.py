@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.evaluation import sanity
 from ganzoo.evaluation.examples import from_array
 

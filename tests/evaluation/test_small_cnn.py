@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import weights
-from ganzoo.data import fashion_mnist
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.core import weights
+from ganzoo.core.images import to_float
+from ganzoo.data.sources import fashion_mnist
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import UsageError, WeightsError
 from ganzoo.evaluation.extractors import small_cnn
 from ganzoo.evaluation.extractors.extractor import open_extractor
-from ganzoo.images import to_float
 
 NAMES = ("mnist_cnn", "fashion_cnn")
 

@@ -10,8 +10,8 @@ from ganzoo.evaluation.evaluate import Evaluator, default_features
 from ganzoo.evaluation.metrics.taken_for_target import domain_classifier
 from ganzoo.evaluation.metrics.translation import luminance_correlation
 from ganzoo.evaluation.translations import open_translation, translated
-from ganzoo.judging import evaluate
 from ganzoo.models.translation import TranslationModel
+from ganzoo.zoo.evaluate import evaluate
 
 DOMAINS = ("plain", "bold")
 INVERTING_ERROR = 0.131  # of bold_of's two parts the inversion alone, on the digits

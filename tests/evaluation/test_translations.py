@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo import images
-from ganzoo.data.cyclegan_digits import bold_of
+from ganzoo.core import images
 from ganzoo.data.domains import open_data
-from ganzoo.data.mnist_5k import load_mnist_5k
-from ganzoo.data.pix2pix_digits import edges_of
+from ganzoo.data.sources.cyclegan_digits import bold_of
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
+from ganzoo.data.sources.pix2pix_digits import edges_of
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import scratch
 from ganzoo.evaluation.examples import from_array

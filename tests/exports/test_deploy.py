@@ -515,7 +515,7 @@ def test_a_disk_that_fills_up_leaves_nothing(exports, tmp_path, monkeypatch):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
-    monkeypatch.setattr("ganzoo.files.write_text", full)
+    monkeypatch.setattr("ganzoo.core.files.write_text", full)
     with pytest.raises(RunError, match="No space left on device"):
         write_deployment(exports, tmp_path / "deploy")
     assert not [path for path in (tmp_path / "deploy").rglob("*") if path.is_file()]

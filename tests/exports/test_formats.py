@@ -12,9 +12,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import ganzoo
-from ganzoo import zoo
 from ganzoo.errors import RunError, UsageError, WeightsError
 from ganzoo.models.build import build
+from ganzoo.zoo import catalog
 
 FORMATS = ("onnx", "litert")
 SMALL = {"generator.width": 8, "discriminator.width": 4}
@@ -80,7 +80,7 @@ def test_digits_are_those_of_python(format, tmp_path):
     assert directory == tmp_path / "cgan_mnist" / "1"
     assert sorted(path.name for path in directory.iterdir()) == ["card.yaml", f"cgan_mnist.{ending}", "config.yaml"]
     assert (directory / "config.yaml").read_text() == ganzoo.config("cgan").to_yaml()
-    assert (directory / "card.yaml").read_bytes() == (zoo.directory() / "cards" / "cgan_mnist.yaml").read_bytes()
+    assert (directory / "card.yaml").read_bytes() == (catalog.directory() / "cards" / "cgan_mnist.yaml").read_bytes()
     run = Converted(directory / f"cgan_mnist.{ending}")
     assert run.inputs == {"latents": [None, 64], "labels": [None]}
     model = ganzoo.load("cgan")

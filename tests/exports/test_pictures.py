@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.exports import pictures
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (13, 21, 4), np.uint8)

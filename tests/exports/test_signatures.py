@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import ganzoo
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.exports import bounds
 from ganzoo.models.build import build
 

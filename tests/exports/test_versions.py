@@ -10,10 +10,11 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 import ganzoo
-from ganzoo import images, zoo
+from ganzoo.core import images
 from ganzoo.errors import ConfigError, RunError, UsageError, WeightsError
 from ganzoo.exports import versions
 from ganzoo.models.build import build
+from ganzoo.zoo import catalog
 
 # Calls the signatures with the arrays of REQUESTS.npz (SIGNATURE.INPUT), twice, from two loads.
 PLAIN = """
@@ -164,7 +165,7 @@ def test_the_largest_is_small_and_quick_to_load(tmp_path):
 def test_config_and_card_travel(model, tmp_path):
     extra = ganzoo.export("cgan", tmp_path) / "assets.extra"
     assert (extra / "config.yaml").read_text() == ganzoo.config("cgan").to_yaml()
-    assert (extra / "card.yaml").read_bytes() == (zoo.directory() / "cards" / "cgan_mnist.yaml").read_bytes()
+    assert (extra / "card.yaml").read_bytes() == (catalog.directory() / "cards" / "cgan_mnist.yaml").read_bytes()
     extra = ganzoo.export(model, tmp_path, version=2) / "assets.extra"
     assert ganzoo.config(extra / "config.yaml") == model.config
     assert sorted(path.name for path in extra.iterdir()) == ["config.yaml", "tf_serving_warmup_requests"]

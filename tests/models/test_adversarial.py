@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness, zoo
+import ganzoo
+from ganzoo.core import randomness
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
 from ganzoo.models.conditional import ConditionalGAN
@@ -153,7 +154,7 @@ def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
     labels = np.arange(8) % 10
     states = []
     for batch in ((images, labels), {"examples": images, "labels": labels}):
-        model = build(zoo.config("cgan").override(SMALL))
+        model = build(ganzoo.config("cgan").override(SMALL))
         assert isinstance(model, ConditionalGAN)
         model.fit(tf.data.Dataset.from_tensors(batch), epochs=1, shuffle=False, verbose=0)
         states.append({name: v.numpy() for name, v in model.state().items()})
@@ -163,7 +164,7 @@ def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
 
 def test_the_same_config_builds_the_same_weights_and_another_seed_others():
     def kernel(seed):
-        model = build(zoo.config("cgan").override({**SMALL, "training.seed": seed}))
+        model = build(ganzoo.config("cgan").override({**SMALL, "training.seed": seed}))
         return model.state()["generator/start/kernel"].numpy()
 
     np.testing.assert_array_equal(kernel(0), kernel(0))
@@ -171,7 +172,7 @@ def test_the_same_config_builds_the_same_weights_and_another_seed_others():
 
 
 def test_state_names_do_not_depend_on_what_was_built_before():
-    config = zoo.config("cgan").override(SMALL)
+    config = ganzoo.config("cgan").override(SMALL)
     first = set(build(config).state())
     keras.layers.Dense(2)
     assert set(build(config).state()) == first
@@ -191,17 +192,17 @@ def test_state_names_do_not_depend_on_what_was_built_before():
 )
 def test_what_only_building_can_tell_is_a_config_error(override, message):
     with pytest.raises(ConfigError, match=message):
-        build(zoo.config("cgan").override(override))
+        build(ganzoo.config("cgan").override(override))
 
 
 @pytest.fixture(scope="module")
 def conditional():
-    return build(zoo.config("cgan").override(SMALL))
+    return build(ganzoo.config("cgan").override(SMALL))
 
 
 @pytest.fixture(scope="module")
 def points():
-    return build(zoo.config("gan_ring"))
+    return build(ganzoo.config("gan_ring"))
 
 
 def test_image_37_is_the_same_alone_in_five_and_in_fifty(conditional):

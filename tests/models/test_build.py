@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.errors import ConfigError
 from ganzoo.models.build import build
 from ganzoo.models.conditional import ConditionalGAN
@@ -18,7 +18,7 @@ ADAM = {"name": "adam", "learning_rate": 1e-3, "beta_1": 0.3, "beta_2": 0.8, "ep
 
 
 def ring(overrides=None, **arguments):
-    return build(zoo.config("gan_ring").override({**SMALL, **(overrides or {})}), **arguments)
+    return build(ganzoo.config("gan_ring").override({**SMALL, **(overrides or {})}), **arguments)
 
 
 def rates(model, network, steps):
@@ -61,14 +61,14 @@ def test_optimizers_get_their_arguments():
 )
 def test_schedules(schedule, steps, expected):
     model = ring({"optimizer.discriminator.schedule": schedule, "training.steps": steps})
-    whole = zoo.config("gan_ring").optimizer.discriminator.learning_rate
+    whole = ganzoo.config("gan_ring").optimizer.discriminator.learning_rate
     found = rates(model, "discriminator", [0, 10, 50, 100, 1000])
     assert found == pytest.approx([whole * share for share in expected], abs=1e-9)
     assert rates(model, "generator", [0, 1000]) == pytest.approx([2e-3, 2e-3]), "its own has no schedule"
 
 
 def test_images_are_as_large_as_a_discriminator_s_patches():
-    config = zoo.config("cyclegan_digits")
+    config = ganzoo.config("cyclegan_digits")
     build(config.override({"dataset.size": 12}))
     with pytest.raises(ConfigError, match=r"dataset\.size: 8 is too small for the discriminator, which has no logit"):
         build(config.override({"dataset.size": 8}))
@@ -112,7 +112,7 @@ def test_the_rest_of_a_step():
 
 @pytest.mark.parametrize(("name", "scheme"), [("cgan", ConditionalGAN), ("gan_ring", VanillaGAN)])
 def test_the_scheme_decides_the_class(name, scheme):
-    assert type(build(zoo.config(name))) is scheme
+    assert type(build(ganzoo.config(name))) is scheme
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.engine.phases import Now, standing_at
 from ganzoo.errors import UsageError
-from ganzoo.layers import Dropout
 from ganzoo.models.cyclegan import CycleGAN
 from ganzoo.models.pool import ImagePool
+from ganzoo.networks.layers import Dropout
 
 SHAPE = (2, 2, 1)
 DOMAINS = ("a", "b")

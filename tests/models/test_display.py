@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import figures, images, zoo
+import ganzoo
+from ganzoo.core import figures, images
 from ganzoo.engine.overview import describe
 from ganzoo.evaluation.evaluate import Evaluation
 from ganzoo.models.build import build
@@ -106,7 +107,7 @@ def test_tensorflow_takes_them():
 
 
 def test_a_model_and_what_it_makes():
-    model = build(zoo.config("cgan_mnist"))
+    model = build(ganzoo.config("cgan_mnist"))
     made = model.generate(2, seed=0)
     assert type(made) is DisplayArray
     assert type(model.decode(model.sample_latents(2, seed=0))) is DisplayArray
@@ -117,21 +118,21 @@ def test_a_model_and_what_it_makes():
     latents = f"N×{model.latent_size} and N"
     assert f"| generator | {latents} → N×28×28×1 | {parameters:,} | decay 0.999 | generator |" in lines
     assert lines[-1] == "Offers `generate`."
-    assert describe(build(zoo.config("cyclegan_digits"))).endswith("\nOffers `translate`.")
+    assert describe(build(ganzoo.config("cyclegan_digits"))).endswith("\nOffers `translate`.")
 
 
 def test_a_translator_s_images_show_themselves():
     small = {"generator": {"network": "resnet", "width": 4, "blocks": 1}, "training.pool_size": 0}
-    model = build(zoo.config("cyclegan_digits").override(small))
+    model = build(ganzoo.config("cyclegan_digits").override(small))
     given = np.asarray(pictures(2, 8, 8, 1))
     assert type(model.translate(given)) is DisplayArray
     assert [type(image) for image in model.translate([given[0], pictures(9, 8)])] == [DisplayArray] * 2
 
 
 def test_a_config_a_card_and_an_evaluation():
-    config = zoo.config("gan_ring")
+    config = ganzoo.config("gan_ring")
     assert config._repr_markdown_() == f"**gan_ring**: {config.summary}\n\n```yaml\n{config.to_yaml()}```"
-    card = zoo.card("cgan_mnist")
+    card = ganzoo.card("cgan_mnist")
     assert card._repr_markdown_() == str(card)
     side = {"name": "digits", "count": 9, "shape": [2]}
     protocol = {"better": {"kid": "lower"}, "real": side, "fake": side, "features": "own", "features_sha256": "0" * 64}
@@ -142,7 +143,7 @@ def test_a_config_a_card_and_an_evaluation():
 
 
 def test_a_run():
-    model = build(zoo.config("gan_ring"))
+    model = build(ganzoo.config("gan_ring"))
     run = Run(Path("there"), model.config, model, finished=False)
     assert run._repr_markdown_() == (
         "```text\ngan_ring: stopped at step 0 of 10,000, saved in there; the same command resumes\n```"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 
@@ -12,7 +12,7 @@ PETS = {"dataset.classes": 3, "dataset.class_names": ["cat", "dress", "dog"]}
 
 @pytest.fixture(scope="module")
 def pets():
-    return build(zoo.config("cgan_mnist").override(PETS))
+    return build(ganzoo.config("cgan_mnist").override(PETS))
 
 
 def test_labels_by_name(pets):
@@ -27,10 +27,10 @@ def test_labels_by_name(pets):
 
 
 def test_a_model_without_names():
-    digits = build(zoo.config("cgan_mnist"))
+    digits = build(ganzoo.config("cgan_mnist"))
     assert digits.class_names == ()
     assert np.array_equal(digits.generate(labels=["3"], seed=1), digits.generate(labels=[3], seed=1))
     with pytest.raises(UsageError, match=r"^labels: expected integers, got 'three' \(cgan_mnist has no class names\)$"):
         digits.generate(labels=["three"])
     with pytest.raises(UsageError, match=r"^labels: gan_mnist is not conditional \(leave them out\)$"):
-        build(zoo.config("gan_mnist")).generate(labels=[3])
+        build(ganzoo.config("gan_mnist")).generate(labels=[3])

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.errors import DataError, UsageError
 from ganzoo.models import inputs
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo.layers import Dropout
 from ganzoo.models.pix2pix import Pix2Pix
+from ganzoo.networks.layers import Dropout
 
 SHAPE = (2, 2, 1)
 RATES = {"generator": 0.05, "discriminator": 0.1}

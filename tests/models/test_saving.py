@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ganzoo
-from ganzoo import images, zoo
+from ganzoo.core import images
 from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 
@@ -26,7 +26,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def painter():
-    return build(zoo.config("cyclegan_digits").override(RESNET))
+    return build(ganzoo.config("cyclegan_digits").override(RESNET))
 
 
 def pictures(n, height, width):
@@ -45,7 +45,7 @@ def test_a_call_and_predict_are_decode(digits):
 
 
 def test_a_call_of_an_unconditional_model():
-    ring = build(zoo.config("gan_ring"))
+    ring = build(ganzoo.config("gan_ring"))
     latents = ring.sample_latents(20, seed=3)
     assert np.array_equal(ring(latents), ring.decode(latents))
     assert np.array_equal(ring.predict(latents, verbose=0), ring.decode(latents))
@@ -80,7 +80,7 @@ def test_summary(digits, painter, capsys):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 def test_a_file_gives_the_same_model(tmp_path, precision, ema_decay):
-    config = zoo.config("gan_ring").override({"training.ema_decay": ema_decay})
+    config = ganzoo.config("gan_ring").override({"training.ema_decay": ema_decay})
     model = build(config, precision=precision)
     for number, variable in enumerate(model.state().values()):
         if variable.dtype == "float32" and number % 2:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.errors import ConfigError
 from ganzoo.models.build import build, scheme_of
 from ganzoo.registry import of
@@ -47,13 +47,13 @@ SMALL = {"generator.widths": [8], "discriminator.widths": [8], "training.steps_p
     ],
 )
 def test_what_does_not_go_with_a_scheme(name, override, message):
-    config = zoo.config(name)
+    config = ganzoo.config(name)
     with pytest.raises(ConfigError, match=rf"{config.name}: {message}"):
         scheme_of(config.override(override))
 
 
 def test_schemes_say_what_domains_they_make():
-    made = {name: scheme_of(zoo.config(name)) for name in ("cyclegan_digits", "pix2pix_digits")}
+    made = {name: scheme_of(ganzoo.config(name)) for name in ("cyclegan_digits", "pix2pix_digits")}
     assert made["cyclegan_digits"].domains_made(["a", "b"]) == ["a", "b"]
     assert made["pix2pix_digits"].domains_made(["a", "b"]) == ["b"]
 
@@ -81,14 +81,14 @@ def fitted(config, steps=10, **arguments):
 @pytest.mark.parametrize("loss", of("loss").names())
 def test_every_loss_goes_with_every_penalty(loss, penalty):
     penalties = [{"name": penalty, "weight": 0.1}] if penalty else []
-    model, history = fitted(zoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))
+    model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))
     assert all(np.isfinite(values).all() for values in history.values())
     assert (penalty in history) == (penalty is not None)
     assert np.isfinite(model.generate(4, seed=0)).all()
 
 
 def test_clipped_weights_stay_in_their_bounds():
-    config = zoo.config("gan_ring").override(
+    config = ganzoo.config("gan_ring").override(
         {**SMALL, "loss.name": "wasserstein", "penalties": [], "constraints": [{"name": "weight_clipping"}]}
     )
     model, _ = fitted(config, steps=20)
@@ -98,7 +98,7 @@ def test_clipped_weights_stay_in_their_bounds():
 
 
 def test_clipping_under_replicas_is_that_of_one_device(two_replicas):
-    config = zoo.config("gan_ring").override(
+    config = ganzoo.config("gan_ring").override(
         {**SMALL, "loss.name": "wasserstein", "penalties": [], "constraints": [{"name": "weight_clipping"}]}
     )
     alone, _ = fitted(config)
@@ -109,7 +109,7 @@ def test_clipping_under_replicas_is_that_of_one_device(two_replicas):
 
 
 def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
-    config = zoo.config("dcgan_mnist").override(
+    config = ganzoo.config("dcgan_mnist").override(
         {
             "generator.width": 2,
             "discriminator.width": 2,
@@ -137,7 +137,7 @@ def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
 
 
 def test_translations_take_penalties_and_augmentations():
-    config = zoo.config("cyclegan_digits").override(
+    config = ganzoo.config("cyclegan_digits").override(
         {
             "generator.width": 2,
             "generator.blocks": 1,

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import images, zoo
+import ganzoo
+from ganzoo.core import images
 from ganzoo.errors import UsageError
 from ganzoo.models import translation
 from ganzoo.models.build import build
@@ -17,12 +18,12 @@ UNET = {"generator": {"network": "unet", "width": 4, "levels": 3}, "discriminato
 
 @pytest.fixture(scope="module")
 def cyclegan():
-    return build(zoo.config("cyclegan_digits").override({**RESNET, "training.pool_size": 0}))
+    return build(ganzoo.config("cyclegan_digits").override({**RESNET, "training.pool_size": 0}))
 
 
 @pytest.fixture(scope="module")
 def pix2pix():
-    return build(zoo.config("pix2pix_digits").override(UNET))
+    return build(ganzoo.config("pix2pix_digits").override(UNET))
 
 
 @pytest.fixture(params=["cyclegan", "pix2pix"])
@@ -198,7 +199,7 @@ def test_wrong_images(cyclegan, given, message):
 
 
 def test_averages_translate_and_not_what_is_trained():
-    model = build(zoo.config("cyclegan_digits").override({**RESNET, "training.pool_size": 0}))
+    model = build(ganzoo.config("cyclegan_digits").override({**RESNET, "training.pool_size": 0}))
     batch = pictures(1, 28, 28)
     before = model.translate(batch)
     for variable in model.generators["plain"].variables:

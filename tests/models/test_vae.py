@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness, zoo
+import ganzoo
+from ganzoo.core import randomness
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build, scheme_of
 from ganzoo.models.vae import VAE, gaussian_negative_log_likelihood, kl_from_standard_normal
@@ -80,7 +81,7 @@ def test_reconstructions_are_decoded_means():
 
 
 def test_the_zoo_s_learns_and_reconstructs():
-    model = build(zoo.config("vae").override({**TINY, "training.ema_decay": 0.5}))
+    model = build(ganzoo.config("vae").override({**TINY, "training.ema_decay": 0.5}))
     assert isinstance(model, VAE)
     assert set(model.averages) == {"encoder", "generator"}
     images = np.random.default_rng(0).integers(0, 255, (6, 28, 28, 1)).astype(np.uint8)
@@ -116,11 +117,11 @@ def test_the_zoo_s_learns_and_reconstructs():
 )
 def test_what_does_not_go_with_it(override, message):
     with pytest.raises(ConfigError, match=message):
-        build(zoo.config("vae").override(override))
+        build(ganzoo.config("vae").override(override))
 
 
 def test_a_config_without_an_encoder():
-    data = zoo.config("vae").to_dict()
+    data = ganzoo.config("vae").to_dict()
     del data["encoder"]
     from ganzoo.schema import parse
 

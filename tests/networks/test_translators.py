@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.errors import ConfigError
-from ganzoo.layers import Conv2D, Dropout, SpectralConv2D
+from ganzoo.networks.layers import Conv2D, Dropout, SpectralConv2D
 from ganzoo.registry import of
 
 NORMS_OF_RESNET_9 = 64 + 128 + 256 + 2 * 9 * 256 + 128 + 64  # channels before a normalisation

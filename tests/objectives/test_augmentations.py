@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 from ganzoo.errors import ConfigError
 from ganzoo.objectives import parts
 from ganzoo.objectives.augmentations import diffaugment

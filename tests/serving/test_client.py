@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 import ganzoo
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.errors import ServerError, UsageError
 from ganzoo.serving.client import client as client_module
 from ganzoo.serving.client import retries

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import ganzoo
-from ganzoo import images
+from ganzoo.core import images
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.registry import of
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def distances(state, base):
 
 
 def test_every_scheme_takes_part():
-    assert {zoo.config(name).model.scheme for name in MODELS} == set(of("scheme").names())
+    assert {ganzoo.config(name).model.scheme for name in MODELS} == set(of("scheme").names())
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -61,7 +61,7 @@ def test_every_card_can_be_computed_again(data_dir):
 
 
 def test_the_ring_is_found(tmp_path):
-    from ganzoo.data import toy
+    from ganzoo.data.sources import toy
 
     model, said = run(RING, tmp_path / "ring")
     points = model.generate(10_000, seed=7)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganzoo import weights
+from ganzoo.core import weights
 from ganzoo.training.checkpoints import STATE, Checkpoints
 from ganzoo.training.directory import RunDirectory
 
@@ -32,9 +32,9 @@ TINY = {"cyclegan_digits": {"generator.width": 4, "generator.blocks": 1, "discri
 # the most calls that a session makes before it is killed: the four together do not reach the last step
 PLACES = {
     "between two steps": {"at": "ganzoo.training.progress:ProgressBar.update", "most": 7},
-    "inside a checkpoint": {"at": "ganzoo.files:sync", "most": 8},
+    "inside a checkpoint": {"at": "ganzoo.core.files:sync", "most": 8},
     "inside a file": {"at": "pathlib:Path.write_bytes", "most": 6, "half": True},
-    "inside a sample grid": {"at": "ganzoo.figures:sheet", "most": 2},
+    "inside a sample grid": {"at": "ganzoo.core.figures:sheet", "most": 2},
 }
 MOST_SECONDS = 1.0  # after a session's first line of the log, when it is killed from outside
 

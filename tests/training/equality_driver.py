@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import zoo
-from ganzoo.data.source import check_available
+import ganzoo
+from ganzoo.data.open import check_available
 from ganzoo.errors import DataError
 from ganzoo.training import engine
 from ganzoo.training.cluster import read_cluster
@@ -57,8 +57,10 @@ SGD = {"name": "sgd", "learning_rate": 0.05}
 def models():
     """A zoo model of each kind (scheme, networks, task) whose data are in the package, of the smallest size."""
     found = {}
-    for name in sorted(zoo.list_models(), key=lambda name: (math.prod(zoo.config(name).dataset.example_shape), name)):
-        config = zoo.config(name)
+    for name in sorted(
+        ganzoo.list_models(), key=lambda name: (math.prod(ganzoo.config(name).dataset.example_shape), name)
+    ):
+        config = ganzoo.config(name)
         with contextlib.suppress(DataError):
             check_available(config.dataset)
             networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
@@ -74,16 +76,16 @@ def trained(name, strategy, xla, floats):
     # TensorFlow's optimizer of graphs orders long sums by the names of nodes, which are not the same in every way
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": floats == "float32"})
     small = {"training.batch_size": BATCH, "training.steps_per_execution": 4, **EXTRAS.get(name, {})}
-    for role, section in zoo.config(name).networks.items():
+    for role, section in ganzoo.config(name).networks.items():
         for key, value in SMALL.get(section.network, {}).items():
             small[f"{role}.{key}"] = value
     if not exact:
-        small |= {f"optimizer.{update}": SGD for update in zoo.config(name).optimizer.updates}
+        small |= {f"optimizer.{update}": SGD for update in ganzoo.config(name).optimizer.updates}
         small |= {"optimizer.clip_norm": None}
     small |= {"training.xla": "on" if xla == "xla" else "off", "training.precision": "float32"}
     small = {key: value for key, value in small.items() if value is not None}
-    chosen = engine.choose(zoo.config(name).override(small), STRATEGIES[strategy])
-    config, source = resolve(zoo.config(name), small)
+    chosen = engine.choose(ganzoo.config(name).override(small), STRATEGIES[strategy])
+    config, source = resolve(ganzoo.config(name), small)
     if floats == "bfloat16":  # asked of the model itself: it is to be right on any machine
         chosen = dataclasses.replace(chosen, precision="bfloat16")
     model = chosen.build(config)
@@ -100,7 +102,7 @@ def trained(name, strategy, xla, floats):
 
 def takes(name, way):
     """Whether a model is trained in a way: XLA takes a minute over a CycleGAN that TensorFlow has not optimized."""
-    return not (zoo.config(name).offers("translate") and way.endswith("/xla/float32"))
+    return not (ganzoo.config(name).offers("translate") and way.endswith("/xla/float32"))
 
 
 def stir(model):

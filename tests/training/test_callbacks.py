@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import figures, images
+from ganzoo.core import figures, images
 from ganzoo.data.kinds import Points
 from ganzoo.data.source import Source
 from ganzoo.training.callbacks import Reporter, SampleSheets, SaveCheckpoints

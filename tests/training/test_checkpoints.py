@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import pytest
 
-from ganzoo import weights, zoo
+import ganzoo
+from ganzoo.core import weights
 from ganzoo.errors import RunError, WeightsError
 from ganzoo.models.build import build
 from ganzoo.training.checkpoints import MANIFEST, STATE, Checkpoints, NotFiniteError
 
-CONFIG = zoo.config("gan_ring").override({"generator.widths": [4], "discriminator.widths": [4]})
+CONFIG = ganzoo.config("gan_ring").override({"generator.widths": [4], "discriminator.widths": [4]})
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import ganzoo
-from ganzoo import plugins
+from ganzoo.core import plugins
 from ganzoo.schema import parse
 from ganzoo.training import contestant, run
 

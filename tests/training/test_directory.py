@@ -2,11 +2,12 @@
 
 import pytest
 
-from ganzoo import files, zoo
+import ganzoo
+from ganzoo.core import files
 from ganzoo.errors import RunError
 from ganzoo.training.directory import RunDirectory
 
-CONFIG = zoo.config("gan_ring")
+CONFIG = ganzoo.config("gan_ring")
 
 
 def claimed(path, config=CONFIG):
@@ -35,7 +36,7 @@ def test_claim_may_be_repeated_with_what_may_change(tmp_path):
             }
         ),
     )
-    assert zoo.config(run.path).training.steps == 9999
+    assert ganzoo.config(run.path).training.steps == 9999
 
 
 def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
@@ -107,10 +108,10 @@ def test_a_directory_is_one_process_at_a_time(tmp_path):
 def test_a_directory_that_was_only_locked_is_empty(tmp_path):
     claim(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
-    claim(tmp_path, zoo.config("gan_mnist"))
+    claim(tmp_path, ganzoo.config("gan_mnist"))
 
 
 def test_a_run_that_came_to_nothing_does_not_hold_its_directory(tmp_path):
     claimed(tmp_path)
-    claimed(tmp_path, zoo.config("gan_mnist"))
-    assert zoo.config(tmp_path).name == "gan_mnist"
+    claimed(tmp_path, ganzoo.config("gan_mnist"))
+    assert ganzoo.config(tmp_path).name == "gan_mnist"

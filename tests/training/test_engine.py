@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import zoo
+import ganzoo
+from ganzoo.data.open import open_source
 from ganzoo.data.pipeline import Pipeline
-from ganzoo.data.source import open_source
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
 from ganzoo.training import engine
@@ -42,7 +42,7 @@ def cpu(monkeypatch):
 
 
 def config(name="cgan", **training):
-    return zoo.config(name).override({f"training.{key}": value for key, value in training.items()})
+    return ganzoo.config(name).override({f"training.{key}": value for key, value in training.items()})
 
 
 def refusal(*arguments, error=UsageError, asked=None, **more):
@@ -223,7 +223,7 @@ def test_one_device_divides_by_accumulate_alone():
 
 
 def test_it_builds_under_its_strategy_what_it_chose():
-    ring = zoo.config("gan_ring").override({**RING, "training.precision": "bfloat16", "training.xla": "on"})
+    ring = ganzoo.config("gan_ring").override({**RING, "training.precision": "bfloat16", "training.xla": "on"})
     made = engine.choose(ring, TWO)
     model = made.build(ring)
     assert model.distribute_strategy is made.strategy
@@ -232,7 +232,7 @@ def test_it_builds_under_its_strategy_what_it_chose():
 
 
 def test_fit_under_another_strategy_than_the_models():
-    ring = zoo.config("gan_ring").override(RING)
+    ring = ganzoo.config("gan_ring").override(RING)
     two, one = engine.choose(ring, TWO), engine.choose(ring, "mirrored:CPU:0")
     batches = tf.data.Dataset.from_tensors(np.zeros((8, 2), np.float32)).repeat()
 
@@ -252,7 +252,7 @@ def test_fit_under_another_strategy_than_the_models():
 
 def test_parts_that_are_made_under_different_strategies():
     """Optimizers that one replica's variables belong to would be updated once for each replica."""
-    ring = zoo.config("gan_ring").override(RING)
+    ring = ganzoo.config("gan_ring").override(RING)
     two = engine.choose(ring, TWO)
     model, outside = two.build(ring), build(ring)
 
@@ -273,7 +273,9 @@ def test_parts_that_are_made_under_different_strategies():
 
 
 def pipeline(name, batch_size):
-    return Pipeline(open_source(zoo.config({"ring": "gan_ring", "mnist_5k": "cgan"}[name]).dataset), batch_size, seed=3)
+    return Pipeline(
+        open_source(ganzoo.config({"ring": "gan_ring", "mnist_5k": "cgan"}[name]).dataset), batch_size, seed=3
+    )
 
 
 @pytest.mark.parametrize("first", [0, 3, 700])
@@ -340,12 +342,12 @@ def test_operations_use_half_of_the_cores_where_a_step_has_two_halves(model, bef
     code = f"""
 import os
 import tensorflow as tf
-from ganzoo import zoo
+import ganzoo
 from ganzoo.training import engine
 
 engine.cores = lambda: 4
 {before}
-made = engine.choose(zoo.config("{model}"), "none")
+made = engine.choose(ganzoo.config("{model}"), "none")
 tf.constant(0)
 print(made.threads, "threads" in made.reasons, made.describe())
 """

@@ -10,17 +10,17 @@ import small_runs
 from PIL import Image
 
 import ganzoo
-from ganzoo.data.cyclegan_digits import bold_of
 from ganzoo.data.domains import open_data
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.data.sources.cyclegan_digits import bold_of
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import ConfigError, UsageError, WeightsError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import from_model, from_source
 from ganzoo.evaluation.translations import open_translation_in_training
-from ganzoo.judging import evaluate
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.evaluating import best_step, evaluations
+from ganzoo.zoo.evaluate import evaluate
 
 CHECKOUT = Path(__file__).parents[2]
 RING = {
@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_the_moving_average(ring_run):
     """Computed again from the finished model."""
     run = RunDirectory(ring_run.directory)
     config = ring_run.config
-    from ganzoo.data.source import open_source
+    from ganzoo.data.open import open_source
 
     source = open_source(config.dataset, seed=config.training.seed)
     evaluator = Evaluator(from_source(source, 300), "identity", ["sliced_wasserstein", "kid"])

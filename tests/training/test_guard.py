@@ -10,11 +10,12 @@ from small_runs import assert_same_end, stopping_at
 
 import ganzoo
 from ganzoo.data.kinds import Points
-from ganzoo.data.source import Source, register
+from ganzoo.data.source import Source
 from ganzoo.engine.guard import checked
 from ganzoo.errors import RunError
 from ganzoo.models.build import build
 from ganzoo.models.vanilla import VanillaGAN
+from ganzoo.registry import register
 from ganzoo.training import rollback, run
 from ganzoo.training.callbacks import Stop
 from ganzoo.training.checkpoints import Checkpoints

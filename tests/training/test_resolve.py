@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from ganzoo import zoo
+import ganzoo
 from ganzoo.data import kinds
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
@@ -63,7 +63,7 @@ def test_other_data_bring_their_licence_and_not_their_domains():
 
 
 def test_a_table_brings_the_names_and_scales_of_its_columns():
-    config, data = resolve(zoo.config("gan_wine"), {})
+    config, data = resolve(ganzoo.config("gan_wine"), {})
     assert isinstance(data, Source)
     assert kinds.of(config.dataset) == data.kind
     assert (config.dataset.fields[0].name, config.dataset.fields[0].decimals) == ("alcohol", 2)
@@ -84,7 +84,7 @@ def images_in(folder, sizes, mode="RGB", classes=("a", "b", "c", "d", "e")):
 
 def test_one_s_own_colour_folder_brings_size_channels_and_name(tmp_path):
     name = images_in(tmp_path / "My Pets!", [(64, 64)] * 10)
-    config, source = resolve(zoo.config("dcgan"), {"dataset": name})
+    config, source = resolve(ganzoo.config("dcgan"), {"dataset": name})
     assert (config.name, config.dataset.example_shape) == ("dcgan_my_pets", (64, 64, 3))
     assert described(config, source) == "64x64x3, 5 classes, 10 images"
     again, _ = resolve(config, {})
@@ -104,12 +104,12 @@ def test_one_s_own_colour_folder_brings_size_channels_and_name(tmp_path):
 )
 def test_sizes_of_a_folder(tmp_path, sizes, mode, shape):
     name = images_in(tmp_path / "own", sizes, mode, ())
-    assert overridden(zoo.config("dcgan"), {"dataset": name}).dataset.example_shape == shape
+    assert overridden(ganzoo.config("dcgan"), {"dataset": name}).dataset.example_shape == shape
 
 
 def test_what_is_given_goes_before_what_a_folder_has(tmp_path):
     name = images_in(tmp_path / "own", [(64, 64)] * 3, "RGB", ())
     given = {"dataset": name, "dataset.size": 28, "dataset.channels": 1, "name": "mine"}
-    config = overridden(zoo.config("dcgan"), given)
+    config = overridden(ganzoo.config("dcgan"), given)
     assert (config.name, config.dataset.example_shape) == ("mine", (28, 28, 1))
-    assert overridden(zoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)
+    assert overridden(ganzoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)

@@ -19,8 +19,8 @@ from small_runs import DIGITS, RING, assert_same_end, assert_same_state, losses,
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
 import ganzoo
-from ganzoo import images
 from ganzoo.cli.main import main
+from ganzoo.core import images
 from ganzoo.errors import ConfigError, DataError, RunError, UsageError
 from ganzoo.training import fit, resolve
 from ganzoo.training import run as runs
@@ -165,7 +165,7 @@ def drive(**spec):
 def test_a_kill_inside_a_checkpoint_changes_nothing(tmp_path, ring_run):
     """Of the second checkpoint, at step 40, the state is on the disk and the manifest not yet (more kills: slow/)."""
     spec = {"model": "gan_ring", "workdir": str(tmp_path / "run"), "overrides": RING}
-    assert drive(**spec, kill={"at": "ganzoo.files:sync", "call": 6}).returncode == -signal.SIGKILL
+    assert drive(**spec, kill={"at": "ganzoo.core.files:sync", "call": 6}).returncode == -signal.SIGKILL
     checkpoints = tmp_path / "run" / "checkpoints"
     assert [path.name[:6] for path in sorted(checkpoints.iterdir())] == [".step_", "step_0"]
     assert_same_end(train("gan_ring", tmp_path / "run", RING), ring_run)

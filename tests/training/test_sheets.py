@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo import figures
+from ganzoo.core import figures
 from ganzoo.data.domains import Domains
 from ganzoo.data.kinds import Image, Table
-from ganzoo.data.source import Source, from_arrays, open_source
+from ganzoo.data.open import open_source
+from ganzoo.data.source import Source, from_arrays
 from ganzoo.schema import DatasetConfig
 from ganzoo.training.sheets import picture_of
 

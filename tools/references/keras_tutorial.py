@@ -12,7 +12,7 @@ import time
 import keras
 import tensorflow as tf
 
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.training import turns
 
 LATENT_SIZE = 100

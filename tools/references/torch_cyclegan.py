@@ -12,7 +12,7 @@ import time
 import torch
 from torch import nn
 
-from ganzoo import hardware
+from ganzoo.core import hardware
 from ganzoo.training import turns
 
 SIZE, WIDTH, BLOCKS = 128, 32, 6

@@ -11,8 +11,8 @@ import time
 import torch
 from torch import nn
 
-from ganzoo import hardware
-from ganzoo.data.mnist_5k import load_mnist_5k
+from ganzoo.core import hardware
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.training import turns
 
 LATENT_SIZE = 100

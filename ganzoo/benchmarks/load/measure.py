@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo import hardware
 from ganzoo.benchmarks.load.clients import run_clients
 from ganzoo.benchmarks.load.direct import SIGNATURE, run_direct
 from ganzoo.benchmarks.load.local import LocalServer, local_server
 from ganzoo.benchmarks.load.report import Load
 from ganzoo.benchmarks.load.traffic import Traffic, traffic
 from ganzoo.benchmarks.processes import run_apart, usage_of
+from ganzoo.core import hardware
 from ganzoo.errors import ServerError
 from ganzoo.models import rows
 from ganzoo.serving.client.client import Client

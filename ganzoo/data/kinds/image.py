@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ganzoo import figures, images
+from ganzoo.core import figures, images
 from ganzoo.data.kinds.kind import Kind, as_array, batch_of, check_finite, shown
 from ganzoo.errors import UsageError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ganzoo import figures
+from ganzoo.core import figures
 from ganzoo.data.kinds.kind import Kind, number
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ganzoo import figures
+from ganzoo.core import figures
 from ganzoo.data.kinds.kind import Kind, number
 from ganzoo.errors import DataError, UsageError
 from ganzoo.schema import ColumnConfig

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganzoo import weights
+from ganzoo.core import weights
+from ganzoo.core.torch_file import read_state_dict
 from ganzoo.errors import WeightsError
 from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
 from ganzoo.evaluation.extractors.torch_layers import Convolution, convolution, pixels
 from ganzoo.registry import register
-from ganzoo.torch_file import read_state_dict
 
 SIZE = 224
 

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ganzoo.core.fetch import fetch
+from ganzoo.core.torch_file import read_state_dict
 from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
 from ganzoo.evaluation.extractors.torch_layers import convolution, pixels
-from ganzoo.fetch import fetch
 from ganzoo.registry import register
-from ganzoo.torch_file import read_state_dict
 
 SIZE = 299
 

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ganzoo import weights
+from ganzoo.core import weights
+from ganzoo.core.images import fit, to_float
+from ganzoo.core.randomness import reproducible_initialisation
 from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
-from ganzoo.images import fit, to_float
-from ganzoo.randomness import reproducible_initialisation
 from ganzoo.registry import register
 
 SIZE = 28

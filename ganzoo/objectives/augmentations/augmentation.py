@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ganzoo import randomness
+from ganzoo.core import randomness
 
 
 @dataclass(frozen=True)

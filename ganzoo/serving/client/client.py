@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo import images
+from ganzoo.core import images
 from ganzoo.errors import DataError, ServerError, UsageError
 from ganzoo.models import inputs as given_images
 from ganzoo.models import rows

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ganzoo.data import kinds
-from ganzoo.data.source import open_source
+from ganzoo.data.open import open_source
 from ganzoo.errors import UsageError
 from ganzoo.schema import DatasetConfig
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli import generate
-from ganzoo.judging import evaluate
+from ganzoo.zoo.evaluate import evaluate
 
 SMALL = {
     "generator.widths": [8],

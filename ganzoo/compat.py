@@ -1,0 +1,30 @@
+"""Every private name of Keras and TensorFlow that ganzoo leans on: an upgrade that takes one away is mended here.
+
+`tests/test_compat.py` fails where one of them is gone or means something else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def rate_of(optimizer: Any) -> Any:
+    """An optimizer's learning rate, a variable or a schedule; the public attribute gives a schedule's present value."""
+    return optimizer._learning_rate
+
+
+def sum_nothing_over_replicas(optimizer: Any) -> None:
+    """Have `optimizer.apply` take gradients as they are; by itself it sums them over the replicas."""
+    optimizer._all_reduce_sum_gradients = list
+
+
+def layer_of(tensor: Any) -> str:
+    """The name of the layer that made a symbolic tensor."""
+    return tensor._keras_history.operation.name
+
+
+def with_constants(function: Any) -> Any:
+    """A concrete TensorFlow function with constants in place of its variables."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function)

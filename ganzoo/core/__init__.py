@@ -1,0 +1,1 @@
+"""What every room uses: files, images, figures, randomness, weights, downloads, the processor."""

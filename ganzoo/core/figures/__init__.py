@@ -1,0 +1,11 @@
+"""Pictures for people: sample sheets, animations, plots of points, of tables, of sequences and of values over steps.
+
+All of them are arrays, uint8 `[H, W, C]`.
+"""
+
+from ganzoo.core.figures.clouds import histogram, points, scatter
+from ganzoo.core.figures.lines import curves
+from ganzoo.core.figures.panels import histograms, sequences
+from ganzoo.core.figures.sheets import GAP_LEVEL, sheet, write_gif
+
+__all__ = ["GAP_LEVEL", "curves", "histogram", "histograms", "points", "scatter", "sequences", "sheet", "write_gif"]

@@ -1,0 +1,182 @@
+"""How the name of a config's data set becomes a source."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo.data import kinds
+from ganzoo.data.source import CheckFunction, OpenFunction, Source
+from ganzoo.data.sources import tfds_source
+from ganzoo.errors import DataError, UsageError, did_you_mean
+from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
+from ganzoo.schema import DatasetConfig
+
+DATASETS = of("dataset")
+
+
+def open_source(
+    dataset: DatasetConfig, *, data_dir: str | Path | None = None, skip_broken: bool = False, seed: int = 0
+) -> Source:
+    """Opens a config's data set: a registered name, `folder:PATH`, or else the name of a TFDS data set.
+
+    One with two domains is opened by `domains.open_domains`; `domains.open_data` opens either.
+
+    Args:
+      dataset: with `classes: 0` the number of classes is not checked, so that it can be asked for.
+      data_dir: folder of TFDS data sets; None is TFDS's own default.
+      skip_broken: leave broken images out, with a warning, instead of stopping.
+      seed: keys the draws of endless sources, in [0, 2**31).
+
+    Raises:
+      DataError: an unknown, missing, empty or broken data set, or one that does not fit the config; one line.
+      UsageError: the config has two domains.
+    """
+    if dataset.domains:
+        raise UsageError(f"{dataset.name}: has the domains {_listed(dataset.domains)}: open it with open_domains")
+    folder = Path(data_dir) if data_dir else None
+    entry = available(dataset, data_dir=folder)
+    source = entry.opens(dataset, domain="", data_dir=folder, skip_broken=skip_broken, seed=seed)
+    check_source(dataset, source)
+    return source
+
+
+def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None) -> None:
+    """Checks a config's data set as far as that works without TensorFlow; opening it finds the rest.
+
+    Takes at most about two seconds, most of them for importing TFDS where the name is not registered.
+
+    Args:
+      dataset, data_dir: as for `open_source`.
+
+    Raises:
+      DataError: an unknown data set, an absent folder, one of TFDS that is neither prepared nor to be downloaded, or
+        one whose domains are not those of the config.
+    """
+    available(dataset, data_dir=Path(data_dir) if data_dir else None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is registered for a name.
+
+    Attributes:
+      opens: gives the source.
+      kind: of its examples, one of `kinds.KINDS`.
+      domains: the names of its two domains, None where the config names them; empty for a source without domains.
+      paired: whether example i of one domain belongs to example i of the other; None where it is as the user says.
+      check: called before it is opened, and by `check_available`.
+    """
+
+    opens: OpenFunction
+    kind: str = "image"
+    domains: tuple[str, ...] | None = ()
+    paired: bool | None = None
+    check: CheckFunction | None = None
+
+
+def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
+    """The entry of a config's data set, checked as far as can be without TensorFlow; see `check_available`."""
+    entry = _resolve(dataset)
+    _check_kind(dataset, entry.kind)
+    _check_domains(dataset, entry)
+    if entry.check:
+        entry.check(dataset, data_dir=data_dir)
+    return entry
+
+
+def check_source(dataset: DatasetConfig, source: Source) -> None:
+    """Refuses a source that does not fit its config.
+
+    Raises:
+      DataError: fewer than two examples, or other columns or classes than the config has.
+    """
+    if source.length is not None and source.length < 2:
+        raise DataError(f"{source.name}: {source.length} example(s) to learn from, at least two are needed (add more)")
+    for key, size in source.kind.fixed.items():
+        given = getattr(dataset, key)
+        if given != size:
+            raise DataError(f"dataset.{key}: {given}, but {source.name} has {size} (--set dataset.{key}={size})")
+    classes = len(source.class_names)
+    if dataset.classes and dataset.classes != classes:
+        has = f"{classes} classes" if classes else "no labels"
+        given = dataset.classes
+        raise DataError(f"dataset.classes: {given}, but {source.name} has {has} (--set dataset.classes={classes})")
+
+
+def _resolve(dataset: DatasetConfig) -> Entry:
+    name, two = dataset.name, bool(dataset.domains)
+    if entry := _registered(name, two):
+        return entry
+    if not two and tfds_source.knows(name):
+        return Entry(tfds_source.open_tfds, check=tfds_source.check)
+    own = _names(two)
+    raise _no_such_domains(dataset, own) if two else _no_such_source(name, own)
+
+
+def _no_such_domains(dataset: DatasetConfig, own: Sequence[str]) -> DataError:
+    name = dataset.name
+    if _registered(name, False) or tfds_source.knows(name):
+        return DataError(
+            f"dataset.name: {name} has no domains, and {_listed(dataset.domains)} are wanted (take one of:"
+            f" {', '.join(sorted(own))})"
+        )
+    return DataError(f"dataset.name: unknown data set '{name}' with two domains{did_you_mean(name, own)}")
+
+
+def _no_such_source(name: str, own: Sequence[str]) -> DataError:
+    if entry := _registered(name, True):
+        return DataError(
+            f"dataset.name: {name} has two domains, {_listed(entry.domains or ())} (take a model of the task"
+            " image_translation, or other data)"
+        )
+    close = difflib.get_close_matches(name, [*own, *tfds_source.names()], n=1)
+    hint = did_you_mean(name, close or own)
+    return DataError(
+        f"dataset.name: unknown data set '{name}'{hint}; any TFDS image data set and folder:PATH work too; {OWN}"
+    )
+
+
+def _registered(name: str, two: bool) -> Entry | None:
+    for known, found in DATASETS.all().items():
+        own = known.removesuffix(OF_TWO_DOMAINS)
+        if (own != known) == two and (name == own or (own[-1] in ":/" and name.startswith(own))):
+            return Entry(found.part, **found.properties)
+    return None
+
+
+def _names(two: bool) -> list[str]:
+    """The names of the registered data sets, of one source or of two domains, for messages."""
+    names = [known for known in DATASETS.names() if known.endswith(OF_TWO_DOMAINS) == two]
+    own = [own for known in names if not (own := known.removesuffix(OF_TWO_DOMAINS)).startswith("arrays:")]
+    return [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known in own]
+
+
+def _check_kind(dataset: DatasetConfig, kind: str) -> None:
+    if dataset.kind != kind:
+        has = kinds.KINDS[kind]
+        raise DataError(
+            f"dataset.kind: {dataset.kind}, but {dataset.name} has {has.plural} (use a model of the task {has.task})"
+        )
+    if kinds.of(dataset).is_image and dataset.channels not in (1, 3):
+        raise DataError(f"dataset.channels: {dataset.channels}, but images have 1 or 3 (--set dataset.channels=1)")
+
+
+def _check_domains(dataset: DatasetConfig, entry: Entry) -> None:
+    if entry.domains and set(dataset.domains) != set(entry.domains):
+        given, has = _listed(dataset.domains), _listed(entry.domains)
+        raise DataError(
+            f"dataset.domains: {given} given, but those of {dataset.name} are {has}"
+            f" (--set dataset.domains=[{','.join(entry.domains)}])"
+        )
+    if dataset.paired and entry.paired is False:
+        raise DataError(
+            f"dataset.name: {dataset.name} has no pairs, and this model learns from pairs (take pix2pix_digits or"
+            " folder:PATH, or a model that learns without pairs, such as cyclegan_digits)"
+        )
+
+
+def _listed(domains: Sequence[str]) -> str:
+    return " and ".join(domains)

@@ -1,0 +1,1 @@
+"""The data sets: a file each, registered by name; see `toy.py` for a short one."""

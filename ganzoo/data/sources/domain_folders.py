@@ -1,0 +1,130 @@
+"""`folder:PATH` with two domains: the images of the first in PATH/trainA, those of the second in PATH/trainB.
+
+The split `test` is in PATH/testA and PATH/testB. These are the names of the folders in the data sets of CycleGAN.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ganzoo.data.source import Source, side_of
+from ganzoo.data.sources import folder
+from ganzoo.errors import DataError, did_you_mean
+from ganzoo.registry import register
+from ganzoo.schema import DatasetConfig
+
+SPLITS = ("train", "test")
+LETTERS = "AB"
+
+_log = logging.getLogger(__name__)
+
+PARTS = ("trainA", "trainB", "testA", "testB")
+
+
+def check(dataset: DatasetConfig, **_: Any) -> None:
+    """Refuses folders that are not there or are empty and, where pairs are wanted, images without a partner.
+
+    Raises:
+      DataError: so, or a split that is neither `train` nor `test`.
+    """
+    letter_splits = [letter_split(dataset, domain) for domain in dataset.domains]
+    folder.check(dataset.model_copy(update={"split": "train"}))
+    files = []
+    for domain, part in zip(dataset.domains, letter_splits, strict=True):
+        one = _one(dataset, domain)
+        root = folder.root_of(one)
+        if not root.is_dir():
+            raise DataError(
+                f"{dataset.name}: no folder {part} in it (wanted: {' and '.join(letter_splits)}, with the images of"
+                f" {' and of '.join(dataset.domains)})"
+            )
+        files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
+    if dataset.paired:
+        _check_partners(dataset.name, letter_splits, files)
+
+
+@register("dataset", "folder:", domains=None, check=check)
+def domain_folder(dataset: DatasetConfig, *, domain: str, skip_broken: bool, **_: Any) -> Source:
+    """The images of one domain, read as those of any folder; one that is smaller than `dataset.size` counts as broken.
+
+    Raises:
+      DataError: as `folder.folder`.
+    """
+    source = folder.folder(_one(dataset, domain), skip_broken=skip_broken, smallest=dataset.image_shape[0])
+    return replace(source, name=dataset.name)
+
+
+def letter_split(dataset: DatasetConfig, domain: str) -> str:
+    """What the split of a domain is called where domains are letters: `trainA`.
+
+    Raises:
+      DataError: the split is neither `train` nor `test`.
+    """
+    if dataset.split not in SPLITS:
+        raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}'{did_you_mean(dataset.split, SPLITS)}")
+    return dataset.split + LETTERS[dataset.domains.index(domain)]
+
+
+def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
+    """Two sources of partners with example i of one belonging to example i of the other.
+
+    Without names, they do so already. By their names, an example without a partner, which was left out as broken, is
+    left out too.
+    """
+    first, second = ({_pair_name(name): number for number, name in enumerate(s.names)} for s in sources.values())
+    if list(first) == list(second):
+        return sources
+    both = [key for key in first if key in second]
+    paired = {}
+    for (domain, source), numbers in zip(sources.items(), (first, second), strict=True):
+        if len(numbers) > len(both):
+            _log.warning("%s: left out %d %s whose partner is broken", source.name, len(numbers) - len(both), domain)
+        paired[domain] = _chosen(source, [numbers[key] for key in both])
+    return paired
+
+
+def _one(dataset: DatasetConfig, domain: str) -> DatasetConfig:
+    """The folder of a domain, as a data set of its own."""
+    own = {"name": f"{dataset.name.rstrip('/')}/{letter_split(dataset, domain)}", "size": side_of(dataset)}
+    return dataset.model_copy(update=own | {"split": "train", "domains": [], "paired": False, "load_size": None})
+
+
+def _pair_name(name: str) -> str:
+    """What two partners have in common: their names without the ending, and without `_A` and `_B` before it."""
+    stem = str(PurePath(name).with_suffix(""))
+    return stem[:-2] if stem.endswith(tuple(f"_{letter}" for letter in LETTERS)) else stem
+
+
+def _check_partners(name: str, parts: Sequence[str], files: Sequence[Sequence[str]]) -> None:
+    named = [{_pair_name(file): file for file in own} for own in files]
+    for part, own, by_name in zip(parts, files, named, strict=True):
+        for file in own:
+            if by_name[_pair_name(file)] != file:
+                raise DataError(
+                    f"{name}: {part} has both {file} and {by_name[_pair_name(file)]}, and pairs are told by the names"
+                    " without the endings (remove one)"
+                )
+    for here, there in ((0, 1), (1, 0)):
+        alone = [file for key, file in named[here].items() if key not in named[there]]
+        if alone:
+            raise DataError(
+                f"{name}: {len(alone)} image(s) of {parts[here]} without a partner of the same name in {parts[there]},"
+                f" the first is {alone[0]} (pairs are wanted: add the partners, or remove the images)"
+            )
+
+
+def _chosen(source: Source, examples: Sequence[int]) -> Source:
+    """A source of these examples of another, in this order."""
+    import tensorflow as tf
+
+    table = np.array(examples, np.int64)
+    names = tuple(source.names[example] for example in examples)
+    return replace(
+        source, length=len(table), names=names, fetch=lambda indices: source.fetch(tf.gather(table, indices))
+    )

@@ -1,0 +1,225 @@
+"""`folder:PATH`: one's own images, of any format, mode and size; subfolders are classes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganzoo.core import images as pixels
+from ganzoo.data import store
+from ganzoo.data.source import Source, from_arrays
+from ganzoo.errors import DataError
+from ganzoo.registry import register
+from ganzoo.schema import DatasetConfig
+
+SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp")
+
+# Of the headers that say what size and channels suit a folder.
+HEADERS = 200
+MOST_PIXELS = 128
+GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+
+# Files decoded ahead of the one that is being stored: bounds the memory.
+_CHUNK = 256
+
+_log = logging.getLogger(__name__)
+
+
+def check(dataset: DatasetConfig, **_: Any) -> None:
+    """Refuses a folder that is not there, before TensorFlow is imported.
+
+    Raises:
+      DataError: no path, no such folder, or a split that is not `train` or `all`.
+    """
+    root = root_of(dataset)
+    if dataset.split not in ("train", "all"):
+        raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
+    if dataset.name == "folder:":
+        raise DataError("folder: no path given (--dataset folder:PATH)")
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{dataset.name}: {what} (check the path)")
+
+
+@register("dataset", "folder:", check=check)
+def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_: Any) -> Source:
+    """Images below a folder, cropped to their central square and resized; the examples have the files' names.
+
+    Where there are subfolders with images, each is a class, in sorted order, with all that lies below it; a flat folder
+    has no classes. Hidden files and folders are passed over. There are no splits: `train` and `all` mean everything.
+
+    Args:
+      dataset, skip_broken: as for `open.open_source`.
+      smallest: an image with a shorter side below so many pixels counts as broken.
+
+    Raises:
+      DataError: no images in it, a broken one (unless `skip_broken`), or images beside class folders.
+    """
+    root = root_of(dataset)
+    class_names, files = listing(dataset)
+    names = [str(path.relative_to(root)) for path, _ in files]
+    prepare = partial(
+        store.prepare,
+        [
+            str(root.resolve()),
+            [[name, label, *_stamp(path)] for name, (path, label) in zip(names, files, strict=True)],
+            smallest,
+        ],
+        len(files),
+        dataset.image_shape,
+        lambda: _decode_all(dataset, root, files, skip_broken, smallest),
+    )
+    prepared = prepare()
+    left_out = [root / name for name in prepared.left_out]
+    if left_out and not skip_broken:  # prepared by an earlier run that was asked to leave them out
+        for path in left_out:
+            _read(path, dataset, smallest)
+        prepared = prepare(anew=True)  # all can be read by now: their permissions were mended, for example
+    elif left_out:
+        few = _few([str(path) for path in left_out])
+        _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), few)
+    source = from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+    broken = set(prepared.left_out)
+    return replace(source, names=tuple(name for name in names if name not in broken))
+
+
+def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
+    """The side and channels that suit the images of a folder, from the headers of some of them.
+
+    The side is the one that all images share, if it has at most `MOST_PIXELS` pixels and halves to 4 … 7; otherwise the
+    largest of 64 and 32 that half of the images reach. Channels are 3 if any image has colour.
+
+    Args:
+      dataset: its `name` is read; a folder without images gives an empty answer, as opening it will tell.
+    """
+    try:
+        _, files = listing(dataset)
+    except DataError:
+        return {}
+    sides, colour = [], False
+    for path, _ in files[:: -(-len(files) // HEADERS)]:
+        with contextlib.suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
+            sides.append(min(image.size))
+            colour = colour or image.mode not in GREY_MODES
+    if not sides:
+        return {}
+    median = sorted(sides)[len(sides) // 2]
+    same = min(sides) == max(sides) and median <= MOST_PIXELS and _halves(median)
+    return {"size": median if same else 64 if median >= 64 else 32, "channels": 3 if colour else 1}
+
+
+def _halves(side: int) -> bool:
+    """Whether a side is 4, 5, 6 or 7 times a power of two, at least twice it, as convolutional networks want it."""
+    halved = side
+    while halved % 2 == 0 and halved > 7:
+        halved //= 2
+    return 4 <= halved <= 7 and halved < side
+
+
+def root_of(dataset: DatasetConfig) -> Path:
+    """The path in a data set's name, `folder:PATH`."""
+    return Path(dataset.name.removeprefix("folder:")).expanduser()
+
+
+def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """The class names and the files with their labels (0 without classes), in sorted order.
+
+    Raises:
+      DataError: it cannot be read, holds no images, or images beside class folders.
+    """
+    name, root = dataset.name, root_of(dataset)
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
+    flat = [path for path in entries if _is_image(path)]
+    classes = {path.name: _images_below(path) for path in entries if path.is_dir()}
+    filled = {label: files for label, files in classes.items() if files}
+    if not flat and not filled:
+        raise DataError(f"{name}: no images in it (looked for {' '.join(SUFFIXES)}, in subfolders too)")
+    if not filled:
+        return (), [(path, 0) for path in flat]
+    if flat:
+        raise DataError(
+            f"{name}: images both in it ({flat[0].name}) and in subfolders ({next(iter(filled))}/): subfolders are"
+            " classes, so move the images into one, or give the folder of one class"
+        )
+    if empty := sorted(classes.keys() - filled.keys()):
+        _log.warning("%s: no images in %s: no class is made of it", name, _few(empty))
+    return tuple(filled), [(path, label) for label, files in enumerate(filled.values()) for path in files]
+
+
+def _images_below(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for path in (Path(parent, name) for name in files) if _is_image(path)]
+    return sorted(found)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _decode_all(
+    dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool, smallest: int
+) -> Iterator[store.Item]:
+    """Every image with its label, in order; a broken one gives its path below the root, or stops it all.
+
+    Raises:
+      DataError: a broken image without `skip_broken`, or no whole one.
+    """
+
+    def decode(file: tuple[Path, int]) -> store.Item:
+        path, label = file
+        try:
+            return _read(path, dataset, smallest), label
+        except DataError:
+            if skip_broken:
+                return str(path.relative_to(root))
+            raise
+
+    whole = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(files), _CHUNK):
+            for item in pool.map(decode, files[start : start + _CHUNK]):
+                whole += not isinstance(item, str)
+                yield item
+    if not whole:
+        raise DataError(f"{dataset.name}: all of its {len(files)} images are broken (check the first: {files[0][0]})")
+
+
+def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
+    size, channels = dataset.image_shape[1:]
+    try:
+        image = pixels.read(path, channels=channels)
+        height, width = image.shape[:2]
+        if min(height, width) < smallest:
+            raise DataError(
+                f"{path}: {width}x{height} pixels, smaller than the squares of {smallest} to be cut out of it: remove"
+                f" it, take a smaller --set dataset.size="
+            )
+    except DataError as error:
+        raise DataError(f"{error}, or leave such files out with --skip_broken") from error
+    return pixels.fit(image, size, channels)
+
+
+def _few(names: list[str]) -> str:
+    """The first ten names, and how many more there are."""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more

@@ -1,0 +1,42 @@
+"""`pix2pix_digits`: digits and their outlines, in pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ganzoo.data.arrays import fit_all, neighbourhoods
+from ganzoo.data.source import Source, from_arrays, side_of
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
+from ganzoo.registry import register
+from ganzoo.schema import DatasetConfig
+
+DOMAINS = ("edges", "digits")
+
+
+def edges_of(images: np.ndarray) -> np.ndarray:
+    """The outlines of digits: the pixels of 128 and more that have a pixel below, or the image's edge, as neighbour.
+
+    That is the binary image less its 3x3 erosion, with zero outside of the image.
+
+    Args:
+      images: digits, white on black, uint8 `[N, H, W]` or `[N, H, W, C]`; of the data's own size, 28x28.
+
+    Returns:
+      uint8 of the same shape, 255 on the outline and 0 elsewhere.
+    """
+    ink = images >= 128
+    inner = neighbourhoods(ink).all(axis=0)
+    return np.where(ink & ~inner, 255, 0).astype(np.uint8)
+
+
+@register("dataset", "pix2pix_digits", domains=DOMAINS, paired=True)
+def pix2pix_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
+    """The digits of `mnist_5k` and their outlines, native size 28x28x1, of the same split there.
+
+    Example i is digit i there. Other sizes are resized after the outline was drawn.
+    """
+    digits = load_mnist_5k(dataset.split)[0]
+    images = edges_of(digits) if domain == "edges" else digits
+    return from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.image_shape[-1]))

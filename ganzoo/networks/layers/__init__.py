@@ -1,0 +1,22 @@
+"""Layers that Keras lacks, or has with random state of their own or statistics of one replica's batch."""
+
+from ganzoo.networks.layers.batch_normalization import BatchNormalization
+from ganzoo.networks.layers.convolution import Conv2D, Conv2DTranspose
+from ganzoo.networks.layers.dropout import Dropout
+from ganzoo.networks.layers.instance_normalization import InstanceNormalization
+from ganzoo.networks.layers.maxout import Maxout
+from ganzoo.networks.layers.padding import ReflectionPadding2D
+from ganzoo.networks.layers.residual_tanh import ResidualTanh
+from ganzoo.networks.layers.spectral_convolution import SpectralConv2D
+
+__all__ = [
+    "BatchNormalization",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Dropout",
+    "InstanceNormalization",
+    "Maxout",
+    "ReflectionPadding2D",
+    "ResidualTanh",
+    "SpectralConv2D",
+]

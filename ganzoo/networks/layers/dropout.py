@@ -1,0 +1,42 @@
+"""Dropout whose mask is keyed (randomness.scope), because Keras's own holds random state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ganzoo.core import randomness
+
+
+@keras.saving.register_keras_serializable(package="ganzoo")
+class Dropout(keras.layers.Layer):
+    """Zeroes a share `rate` of the entries in training and scales the rest by `1 / (1 - rate)`; the identity otherwise.
+
+    Args:
+      rate: share of zeroed entries, in [0, 1).
+
+    Source: Srivastava et al. 2014, JMLR 15.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"rate={rate}: must be in [0, 1)")
+        self.rate = rate
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training or self.rate == 0.0:
+            return inputs
+        draw_key, place = randomness.layer_key(self.name)
+        rows, *rest = [known or tf.shape(inputs)[i] for i, known in enumerate(inputs.shape)]
+        mask = place.rows(lambda total: randomness.keep_mask(draw_key, [total, *rest], self.rate), rows)
+        scale = tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
+        return inputs * (tf.cast(mask, inputs.dtype) * scale)  # one factor: a pass less each way than `tf.where`
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}

@@ -1,0 +1,232 @@
+"""The typed schema of a config: YAML in and out, overrides, one clear line for every mistake.
+
+A config is the whole truth about a model: rebuilding from it needs nothing else. Names of pluggable parts (networks,
+losses, penalties, data sets) are plain strings here and are checked where they are registered, so that adding one
+never edits this room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from ganzoo.errors import ConfigError, did_you_mean
+from ganzoo.schema import migration
+from ganzoo.schema.dataset import DatasetConfig
+from ganzoo.schema.parsing import assign, check_path, describe, load_yaml, read_scalar
+from ganzoo.schema.parts import LossConfig, ModelConfig, NetworkConfig, PartConfig, PenaltyConfig
+from ganzoo.schema.section import Section, check_further
+from ganzoo.schema.training import EvaluationConfig, OptimizerConfig, OptimizersConfig, TrainingConfig
+
+# what flags and keyword arguments call a config's key
+SHORT_NAMES = {
+    "dataset": "dataset.name",
+    "steps": "training.steps",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+    "precision": "training.precision",
+    "xla": "training.xla",
+    "on_nan": "training.on_nan",
+    "eval_every": "evaluation.every",
+}
+
+
+class Licence(Section):
+    data: str
+    weights: str
+
+
+# What a model of a kind of data is for; two domains make it a translation.
+TASKS = {
+    "image": "image_generation",
+    "points": "point_generation",
+    "table": "table_generation",
+    "sequence": "sequence_generation",
+}
+TRANSLATION = "image_translation"
+
+
+class Config(Section):
+    """A whole model: data, scheme, networks, objectives, optimizers, training. See `zoo_configs/` for examples.
+
+    Beside the fields listed here there is one mapping for each network, under the name of its role in the scheme:
+    `generator`, `discriminator`, `encoder`. `imports` are the modules, not ganzoo's, that registered parts of it.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, NetworkConfig] = Field(init=False)
+    further: ClassVar[type[Section]] = NetworkConfig
+
+    schema_version: Literal[2] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
+    aliases: list[str] = Field(default_factory=list)
+    imports: list[str] = Field(default_factory=list)
+    task: Literal[
+        "image_generation", "point_generation", "table_generation", "sequence_generation", "image_translation"
+    ]
+    summary: str
+    source: str
+    licence: Licence
+    dataset: DatasetConfig
+    model: ModelConfig
+    loss: LossConfig | None = None
+    penalties: list[PenaltyConfig] = Field(default_factory=list)
+    constraints: list[PartConfig] = Field(default_factory=list)
+    augmentations: list[PartConfig] = Field(default_factory=list)
+    optimizer: OptimizersConfig
+    training: TrainingConfig
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _networks_are_mappings(cls, data: Any) -> Any:
+        check_further(cls, data, "a network", "network")
+        return data
+
+    @model_validator(mode="after")
+    def _possible(self) -> Config:
+        for parts, what in ((self.penalties, "penalties"), (self.constraints, "constraints")):
+            names = [part.name for part in parts]
+            if len(set(names)) < len(names):
+                twice = "the sum of the weights" if what == "penalties" else "the options that are meant"
+                raise ValueError(f"{what}: one of them is given twice (give it once, with {twice})")
+        fitting = TRANSLATION if self.dataset.domains else TASKS[self.dataset.kind]
+        if self.task != fitting:
+            data = (
+                f"two dataset.domains make it {TRANSLATION}"
+                if self.dataset.domains
+                else (f"dataset.kind: {self.dataset.kind} without dataset.domains makes it {fitting}")
+            )
+            raise ValueError(f"task: expected {fitting}, got {self.task} ({data})")
+        return self
+
+    @property
+    def networks(self) -> dict[str, NetworkConfig]:
+        """The networks by role."""
+        return dict(self.__pydantic_extra__)
+
+    def offers(self, verb: str) -> bool:
+        """Whether models of the config's task can `generate` or `translate`; the scheme's class knows the rest."""
+        return verb == ("translate" if self.task == TRANSLATION else "generate")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `parse` reads back to an equal config."""
+        data = self.model_dump(by_alias=True, exclude_none=True)
+        roles = {role: data.pop(role) for role in self.networks}
+        ordered: dict[str, Any] = {}
+        for key, value in data.items():
+            if value or key not in ("aliases", "imports", "constraints", "augmentations"):
+                ordered[key] = value
+            if key == "model":
+                ordered |= roles
+        return ordered
+
+    def _repr_markdown_(self) -> str:
+        return f"**{self.name}**: {self.summary}\n\n```yaml\n{self.to_yaml()}```"
+
+    def to_yaml(self) -> str:
+        """The resolved config as YAML, keys in the schema's order."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+
+    def override(self, values: dict[str, Any], note: Callable[[str], None] | None = None) -> Config:
+        """A new config with single values replaced.
+
+        A part that is replaced by name (`loss.name`, `generator.network`) loses the options of the old one.
+
+        Args:
+          values: dotted key -> value (`{"training.steps": 100}`); text is read as YAML (`"1e-4"` is a number).
+          note: told which options were dropped.
+
+        Raises:
+          ConfigError: an unknown key, a wrong type, or an impossible mix, named as `--set KEY=VALUE`.
+        """
+        data = self.to_dict()
+        moved = {migration.MOVED.get(key, key): value for key, value in values.items()}
+        for key, value in moved.items():
+            where = f"--set {key}={value}"
+            self._check_path(key, where, moved)
+            parsed = read_scalar(value, where) if isinstance(value, str) else value
+            keys = key.split(".")
+            if dropped := _drop_options(data, keys, parsed, moved):
+                told = (
+                    f"{'.'.join(keys[:-1])}: {parsed} replaces a part whose options go with it ({', '.join(dropped)})"
+                )
+                (note or (lambda _: None))(told)
+            assign(data, keys, parsed, where)
+        given = ", ".join(f"--set {key}={value}" for key, value in moved.items())
+        return parse(data, origin=given or self.name)
+
+    def _check_path(self, dotted: str, where: str, asked: Mapping[str, Any]) -> None:
+        """Refuses a dotted key that neither the schema nor a role or an update of the config has."""
+        first, _, rest = dotted.partition(".")
+        if first in self.networks or f"{first}.network" in asked:
+            return  # its options are checked by the part itself
+        if first == "optimizer" and (update := rest.partition(".")[0]) not in OptimizersConfig.model_fields:
+            known = self.optimizer.updates
+            if update and update not in known and f"optimizer.{update}.name" not in asked and update != rest:
+                raise ConfigError(f"{where}: unknown key{did_you_mean(update, known, 'optimizer.')}")
+            if update != rest:
+                check_path(OptimizerConfig, rest.removeprefix(f"{update}."), where, f"optimizer.{update}.")
+        elif rest or first in Config.model_fields:
+            check_path(Config, dotted, where, more=[*self.networks])
+
+
+def read_yaml(path: str | Path) -> Config:
+    """Reads and validates one YAML config.
+
+    Raises:
+      ConfigError: the file is absent, is not YAML, repeats a key or does not fit the schema.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a config ({error})") from None
+    return parse(load_yaml(text, str(path)), origin=str(path))
+
+
+def parse(data: Any, origin: str) -> Config:
+    """A validated config from plain data.
+
+    Args:
+      data: what YAML gave.
+      origin: named at the start of every message: a file, or the override that was asked for.
+
+    Raises:
+      ConfigError: with origin, key and the nearest valid name.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin}: not a config (a YAML mapping with the keys schema, name, dataset, … is wanted)")
+    try:
+        return Config.model_validate(migration.today(data))
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {describe(error, Config)}") from None
+
+
+# what names a part in a section; replacing it drops the part's options
+_NAMING = ("name", "network", "scheme")
+_GENERAL = {"learning_rate", "schedule", "weight", "every"}  # of any optimizer, of any penalty
+
+
+def _drop_options(data: dict[str, Any], keys: list[str], value: Any, asked: Mapping[str, Any]) -> list[str]:
+    """Takes the options of a part that is replaced by name out of its section; their names."""
+    if len(keys) < 2 or keys[-1] not in _NAMING:
+        return []
+    section: Any = data
+    for key in keys[:-1]:
+        section = section[int(key)] if isinstance(section, list) and key.isdigit() else section[key]
+        if not isinstance(section, dict | list):
+            return []
+    if not isinstance(section, dict) or section.get(keys[-1]) in (None, value) or keys[0] in _CLOSED:
+        return []
+    prefix = ".".join(keys[:-1])
+    options = [key for key in section if key != keys[-1] and key not in _GENERAL and f"{prefix}.{key}" not in asked]
+    for option in options:
+        del section[option]
+    return sorted(options)
+
+
+_CLOSED = ("dataset", "evaluation", "licence", "training")

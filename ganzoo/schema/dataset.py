@@ -1,0 +1,149 @@
+"""The data of a config: where examples come from, what they are, their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from ganzoo.errors import UsageError
+from ganzoo.schema.section import Section
+
+# The shape of an example of each kind: the keys of `dataset` that give it, in the order of the axes.
+SHAPE_KEYS = {
+    "image": ("size", "channels"),
+    "points": ("columns",),
+    "table": ("columns",),
+    "sequence": ("length", "columns"),
+}
+
+
+class ColumnConfig(Section):
+    """A column of a table: how the networks see its numbers, and how they are given back.
+
+    The networks see `(x - mean) / deviation`. A number that is given back is rounded to `decimals`, if there are any.
+    """
+
+    name: str
+    mean: float = 0.0
+    deviation: float = Field(default=1.0, gt=0.0)
+    decimals: int | None = Field(default=None, ge=0, le=9)
+
+
+class DatasetConfig(Section):
+    """Where examples come from and what the model sees of them.
+
+    `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `kind` says what an example is and
+    which keys give its shape: an `image` has `size`, the side of the square in pixels, and `channels`; `points` and the
+    rows of a `table` have `columns`; a `sequence` has `length` (time steps) and `columns`. `fields` describes the
+    columns of a table; training fills it in from the data. `classes` is 0 for data without labels. `class_names`, in
+    the order of the labels, is filled in for a data set that is asked for by `--dataset`.
+
+    Translation has two `domains`, the first is what papers call A, in folders `trainA`, `trainB`, `testA`, `testB` or
+    in TFDS's `cycle_gan/NAME`; images in folders are refused if smaller than `size`. With `paired`, example i of one
+    domain belongs to example i of the other. With a `load_size`, training images are resized to that side, and a square
+    of `size` is cut out anew each time an image comes.
+
+    A config of schema 1 writes points as `size: 0` with as many `channels` as columns; it is read as `kind: points`.
+    """
+
+    name: str
+    kind: Literal["image", "points", "table", "sequence"] = "image"
+    split: str = "train"
+    size: int | None = Field(default=None, ge=1, le=1024, validate_default=True)
+    channels: int | None = Field(default=None, ge=1, le=256, validate_default=True)
+    length: int | None = Field(default=None, ge=1, le=65536, validate_default=True)
+    columns: int | None = Field(default=None, ge=1, le=65536, validate_default=True)
+    fields: list[ColumnConfig] = Field(default_factory=list)
+    classes: int = Field(default=0, ge=0)
+    class_names: list[str] = Field(default_factory=list)
+    domains: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(default_factory=list, max_length=2)
+    paired: bool = False
+    load_size: int | None = Field(default=None, ge=1, le=2048)
+    augment: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _points_of_schema_1(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "kind" in data or isinstance(data.get("size"), bool) or data.get("size") != 0:
+            return data
+        others = {key: value for key, value in data.items() if key not in ("size", "channels")}
+        return {**others, "kind": "points", "columns": data.get("channels")}
+
+    @field_validator("size", "channels", "length", "columns")
+    @classmethod
+    def _shape_of_its_kind(cls, value: int | None, info: ValidationInfo) -> int | None:
+        kind = info.data.get("kind")
+        if kind is None:  # it is wrong itself, and that is said
+            return value
+        wanted = info.field_name in SHAPE_KEYS[kind]
+        if wanted and value is None:
+            raise ValueError("missing")
+        if not wanted and value is not None:
+            keys = " and ".join(SHAPE_KEYS[kind])
+            raise ValueError(f"not for kind: {kind}, whose shape is given by {keys} (remove it, or change the kind)")
+        return value
+
+    @model_validator(mode="after")
+    def _only_what_its_kind_has(self) -> DatasetConfig:
+        of_images = {"domains": self.domains, "load_size": self.load_size, "augment": self.augment}
+        for key, value in of_images.items():
+            if value and self.kind != "image":
+                raise ValueError(f"{key}: only for kind: image, not for kind: {self.kind} (remove it)")
+        if self.fields and self.kind != "table":
+            raise ValueError(f"fields: only for kind: table, not for kind: {self.kind} (remove it)")
+        if self.fields and len(self.fields) != self.columns:
+            raise ValueError(f"fields: expected {self.columns}, one for each of the columns, got {len(self.fields)}")
+        if self.paired and not self.domains:
+            raise ValueError("paired: only for data with two domains (remove it, or name the domains)")
+        return self
+
+    @model_validator(mode="after")
+    def _two_domains_and_a_crop_that_fits(self) -> DatasetConfig:
+        if len(self.domains) == 1 or len(set(self.domains)) < len(self.domains):
+            raise ValueError(f"domains: expected two different names (or none), got {self.domains}")
+        if any(domain.endswith("_ema") for domain in self.domains):
+            raise ValueError(f"domains: got {self.domains}, but names that end in _ema are kept for moving averages")
+        if self.load_size is not None and self.size is not None and self.load_size < self.size:
+            raise ValueError(
+                f"load_size: {self.load_size} is smaller than size, {self.size} (leave it out, or enlarge it)"
+            )
+        return self
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """`(H, W, C)` of images, `(columns,)` of points and rows of a table, `(length, columns)` of sequences."""
+        if self.kind == "image":
+            return self.image_shape
+        return tuple(getattr(self, key) for key in SHAPE_KEYS[self.kind])
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """`(H, W, C)`; of kind image only."""
+        assert self.size is not None and self.channels is not None, f"{self.name} has no images"  # noqa: PT018
+        return (self.size, self.size, self.channels)
+
+
+def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
+    """The domain that is wanted of a model.
+
+    Args:
+      name: of the model.
+      to: what was asked for; None for the first.
+      made: the domains that it can make.
+
+    Raises:
+      UsageError: it cannot make that one.
+    """
+    if to is None:
+        return made[0]
+    if to not in made:
+        raise UsageError(f"to: {name} cannot make '{to}' (it makes: {', '.join(made)})")
+    return to
+
+
+def other_domain(domains: Sequence[str], domain: str) -> str:
+    """The one of two domains that is not this one."""
+    first, second = domains
+    return second if domain == first else first

@@ -1,0 +1,66 @@
+"""Which modules from outside of ganzoo a config's parts come from, and whether they are there."""
+
+from __future__ import annotations
+
+import sys
+
+from ganzoo.core import plugins
+from ganzoo.errors import ConfigError
+from ganzoo.registry import KINDS
+from ganzoo.schema import Config
+
+NETWORKS = ("generator", "discriminator", "translator", "encoder")
+SCRIPT = "__main__"  # parts of a script or a notebook
+
+
+def modules_of(config: Config) -> list[str]:
+    """The modules, not ganzoo's own, that registered parts of a config, as one imports them; sorted."""
+    named = [("scheme", config.model.scheme), ("dataset", config.dataset.name)]
+    named += [("loss", config.loss.name)] if config.loss else []
+    named += [("penalty", part.name) for part in config.penalties]
+    named += [("constraint", part.name) for part in config.constraints]
+    named += [("augmentation", part.name) for part in config.augmentations]
+    named += [(kind, network.network) for network in config.networks.values() for kind in NETWORKS]
+    named += [("metric", name) for name in config.evaluation.metrics]
+    named += [("extractor", config.evaluation.features)] if config.evaluation.features else []
+    found = {
+        registration.module
+        for kind, name in named
+        if (registration := KINDS[kind].registrations.get(name)) is not None
+        and registration.module.partition(".")[0] != "ganzoo"
+    }
+    return sorted({_asked_for(module) for module in found})
+
+
+def check_imports(config: Config, where: str) -> None:
+    """Refuses a config whose parts come from modules that are not imported; none is imported on its word.
+
+    Args:
+      config: of a run, or of a file.
+      where: what it was read from, for the message.
+
+    Raises:
+      ConfigError: a module is missing; the message says what to type.
+    """
+    if not config.imports:
+        return
+    plugins.load_entry_points()
+    registered = {found.module for registry in KINDS.values() for found in registry.registrations.values()}
+    for module in config.imports:
+        if module == SCRIPT and SCRIPT not in registered:
+            raise ConfigError(
+                f"{where}: has parts that were registered in a script or a notebook (register them again before it is "
+                "loaded, or keep them in a module and add --import MODULE)"
+            )
+        if module not in sys.modules:
+            raise ConfigError(
+                f"{where}: has parts of the module '{module}', which is not imported (add --import {module}; in "
+                f"Python: import {module})"
+            )
+
+
+def _asked_for(module: str) -> str:
+    """A module by the name that is imported on request or announced, where that brings it: `mine` for `mine.losses`."""
+    known = (*plugins.imported(), *plugins.announced())
+    above = [name for name in known if module == name or module.startswith(f"{name}.")]
+    return min(above, key=len) if above else module

@@ -1,0 +1,198 @@
+"""What is evaluated, by name: a zoo model, a run, an export, a folder or an array, against real examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.data import kinds
+from ganzoo.errors import UsageError
+from ganzoo.evaluation import exported, folders
+from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features, needs
+from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
+from ganzoo.evaluation.translations import default_metrics, open_translation, translated
+from ganzoo.models.generative import GenerativeModel
+from ganzoo.models.translation import TranslationModel
+from ganzoo.schema import Config, DatasetConfig
+from ganzoo.zoo import catalog
+from ganzoo.zoo.load import load
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def evaluate(
+    model: GenerativeModel | TranslationModel | str | Path | ArrayLike,
+    metrics: Iterable[str] | str | None = None,
+    num_samples: int | None = None,
+    *,
+    to: str | None = None,
+    real: str | ArrayLike | None = None,
+    features: str | None = None,
+    step: str | int = "last",
+    seed: int = 0,
+    truncation: float = 1.0,
+    size: int | None = None,
+    data_dir: str | Path | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> Evaluation:
+    """Measures how near generated examples are to real ones.
+
+    Of a model that translates, test images of one domain are translated, and compared with all images of the other.
+
+    Args:
+      model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
+        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`; rows of a table and sequences where
+        `real` names a data set of them.
+      metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them. By default
+        `DEFAULT_METRICS`, or those that `translations.default_metrics` gives.
+      num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
+        Folders are taken whole where it is not given, arrays always. Translations: at most how many are made.
+      to: the domain that a model which translates shall make; by default the first that it can make.
+      real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the data
+        that the model's config trains on. For translations a data set with the same domains.
+      features: name of the extractor; by default one that fits the data.
+      step: of a run: `last`, `best`, or a number.
+      seed: of the samples and of all that metrics draw.
+      truncation: as for `generate`.
+      size: crop and resize the images of folders to this side; of a model that translates, the real images that its
+        translations are compared with, which by default have the model's own size.
+      data_dir: folder of the data sets.
+      note: told what is going on, for people.
+
+    Returns:
+      name with the extractor in it -> value, a dict; `.spread`, `.protocol` and `.describe()` say more.
+
+    Raises:
+      ConfigError, DataError, UsageError, WeightsError: one line each that says what, where and how to mend it.
+    """
+    if num_samples is not None and num_samples < 2:
+        raise UsageError(f"num_samples={num_samples}: 2 or more wanted, and 10,000 for figures that mean something")
+    config = _config_of(model)
+    count = num_samples or DEFAULT_SAMPLES
+    asked = metrics.split(",") if isinstance(metrics, str) else metrics
+    if config is not None and config.offers("translate"):
+        if truncation != 1.0:
+            raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
+        config = _with_data(config, real)
+        translator: Any = load(model, step=step) if isinstance(model, str | Path) else model
+        return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
+    if to is not None and isinstance(model, str | Path) and exported.is_export(model):
+        raise UsageError(f"to={to}: {model} is an export, of which only those that draw are evaluated (name the model)")
+    if to is not None:
+        raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
+    names = list(DEFAULT_METRICS if asked is None else asked)
+    of_folder = {"size": size, "count": num_samples, "seed": seed}
+    real_examples, dataset = _real(real, model, config, count, of_folder, data_dir)
+    held_out = None
+    if dataset is not None and needs(names, "held_out"):
+        held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
+    chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
+    drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
+    folders.check_alike(real_examples, drawn)  # what can be seen at once is said before the long work
+    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
+    return evaluator(drawn, drawer)
+
+
+def _of_translation(
+    model: TranslationModel,
+    config: Config,
+    metrics: Iterable[str] | None,
+    count: int,
+    to: str | None,
+    size: int | None,
+    features: str | None,
+    seed: int,
+    data_dir: str | Path | None,
+    note: Callable[[str], None],
+) -> Evaluation:
+    """Translations to one domain against its real images."""
+    to = model.check_domain(to)
+    translation = open_translation(config, to, count, size=size, seed=seed, data_dir=data_dir)
+    chosen = features or default_features(config.dataset, to)
+    names = default_metrics(translation) if metrics is None else metrics
+    target, given = translation.target, translation.given
+    evaluator = Evaluator(target, chosen, names, translation=translation, seed=seed, note=note)
+    note(f"{model.name}: translating {given.count:,} images of {given.name} to {to}")
+    return evaluator(translated(model, given, to), translator=model)
+
+
+def _with_data(config: Config, real: Any) -> Config:
+    """The config of a model that translates, with other data of the same domains where they are given."""
+    if real is None:
+        return config
+    if not isinstance(real, str | Path):
+        raise UsageError(f"real: an array, and {config.name} wants two domains (a data set's name, or folder:PATH)")
+    return config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": str(real)})})
+
+
+def _name_of(model: Any) -> str:
+    return str(model) if isinstance(model, str | Path) else getattr(model, "name", "an array")
+
+
+def _config_of(model: Any) -> Config | None:
+    """The config of what is evaluated; None for folders, exports and arrays."""
+    if isinstance(model, TranslationModel) and not hasattr(model, "config"):
+        raise UsageError(f"{model.name}: has no config that names its data (build it from one, or load it by name)")
+    if isinstance(model, GenerativeModel | TranslationModel):
+        return getattr(model, "config", None)
+    if isinstance(model, str | Path) and not _is_folder(model) and not exported.is_export(model):
+        return catalog.config(model)
+    return None
+
+
+def _real(
+    real: Any, model: Any, config: Config | None, count: int, of_folder: dict[str, Any], data_dir: str | Path | None
+) -> tuple[Examples, DatasetConfig | None]:
+    """Real examples, and the data set they came from."""
+    if real is None:
+        if config is None:
+            raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
+        return of_dataset(config.dataset, count, seed=of_folder["seed"], data_dir=data_dir), config.dataset
+    if not isinstance(real, str | Path):
+        return from_array("real", real, kinds.of(config.dataset) if config else None), None
+    if _is_folder(real):
+        wanted = of_folder["size"] or (config.dataset.size if config else None)
+        return folders.from_folder(str(real), **{**of_folder, "size": wanted}), None
+    if config is not None:
+        dataset = config.dataset.model_copy(update={"name": str(real), "split": "train"})
+    elif isinstance(model, str | Path) and exported.is_export(model):
+        dataset = _drawn_by(model, str(real))
+    else:
+        raise UsageError(f"real: {real}: a data set by name needs a model that says its size (give folder:PATH)")
+    return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
+
+
+def _fake(
+    model: Any,
+    config: Config | None,
+    count: int,
+    real: Examples,
+    step: str | int,
+    seed: int,
+    truncation: float,
+    of_folder: dict[str, Any],
+) -> tuple[Examples, GenerativeModel | None]:
+    labels = real.labels
+    if isinstance(model, str | Path):
+        if _is_folder(model):
+            return folders.from_folder(str(model), **of_folder), None
+        if config is None:
+            drawn = exported.from_export(model, count, labels=labels, seed=seed, truncation=truncation)
+            return drawn, None
+        model = load(model, step=step)
+    if isinstance(model, GenerativeModel):
+        fitting = labels if labels is not None and model.classes > int(labels.max()) else None
+        return from_model(model, count, labels=fitting, seed=seed, truncation=truncation), model
+    return from_array("fake", model, real.kind), None
+
+
+def _drawn_by(export: str | Path, data: str) -> DatasetConfig:
+    """The data set of that name, with examples of the kind and shape that an export draws."""
+    kind = exported.kind_of(export)
+    return DatasetConfig.model_validate({"name": data, "kind": kind.name, **kind.sizes})
+
+
+def _is_folder(name: str | Path) -> bool:
+    return str(name).startswith("folder:")

@@ -1,0 +1,92 @@
+"""Load a model by its name, or from a run, a directory or a YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganzoo.core.start import import_quietly
+from ganzoo.errors import UsageError, WeightsError
+from ganzoo.schema import Config
+from ganzoo.zoo.catalog import card, check_trained, config, is_directory, names, weights_path
+
+if TYPE_CHECKING:
+    from ganzoo.engine.stepped import SteppedModel
+    from ganzoo.models.protocol import Model
+
+WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
+
+
+def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
+    """A model, ready to draw from or to translate with.
+
+    Args:
+      model: a zoo name, a run directory, a directory with config.yaml and weights.safetensors, or a YAML file.
+      weights: `pretrained` (the zoo's or the run's), `random` (fresh ones), or the path of a `.safetensors` file.
+      step: of a run: `last`, `best` (by the metric that `--eval_every` chose by), or the number of a step that has a
+        checkpoint.
+
+    Returns:
+      A keras.Model subclass (which one depends on the config's scheme) whose generators hold the trained moving
+      averages.
+
+    Raises:
+      ConfigError: the model is unknown.
+      WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
+      UsageError: `step` for something that is not a run; Keras has another backend than TensorFlow.
+    """
+    import_quietly()
+    loaded = open_model(model, weights, step)
+    from ganzoo.models.translation import TranslationModel
+
+    if isinstance(loaded, TranslationModel):
+        loaded.trace()
+    return loaded
+
+
+def open_model(model: str | Path, weights: str | Path, step: str | int) -> SteppedModel:
+    resolved = config(model)
+    is_folder = str(model) not in names() and is_directory(Path(model))
+    file = Path(model) / WEIGHTS_FILE
+    is_run = is_folder and ((Path(model) / "checkpoints").is_dir() or not file.is_file())
+    if step != "last" and not (is_run and str(weights) == "pretrained"):
+        raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
+    if str(weights) == "random":
+        return _build(resolved)
+    if str(weights) != "pretrained":
+        return _with_file(resolved, Path(weights), None)
+    if is_run:
+        return _load_run(resolved, Path(model), step)
+    if is_folder:
+        return _with_file(resolved, file, None)
+    check_trained(model)
+    return _with_file(resolved, weights_path(resolved.name), card(resolved.name).weights.sha256)
+
+
+def _build(resolved: Config, precision: str = "float32") -> SteppedModel:
+    from ganzoo.models.build import build
+
+    return build(resolved, precision=precision)
+
+
+def _with_file(resolved: Config, path: Path, sha256: str | None) -> SteppedModel:
+    from ganzoo.core import weights as files
+
+    arrays = files.read(path, sha256)
+    model = _build(resolved)
+    files.place(arrays, model.weights_to_ship(), str(path))
+    model.adopt_averages()
+    return model
+
+
+def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
+    from ganzoo.training.checkpoints import Checkpoints
+    from ganzoo.training.directory import RunDirectory
+    from ganzoo.training.evaluating import asked_step
+
+    # as it was trained: what its checkpoint holds depends on it, what is drawn from it does not
+    model = _build(resolved, resolved.training.precision)
+    restored = Checkpoints(run / "checkpoints").restore(model, asked_step(RunDirectory(run), step))
+    if restored is None:
+        raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")
+    return model

@@ -1,0 +1,197 @@
+"""From finished runs to the zoo: weights in float16 and a card with measured numbers."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ganzoo.core import files, weights
+from ganzoo.errors import UsageError
+from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
+from ganzoo.evaluation.evaluate import Evaluation, default_features
+from ganzoo.schema import Config
+from ganzoo.training.directory import RunDirectory
+from ganzoo.zoo import catalog
+from ganzoo.zoo.evaluate import evaluate
+from ganzoo.zoo.load import load
+from ganzoo.zoo.verify import real_name
+
+METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "memorisation", "copies")
+OF_CLASSES = ("inception_score", "mode_coverage")  # where the extractor classifies
+OF_LABELS = ("label_accuracy", "class_diversity", "class_diversity_least")  # where the model is conditional too
+SAMPLES = 10_000
+# How far a figure may move on another machine, whose rounding tips some pixels: its share, and the least.
+TOLERANCE = 0.02
+LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02, "copies": 0.001, "cycle_error": 5e-4, "translation_error": 5e-4}
+LEAST_TOLERANCE |= dict.fromkeys(("taken_for_target", "untouched_taken", "classifier_accuracy"), 0.02)  # 1 image of 60
+LEAST_TOLERANCE_ELSE = 0.005
+
+Measured = dict[str | None, Evaluation]  # by the domain that was made; None for a model that draws
+
+
+def publish(
+    run_directory: str | Path,
+    *,
+    command: str,
+    intended_use: str,
+    limits: str,
+    hardware: str,
+    others: Sequence[str | Path] = (),
+    average: Mapping[int, float] | None = None,
+    data_dir: str | Path | None = None,
+) -> Card:
+    """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
+
+    The numbers are those of the float16 weights, read back from a file. The time is that of all sessions that ended by
+    themselves or by a signal; one that was killed has left none.
+
+    Args:
+      run_directory: a finished run of a zoo model.
+      command: the command that made it, for the card.
+      intended_use, limits, hardware: sentences for the card.
+      others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
+      average: ship the mean of the weights at several steps, which every run has checkpoints of, instead of the last
+        ones: step -> its part. Source: Izmailov et al. 2018, arXiv:1803.05407.
+      data_dir: folder of the data sets, for data that are not embedded.
+
+    Raises:
+      DataError: the data for the numbers cannot be had.
+      UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; a run is not
+        finished; another one differs in more than its seed; or `average` is asked of a network with batch
+        normalisation. Nothing is written then.
+    """
+    run = RunDirectory(run_directory)
+    config = catalog.config(run.path)
+    if not _same(run.decided(catalog.config(config.name)), config):
+        raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
+    sessions = _sessions(run)
+    seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"{config.name}: runs of the seeds {seeds}: each wants a seed of its own")
+    speeds = [record["images_per_second"] for record in run.read_losses() if "images_per_second" in record]
+    with tempfile.TemporaryDirectory() as folder:
+        drafts = [
+            _draft(path, Path(folder) / f"{i}.safetensors", average) for i, path in enumerate([run.path, *others])
+        ]
+        measured = [_measure(load(config.name, weights=draft), config, data_dir) for draft in drafts]
+        content, sha256 = drafts[0].read_bytes(), weights.sha256(drafts[0])
+        parameters = sum(int(array.size) for array in weights.read(drafts[0]).values())
+    evaluation, *reverse = (_record(to, found) for to, found in measured[0].items())
+    card = Card(
+        name=config.name,
+        summary=config.summary,
+        source=config.source,
+        intended_use=intended_use,
+        limits=limits,
+        licence=config.licence,
+        training=TrainingRecord(
+            command=command,
+            commit=_commit(),
+            steps=sessions[-1]["step"],
+            average=dict(average) if average else None,
+            seeds=seeds,
+            hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
+            wall_time=round(sum(record["seconds"] for record in sessions), 1),
+            images_per_second=round(float(np.median(speeds)), 1),
+            peak_memory_gib=max(record["peak_memory_gib"] for record in sessions),
+        ),
+        evaluation=evaluation,
+        reverse=reverse[0] if reverse else None,
+        metrics=[
+            _metric(to, key, [each[to] for each in measured]) for to, found in measured[0].items() for key in found
+        ],
+        weights=WeightsRecord(sha256=sha256, dtype="float16", parameters=parameters),
+    )
+    text = yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+    files.write_bytes(catalog.directory() / "weights" / f"{config.name}.safetensors", content)
+    files.write_text(catalog.directory() / "cards" / f"{config.name}.yaml", text)
+    return card
+
+
+def _sessions(run: RunDirectory) -> list[dict[str, Any]]:
+    """The log's lines on the ends of a finished run's sessions."""
+    sessions = [record for record in run.read_log() if "seconds" in record and "peak_memory_gib" in record]
+    if not sessions or sessions[-1]["event"] != "finished":
+        raise UsageError(f"{run.path}: is not finished (give the command that began it again)")
+    return sessions
+
+
+def _seed_of(run: RunDirectory, config: Config) -> int:
+    """The seed of another run, which differs in nothing else."""
+    _sessions(run)
+    other = catalog.config(run.path)
+    if not _same(other.override({"training.seed": config.training.seed}), config):
+        raise UsageError(f"{run.path}: differs from the first run in more than its seed")
+    return other.training.seed
+
+
+def _same(one: Config, other: Config) -> bool:
+    """Whether two configs train the same, however often they evaluate."""
+    return one == other.model_copy(update={"evaluation": one.evaluation})
+
+
+def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> Path:
+    """The run's weights as they would be shipped."""
+    parts: Mapping[Any, float] = average or {"last": 1.0}
+    models: list[Any] = [load(run, step=step) for step in parts]
+    first, *others = shipped = [model.weights_to_ship() for model in models]
+    statistics = [name for name in first if "/moving_" in name]
+    if statistics and others:
+        raise UsageError(f"average: {statistics[0]} is a statistic, and the mean's own is not the mean of these")
+    shares = np.array(list(parts.values())) / sum(parts.values())
+    arrays = {}
+    for name in first:
+        values = [np.float64(variables[name].numpy()) for variables in shipped]
+        arrays[name] = np.tensordot(shares, values, axes=1).astype(np.float16)
+    weights.write(path, arrays, {"name": models[0].name})
+    return path
+
+
+def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
+    if config.offers("translate"):
+        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in model.translators}
+    features = default_features(config.dataset)
+    judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
+    metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and model.classes else ())
+    return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
+
+
+def _record(to: str | None, found: Evaluation) -> EvaluationRecord:
+    protocol = found.protocol
+    return EvaluationRecord(
+        features=protocol["features"],
+        features_sha256=protocol["features_sha256"],
+        real=real_name(protocol["real"]),
+        real_count=protocol["real"]["count"],
+        num_samples=protocol["fake"]["count"],
+        seed=protocol["seed"],
+        to=to,
+    )
+
+
+def _metric(to: str | None, key: str, measured: Sequence[Evaluation]) -> Metric:
+    """One number of the card: that of the first evaluation; they are of different seeds."""
+    name = key.removesuffix(f"_{measured[0].protocol['features']}")
+    values = [evaluation[key] for evaluation in measured]
+    over_seeds = None
+    if len(values) > 1:
+        over_seeds = OverSeeds(mean=_rounded(np.mean(values)), sd=_rounded(np.std(values, ddof=1)))
+    tolerance = max(TOLERANCE * abs(values[0]), LEAST_TOLERANCE.get(name, LEAST_TOLERANCE_ELSE))
+    return Metric(name=name, to=to, value=_rounded(values[0]), tolerance=_rounded(tolerance), over_seeds=over_seeds)
+
+
+def _rounded(value: float | np.floating) -> float:
+    """To five significant digits."""
+    return float(f"{value:.5g}")
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(catalog.directory()), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

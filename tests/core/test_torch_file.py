@@ -1,0 +1,222 @@
+"""PyTorch's files without PyTorch: the same arrays, and no code of theirs is run."""
+
+import io
+import os
+import pickle
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from ganzoo.core.torch_file import _MAGIC, read_state_dict
+from ganzoo.errors import WeightsError
+
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x06tQ"
+
+
+VALUES = np.arange(6, dtype="<f4").tobytes()
+
+
+def old(state: bytes, little_endian: bool = True) -> bytes:
+    """A file of the older format around a pickled state dict with one storage, `0`, of six floats."""
+    parts = [_MAGIC, 1001, {"protocol_version": 1001, "little_endian": little_endian}]
+    start = b"".join(pickle.dumps(part, 2) for part in parts)
+    return start + state + pickle.dumps(["0"], 2) + (6).to_bytes(8, "little") + VALUES
+
+
+def zipped(state: bytes, **options) -> bytes:
+    """The same in the newer format."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", **options) as archive:
+        archive.writestr("w/data.pkl", state)
+        archive.writestr("w/data/0", VALUES)
+    return buffer.getvalue()
+
+
+def tensor(offset=0, shape=(2, 3), strides=(3, 1), storage=STORAGE) -> bytes:
+    """A pickled `{'a': tensor}` by hand, as torch.save writes it."""
+    numbers = _number(offset) + _tuple(shape) + _tuple(strides)
+    start = b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n("
+    return start + storage + numbers + b"\x89ccollections\nOrderedDict\n)RtRs."
+
+
+def _number(number: int) -> bytes:
+    return pickle.dumps(number, 2)[2:-1]  # without PROTO and STOP
+
+
+def _tuple(numbers: tuple[int, ...]) -> bytes:
+    return b"(" + b"".join(map(_number, numbers)) + b"t"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(data: bytes) -> dict[str, np.ndarray]:
+        (tmp_path / "w.pth").write_bytes(data)
+        return read_state_dict(tmp_path / "w.pth")
+
+    return read
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_what_torch_saves_is_read(tmp_path, new):
+    torch = pytest.importorskip("torch")
+    base = torch.arange(24, dtype=torch.float32)
+    state = OrderedDict(
+        {
+            "plain": torch.randn(2, 3),
+            "transposed": base.view(4, 6).T,
+            "part": base[5:17:3],
+            "shared": base.view(2, 3, 4)[:, 1:, ::2],
+            "expanded": torch.tensor([1.5, 2.5])[:, None].expand(2, 4),
+            "scalar": torch.tensor(7),
+            "empty": torch.zeros(0, 3),
+            "double": torch.randn(3, dtype=torch.float64),
+            "half": torch.randn(3).half(),
+            "int32": torch.tensor([-1, 2], dtype=torch.int32),
+            "int16": torch.tensor([-1, 2], dtype=torch.int16),
+            "int8": torch.tensor([-1, 2], dtype=torch.int8),
+            "uint8": torch.tensor([200, 2], dtype=torch.uint8),
+            "bool": torch.tensor([True, False]),
+        }
+    )
+    torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+    arrays = read_state_dict(tmp_path / "w.pth")
+    assert list(arrays) == list(state)
+    for name, expected in state.items():
+        np.testing.assert_array_equal(arrays[name], expected.numpy(), strict=True)
+        assert not arrays[name].flags.writeable
+    assert np.shares_memory(arrays["transposed"], arrays["part"])
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_the_state_dict_of_a_network_with_its_metadata_is_read(tmp_path, new):
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    torch.save(network.state_dict(), tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+    arrays = read_state_dict(tmp_path / "w.pth")
+    assert {name: list(array.shape) for name, array in arrays.items()} == {
+        "0.weight": [4, 3, 3, 3],
+        "0.bias": [4],
+        **{f"1.{name}": [4] for name in ("weight", "bias", "running_mean", "running_var")},
+        "1.num_batches_tracked": [],
+    }
+    np.testing.assert_array_equal(arrays["0.weight"], network[0].weight.detach().numpy())
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_file_that_ends_too_early_is_refused_wherever_it_ends(tmp_path, new):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.randn(5), "b": torch.randn(6)}, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+    whole = (tmp_path / "w.pth").read_bytes()
+    for length in {*range(0, len(whole) - 1, 7), len(whole) - 1}:
+        (tmp_path / "w.pth").write_bytes(whole[:length])
+        with pytest.raises(WeightsError, match=r"^[^\n]*w\.pth: cannot be read as a PyTorch state dict \([^\n]+\)$"):
+            read_state_dict(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+def test_a_file_by_hand_is_read(read, wrap):
+    np.testing.assert_array_equal(read(wrap(tensor()))["a"], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(read(wrap(tensor(1, (2, 2), (1, 3))))["a"], [[1, 4], [2, 5]])
+
+
+class Call:
+    """What pickles as the call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("function", [os.system, eval, exec])
+def test_code_is_refused_and_not_run(tmp_path, read, wrap, protocol, function):
+    ran = tmp_path / "ran"
+    code = f"mkdir {ran}" if function is os.system else f"__import__('os').mkdir({str(ran)!r})"
+    state = pickle.dumps({"a": Call(function, code)}, protocol)
+    with pytest.raises(WeightsError, match=r"it asks for (posix|builtins|__builtin__)\.\w+, which is not part"):
+        read(wrap(state))
+    assert not ran.exists()
+    with pytest.raises(WeightsError, match="it asks for"):  # in place of the magic number
+        read(state)
+    assert not ran.exists()
+    pickle.loads(pickle.dumps(Call(function, code), protocol))  # the attack is one
+    assert ran.exists()
+
+
+@pytest.mark.parametrize(
+    "name", [b"torch._utils\n_rebuild_tensor", b"torch\nload", b"collections\nnamedtuple", b"torch\nstorage.os.system"]
+)
+def test_names_beside_those_known_are_refused(read, name):
+    with pytest.raises(WeightsError, match="it asks for "):
+        read(old(b"\x80\x02c" + name + b"\n."))
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (tensor(1), "beyond the end of its storage"),
+        (tensor(0, (2, 3), (4, 1)), "beyond the end of its storage"),
+        (tensor(0, (1 << 40,), (1,)), "beyond the end of its storage"),
+        (tensor(-1), "an impossible shape"),
+        (tensor(5, (2,), (-1,)), "an impossible shape"),
+        (tensor(0, (2, 3), (1,)), "an impossible shape"),
+        (tensor(storage=b"K\x01"), "a tensor without a storage"),
+        (tensor(storage=STORAGE.replace(b"K\x06", b"K\x07")), "ends too early|another length than announced"),
+        (tensor(storage=STORAGE.replace(b"FloatStorage", b"DoubleStorage")), "ends too early"),
+        (tensor(storage=STORAGE.replace(b"storage", b"STORAGE")), "a storage of a kind that is not read"),
+        (pickle.dumps({"a": 1}, 2), "not a dictionary of tensors"),
+        (pickle.dumps([], 2), "not a dictionary of tensors"),
+    ],
+)
+def test_what_is_no_tensor_of_the_file_is_refused(read, wrap, state, reason):
+    with pytest.raises(WeightsError, match=reason):
+        read(wrap(state))
+
+
+def test_a_small_file_cannot_ask_for_much_memory(read):
+    repeated = read(old(tensor(0, (1 << 40,), (0,))))["a"]
+    assert repeated.shape == (1 << 40,)
+    assert repeated.strides == (0,)
+    np.testing.assert_array_equal(read(old(tensor().replace(b"}", b"}r\xff\xff\xff\xff", 1)))["a"].shape, (2, 3))
+
+
+def test_attributes_that_a_pickle_sets_do_not_outlive_it(read):
+    """BUILD sets attributes of whatever is on the stack."""
+    state = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\x00\x00\x00__defaults__)s\x86b."
+    with pytest.raises(WeightsError, match="not a dictionary"):
+        read(old(state))
+    np.testing.assert_array_equal(read(old(tensor()))["a"], [[0, 1, 2], [3, 4, 5]])
+
+
+def test_what_torch_does_not_write_is_refused(tmp_path, read):
+    with pytest.raises(WeightsError, match="a compressed archive"):
+        read(zipped(tensor(), compression=zipfile.ZIP_DEFLATED))
+    archive = bytearray(zipped(tensor()))
+    size = archive.rindex(b"PK\x01\x02") + 24
+    archive[size : size + 4] = (1 << 30).to_bytes(4, "little")
+    with pytest.raises(WeightsError, match="an archive that claims more than it holds"):
+        read(bytes(archive))
+    with pytest.raises(WeightsError, match="neither of its formats"):
+        read(pickle.dumps({"a": 1}, 2))
+    with pytest.raises(WeightsError, match="cannot be read as a PyTorch state dict"):
+        read(b"\x00" * 100)
+    with pytest.raises(WeightsError, match=r"no such weights file$"):
+        read_state_dict(tmp_path / "absent.pth")
+    with pytest.raises(WeightsError, match=r"cannot be read \(Is a directory\)$"):
+        read_state_dict(tmp_path)
+
+
+def test_other_byte_orders_are_refused(read):
+    with pytest.raises(WeightsError, match="big-endian"):
+        read(old(tensor(), little_endian=False))
+    buffer = io.BytesIO(zipped(tensor()))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("w/byteorder", "big")
+    with pytest.raises(WeightsError, match="big-endian"):
+        read(buffer.getvalue())
