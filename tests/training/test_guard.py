@@ -27,7 +27,7 @@ FIRST_BAD_BATCH = 33  # from 0: it is what step 34 trains on
 WHAT = "gradient discriminator/out/kernel"
 
 
-@register("holed", kind="points")
+@register("dataset", "holed", kind="points")
 def holed(dataset, **_):
     """Points of which all are NaN from one batch of 16 on."""
 
