@@ -17,6 +17,8 @@ from types import CodeType, FunctionType
 
 import pytest
 
+from ganzoo.core.memory import reuse_freed_memory
+
 # Functions and modules that take seconds: they train, export, evaluate or serve a model, or start processes.
 TAKES_SECONDS = {
     *("Evaluator", "MirroredStrategy", "Popen", "bias_table", "compete", "damage_tables", "estimate", "evaluate"),
@@ -34,6 +36,7 @@ def pytest_xdist_auto_num_workers(config):
 def pytest_configure(config):
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     if not config.getoption("numprocesses", None):  # the process that hands out the tests runs none
+        reuse_freed_memory()
         import tensorflow as tf
 
         tf.config.set_logical_device_configuration(

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ganzoo.core.memory import reuse_freed_memory
 from ganzoo.errors import UsageError
 
 _LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
@@ -31,6 +32,8 @@ def import_quietly() -> None:
       UsageError: Keras has another backend than TensorFlow.
     """
     check_backend()
+    if "tensorflow" not in sys.modules:
+        reuse_freed_memory()
     if _is_to_be_quiet():
         with quiet_start():
             import tensorflow  # noqa: F401

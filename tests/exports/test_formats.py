@@ -114,6 +114,7 @@ def test_the_moving_average_is_converted(format, tmp_path):
     assert not (directory / "card.yaml").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_translations_by_a_residual_network(format, tmp_path):
     directory = ganzoo.export("cyclegan_digits", tmp_path, format=format)

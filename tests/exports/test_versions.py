@@ -83,7 +83,8 @@ def test_a_generator_gives_the_bytes_of_python(tmp_path):
     np.testing.assert_array_equal(np.stack(decoded), expected)
 
 
-@pytest.mark.parametrize("shipped", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("shipped", [False, True])
 def test_a_translator_gives_the_bytes_of_python(shipped, tmp_path):
     small = {"generator.width": 4, "generator.blocks": 1, "discriminator.width": 4}
     config = ganzoo.config("cyclegan_digits")
@@ -105,7 +106,7 @@ def test_a_translator_gives_the_bytes_of_python(shipped, tmp_path):
     np.testing.assert_array_equal(found["serving_default.images"], found["translate_to_plain.images"])
 
 
-@pytest.mark.parametrize("name", ["cgan_mnist", "cyclegan_digits"])
+@pytest.mark.parametrize("name", ["cgan_mnist", pytest.param("cyclegan_digits", marks=pytest.mark.slow)])
 def test_in_bfloat16_it_is_some_grey_levels_away(name, tmp_path):
     """What Python's networks give that compute in bfloat16, with the weights of the averages."""
     path = ganzoo.export(name, tmp_path, precision="bfloat16")

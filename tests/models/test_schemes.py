@@ -77,8 +77,16 @@ def fitted(config, steps=10, **arguments):
     return model, history
 
 
-@pytest.mark.parametrize("penalty", [None, *of("penalty").names()])
-@pytest.mark.parametrize("loss", of("loss").names())
+def pairs():
+    """Every loss with every penalty and with none: each of them once by day, all pairs by night."""
+    losses, penalties = of("loss").names(), [None, *of("penalty").names()]
+    for first, loss in enumerate(losses):
+        for second, penalty in enumerate(penalties):
+            by_day = second == first % len(penalties) or (first == 0 and second >= len(losses))
+            yield pytest.param(loss, penalty, marks=[] if by_day else pytest.mark.nightly)
+
+
+@pytest.mark.parametrize(("loss", "penalty"), pairs())
 def test_every_loss_goes_with_every_penalty(loss, penalty):
     penalties = [{"name": penalty, "weight": 0.1}] if penalty else []
     model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))
@@ -108,6 +116,7 @@ def test_clipping_under_replicas_is_that_of_one_device(two_replicas):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
     config = ganzoo.config("dcgan_mnist").override(
         {
@@ -136,6 +145,7 @@ def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
         np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_translations_take_penalties_and_augmentations():
     config = ganzoo.config("cyclegan_digits").override(
         {

@@ -96,6 +96,7 @@ def test_a_plot_of_each_metric(ring_run):
         assert len(np.unique(np.asarray(picture))) > 10
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_evaluates_what_an_uninterrupted_one_does(ring_run, tmp_path):
     train(tmp_path / "run", eval_every=20, overrides={"training.steps": 50})
     train(tmp_path / "run", eval_every=20)
@@ -131,6 +132,7 @@ def test_what_cannot_be_computed_is_said_before_the_first_step(tmp_path, overrid
     assert RunDirectory(tmp_path / "run").read_losses() == []
 
 
+@pytest.mark.slow
 def test_the_best_one_outlives_a_session_that_does_not_evaluate(tmp_path, monkeypatch):
     measuring(monkeypatch, range(1, 100))
     train(tmp_path / "run", eval_every=20, overrides={"training.steps": 40})
@@ -139,6 +141,7 @@ def test_the_best_one_outlives_a_session_that_does_not_evaluate(tmp_path, monkey
     assert ganzoo.load(run.path, step="best").step == 20
 
 
+@pytest.mark.slow
 def test_another_measure_chooses_anew_and_has_its_checkpoint(tmp_path):
     """And the held-out points of an endless source are others than those that it trains on."""
     train(tmp_path / "run", eval_every=20, overrides={"training.steps": 40})

@@ -138,6 +138,7 @@ def test_a_run_killed_before_its_first_checkpoint_leaves_no_second_timeline(tmp_
     assert made.losses[0]["generator_loss"] != 9.0
 
 
+@pytest.mark.slow
 def test_same_seed_same_losses_another_seed_others(tmp_path, ring_run):
     assert losses(train("gan_ring", tmp_path / "1", RING)) == losses(ring_run)
     other = train("gan_ring", tmp_path / "2", {**RING, "training.steps": 10, "training.seed": 1})
@@ -162,6 +163,7 @@ def drive(**spec):
     return subprocess.run([sys.executable, DRIVER, json.dumps(spec)], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_kill_inside_a_checkpoint_changes_nothing(tmp_path, ring_run):
     """Of the second checkpoint, at step 40, the state is on the disk and the manifest not yet (more kills: slow/)."""
     spec = {"model": "gan_ring", "workdir": str(tmp_path / "run"), "overrides": RING}
@@ -172,6 +174,7 @@ def test_a_kill_inside_a_checkpoint_changes_nothing(tmp_path, ring_run):
     assert sorted(path.name for path in checkpoints.iterdir()) == ["step_00000040", "step_00000060"]
 
 
+@pytest.mark.slow
 def test_a_deterministic_run_is_one_without_xla(tmp_path):
     """In a process of its own, because TensorFlow cannot be made to forget it."""
     script = (
@@ -192,6 +195,7 @@ def test_determinism_and_xla_cannot_both_be_had(tmp_path):
     assert not is_op_determinism_enabled()
 
 
+@pytest.mark.slow
 def test_more_steps_go_on_from_any_end(tmp_path, ring_run):
     train("gan_ring", tmp_path / "run", {**RING, "training.steps": 37})  # not a multiple of anything
     assert_same_state(train("gan_ring", tmp_path / "run", RING), ring_run)
@@ -215,6 +219,7 @@ def assert_goes_on(workdir):
     assert resumed.model.step == stopped_at + 5
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     flags = [part for key, value in {**RING, "training.steps": 100_000}.items() for part in ("--set", f"{key}={value}")]
     command = [sys.executable, "-m", "ganzoo", "train", "--model", "gan_ring", "--workdir", str(tmp_path / "run")]
@@ -231,6 +236,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert_goes_on(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_sigterm_saves_too(tmp_path, monkeypatch):
     before, update = signal.getsignal(signal.SIGTERM), ProgressBar.update
 
@@ -308,6 +314,7 @@ def test_a_run_that_was_killed_after_the_stop_rule_had_spoken_trains_no_more(foo
     assert fooled_run.losses[-1]["step"] == 30
 
 
+@pytest.mark.slow
 def test_a_fooled_discriminator_ends_the_run_for_good(tmp_path, monkeypatch, fooled_run):
     assert train("gan_ring", fooled_run.directory, FOOLED).seconds == 0
     with monkeypatch.context() as patch:
@@ -332,7 +339,7 @@ def no_file_beyond(size):
         signal.signal(signal.SIGXFSZ, ignored)
 
 
-@pytest.mark.parametrize("kibibytes", [1, 2, 6, 24])
+@pytest.mark.parametrize("kibibytes", [1, *(pytest.param(size, marks=pytest.mark.slow) for size in (2, 6, 24))])
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, capsys, kibibytes):
     """Config, log, summaries, sheet or checkpoint is the first that cannot be written."""
     flags = [part for key, value in DIGITS.items() for part in ("--set", f"{key}={value}")]
@@ -394,6 +401,7 @@ def begin(model, workdir, overrides, source):
     return ganzoo.train(model, workdir, overrides, init_from=source, quiet=True)
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_another(tmp_path, ring_run, ring_copy):
     first = ring_run.model
     second = begin("gan_ring", tmp_path / "second", RING | STILL, ring_copy).model
@@ -410,6 +418,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path, ring_run, ring_copy)
     assert "initialised" not in (ring_copy / "log.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_a_zoo_model_gives_what_it_ships(tmp_path):
     settings = STILL | {"training.steps": 1, "training.batch_size": 8, "training.steps_per_execution": 1}
     begun = begin("cyclegan_digits", tmp_path / "run", settings, "cyclegan_digits").model

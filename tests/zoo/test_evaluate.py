@@ -154,31 +154,34 @@ def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_tar
     assert bold.protocol["real"]["name"] == "cyclegan_digits (bold)"
 
 
-def test_translations_against_real_images_of_another_size():
-    model = loaded("cyclegan_digits", weights="random")
-    found = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold", size=14)
-    same = evaluate(model, ["taken_for_target", "luminance_correlation"], 20, to="bold")
+@pytest.fixture(scope="module")
+def two_domains(tmp_path_factory, digits):
+    """A folder with a few digits in each domain."""
+    folder, first = tmp_path_factory.mktemp("domains"), 0
+    for part, count in {"trainA": 9, "trainB": 10, "testA": 3, "testB": 5}.items():
+        for number, image in enumerate(digits[first : first + count]):
+            images.write_png(folder / part / f"{number}.png", image)
+        first += count
+    return f"folder:{folder}"
+
+
+def test_translations_against_real_images_of_another_size(two_domains):
+    model, metrics = loaded("cyclegan_digits", weights="random"), ["taken_for_target", "luminance_correlation"]
+    found = evaluate(model, metrics, 20, to="bold", real=two_domains, size=14)
+    same = evaluate(model, metrics, 20, to="bold", real=two_domains)
     assert found.protocol["real"]["shape"] == [14, 14, 1]
     assert found.protocol["fake"] == same.protocol["fake"]
     assert found.keys() == same.keys()
     assert found["luminance_correlation_efficientnet_lite0"] == same["luminance_correlation_efficientnet_lite0"]
-    assert "against cyclegan_digits (bold) (2,500 of 14x14 pixels), features of" in found.describe()
+    assert f"against {two_domains} (bold) (15 of 14x14 pixels), features of" in found.describe()
     assert "pixels" not in same.describe()
 
 
-def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
-    for part, chosen in {
-        "trainA": digits[:9],
-        "trainB": digits[9:19],
-        "testA": digits[:3],
-        "testB": digits[:5],
-    }.items():
-        for number, image in enumerate(chosen):
-            images.write_png(tmp_path / part / f"{number}.png", image)
+def test_translations_against_other_data_of_the_same_domains(two_domains):
     model = loaded("cyclegan_digits", weights="random")
-    found = evaluate(model, "cycle_error", real=f"folder:{tmp_path}", features="mnist_cnn")
+    found = evaluate(model, "cycle_error", real=two_domains, features="mnist_cnn")
     real, fake = found.protocol["real"], found.protocol["fake"]
-    assert (real["name"], real["count"], fake["count"]) == (f"folder:{tmp_path} (plain)", 12, 5)
+    assert (real["name"], real["count"], fake["count"]) == (f"{two_domains} (plain)", 12, 5)
 
 
 @pytest.mark.parametrize(
