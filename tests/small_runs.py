@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 import ganzoo
@@ -21,6 +23,18 @@ RING = {
 }
 DIGITS = {key: value for key, value in RING.items() if not key.endswith("widths")}
 DIGITS |= {"generator.width": 4, "discriminator.width": 4}
+
+
+def model_of_each_kind():
+    """The smallest zoo model of each kind (scheme, networks, task), by name; a new kind enters by itself."""
+    found = {}
+    for name in ganzoo.list_models():
+        config = ganzoo.config(name)
+        networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
+        smallest = (math.prod(config.dataset.example_shape), name)
+        kind = (config.model.scheme, networks, config.task)
+        found[kind] = min(found.get(kind, smallest), smallest)
+    return sorted(name for _, name in found.values())
 
 
 def train(model, workdir, overrides, *, quiet=True, **more):

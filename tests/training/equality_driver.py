@@ -7,7 +7,6 @@ Run alone, or as a worker of `tools/launch.py`; every worker writes what it hold
 
 import contextlib
 import dataclasses
-import math
 import os
 import sys
 from functools import partial
@@ -16,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from small_runs import model_of_each_kind
 
 import ganzoo
 from ganzoo.data.open import check_available
@@ -55,18 +55,13 @@ SGD = {"name": "sgd", "learning_rate": 0.05}
 
 
 def models():
-    """A zoo model of each kind (scheme, networks, task) whose data are in the package, of the smallest size."""
-    found = {}
-    for name in sorted(
-        ganzoo.list_models(), key=lambda name: (math.prod(ganzoo.config(name).dataset.example_shape), name)
-    ):
-        config = ganzoo.config(name)
+    """A zoo model of each kind whose data are in the package."""
+    found = []
+    for name in model_of_each_kind():
         with contextlib.suppress(DataError):
-            check_available(config.dataset)
-            networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
-            kind = (config.model.scheme, networks, config.task)
-            found.setdefault(kind, name)
-    return sorted(found.values())
+            check_available(ganzoo.config(name).dataset)
+            found.append(name)
+    return found
 
 
 def trained(name, strategy, xla, floats):

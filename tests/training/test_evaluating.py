@@ -164,6 +164,7 @@ SMALL_DIGITS = {
 }
 
 
+@pytest.mark.slow
 def test_translations_of_the_first_test_images_against_training_images(tmp_path):
     trained = small_runs.train("cyclegan_digits", tmp_path / "run", SMALL_DIGITS | {"eval_every": 10})
     run = RunDirectory(trained.directory)

@@ -145,6 +145,7 @@ def test_another_error_passes_through_unchanged(tmp_path, monkeypatch, overrides
     assert caught.value is error
 
 
+@pytest.mark.slow
 def test_a_run_goes_back_until_it_holds_and_goes_on_as_one_that_has_that_rate(tmp_path, monkeypatch, rolled_back):
     assert rolled_back.finished
     assert rolled_back.model.step == 60
@@ -175,6 +176,7 @@ def test_the_learning_rates_are_halved(tmp_path, monkeypatch):
         np.testing.assert_allclose(after_half - before, (after - before) / 2, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_three_rollbacks_that_do_not_help_end_the_run_for_good(tmp_path, monkeypatch, capsys):
     breaking_at(monkeypatch, 33)
     message = (
