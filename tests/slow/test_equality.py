@@ -1,6 +1,7 @@
 """The equality matrix: one training on one device, two replicas, two processes, compiled or not, in any precision."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,10 +48,11 @@ def states(tmp_path_factory):
     out = tmp_path_factory.mktemp("equality")
     workers = [sys.executable, LAUNCH, "--workers", "2", "--", sys.executable, DRIVER, out, *WORKERS]
     commands = ([sys.executable, DRIVER, out, *ALONE, "none/noxla/bfloat16"], workers)
-    started = [  # side by side: most of it is tracing, on one core
-        subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for command in commands
-    ]
+    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    # side by side: most of it is tracing, on one core
+    started = [subprocess.Popen(list(map(str, command)), env=environment, **how) for command in commands]
     for process in started:
         _, errors = process.communicate(timeout=2400)
         assert process.returncode == 0, errors[-4000:]
