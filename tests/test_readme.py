@@ -213,7 +213,7 @@ def folder_of(tmp_path_factory):
 
 
 def marked(step):
-    return pytest.param(step, id=str(step), marks=() if step.page == "README.md" else pytest.mark.nightly)
+    return pytest.param(step, id=str(step), marks=pytest.mark.slow if step.page == "README.md" else pytest.mark.nightly)
 
 
 @pytest.mark.parametrize("step", [marked(step) for step in HERE])

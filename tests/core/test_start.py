@@ -32,6 +32,7 @@ def run(script, **variables):
     return done.stdout, [line for line in done.stderr.splitlines() if "this machine's GPU" not in line]
 
 
+@pytest.mark.slow
 def test_a_quiet_start():
     script = (
         "from ganzoo.core import start; start.import_quietly()\n"
@@ -87,6 +88,7 @@ def test_a_backend_that_is_loaded_already(monkeypatch):
         start.check_backend()
 
 
+@pytest.mark.slow
 def test_keras_own_settings_do_not_matter(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax"}')
     script = "from ganzoo.core import start; start.import_quietly(); import keras; print(keras.config.backend())"

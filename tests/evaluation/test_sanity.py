@@ -46,6 +46,7 @@ def test_precision_sees_noise_but_neither_blur_nor_dropped_classes(tables):
     assert min(*blur, *dropped) > 0.9
 
 
+@pytest.mark.slow
 def test_the_bias_falls_with_the_number_of_images(digits):
     images, _ = digits
     table = sanity.bias_table(images[:2500], images[2500:], "mnist_cnn", counts=(250, 1000, 2500))

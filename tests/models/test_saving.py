@@ -112,7 +112,9 @@ def fresh(script):
     return done.stdout
 
 
-@pytest.mark.parametrize("imports", ["import ganzoo, keras", "import keras, ganzoo"])
+@pytest.mark.parametrize(
+    "imports", ["import ganzoo, keras", pytest.param("import keras, ganzoo", marks=pytest.mark.slow)]
+)
 def test_a_fresh_process_draws_the_same_bytes(tmp_path, digits, imports):
     file = tmp_path / "m.keras"
     digits.save(file)
@@ -133,6 +135,7 @@ def test_a_fresh_process_draws_the_same_bytes(tmp_path, digits, imports):
     assert np.abs(whole - np.frombuffer(wanted, np.uint8)).max() <= 1
 
 
+@pytest.mark.slow
 def test_our_modules_can_be_imported_in_any_order():
     for module in ("engine.stepped", "layers.convolution", "models.build", "randomness", "networks.dcgan"):
         assert fresh(

@@ -330,11 +330,13 @@ def test_one_worker_agrees_with_itself():
     ("model", "before", "threads"),
     [
         ("cyclegan_digits", "", 2),
-        ("cgan", "", None),
-        ("cyclegan_digits", "tf.config.threading.set_intra_op_parallelism_threads(3)", 3),
-        ("cyclegan_digits", "os.environ['TF_NUM_INTRAOP_THREADS'] = '3'", None),
-        ("cyclegan_digits", "tf.constant(0)", None),
-        ("cyclegan_digits", "engine.cores = lambda: 1", None),
+        pytest.param("cgan", "", None, marks=pytest.mark.slow),
+        pytest.param(
+            "cyclegan_digits", "tf.config.threading.set_intra_op_parallelism_threads(3)", 3, marks=pytest.mark.slow
+        ),
+        pytest.param("cyclegan_digits", "os.environ['TF_NUM_INTRAOP_THREADS'] = '3'", None, marks=pytest.mark.slow),
+        pytest.param("cyclegan_digits", "tf.constant(0)", None, marks=pytest.mark.slow),
+        pytest.param("cyclegan_digits", "engine.cores = lambda: 1", None, marks=pytest.mark.slow),
     ],
 )
 def test_operations_use_half_of_the_cores_where_a_step_has_two_halves(model, before, threads):

@@ -201,6 +201,7 @@ def test_more_steps_go_on_from_any_end(tmp_path, ring_run):
     assert_same_state(train("gan_ring", tmp_path / "run", RING), ring_run)
 
 
+@pytest.mark.slow
 def test_a_damaged_last_checkpoint_costs_its_steps_and_nothing_else(ring_copy, ring_run):
     state = ring_copy / "checkpoints" / "step_00000060" / "state.safetensors"
     content = bytearray(state.read_bytes())

@@ -85,6 +85,7 @@ def test_image_37_of_a_pretrained_model_is_the_same_alone_and_in_five(name):
     np.testing.assert_array_equal(model.generate(5, seed=1, positions=range(35, 40)), fifty[35:40])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRANSLATES)
 def test_pretrained_models_load_and_translate(name):
     model, again, random = ganzoo.load(name), ganzoo.load(name), ganzoo.load(name, weights="random")

@@ -85,6 +85,7 @@ def test_a_run_becomes_a_pretrained_model(small_zoo, trained):
     assert size < 2 * card.weights.parameters + 4096
 
 
+@pytest.mark.slow
 def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(small_zoo, evaluated_once, trained):
     runs = [trained(SMALL).directory, trained(SMALL, seed=7).directory]
     card = publishing.publish(runs[0], others=runs[1:], **WORDS)
@@ -113,6 +114,7 @@ def translating_zoo(small_zoo, monkeypatch):
     return small_zoo
 
 
+@pytest.mark.slow
 def test_a_run_that_translates_is_measured_both_ways(translating_zoo, evaluated_once, trained):
     run = trained(SMALL_TRANSLATOR)
     card = publishing.publish(run.directory, **WORDS)
@@ -165,6 +167,7 @@ def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, trained, tmp_p
     assert not list((small_zoo / "weights").glob("*"))
 
 
+@pytest.mark.slow
 def test_the_mean_of_several_steps(translating_zoo, trained):
     run = trained(SMALL_TRANSLATOR).directory
     card = publishing.publish(run, average={20: 1, 30: 3}, **WORDS)
