@@ -75,7 +75,7 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
         (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
         (
             config("cyclegan_digits"),
-            "dataset.name: cyclegan_digits has two domains, plain and bold (take a model of the task image_translation",
+            "dataset.name: cyclegan_digits has two domains, plain and bold (use a model of the task image_translation",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_one_clear_line(dataset, message):
 
 
 def test_domains_are_not_one_source():
-    with pytest.raises(UsageError, match="has the domains plain and bold: open it with open_domains"):
+    with pytest.raises(UsageError, match=r"expected no domains, got plain and bold \(use open_domains"):
         open_source(config("cyclegan_digits", domains=["plain", "bold"]))
 
 

@@ -86,7 +86,7 @@ def test_floats_become_the_pixels_they_stand_for():
 
 def test_floats_that_look_like_another_range(caplog):
     from_array("fake", IMAGES / 255.0)
-    assert "fake: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?" in caplog.text
+    assert "fake: no value below 0; floats are read as [-1, 1], are these in [0, 1]?" in caplog.text
 
 
 def with_value(value):

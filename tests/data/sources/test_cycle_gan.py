@@ -73,7 +73,7 @@ def test_the_domains_are_splits_of_tfds(tmp_path, monkeypatch):
         [30, 31],
     )
     with pytest.raises(
-        DataError, match=r"^cycle_gan/monet2photo: TFDS does not keep pairs together: use --data_dir DIR"
+        DataError, match=r"^cycle_gan/monet2photo: TFDS does not keep pairs together \(use --data_dir DIR"
     ):
         open_domains(config(paired=True), data_dir=tmp_path / "tfds")
     with pytest.raises(
