@@ -148,7 +148,7 @@ def test_what_is_wrong_with_a_folder(root):
 
     assert message(root / "nowhere") == f"folder:{root}/nowhere: no such folder (check the path)"
     assert message("") == "folder: expected a path, got none (--dataset folder:PATH)"
-    assert message(root).startswith(f"folder:{root}: no images in it (looked for .avif .bmp")
+    assert message(root).startswith(f"folder:{root}: expected images (.avif .bmp")
     save(root / "a.png")
     assert message(root / "a.png") == f"folder:{root}/a.png: is a file, not a folder (check the path)"
     assert message(root).startswith(f"folder:{root}: expected at least two examples, got 1 (")
@@ -162,7 +162,7 @@ def test_what_is_wrong_with_a_folder(root):
 def test_nothing_but_broken_images(root):
     for name in ("a.png", "b.png"):
         (root / name).write_bytes(b"junk")
-    with pytest.raises(DataError, match="all of its 2 images are broken"):
+    with pytest.raises(DataError, match="all 2 images are broken"):
         opened(root, skip_broken=True)
 
 

@@ -220,7 +220,7 @@ def test_both_domains():
         (GREY[0], "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [8, 8]"),
         (
             np.zeros((2, 3, 8, 8), np.uint8),
-            "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [2, 3, 8, 8]: put the channels last",
+            "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [2, 3, 8, 8] (move the channels last",
         ),
         (GREY[:, :7], "dataset: expected square images, got 7x8 pixels (crop or pad them)"),
         ([GREY[0], GREY[0, :7]], "dataset: expected examples of one shape, got several"),
