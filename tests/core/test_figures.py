@@ -229,7 +229,7 @@ def test_points_of_any_number_of_columns():
         (lambda: figures.curves({}), "curves: expected at least one series, got none"),
         (
             lambda: figures.curves({"kid": ([1, 2], [3])}),
-            r"as many steps as values, got \[2\] and \[1\]",
+            r"as many steps as values, got \[2\], \[1\]",
         ),
     ],
 )

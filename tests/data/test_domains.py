@@ -89,19 +89,19 @@ def test_domains_are_checked_without_tensorflow(tmp_path):
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from ganzoo.data import source\n"
+        "from ganzoo.data.open import check_available\n"
         "from ganzoo.errors import DataError\n"
         "from ganzoo.schema import DatasetConfig\n"
         f"folder = {str(tmp_path)!r}\n"
         "for name in ('cyclegan_digits', 'folder:' + folder, 'cycle_gan/maps', 'mnist_5k', 'folder:/absent'):\n"
         "    try:\n"
         "        dataset = DatasetConfig(name=name, size=28, channels=1, domains=['plain', 'bold'])\n"
-        "        source.check_available(dataset, data_dir=Path(folder))\n"
+        "        check_available(dataset, data_dir=Path(folder))\n"
         "    except DataError as error:\n"
         "        print(error)\n"
         "print(sorted({'tensorflow', 'keras'} & sys.modules.keys()))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     *errors, imported = done.stdout.splitlines()
-    assert [line[:22] for line in errors] == ["dataset.name: mnist_5k", "folder:/absent: no suc"]
+    assert [line[:22] for line in errors] == ["dataset.name: expected", "folder:/absent: no suc"]
     assert imported == "[]"

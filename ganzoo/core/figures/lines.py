@@ -38,9 +38,7 @@ def curves(
     for index, (name, (steps, values)) in enumerate(series.items()):
         x, y = np.asarray(steps, np.float64), np.asarray(values, np.float64)
         if x.ndim != 1 or x.shape != y.shape:
-            raise UsageError(
-                f"curves: {name}: expected as many steps as values, got {list(x.shape)} and {list(y.shape)}"
-            )
+            raise UsageError(f"curves: {name}: expected as many steps as values, got {list(x.shape)}, {list(y.shape)}")
         y = np.where(np.isfinite(y) & ((y > 0) | (not log)), y, np.nan)
         # After seven names the colours repeat, dashed. Few values get markers: a single one draws no line.
         style = "-" if index // len(canvas.COLOURS) % 2 == 0 else "--"

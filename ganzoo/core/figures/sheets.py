@@ -46,9 +46,7 @@ def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = No
         columns = math.ceil(root) if count % 10 else max(10, round(root / 10) * 10)
     scale = math.ceil(CELL / min(height, width)) if scale is None else scale
     if columns < 1 or scale < 1 or gap < 0:
-        raise UsageError(
-            f"sheet: expected columns >= 1, scale >= 1, gap >= 0, got columns={columns}, scale={scale}, gap={gap}"
-        )
+        raise UsageError(f"sheet: expected columns, scale >= 1 and gap >= 0, got {columns}, {scale} and {gap}")
     rows = math.ceil(count / columns)
     down, right = height * scale + gap, width * scale + gap
     page = np.full((rows * down - gap, columns * right - gap, channels), GAP_LEVEL, np.uint8)

@@ -43,10 +43,7 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
     """
     root = root_of(dataset)
     if dataset.split not in ("train", "all"):
-        raise DataError(
-            f"dataset.split: expected train or all for a folder, got '{dataset.split}' (--dataset folder:PATH reads"
-            " that folder)"
-        )
+        raise DataError(f"dataset.split: expected train or all, got '{dataset.split}' (or give its folder as the PATH)")
     if dataset.name == "folder:":
         raise DataError("folder: expected a path, got none (--dataset folder:PATH)")
     if not root.is_dir():

@@ -152,7 +152,7 @@ def test_what_is_wrong_with_a_folder(root):
     save(root / "a.png")
     assert message(root / "a.png") == f"folder:{root}/a.png: is a file, not a folder (check the path)"
     assert message(root).startswith(f"folder:{root}: expected at least two examples, got 1 (")
-    assert "expected train or all for a folder, got 'test'" in message(root, split="test")
+    assert "expected train or all, got 'test'" in message(root, split="test")
     save(root / "b.png")
     assert "has no labels (--set dataset.classes=0)" in message(root, classes=10)
     save(root / "class" / "c.png")
