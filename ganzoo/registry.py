@@ -1,8 +1,8 @@
-"""Every named part: what a config can name, a decorator makes known, so that no list has to be edited.
+"""Registry of named parts: a decorator registers each, so that no list has to be edited.
 
-`register(KIND, "name")` adds a part, ganzoo's own and anybody's. A part that is asked for is looked up among those
-registered so far, then in the package that is home to its kind, then in the installed packages that announce plugins
-(entry points of the group `ganzoo.plugins`). Nothing here imports TensorFlow.
+`register(KIND, "name")` adds a part of ganzoo or of a user. A lookup searches the parts registered so far, then the
+home package of the kind, then installed packages that announce plugins (entry points of the group `ganzoo.plugins`).
+Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ OF_TWO_DOMAINS = " of two domains"
 
 @dataclass(frozen=True)
 class Registration(Generic[T]):
-    """One part.
+    """A registered part.
 
     Attributes:
       part: the registered class or function.
       module: the module that registered it.
-      properties: what was said of it beside its name; see `Registry`.
+      properties: its properties; see `Registry`.
     """
 
     part: T
@@ -42,11 +42,11 @@ class Registry(Generic[T]):
     """The parts of one kind, by name.
 
     Args:
-      kind: what a part is called in messages and in `register` (`loss`).
-      key: where a config names it (`loss.name`).
-      home: the package whose modules register ganzoo's own parts; empty where they are registered on import.
-      properties: what may be said of a part beside its name.
-      variant: of the properties: what is added to the name of a part that may share it with another one.
+      kind: name of the kind in messages and in `register` (`loss`).
+      key: config key that names a part (`loss.name`).
+      home: package whose modules register ganzoo's own parts; empty if they are registered on import.
+      properties: properties that a part may have besides its name.
+      variant: maps properties to a suffix of the part's name, for parts that share a name.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Registry(Generic[T]):
         self.registrations: dict[str, Registration[T]] = {}
 
     def register(self, name: str, /, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
-        """Decorator that makes a part known by a name.
+        """Return a decorator that registers a part.
 
         Args:
-          name: as a config gives it.
-          replace: allow a name that is registered already.
-          properties: of those that the kind knows.
+          name: name in a config.
+          replace: allow a name that is already registered.
+          properties: properties that the kind knows.
 
         Raises:
-          UsageError: the name is taken, the part cannot be called, or a property is unknown.
+          UsageError: if the name is taken, the part is not callable, or a property is unknown.
         """
         for unknown in sorted(set(properties) - set(self.properties)):
             raise UsageError(
@@ -97,34 +97,34 @@ class Registry(Generic[T]):
         return keep
 
     def get(self, name: str, key: str | None = None) -> T:
-        """The part of that name.
+        """Return the part of that name.
 
         Args:
-          name: as a config gives it.
-          key: where it stands in the config, for messages; by default the kind's own key.
+          name: name in a config.
+          key: its config key, for messages; by default the kind's own key.
 
         Raises:
-          ConfigError: there is none.
+          ConfigError: if there is none.
         """
         return self.find(name, key).part
 
     def find(self, name: str, key: str | None = None) -> Registration[T]:
-        """The registration of that name; see `get`."""
+        """Return the registration of that name; see `get`."""
         if name not in self.registrations:
             self._discover()
         if name not in self.registrations:
             near = did_you_mean(name, self.registrations)
-            own = f"; {OWN}" if self.home else ""  # else it is no kind of part that can be registered from outside
+            own = f"; {OWN}" if self.home else ""  # without a home, users cannot register parts of this kind
             raise ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{near}{own}")
         return self.registrations[name]
 
     def names(self) -> list[str]:
-        """The names of all parts, sorted."""
+        """Return the names of all parts, sorted."""
         self._discover()
         return sorted(self.registrations)
 
     def all(self) -> dict[str, Registration[T]]:
-        """All parts by name, sorted."""
+        """Return all parts by name, sorted."""
         self._discover()
         return dict(sorted(self.registrations.items()))
 
@@ -158,29 +158,29 @@ KINDS = {registry.kind: registry for registry in _REGISTRIES}
 
 
 def register(kind: str, name: str, /, *, replace: bool = False, **properties: Any) -> Callable[[T], T]:
-    """Decorator that makes a class or function known to ganzoo, so that a config can name it.
+    """Return a decorator that registers a class or function, so that a config can name it.
+
+    The part's options are its keyword-only parameters (for a class, those of `__init__`). A config may set them, and
+    they are checked against their annotations and defaults.
 
     Args:
       kind: `loss`, `penalty`, `constraint`, `augmentation`, `generator`, `discriminator`, `translator`, `encoder`,
-        `dataset`, `metric`, `extractor` or `scheme`; docs/add-your-own.md says what each has to offer.
-      name: as a config gives it.
-      replace: allow a name that is registered already.
-      properties: what the kind wants to know beside the name (a metric's `better`).
-
-    The part's own options are its keyword-only parameters (of `__init__` for a class), with their annotations and
-    defaults: they are what a config may set, and are checked against them.
+        `dataset`, `metric`, `extractor` or `scheme`; docs/add-your-own.md describes the interface of each.
+      name: name in a config.
+      replace: allow a name that is already registered.
+      properties: properties of the kind (a metric's `better`).
 
     Raises:
-      UsageError: an unknown kind or property, a name that is taken, or something that cannot be called.
+      UsageError: if the kind or a property is unknown, the name is taken, or the part is not callable.
     """
     return of(kind).register(name, replace=replace, **properties)
 
 
 def of(kind: str) -> Registry[Any]:
-    """The registry of a kind.
+    """Return the registry of a kind.
 
     Raises:
-      UsageError: there is no such kind.
+      UsageError: if there is no such kind.
     """
     if kind not in KINDS:
         raise UsageError(f"register: unknown kind '{kind}'{did_you_mean(kind, KINDS)}")
@@ -189,17 +189,17 @@ def of(kind: str) -> Registry[Any]:
 
 @cache
 def import_modules_of(package: str) -> None:
-    """Imports every module of a package, so that each registers its parts."""
+    """Import every module of a package, so that each registers its parts."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if not module.ispkg:
             importlib.import_module(f"{package}.{module.name}")
 
 
 def options_of(part: Any) -> dict[str, inspect.Parameter]:
-    """The parameters of a part that are its options, by name.
+    """Return the parameters of a part that are its options, by name.
 
-    Those of a class are all that its `__init__` takes; those of a function its keyword-only ones, as the others are
-    what ganzoo gives it.
+    For a class these are all parameters of `__init__`; for a function the keyword-only ones, because ganzoo passes the
+    others.
     """
     parameters = inspect.signature(part).parameters.values()
     kinds = {inspect.Parameter.KEYWORD_ONLY} | (

@@ -1,1 +1,1 @@
-"""What every room uses: files, images, figures, randomness, weights, downloads, the processor."""
+"""Modules that every other room uses: files, images, figures, randomness, weights, downloads and hardware."""

@@ -1,4 +1,4 @@
-"""Files that are too large for the package: fetched by URL into the cache, and used only with the right SHA-256."""
+"""Download of large files into the cache, verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from ganzoo.core.files import cache_folder, temporary_beside
 from ganzoo.core.reachable import unreachable
 from ganzoo.errors import WeightsError
 
-# Seconds to connect, and for the server to send the next bytes.
+# Seconds to connect, and to wait for the next bytes.
 _TIMEOUT = (5.0, 30.0)
 
 _BLOCK = 1 << 20
 
-# A file of more bytes than this is told of on stderr while it comes.
+# Files of more bytes report their progress on stderr.
 _LARGE = 10_000_000
 
 
 def fetch(url: str, sha256: str, name: str, mend: str) -> Path:
-    """The file of that name in the cache's folder `weights`, downloaded if it is not there or has another hash.
+    """Return the path of a file in the cache folder `weights`; download it if it is missing or has another hash.
 
-    It comes under a temporary name, which it loses once its hash is right, so that nothing else is ever found there.
+    The download gets its final name only after its hash is verified.
 
     Args:
-      url: http(s); redirections are followed.
-      sha256: of the file, as 64 hexadecimal digits.
-      name: of the file in the cache.
-      mend: what else the user can do, as the end of a sentence that starts with "or".
+      url: http(s) URL; redirections are followed.
+      sha256: expected SHA-256, 64 hexadecimal digits.
+      name: file name in the cache.
+      mend: alternative for the user, to complete a sentence after "or".
 
     Raises:
-      WeightsError: it cannot be had: one line that names the reason, the URL, where the file belongs, and the mend.
-        Where nothing answers, this takes two seconds at most.
+      WeightsError: if the download fails. The message names the reason, the URL, the path and the alternative. If
+        the host does not answer, the error comes within two seconds.
     """
     path = cache_folder() / "weights" / name
     damaged = path.is_file()
@@ -46,15 +46,15 @@ def fetch(url: str, sha256: str, name: str, mend: str) -> Path:
     reason = unreachable(url) or _download(url, sha256, path)
     if reason is None:
         return path
-    state = "has another SHA-256 than expected" if damaged else "is not there"
+    state = "has a wrong SHA-256" if damaged else "not found"
     raise WeightsError(
-        f"{path}: {state} and cannot be downloaded ({reason}): fetch {url} elsewhere and put it there under that name "
-        f"(SHA-256 {sha256}), or {mend}"
+        f"{path}: {state}, and the download failed ({reason}): fetch {url} on another machine and save it under that "
+        f"path (SHA-256 {sha256}), or {mend}"
     )
 
 
 def _download(url: str, sha256: str, path: Path) -> str | None:
-    """Puts the file in its place, or says why it could not."""
+    """Download the file to `path`; return the reason if that fails."""
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _download(url: str, sha256: str, path: Path) -> str | None:
                     digest.update(block)
                     file.write(block)
             if digest.hexdigest() != sha256:
-                return f"what comes from there has SHA-256 {digest.hexdigest()[:12]}…, {sha256[:12]}… expected"
+                return f"expected SHA-256 {sha256[:12]}…, got {digest.hexdigest()[:12]}…"
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -77,7 +77,7 @@ def _download(url: str, sha256: str, path: Path) -> str | None:
 
 
 def _blocks(url: str, name: str) -> Iterator[bytes]:
-    """The content of a URL, told of on stderr where it is large: with a percentage on a terminal, else one line."""
+    """Yield the content of a URL; report large files on stderr: a percentage on a terminal, otherwise one line."""
     with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
         response.raise_for_status()
         total = int(response.headers.get("Content-Length", 0))

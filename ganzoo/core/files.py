@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the folder of those that can be had again."""
+"""Atomic writes, and the cache folder."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ganzoo.errors import RunError
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file under a temporary name beside its place and renames it: a kill leaves no half file.
+    """Write a file atomically: under a temporary name, then renamed. A kill leaves no partial file.
 
     Args:
-      path: the file; its folder is made, an older file of that name is replaced.
+      path: the file; its folder is created, an existing file is replaced.
       data: the content.
 
     Raises:
-      RunError: it cannot be written (no permission, disk full, …); an older file is left as it was.
+      RunError: if it cannot be written (no permission, disk full, …). An existing file is left unchanged.
     """
     path = Path(path)
     temporary = temporary_beside(path)
@@ -33,14 +33,14 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Finds out before a long work whether its result can be written; the file is not touched, its folder is made.
+    """Check before long work that its result can be written: create the folder, do not touch the file.
 
     Raises:
-      RunError: it cannot.
+      RunError: if it cannot be written.
     """
     path = Path(path)
     if path.is_dir():
-        raise RunError(f"{path}: is a folder, not a file: give a file's name")
+        raise RunError(f"{path}: expected a file, got a folder (give a file name)")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = temporary_beside(path)
@@ -51,25 +51,25 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """A new name in a file's folder, under which it is made before it gets its own."""
+    """Return a new temporary name in the folder of `path`."""
     return path.parent / f".ganzoo-{secrets.token_hex(8)}.tmp"
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a UTF-8 file; see `write_bytes`."""
+    """Write a UTF-8 file; see `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:
-    """The error for a place that cannot be written, in one line."""
+    """Return the one-line error for a path that cannot be written."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     return RunError(f"{path}: cannot be written ({reason}): make room or choose another place")
 
 
 def cache_folder() -> Path:
-    """Folder of downloads and prepared images: $GANZOO_HOME, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo.
+    """Return the cache folder: $GANZOO_HOME, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo.
 
-    `GANZOO_CACHE` is the name that versions before 0.2 read; `GANZOO_HOME` goes first.
+    `GANZOO_CACHE`, the name before version 0.2, is read if `GANZOO_HOME` is not set.
     """
     if own := os.environ.get("GANZOO_HOME") or os.environ.get("GANZOO_CACHE"):
         return Path(own).expanduser()
@@ -77,7 +77,7 @@ def cache_folder() -> Path:
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until the disk has a file's content, or a folder's list of names."""
+    """Flush a file's content, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What the machine is and can do, and the memory that a process took; standard library alone."""
+"""CPU features and process memory, with the standard library only."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """The instruction sets of the CPU as Linux names them (`avx512_bf16`); none where it does not tell."""
+    """Return the CPU's instruction sets as Linux names them (`avx512_bf16`); empty on other systems."""
     return frozenset(_cpu_info().split())
 
 
 def cpu_name() -> str:
-    """The processor's name, as well as the system tells it."""
+    """Return the processor's name, as far as the system reports it."""
     names = [line.partition(":")[2].strip() for line in _cpu_info().splitlines() if line.startswith("model name")]
     return next(iter(names), "") or platform.processor() or platform.machine()
 
 
 def cores() -> int:
-    """How many logical CPUs this process may use."""
+    """Return the number of logical CPUs available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_memory_gib() -> float:
-    """The largest resident memory of this process so far, in GiB.
+    """Return the peak resident memory of this process, in GiB.
 
-    Linux hands `ru_maxrss` on to a child process, which then starts at its parent's peak; VmHWM is the process's own.
+    On Linux a child inherits its parent's peak in `ru_maxrss`; VmHWM belongs to the process alone.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
@@ -46,7 +46,7 @@ def peak_memory_gib() -> float:
 
 
 def _cpu_info() -> str:
-    """What Linux tells of the CPU; empty elsewhere."""
+    """Return the content of /proc/cpuinfo; empty on systems other than Linux."""
     try:
         return CPU_INFO.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""The one edge between uint8 pictures and the floats in [-1, 1] of the networks; reading and writing files.
+"""Conversion between uint8 images and the networks' floats in [-1, 1]; reading and writing of image files.
 
 Outside the networks an image is uint8 `[H, W, C]` with C = 1 (grey) or 3 (RGB).
 """
@@ -22,15 +22,15 @@ from ganzoo.errors import DataError, UsageError
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A larger image is refused from its header: decoded it would take over 500 MB. Pillow's own limit is the same.
+# Larger images are refused by their header; decoded they would take over 500 MB. Same limit as Pillow's own.
 MAX_PIXELS = 178_956_970
 
-# A list and not "all that Pillow knows": some of its formats (EPS) start other programs.
+# An explicit list: some formats that Pillow knows (EPS) start other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX", "SGI", "QOI")
 
 
 def to_float(images: Any) -> tf.Tensor:
-    """Turns pixels into what the networks see: `x / 127.5 - 1`.
+    """Convert pixels to the networks' range: `x / 127.5 - 1`.
 
     Args:
       images: uint8, any shape (array or tensor).
@@ -39,52 +39,52 @@ def to_float(images: Any) -> tf.Tensor:
       float32 tensor of the same shape, in [-1, 1].
 
     Raises:
-      UsageError: the images are not uint8.
+      UsageError: if the images are not uint8.
     """
     import tensorflow as tf
 
     images = tf.convert_to_tensor(images)
     if images.dtype != tf.uint8:
-        raise UsageError(f"to_float: expected uint8 pixels, got {images.dtype.name}: floats need no conversion")
+        raise UsageError(f"to_float: expected uint8 pixels, got {images.dtype.name} (floats need no conversion)")
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def to_uint8(images: Any) -> tf.Tensor:
-    """Turns what the networks make into pixels: `round((x + 1) * 127.5)`; the exact inverse of `to_float`.
+    """Convert the networks' output to pixels: `round((x + 1) * 127.5)`, the exact inverse of `to_float`.
 
     Args:
-      images: any float dtype and shape, in [-1, 1]. Values beyond are clipped; NaN becomes 0 (black).
+      images: any float dtype and shape, in [-1, 1]. Values outside are clipped; NaN becomes 0 (black).
 
     Returns:
       uint8 tensor of the same shape.
 
     Raises:
-      UsageError: the images are not floats.
+      UsageError: if the images are not floats.
     """
     import tensorflow as tf
 
     images = tf.convert_to_tensor(images)
     if not images.dtype.is_floating:
-        raise UsageError(f"to_uint8: expected floats in [-1, 1], got {images.dtype.name}: pixels need no conversion")
+        raise UsageError(f"to_uint8: expected floats in [-1, 1], got {images.dtype.name} (pixels need no conversion)")
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     levels = tf.where(tf.math.is_nan(levels), 0.0, levels)
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
 
 def levels(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
-    """Pixels of arrays as people have them: uint8 as they are, floats converted by the range that they have.
+    """Convert users' arrays to uint8 pixels: uint8 is kept, floats are scaled by their range.
 
-    The range is one for all of the arrays: [-1, 1] if any float is below 0, otherwise [0, 1].
+    All arrays share one range: [-1, 1] if any float is negative, otherwise [0, 1].
 
     Args:
       arrays: uint8 or floats, any shapes.
-      names: of the arrays, for messages.
+      names: names of the arrays, for messages.
 
     Returns:
       uint8 arrays of the same shapes; floats are rounded to the nearest level, as by `to_uint8`.
 
     Raises:
-      UsageError: another type, or values beyond these ranges; the message has the range found.
+      UsageError: if the dtype is another one, or values are out of range; the message has the range found.
     """
     signed = False
     for array, name in zip(arrays, names, strict=True):
@@ -92,11 +92,11 @@ def levels(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarra
             continue
         if not np.issubdtype(array.dtype, np.floating):
             raise UsageError(
-                f"{name}: expected uint8 or floats, got {array.dtype} {list(array.shape)}: convert levels of 0 to 255 "
-                "with x.astype(np.uint8)"
+                f"{name}: expected uint8 or floats, got {array.dtype} {list(array.shape)} (convert levels of 0 to 255 "
+                "with x.astype(np.uint8))"
             )
         least, most = float(array.min()), float(array.max())
-        if not (least >= -1.0 and most <= 1.0):  # written so that NaN fails too
+        if not (least >= -1.0 and most <= 1.0):  # NaN fails too
             mend = " (divide them by 255, or convert them to uint8)" if least >= 0.0 and most <= 255.0 else ""
             raise UsageError(
                 f"{name}: expected floats in [0, 1] or [-1, 1], got values from {least:g} to {most:g}{mend}"
@@ -106,19 +106,19 @@ def levels(arrays: Sequence[np.ndarray], names: Sequence[str]) -> list[np.ndarra
 
 
 def read(path: str | os.PathLike[str], size: int | None = None, channels: int = 3) -> np.ndarray:
-    """Reads an image file of any common format and mode; see `decode`.
+    """Read an image file of any common format and mode; see `decode`.
 
     Args:
       path: the file.
-      size: side of the square that is returned (see `fit`); None keeps the size of the file.
+      size: side of the square result (see `fit`); None keeps the file's size.
       channels: 1 or 3.
 
     Returns:
       uint8 `[H, W, channels]`.
 
     Raises:
-      DataError: the file is missing, unreadable, broken, or no image; one line that names it.
-      UsageError: an impossible size or number of channels.
+      DataError: if the file is missing, unreadable, broken or not an image; one line that names it.
+      UsageError: if the size or the number of channels is invalid.
     """
     try:
         data = Path(path).read_bytes()
@@ -128,29 +128,29 @@ def read(path: str | os.PathLike[str], size: int | None = None, channels: int = 
 
 
 def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -> np.ndarray:
-    """Decodes an image file's bytes.
+    """Decode the bytes of an image file.
 
-    - The EXIF orientation is applied; of an animation the first frame is taken.
-    - Transparent pixels are laid on white: black would hide the dark drawings that such files mostly hold.
-    - 16-bit grey keeps its upper byte (`x >> 8`); 32-bit integers are read as 16-bit values, which is what they
-      nearly always hold, and floats as [0, 1]; values outside those ranges are an error, not a guess.
+    - The EXIF orientation is applied. Of an animation the first frame is used.
+    - Transparent pixels are composited on white: black would hide the dark drawings that such files mostly hold.
+    - 16-bit grey keeps its upper byte (`x >> 8`). 32-bit integers are read as 16-bit values, which they nearly always
+      are, and floats as [0, 1]; values out of range are an error.
     - Grey is ITU-R 601 luma, as in Pillow's "L". CMYK is converted without a colour profile.
 
     Args:
-      data: the content of the file.
-      name: what to call it in an error.
-      size: side of the square that is returned (see `fit`); None keeps the size of the file.
+      data: content of the file.
+      name: name of the image in messages.
+      size: side of the square result (see `fit`); None keeps the file's size.
       channels: 1 or 3.
 
     Returns:
       uint8 `[H, W, channels]`.
 
     Raises:
-      DataError: broken, truncated, no image, or more than `MAX_PIXELS` pixels; one line that names it.
-      UsageError: an impossible size or number of channels.
+      DataError: if it is broken, truncated, not an image, or exceeds `MAX_PIXELS` pixels; one line that names it.
+      UsageError: if the size or the number of channels is invalid.
     """
     _check_target(size, channels)
-    too_large = DataError(f"{name}: more than {MAX_PIXELS:,} pixels: make it smaller or remove it")
+    too_large = DataError(f"{name}: expected at most {MAX_PIXELS:,} pixels, got more: shrink or remove it")
     try:
         with quiet_about_size(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -163,42 +163,42 @@ def decode(data: bytes, name: str, size: int | None = None, channels: int = 3) -
         raise DataError(f"{name}: {what}: replace or remove it") from error
     except DataError:
         raise
-    except Exception as error:  # Pillow raises nearly anything on broken files, from IndexError to struct.error
+    except Exception as error:  # Pillow raises nearly any type on broken files, from IndexError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{name}: a broken image ({reason}): replace or remove it") from error
+        raise DataError(f"{name}: broken image ({reason}): replace or remove it") from error
     return pixels if size is None else fit(pixels, size, channels)
 
 
 def from_pillow(image: Image.Image, name: str, channels: int) -> np.ndarray:
-    """Converts a Pillow image of any mode by the rules of `decode`; the image itself stays as it is.
+    """Convert a Pillow image of any mode by the rules of `decode`; the image itself is not modified.
 
     Args:
       image: the image; its EXIF orientation is applied.
-      name: what to call it in an error.
+      name: name of the image in messages.
       channels: 1 or 3.
 
     Returns:
       uint8 `[H, W, channels]`.
 
     Raises:
-      DataError: 32-bit values out of their range.
+      DataError: if 32-bit values are out of range.
     """
     image.load()
     return _to_array(ImageOps.exif_transpose(image), name, channels)
 
 
 def shrink(image: np.ndarray, longest: int) -> np.ndarray:
-    """Shrinks an image so that its longer side has `longest` pixels and its aspect stays, with the filter of `fit`.
+    """Shrink an image to `longest` pixels on its longer side; keep the aspect ratio and use the filter of `fit`.
 
     Args:
       image: uint8 `[H, W, C]`, C = 1 or 3.
-      longest: longer side of the result in pixels, at least 1. An image that is not larger is returned as it is.
+      longest: longer side of the result in pixels, >= 1. An image that is not larger is returned unchanged.
 
     Returns:
-      uint8 `[h, w, C]`, of the size that `shrunk_size` gives.
+      uint8 `[h, w, C]`, with the size from `shrunk_size`.
 
     Raises:
-      UsageError: not such an image, or an impossible size.
+      UsageError: if the image is not as above, or `longest` is below 1.
     """
     picture = _to_pillow(image)
     height, width = shrunk_size(picture.height, picture.width, longest)
@@ -208,18 +208,18 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
 
 
 def letterbox(image: np.ndarray, side: int, level: int = 128) -> np.ndarray:
-    """Resizes an image to fill a square as far as its aspect allows, centred between bars of one level.
+    """Resize an image to fit a square with its aspect ratio kept, centred between bars.
 
     Args:
       image: uint8 `[H, W, C]`, C = 1 or 3.
-      side: side of the square in pixels, at least 1.
-      level: level of the bars; mid-grey is seen beside black and white.
+      side: side of the square in pixels, >= 1.
+      level: level of the bars; mid-grey contrasts with black and white.
 
     Returns:
       uint8 `[side, side, C]`.
 
     Raises:
-      UsageError: not such an image, or an impossible size.
+      UsageError: if the image is not as above, or `side` is below 1.
     """
     picture = _to_pillow(image)
     _check_target(side, 3)
@@ -234,13 +234,13 @@ def letterbox(image: np.ndarray, side: int, level: int = 128) -> np.ndarray:
 
 
 def shrunk_size(height: int, width: int, longest: int) -> tuple[int, int]:
-    """Height and width after `shrink`: the shorter side is rounded, and has at least 1 pixel.
+    """Return height and width after `shrink`; the shorter side is rounded, and at least 1 pixel.
 
     Raises:
-      UsageError: `longest` is below 1.
+      UsageError: if `longest` is below 1.
     """
     if longest < 1:
-        raise UsageError(f"longest={longest!r}: use at least 1 pixel")
+        raise UsageError(f"longest: expected at least 1 pixel, got {longest!r}")
     longer = max(height, width)
     if longer <= longest:
         return height, width
@@ -248,20 +248,20 @@ def shrunk_size(height: int, width: int, longest: int) -> tuple[int, int]:
 
 
 def fit(image: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Crops the central square and resizes it, with Pillow's antialiased bicubic filter.
+    """Crop the central square and resize it with Pillow's antialiased bicubic filter.
 
-    This is the filter whose FID is not distorted by aliasing (Parmar et al. 2022, arXiv:2104.11222).
+    This filter does not distort FID by aliasing (Parmar et al. 2022, arXiv:2104.11222).
 
     Args:
       image: uint8 `[H, W, C]`, C = 1 or 3.
-      size: side of the result in pixels, at least 1.
+      size: side of the result in pixels, >= 1.
       channels: 1 or 3; colour becomes ITU-R 601 luma, grey is repeated.
 
     Returns:
       uint8 `[size, size, channels]`.
 
     Raises:
-      UsageError: not such an image, or an impossible size or number of channels.
+      UsageError: if the image is not as above, or the size or the number of channels is invalid.
     """
     _check_target(size, channels)
     picture = _to_pillow(image)
@@ -276,20 +276,20 @@ def fit(image: np.ndarray, size: int, channels: int) -> np.ndarray:
 
 
 def encode_png(image: np.ndarray, metadata: dict[str, str] | None = None) -> bytes:
-    """Encodes a PNG, without loss; the same image and metadata give the same bytes.
+    """Encode a PNG; equal images and metadata give equal bytes.
 
     Args:
       image: uint8 `[H, W, C]`, C = 1 or 3.
-      metadata: texts to store by keyword (tEXt chunks, iTXt where Latin-1 does not suffice). Keywords are 1 to 79
-        Latin-1 characters, as PNG demands.
+      metadata: texts to store by keyword (tEXt chunks, or iTXt if Latin-1 does not suffice). Keywords have 1 to 79
+        Latin-1 characters, as PNG requires.
 
     Raises:
-      UsageError: not such an image, or an impossible keyword.
+      UsageError: if the image is not as above, or a keyword is invalid.
     """
     texts = PngImagePlugin.PngInfo()
     for key, value in (metadata or {}).items():
         if not 1 <= len(key) <= 79 or not key.isprintable() or any(ord(character) > 255 for character in key):
-            raise UsageError(f"PNG metadata: keyword {key!r}: use 1 to 79 printable Latin-1 characters")
+            raise UsageError(f"PNG metadata: expected keywords of 1 to 79 printable Latin-1 characters, got {key!r}")
         texts.add_text(key, value)
     buffer = io.BytesIO()
     _to_pillow(image).save(buffer, "PNG", pnginfo=texts)
@@ -297,37 +297,37 @@ def encode_png(image: np.ndarray, metadata: dict[str, str] | None = None) -> byt
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, metadata: dict[str, str] | None = None) -> None:
-    """Writes a PNG file, whole or not at all; makes its folder. See `encode_png` and `files.write_bytes`."""
+    """Write a PNG file atomically and create its folder. See `encode_png` and `files.write_bytes`."""
     write_bytes(path, encode_png(image, metadata))
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Reads the texts that `write_png` stored in a PNG file, by keyword; empty where there are none.
+    """Read the texts that `write_png` stored in a PNG file, by keyword; empty if there are none.
 
     Raises:
-      DataError: the file is missing, broken, or no PNG.
+      DataError: if the file is missing, broken, or not a PNG.
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             assert isinstance(image, PngImagePlugin.PngImageFile)
             return {str(key): str(value) for key, value in image.text.items()}
     except Image.UnidentifiedImageError as error:
-        raise DataError(f"{path}: not a PNG file: metadata can be read from PNG files only") from error
-    except Exception as error:  # as in decode: a broken file raises nearly anything
+        raise DataError(f"{path}: expected a PNG file, got another format") from error
+    except Exception as error:  # see `decode`
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{path}: its metadata cannot be read ({reason}): check the file") from error
+        raise DataError(f"{path}: metadata cannot be read ({reason}): check the file") from error
 
 
 @contextlib.contextmanager
 def quiet_about_size() -> Iterator[None]:
-    """Pillow warns of images of half of `MAX_PIXELS` already."""
+    """Silence Pillow's warning about images above half of `MAX_PIXELS`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
 
 
 def _rounded(floats: np.ndarray, signed: bool) -> np.ndarray:
-    """Floats in [-1, 1] if signed, otherwise in [0, 1], as uint8."""
+    """Convert floats in [-1, 1] (if signed, otherwise [0, 1]) to uint8."""
     values = floats.astype(np.float32)
     values = (values + np.float32(1.0)) * np.float32(127.5) if signed else values * np.float32(255.0)
     return np.rint(values, out=values).astype(np.uint8)
@@ -335,13 +335,13 @@ def _rounded(floats: np.ndarray, signed: bool) -> np.ndarray:
 
 def _check_target(size: int | None, channels: int) -> None:
     if channels not in (1, 3):
-        raise UsageError(f"channels={channels!r}: use 1 (grey) or 3 (RGB)")
+        raise UsageError(f"channels: expected 1 (grey) or 3 (RGB), got {channels!r}")
     if size is not None and size < 1:
-        raise UsageError(f"size={size!r}: use at least 1 pixel")
+        raise UsageError(f"size: expected at least 1 pixel, got {size!r}")
 
 
 def _to_array(image: Image.Image, name: str, channels: int) -> np.ndarray:
-    """Any Pillow mode -> uint8 `[H, W, channels]`; the rules are in `decode`."""
+    """Convert any Pillow mode to uint8 `[H, W, channels]`; see the rules in `decode`."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _deep_grey(image, name)
     elif image.has_transparency_data:
@@ -351,12 +351,12 @@ def _to_array(image: Image.Image, name: str, channels: int) -> np.ndarray:
 
 
 def _deep_grey(image: Image.Image, name: str) -> Image.Image:
-    """Modes I;16 (and its byte orders), I and F -> mode L."""
+    """Convert modes I;16 (any byte order), I and F to mode L."""
     values = np.asarray(image)
     top, kind = (1, "float") if image.mode == "F" else (65535, "integer")
-    if not (values.min() >= 0 and values.max() <= top):  # written so that NaN fails too
+    if not (values.min() >= 0 and values.max() <= top):  # NaN fails too
         found = f"{values.min():g} to {values.max():g}"
-        raise DataError(f"{name}: {kind} grey values of {found}, expected 0 to {top}: convert it to 8 or 16 bits")
+        raise DataError(f"{name}: expected {kind} grey values of 0 to {top}, got {found}: convert it to 8 or 16 bits")
     levels = np.round(values * 255.0) if image.mode == "F" else values.astype(np.uint16) >> 8
     if isinstance(transparent := image.info.get("transparency"), int):
         levels = np.where(values == transparent, 255, levels)
@@ -368,12 +368,12 @@ def _to_pillow(image: np.ndarray) -> Image.Image:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
         found = f"{image.dtype} {list(image.shape)}"
         raise UsageError(
-            f"an image must be uint8 [height, width, 1 or 3], got {found}: see ganzoo.core.images.to_uint8"
+            f"image: expected uint8 [height, width, 1 or 3], got {found} (see ganzoo.core.images.to_uint8)"
         )
     return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
 
 
 def _with_channels(image: Image.Image) -> np.ndarray:
-    """Mode L or RGB -> uint8 `[H, W, C]`, writable and contiguous."""
+    """Convert mode L or RGB to uint8 `[H, W, C]`, writable and contiguous."""
     pixels = np.array(image)
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels

@@ -1,6 +1,6 @@
-"""Modules from outside of ganzoo that register parts: imported on request (`--import`), or found as entry points.
+"""Modules outside ganzoo that register parts: imported on request (`--import`), or found as entry points.
 
-ganzoo imports what the user names and what is installed as a plugin, never what a file or a run directory names.
+ganzoo imports modules that the user names and installed plugins, never modules that a file or run directory names.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _state = {"entry_points_loaded": False}
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import modules by name, each once; the parts that they register are known afterwards.
+    """Import modules by name, each once, so that their parts are registered.
 
-    The working directory comes first in `sys.path` during the import, and is at its end afterwards: what a module
-    imports later is still found, and a file there hides no installed module.
+    During the import the working directory is first in `sys.path`; afterwards it is last, so that later imports of
+    the modules succeed and no installed module is shadowed.
 
     Args:
       names: dotted names (`mine`, `package.losses`).
 
     Raises:
-      UsageError: a name that is not a module's, or a module that is not found or fails while it is imported.
+      UsageError: if a name is not a module name, or the module is missing or fails to import.
     """
     for name in names:
         if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
-            raise UsageError(f"--import {name}: expected a module's name, such as mine or package.losses, got '{name}'")
+            raise UsageError(f"--import {name}: expected a module name such as mine or package.losses, got '{name}'")
         with _working_directory_first():
             importlib.invalidate_caches()
             try:
@@ -47,23 +47,23 @@ def import_modules(names: Iterable[str]) -> None:
 
 
 def imported() -> tuple[str, ...]:
-    """The names that `import_modules` has imported, in this order."""
+    """Return the names imported by `import_modules`, in order."""
     return tuple(_imported)
 
 
 def announced() -> tuple[str, ...]:
-    """The modules that installed packages announce as plugins."""
+    """Return the modules that installed packages announce as plugins."""
     return tuple(entry.module for entry in importlib.metadata.entry_points(group=GROUP))
 
 
 def load_entry_points() -> None:
-    """Import all installed plugins (entry points of the group `ganzoo.plugins`), once in a process.
+    """Import all installed plugins (entry points of the group `ganzoo.plugins`), once per process.
 
-    A plugin that fails is reported by a warning of one line in the log; the others are loaded.
+    A plugin that fails is logged as a one-line warning; the others are loaded.
     """
     if _state["entry_points_loaded"]:
         return
-    _state["entry_points_loaded"] = True  # before the imports: a plugin may look for a part while it is imported
+    _state["entry_points_loaded"] = True  # before the imports: a plugin may look up a part while it is imported
     for entry in importlib.metadata.entry_points(group=GROUP):
         try:
             entry.load()
@@ -85,14 +85,14 @@ def _working_directory_first() -> Iterator[None]:
 
 
 def _said(error: BaseException) -> str:
-    """An error on one line; ganzoo's own without the name of its class."""
+    """Return an error on one line; omit the class name of ganzoo's own errors."""
     text = " ".join(str(error).split())
     return text if isinstance(error, GanzooError) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _mend(name: str, error: BaseException) -> str:
-    """What to do about it, as the end of a sentence."""
-    if isinstance(error, GanzooError):  # says so itself
+    """Return the advice that completes the message."""
+    if isinstance(error, GanzooError):  # has its own advice
         return ""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return f'; python -c "import {name}" shows the traceback'

@@ -1,4 +1,4 @@
-"""Whether a download has a chance, found out in 1.2 seconds: data set builders retry for minutes before they say so."""
+"""Check in 1.2 seconds that a host answers; data set builders retry for minutes before they fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import get_environ_proxies, select_proxy
 
-# For all of it: name, connection, encryption, first line. One lost packet is sent again after a second.
+# For the whole check: name, connection, encryption, first line. A lost packet is sent again after one second.
 SECONDS = 1.2
 
 _PORTS = {"http": 80, "https": 443}
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 def unreachable(url: str) -> str | None:
-    """Why a URL cannot be downloaded, or None if it answers.
+    """Return why a URL cannot be downloaded, or None if it answers.
 
-    Honours the proxies of the environment, as the download itself will. Never takes longer than `SECONDS`, even where
-    name servers do not answer. A redirection is an answer: where it leads is not looked at.
+    Uses the proxies of the environment, as the download does. Never takes longer than `SECONDS`, even if name servers
+    do not answer. A redirection counts as an answer; its target is not checked.
     """
     proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
     first = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else url)
@@ -42,7 +42,7 @@ def _status(url: str) -> int:
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
-    """The call's result, or TimeoutError; a call that hangs is left behind in its thread."""
+    """Return the call's result or raise TimeoutError; a call that hangs stays in its daemon thread."""
     results: list[T] = []
     errors: list[Exception] = []
 
@@ -63,7 +63,7 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
 
 
 def _innermost(error: BaseException) -> str:
-    """The words of the operating system inside a chain of exceptions, on one line."""
+    """Return the operating system's message inside a chain of exceptions, on one line."""
     while error.__context__ is not None:
         error = error.__context__
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Start of TensorFlow and Keras: on the right backend, and without the lines that they print on every machine.
+"""Start TensorFlow and Keras on the right backend, without the log lines that they print on every machine.
 
-TensorFlow 2.21 prints a dozen lines while it is imported and makes its first step (oneDNN is on, no CUDA drivers, absl
-is not initialised yet, a graph optimiser gave up), some of them before it reads TF_CPP_MIN_LOG_LEVEL. The user need not
-act on any of them; a real problem is raised as an exception. Python's own warnings are shown.
+TensorFlow 2.21 prints a dozen lines at its import and first step (oneDNN is on, no CUDA drivers, absl not initialised,
+a graph optimiser gave up), some before it reads TF_CPP_MIN_LOG_LEVEL. None needs action from the user; real problems
+are raised as exceptions. Python warnings are shown.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:|WARNING: All log messages before 
 
 
 def import_quietly() -> None:
-    """Import TensorFlow; `TF_CPP_MIN_LOG_LEVEL=0` in the environment shows all of its lines.
+    """Import TensorFlow without its log lines; `TF_CPP_MIN_LOG_LEVEL=0` in the environment shows them.
 
     Raises:
-      UsageError: Keras has another backend than TensorFlow.
+      UsageError: if Keras uses a backend other than TensorFlow.
     """
     check_backend()
     if "tensorflow" not in sys.modules:
@@ -41,7 +41,7 @@ def import_quietly() -> None:
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hide TensorFlow's lines where what runs inside imports it; other output to stderr is shown at the end."""
+    """Hide TensorFlow's log lines if the code inside imports it; show other output to stderr at the end."""
     if not _is_to_be_quiet():
         yield
         return
@@ -50,27 +50,27 @@ def quiet_start() -> Iterator[None]:
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow and glob.glob("/dev/nvidia[0-9]*") and not tensorflow.config.list_physical_devices("GPU"):
         print(
-            "ganzoo: TensorFlow cannot use this machine's GPU and goes on without "
-            "(pip install 'tensorflow[and-cuda]' brings CUDA; TF_CPP_MIN_LOG_LEVEL=0 shows why)",
+            "ganzoo: TensorFlow cannot use this machine's GPU and continues on the CPU "
+            "(pip install 'tensorflow[and-cuda]' installs CUDA; TF_CPP_MIN_LOG_LEVEL=0 shows the reason)",
             file=sys.stderr,
         )
 
 
 def check_backend() -> None:
-    """Refuse another backend of Keras than TensorFlow; does not import Keras.
+    """Refuse Keras backends other than TensorFlow, without importing Keras.
 
-    Where KERAS_BACKEND is not set, it is set to `tensorflow`, so that a backend in Keras's own settings file
-    (`~/.keras/keras.json`) does not matter.
+    Sets KERAS_BACKEND to `tensorflow` if it is not set, which overrides Keras's own settings file
+    (`~/.keras/keras.json`).
 
     Raises:
-      UsageError: Keras is loaded with another backend, or KERAS_BACKEND names one.
+      UsageError: if Keras is loaded with another backend, or KERAS_BACKEND names one.
     """
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "config"):
         if (loaded := keras.config.backend()) != "tensorflow":
             raise UsageError(
-                f"keras: expected the backend tensorflow, got {loaded}: start Python again with "
-                "KERAS_BACKEND=tensorflow, or import ganzoo's models before keras"
+                f"keras: expected the backend tensorflow, got {loaded} (restart Python with "
+                "KERAS_BACKEND=tensorflow, or import ganzoo's models before keras)"
             )
     elif (chosen := os.environ.setdefault("KERAS_BACKEND", "tensorflow")) != "tensorflow":
         raise UsageError(
@@ -80,9 +80,9 @@ def check_backend() -> None:
 
 
 def when_keras_is_imported(action: Callable[[], None]) -> None:
-    """Has an action called as soon as Keras is imported, by whomever; now, if it is already.
+    """Call an action as soon as any code imports Keras, or now if it is imported already.
 
-    The action may import Keras; what it raises is raised by the import.
+    The action may import Keras. Its exceptions propagate from the import.
     """
     if hasattr(sys.modules.get("keras"), "saving"):
         action()
@@ -91,7 +91,7 @@ def when_keras_is_imported(action: Callable[[], None]) -> None:
 
 
 class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds Keras as the other finders do, and wraps its loader once."""
+    """Finder that delegates to the other finders and wraps Keras's loader once."""
 
     def __init__(self, action: Callable[[], None]) -> None:
         self._action = action
@@ -113,7 +113,7 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
 
 
 def without_log_lines(printed: str) -> str:
-    """Return TensorFlow's output without the lines of its C++ log."""
+    """Return TensorFlow's output without its C++ log lines."""
     return "".join(line for line in printed.splitlines(keepends=True) if not _LOG_LINE.match(line))
 
 
@@ -123,7 +123,7 @@ def _is_to_be_quiet() -> bool:
 
 @contextmanager
 def _sorted_stderr() -> Iterator[None]:
-    """Hold back what goes to file descriptor 2 (C++ does not know sys.stderr), then print what is not a log line."""
+    """Hold back file descriptor 2 (C++ does not use sys.stderr), then print every line that is not a log line."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile("w+", errors="replace") as held:

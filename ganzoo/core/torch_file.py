@@ -1,4 +1,4 @@
-"""Weights in PyTorch's files, read without PyTorch: such a file is a pickle, and no code in it is run."""
+"""PyTorch weight files, read without PyTorch and without running the code in their pickles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ganzoo.errors import WeightsError
 
-# What the older format begins with, as pickles: this number, and the version after it (torch/serialization.py).
+# Start of the older format, as pickles: this number, then the version (torch/serialization.py).
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
 
@@ -33,19 +33,19 @@ _TYPES = {
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads what `torch.save(model.state_dict(), path)` wrote, in today's format (zip) or the one before 1.6.
+    """Read a file written by `torch.save(model.state_dict(), path)`, in the zip format or the one before 1.6.
 
-    The unpickler knows names for ordered dictionaries, tensors and storages, and nothing else: a file that asks for
-    anything more is refused before that could be called.
+    The unpickler knows ordered dictionaries, tensors and storages only. Any other name in the file is refused before
+    it can be called.
 
     Args:
-      path: the file; it is held in memory whole.
+      path: the file; it is read into memory whole.
 
     Returns:
-      name -> array, in the file's order. Read-only; arrays that share a storage share memory.
+      Maps names to arrays, in the file's order. Read-only; arrays that share a storage share memory.
 
     Raises:
-      WeightsError: the file is absent, damaged, no state dict, or asks for other than tensors; one line.
+      WeightsError: if the file is absent, damaged, not a state dict, or names anything but tensors; one line.
     """
     try:
         data = Path(path).read_bytes()
@@ -55,7 +55,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
         return _read_zip(data) if data.startswith(b"PK") else _read_old(data)
-    except Exception as error:  # a damaged pickle or archive raises nearly anything: KeyError, MemoryError, …
+    except Exception as error:  # damaged files raise nearly any type: KeyError, MemoryError, …
         kind = "" if isinstance(error, ValueError | pickle.UnpicklingError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
         raise WeightsError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
@@ -74,7 +74,7 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
     def view(self, storages: dict[str, np.ndarray]) -> np.ndarray:
-        """The tensor in its storage; nothing is copied, so that no shape can ask for more memory than the file has."""
+        """Return a view into the storage; without a copy no shape can ask for more memory than the file has."""
         storage = storages[self.storage.key]
         if len(self.shape) != len(self.strides) or min((self.offset, *self.shape, *self.strides)) < 0:
             raise ValueError("a tensor with an impossible shape")
@@ -90,9 +90,9 @@ class _Tensor(NamedTuple):
 
 
 class _Unpickler(pickle._Unpickler):
-    """Builds `_Tensor`s in dictionaries; `storages` collects those that the pickle names.
+    """Unpickler that builds dictionaries of `_Tensor`; `storages` collects the storages that the pickle names.
 
-    It is Python's own in Python: the one in C lets a pickle of ten bytes ask for 60 GB, by the index of a memo.
+    Based on the pure Python unpickler: with the C one a pickle of ten bytes can ask for 60 GB by a memo index.
     """
 
     def __init__(self, file: io.BytesIO) -> None:
@@ -111,15 +111,15 @@ class _Unpickler(pickle._Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _location, length, *view = pid
         if kind != "storage" or not isinstance(key, str) or dtype not in _TYPES.values() or any(view):
-            raise pickle.UnpicklingError("a storage of a kind that is not read")
+            raise pickle.UnpicklingError("an unsupported kind of storage")
         storage = _Storage(key, dtype, int(length))
         if self.storages.setdefault(storage.key, storage) != storage:
-            raise pickle.UnpicklingError("a storage of two types")
+            raise pickle.UnpicklingError("a storage of two dtypes")
         return storage
 
 
 def _fresh_rebuild() -> Callable[..., _Tensor]:
-    """A new function each time: a pickle may set attributes of what it gets, and must not reach ours."""
+    """Return a new function each time, because a pickle may set attributes of what it gets."""
 
     def rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_gradient: Any) -> _Tensor:
         if not isinstance(storage, _Storage):
@@ -130,7 +130,7 @@ def _fresh_rebuild() -> Callable[..., _Tensor]:
 
 
 def _read_zip(data: bytes) -> dict[str, np.ndarray]:
-    """Entries `NAME/data.pkl`, `NAME/data/KEY`, none of them compressed, and in newer files `NAME/byteorder`."""
+    """Read a zip: uncompressed entries `NAME/data.pkl`, `NAME/data/KEY` and, in newer files, `NAME/byteorder`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {info.filename.partition("/")[2]: info for info in archive.infolist()}
         if any(info.compress_type != zipfile.ZIP_STORED for info in entries.values()):
@@ -148,10 +148,10 @@ def _read_zip(data: bytes) -> dict[str, np.ndarray]:
 
 
 def _read_old(data: bytes) -> dict[str, np.ndarray]:
-    """Pickles of magic number, version, machine, state dict and keys; then of each key its count and its values."""
+    """Read pickles of magic number, version, machine, state dict and keys, then the count and values of each key."""
     file = io.BytesIO(data)
     if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _VERSION:
-        raise ValueError("neither of its formats")
+        raise ValueError("neither of PyTorch's formats")
     if not _Unpickler(file).load()["little_endian"]:
         raise ValueError("written on a big-endian machine")
     unpickler = _Unpickler(file)
@@ -160,7 +160,7 @@ def _read_old(data: bytes) -> dict[str, np.ndarray]:
     for key in _Unpickler(file).load():
         storage = unpickler.storages[key]
         if int.from_bytes(file.read(8), "little") != storage.length:
-            raise ValueError("a storage of another length than announced")
+            raise ValueError("a storage length that differs from the announced one")
         storages[key] = _values(file.read(storage.length * np.dtype(storage.dtype).itemsize), storage)
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
 

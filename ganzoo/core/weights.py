@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors (no code in them), checked by SHA-256, placed by name into networks of a config."""
+"""Weights on disk: safetensors (no code in them), verified by SHA-256, assigned to networks by name."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from ganzoo.errors import WeightsError
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
-    """Writes named arrays as one safetensors file, in the order of their names: equal weights are equal bytes."""
+    """Write named arrays to a safetensors file, sorted by name: equal weights give equal bytes."""
     from safetensors.numpy import save
 
     ordered = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    Path(path).write_bytes(save(ordered, metadata=dict(metadata or {})))  # save_file would let only its owner read it
+    Path(path).write_bytes(save(ordered, metadata=dict(metadata or {})))  # save_file makes it readable by owner only
 
 
 def read(path: str | Path, expected_sha256: str | None = None) -> dict[str, np.ndarray]:
-    """Reads a safetensors file.
+    """Read a safetensors file.
 
     Args:
       path: the file.
-      expected_sha256: what its bytes must hash to; None trusts the file.
+      expected_sha256: expected hash of the file; None skips the check.
 
     Raises:
-      WeightsError: the file is absent, is no safetensors file, or has another hash.
+      WeightsError: if the file is absent, is not safetensors, or has another hash.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     if not Path(path).is_file():
-        raise WeightsError(f"{path}: no such weights file (check the path; if it is ganzoo's own, install it again)")
+        raise WeightsError(f"{path}: no such weights file (check the path; reinstall ganzoo if the file is its own)")
     if expected_sha256 is not None:
         actual = sha256(path)
         if actual != expected_sha256:
             raise WeightsError(
-                f"{path}: SHA-256 is {actual[:12]}…, {expected_sha256[:12]}… expected: "
-                "damaged or replaced (install ganzoo again)"
+                f"{path}: expected SHA-256 {expected_sha256[:12]}…, got {actual[:12]}…: "
+                "damaged or replaced (reinstall ganzoo)"
             )
     try:
         return load_file(str(path))
@@ -55,15 +55,15 @@ def read(path: str | Path, expected_sha256: str | None = None) -> dict[str, np.n
 
 
 def place(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], origin: str) -> None:
-    """Assigns arrays to variables by name, casting to each variable's type.
+    """Assign arrays to variables by name, cast to each variable's dtype.
 
     Args:
-      arrays: what was read.
-      variables: name -> Keras variable; every one must be there, and nothing else.
-      origin: named in messages.
+      arrays: arrays by name.
+      variables: Keras variables by name; the names must be the same as those of `arrays`.
+      origin: origin of the arrays, for messages.
 
     Raises:
-      WeightsError: a missing or surplus name or another shape; nothing has been assigned then.
+      WeightsError: if a name is missing or surplus, or a shape differs; nothing is assigned then.
     """
     missing, surplus = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables.keys())
     if missing or surplus:
@@ -75,7 +75,7 @@ def place(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], origin
         if tuple(arrays[name].shape) != tuple(variable.shape):
             raise WeightsError(
                 f"{origin}: made for other networks "
-                f"({name} is {list(arrays[name].shape)}, {list(variable.shape)} wanted)"
+                f"({name}: expected {list(variable.shape)}, got {list(arrays[name].shape)})"
             )
     for name, variable in variables.items():
         variable.assign(arrays[name].astype(variable.dtype))

@@ -1,4 +1,4 @@
-"""What the sources that are plain arrays share: fixed splits by class, resizing, and neighbouring pixels."""
+"""Helpers for sources of plain arrays: fixed splits by class, resizing, and pixel neighbourhoods."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ SPLITS = ("train", "test", "all")
 
 
 def split_indices(name: str, labels: np.ndarray, split: str) -> np.ndarray:
-    """The examples of a split: `test` is the last fifth of each class (rounded down), `train` the rest, `all` both.
+    """Return the indices of a split: `test` is the last fifth of each class (rounded down), `train` the rest.
 
     Args:
-      name: of the data set, for the message.
+      name: name of the data set, for the message.
       labels: integers `[N]`.
-      split: one of `SPLITS`.
+      split: one of `SPLITS`; `all` is both.
 
     Returns:
       int64 indices, ascending.
 
     Raises:
-      DataError: another split.
+      DataError: if the split is another one.
     """
     check_split(name, split)
     parts = []
@@ -36,30 +36,30 @@ def split_indices(name: str, labels: np.ndarray, split: str) -> np.ndarray:
 
 
 def check_split(name: str, split: str, splits: Sequence[str] = SPLITS) -> None:
-    """Refuses a split that a data set does not have.
+    """Refuse a split that a data set does not have.
 
     Raises:
-      DataError: it is none of `splits`.
+      DataError: if it is not in `splits`.
     """
     if split not in splits:
         raise DataError(f"dataset.split: {name} has no '{split}'{did_you_mean(split, splits)}")
 
 
 def fit_all(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Grey images uint8 `[N, H, W]` in another size, with 1 or 3 channels: uint8 `[N, size, size, channels]`."""
+    """Resize grey images uint8 `[N, H, W]` to uint8 `[N, size, size, channels]` with 1 or 3 channels."""
     if images.shape[1:] == (size, size):
         return np.repeat(images[..., np.newaxis], channels, axis=3)
     return np.stack([pixels.fit(image[..., np.newaxis], size, channels) for image in images])
 
 
 def neighbourhoods(images: np.ndarray) -> np.ndarray:
-    """The 3x3 pixels about each pixel, zero outside of the image.
+    """Return the 3x3 neighbourhood of each pixel, zero outside the image.
 
     Args:
-      images: `[N, H, W]` or `[N, H, W, C]`, any type.
+      images: `[N, H, W]` or `[N, H, W, C]`, any dtype.
 
     Returns:
-      the nine images of neighbours, `[9, N, H, W]` or `[9, N, H, W, C]`, of the same type.
+      nine shifted images, `[9, N, H, W]` or `[9, N, H, W, C]`, of the same dtype.
     """
     height, width = images.shape[1:3]
     padded = np.pad(images, [(0, 0), (1, 1), (1, 1), *[(0, 0)] * (images.ndim - 3)])

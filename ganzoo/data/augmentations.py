@@ -1,4 +1,4 @@
-"""Augmentations of the data pipeline: stateless, keyed by the seed and the example's place in the global stream."""
+"""Augmentations of the data pipeline: stateless, keyed by the seed and the example's global position."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo.registry import Registry
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# (images uint8 `[n, H, W, C]`, counters int64 `[n]`, seed, number of the domain) -> images of the same shape and dtype.
+# (images uint8 `[n, H, W, C]`, counters int64 `[n]`, seed, domain index) -> images of the same shape and dtype.
 Augmentation = Callable[["tf.Tensor", "tf.Tensor", int, int], "tf.Tensor"]
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", "dataset.augment")
@@ -19,7 +19,7 @@ AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", "dataset.augmen
 
 @AUGMENTATIONS.register("flip")
 def flip(images: tf.Tensor, counters: tf.Tensor, seed: int, domain: int = 0) -> tf.Tensor:
-    """Mirrors every other image, by the toss of a keyed coin, left to right."""
+    """Flip images left to right with probability 1/2, keyed."""
     import tensorflow as tf
 
     heads = draws.uniform(seed, _purpose("flip", domain), counters, 1)[:, 0] < 0.5
@@ -27,12 +27,12 @@ def flip(images: tf.Tensor, counters: tf.Tensor, seed: int, domain: int = 0) -> 
 
 
 def crop(images: tf.Tensor, counters: tf.Tensor, seed: int, domain: int, size: int) -> tf.Tensor:
-    """Cuts a square out of each image, at a keyed place, all places equally likely.
+    """Crop a square from each image at a keyed position, uniform over all positions.
 
     Args:
       images: uint8 `[n, H, W, C]`, H and W at least `size`.
-      counters: int64 `[n]`, the examples' places in the global stream.
-      seed, domain: key the draw.
+      counters: int64 `[n]`, global positions of the examples.
+      seed, domain: key of the draw.
       size: side of the square in pixels.
 
     Returns:
@@ -47,5 +47,5 @@ def crop(images: tf.Tensor, counters: tf.Tensor, seed: int, domain: int, size: i
 
 
 def _purpose(name: str, domain: int) -> str:
-    """What a draw is for; the first domain's is that of data without domains."""
+    """Return the purpose of a draw; the first domain shares that of data without domains."""
     return f"{name}/{domain}" if domain else name

@@ -1,4 +1,4 @@
-"""Two domains of images, for translation between them: each a source, of the same size and channels."""
+"""Two image domains for translation: one source per domain, with equal size and channels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ganzoo.schema import DatasetConfig
 
 @dataclass(frozen=True)
 class Domains:
-    """Two sources that a model translates between.
+    """The two sources that a model translates between.
 
     Attributes:
-      name: of the data set, for messages.
-      sources: by the domain's name, in the order of `dataset.domains`; the first is what papers call A.
-      paired: whether example i of one belongs to example i of the other; both have the same length then.
+      name: name of the data set, for messages.
+      sources: maps the domain's name to its source, in the order of `dataset.domains`; papers call the first one A.
+      paired: whether example i of one corresponds to example i of the other; the lengths are equal then.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Domains:
         lengths = {domain: source.length for domain, source in self.sources.items()}
         if self.paired and len(set(lengths.values())) > 1:
             counted = ", ".join(f"{count} of {domain}" for domain, count in lengths.items())
-            raise DataError(f"{self.name}: {counted}, and pairs are wanted (as many of one as of the other)")
+            raise DataError(f"{self.name}: expected pairs, as many of one domain as of the other, got {counted}")
 
 
 def open_data(
@@ -40,7 +40,7 @@ def open_data(
     skip_broken: bool = False,
     seed: int = 0,
 ) -> Source | Domains:
-    """A config's data set, whether it has domains or not; see `open_domains` and `open.open_source`."""
+    """Open a config's data set, with or without domains; see `open_domains` and `open.open_source`."""
     if not dataset.domains:
         return open_source(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)
     return open_domains(dataset, data_dir=data_dir, skip_broken=skip_broken, seed=seed)
@@ -53,20 +53,20 @@ def open_domains(
     skip_broken: bool = False,
     seed: int = 0,
 ) -> Domains:
-    """Opens both domains of a config's data set, to learn from.
+    """Open both domains of a config's data set for training.
 
-    Images are squares of `load_size`, where the config has one, and else of `size`. The sources have no labels.
+    Images are squares of `load_size` if the config has one, otherwise of `size`. The sources have no labels.
 
     Args:
-      dataset: with two domains. A registered name, `folder:PATH` with folders trainA, trainB, testA and testB, or
-        `cycle_gan/NAME` of TFDS. If it is `paired`, examples of a folder belong together by their names; a registered
-        data set that is paired gives pairs anyway.
-      data_dir: folder of TFDS data sets; None is TFDS's own default.
-      skip_broken: leave broken and too small images out, with a warning, instead of stopping.
-      seed: keys the draws of endless sources, in [0, 2**31).
+      dataset: has two domains: a registered name, `folder:PATH` with folders trainA, trainB, testA and testB, or
+        `cycle_gan/NAME` of TFDS. If it is `paired`, files are paired by name; registered data sets that are paired
+        always give pairs.
+      data_dir: folder of TFDS data sets; None is TFDS's default.
+      skip_broken: skip broken and too small images, with a warning, instead of stopping.
+      seed: seed of the draws of endless sources, in [0, 2**31).
 
     Raises:
-      DataError: an unknown, missing, empty or broken data set, or one that does not fit the config; one line.
+      DataError: if the data set is unknown, missing, empty or broken, or does not fit the config; one line.
     """
     folder = Path(data_dir) if data_dir else None
     entry = available(dataset, data_dir=folder)
@@ -82,14 +82,14 @@ def open_domains(
 
 
 def open_domain(dataset: DatasetConfig, domain: str, *, data_dir: str | Path | None = None, seed: int = 0) -> Source:
-    """Opens one domain of a config's data set, to measure with: images are squares of `size`, as models take them.
+    """Open one domain of a config's data set for evaluation; images are squares of `size`, the models' input size.
 
     Args:
       dataset, data_dir, seed: as for `open_domains`.
       domain: one of `dataset.domains`.
 
     Raises:
-      DataError: another domain, or as `open_domains`.
+      DataError: if the domain is unknown, or as `open_domains`.
     """
     if domain not in dataset.domains:
         raise DataError(f"{dataset.name}: no domain '{domain}'{did_you_mean(domain, dataset.domains)}")
@@ -101,7 +101,7 @@ def open_domain(dataset: DatasetConfig, domain: str, *, data_dir: str | Path | N
 
 
 def _of_domain(dataset: DatasetConfig, domain: str, source: Source) -> Source:
-    """What was opened, named after its domain and without labels, which would be of something else."""
+    """Return the source renamed after its domain, without its labels, which have another meaning."""
     bare = replace(
         source,
         name=f"{source.name} ({domain})",

@@ -1,8 +1,8 @@
-"""Draws for single examples: example i gets its own numbers, whatever batch it comes in.
+"""Random draws for single examples: the numbers of example i do not depend on its batch.
 
-They are made in blocks of consecutive counters, one key a block, so that a batch of neighbours costs a few plain draws.
-What is computed inside a block has a fixed shape; outside, a vectorised sine may differ in its last bit with the row's
-place in the batch.
+Draws are made in blocks of consecutive counters with one key per block, so a batch of neighbours needs few draws. Code
+inside a block has fixed shapes; outside, the last bit of a vectorised sine may depend on the row's position in the
+batch.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ BLOCK = 1024
 
 
 def uniform(seed: int, purpose: str, counters: tf.Tensor, columns: int) -> tf.Tensor:
-    """Uniform numbers in [0, 1).
+    """Draw uniform numbers in [0, 1).
 
     Args:
       seed: in [0, 2**31).
-      purpose: what the numbers are for; other purposes get independent ones.
+      purpose: name of the draw; different purposes get independent numbers.
       counters: int64 `[n]`, in [0, 2**41).
-      columns: how many numbers each counter gets.
+      columns: numbers per counter.
 
     Returns:
-      float32 `[n, columns]`; row j is a function of (seed, purpose, counters[j], columns) alone.
+      float32 `[n, columns]`; row j is a function of (seed, purpose, counters[j], columns) only.
     """
     return by_block(counters, columns, lambda block: uniform_block(seed, purpose, block, columns))
 
 
 def normal(seed: int, purpose: str, counters: tf.Tensor, columns: int) -> tf.Tensor:
-    """Standard normal numbers; otherwise as `uniform`."""
+    """Draw standard normal numbers; otherwise as `uniform`."""
     return by_block(counters, columns, lambda block: normal_block(seed, purpose, block, columns))
 
 
 def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """The rows of these counters, out of blocks made whole.
+    """Return the rows of these counters, gathered from whole blocks.
 
     Args:
       counters: int64 `[n]`, in [0, 2**41).
       columns: width of a row.
-      make: from a block's number (int64 scalar) to its rows, float32 `[BLOCK, columns]`.
+      make: maps a block's number (int64 scalar) to its rows, float32 `[BLOCK, columns]`.
 
     Returns:
       float32 `[n, columns]`.
@@ -61,14 +61,14 @@ def by_block(counters: tf.Tensor, columns: int, make: Callable[[tf.Tensor], tf.T
 
 
 def uniform_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
-    """One block of `uniform`, for `by_block`: float32 `[BLOCK, columns]`."""
+    """Draw one block of `uniform` for `by_block`: float32 `[BLOCK, columns]`."""
     from ganzoo.core import randomness
 
     return randomness.uniform(randomness.key(seed, purpose, block), [BLOCK, columns])
 
 
 def normal_block(seed: int, purpose: str, block: tf.Tensor, columns: int) -> tf.Tensor:
-    """One block of `normal`, for `by_block`: float32 `[BLOCK, columns]`."""
+    """Draw one block of `normal` for `by_block`: float32 `[BLOCK, columns]`."""
     from ganzoo.core import randomness
 
     return randomness.normal(randomness.key(seed, purpose, block), [BLOCK, columns])

@@ -1,4 +1,4 @@
-"""How the name of a config's data set becomes a source."""
+"""Data set names of a config, resolved to sources."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ DATASETS = of("dataset")
 def open_source(
     dataset: DatasetConfig, *, data_dir: str | Path | None = None, skip_broken: bool = False, seed: int = 0
 ) -> Source:
-    """Opens a config's data set: a registered name, `folder:PATH`, or else the name of a TFDS data set.
+    """Open a config's data set: a registered name, `folder:PATH`, or the name of a TFDS data set.
 
-    One with two domains is opened by `domains.open_domains`; `domains.open_data` opens either.
+    `domains.open_domains` opens data sets with two domains; `domains.open_data` opens either.
 
     Args:
-      dataset: with `classes: 0` the number of classes is not checked, so that it can be asked for.
-      data_dir: folder of TFDS data sets; None is TFDS's own default.
-      skip_broken: leave broken images out, with a warning, instead of stopping.
-      seed: keys the draws of endless sources, in [0, 2**31).
+      dataset: data section of the config; `classes: 0` skips the check of the number of classes.
+      data_dir: folder of TFDS data sets; None is TFDS's default.
+      skip_broken: skip broken images, with a warning, instead of stopping.
+      seed: seed of the draws of endless sources, in [0, 2**31).
 
     Raises:
-      DataError: an unknown, missing, empty or broken data set, or one that does not fit the config; one line.
-      UsageError: the config has two domains.
+      DataError: if the data set is unknown, missing, empty or broken, or does not fit the config; one line.
+      UsageError: if the config has two domains.
     """
     if dataset.domains:
-        raise UsageError(f"{dataset.name}: has the domains {_listed(dataset.domains)}: open it with open_domains")
+        raise UsageError(f"{dataset.name}: expected no domains, got {_listed(dataset.domains)} (use open_domains)")
     folder = Path(data_dir) if data_dir else None
     entry = available(dataset, data_dir=folder)
     source = entry.opens(dataset, domain="", data_dir=folder, skip_broken=skip_broken, seed=seed)
@@ -44,29 +44,29 @@ def open_source(
 
 
 def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = None) -> None:
-    """Checks a config's data set as far as that works without TensorFlow; opening it finds the rest.
+    """Check a config's data set as far as possible without TensorFlow; opening it checks the rest.
 
-    Takes at most about two seconds, most of them for importing TFDS where the name is not registered.
+    Takes at most about two seconds, mostly for the import of TFDS if the name is not registered.
 
     Args:
       dataset, data_dir: as for `open_source`.
 
     Raises:
-      DataError: an unknown data set, an absent folder, one of TFDS that is neither prepared nor to be downloaded, or
-        one whose domains are not those of the config.
+      DataError: if the data set is unknown, the folder is absent, the TFDS data set is neither prepared nor can be
+        downloaded, or the domains differ from those of the config.
     """
     available(dataset, data_dir=Path(data_dir) if data_dir else None)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is registered for a name.
+    """Registration of a data set.
 
     Attributes:
-      opens: gives the source.
-      kind: of its examples, one of `kinds.KINDS`.
-      domains: the names of its two domains, None where the config names them; empty for a source without domains.
-      paired: whether example i of one domain belongs to example i of the other; None where it is as the user says.
+      opens: function that returns the source.
+      kind: kind of the examples, one of `kinds.KINDS`.
+      domains: names of its two domains; None if the config names them, empty for a source without domains.
+      paired: whether example i of one domain corresponds to example i of the other; None if the config says so.
       check: called before it is opened, and by `check_available`.
     """
 
@@ -78,7 +78,7 @@ class Entry:
 
 
 def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
-    """The entry of a config's data set, checked as far as can be without TensorFlow; see `check_available`."""
+    """Return the entry of a config's data set, checked without TensorFlow; see `check_available`."""
     entry = _resolve(dataset)
     _check_kind(dataset, entry.kind)
     _check_domains(dataset, entry)
@@ -88,13 +88,13 @@ def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
 
 
 def check_source(dataset: DatasetConfig, source: Source) -> None:
-    """Refuses a source that does not fit its config.
+    """Refuse a source that does not fit its config.
 
     Raises:
-      DataError: fewer than two examples, or other columns or classes than the config has.
+      DataError: if it has fewer than two examples, or its columns or classes differ from the config's.
     """
     if source.length is not None and source.length < 2:
-        raise DataError(f"{source.name}: {source.length} example(s) to learn from, at least two are needed (add more)")
+        raise DataError(f"{source.name}: expected at least two examples, got {source.length} (add more)")
     for key, size in source.kind.fixed.items():
         given = getattr(dataset, key)
         if given != size:
@@ -120,7 +120,7 @@ def _no_such_domains(dataset: DatasetConfig, own: Sequence[str]) -> DataError:
     name = dataset.name
     if _registered(name, False) or tfds_source.knows(name):
         return DataError(
-            f"dataset.name: {name} has no domains, and {_listed(dataset.domains)} are wanted (take one of:"
+            f"dataset.name: expected the domains {_listed(dataset.domains)}, got {name}, which has none (use one of:"
             f" {', '.join(sorted(own))})"
         )
     return DataError(f"dataset.name: unknown data set '{name}' with two domains{did_you_mean(name, own)}")
@@ -129,7 +129,7 @@ def _no_such_domains(dataset: DatasetConfig, own: Sequence[str]) -> DataError:
 def _no_such_source(name: str, own: Sequence[str]) -> DataError:
     if entry := _registered(name, True):
         return DataError(
-            f"dataset.name: {name} has two domains, {_listed(entry.domains or ())} (take a model of the task"
+            f"dataset.name: {name} has two domains, {_listed(entry.domains or ())} (use a model of the task"
             " image_translation, or other data)"
         )
     close = difflib.get_close_matches(name, [*own, *tfds_source.names()], n=1)
@@ -148,7 +148,7 @@ def _registered(name: str, two: bool) -> Entry | None:
 
 
 def _names(two: bool) -> list[str]:
-    """The names of the registered data sets, of one source or of two domains, for messages."""
+    """Return the names of the registered data sets, with or without two domains, for messages."""
     names = [known for known in DATASETS.names() if known.endswith(OF_TWO_DOMAINS) == two]
     own = [own for known in names if not (own := known.removesuffix(OF_TWO_DOMAINS)).startswith("arrays:")]
     return [known + {":": "PATH", "/": "NAME"}.get(known[-1], "") for known in own]
@@ -168,13 +168,13 @@ def _check_domains(dataset: DatasetConfig, entry: Entry) -> None:
     if entry.domains and set(dataset.domains) != set(entry.domains):
         given, has = _listed(dataset.domains), _listed(entry.domains)
         raise DataError(
-            f"dataset.domains: {given} given, but those of {dataset.name} are {has}"
+            f"dataset.domains: expected {has} for {dataset.name}, got {given}"
             f" (--set dataset.domains=[{','.join(entry.domains)}])"
         )
     if dataset.paired and entry.paired is False:
         raise DataError(
-            f"dataset.name: {dataset.name} has no pairs, and this model learns from pairs (take pix2pix_digits or"
-            " folder:PATH, or a model that learns without pairs, such as cyclegan_digits)"
+            f"dataset.name: {dataset.name} has no pairs, but this model needs them (use pix2pix_digits, folder:PATH, or"
+            " a model that learns without pairs, such as cyclegan_digits)"
         )
 
 

@@ -1,4 +1,4 @@
-"""The data pipeline: a function of the step, so that starting anywhere costs nothing and changes nothing."""
+"""The data pipeline: a function of the step, so that a run can start at any step at no cost."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # TensorFlow's default of 4 rounds is too weak for seeds that differ by one: the number of examples of one class in a
-# batch of 100 had a variance of 17.0 over 4,000 batches, where a true shuffle has 8.78. With 8 rounds it was 8.61.
+# batch of 100 had variance 17.0 over 4,000 batches; a true shuffle has 8.78. With 8 rounds it was 8.61.
 SHUFFLE_ROUNDS = 8
 
-BATCHES_AHEAD = 8  # are ready at most: two executions of four steps
+BATCHES_AHEAD = 8  # prefetched at most: two executions of four steps
 
 
 class Pipeline:
-    """Shuffled, augmented batches without end, of one source or of two domains.
+    """Endless shuffled and augmented batches of one source or two domains.
 
-    Domains that are paired come in one order, with the same squares cut out and the same flips; others are shuffled and
-    augmented independently, each over its own length.
+    Paired domains share order, crops and flips. Other domains are shuffled and augmented independently, each over its
+    own length.
     """
 
     def __init__(
@@ -36,24 +36,24 @@ class Pipeline:
         augment: Sequence[str] = (),
         size: int | None = None,
     ) -> None:
-        """Makes a pipeline.
+        """Create a pipeline.
 
         Args:
-          source: where examples come from.
-          batch_size: examples in a global batch (of each domain), at least 1; it may exceed the source's length.
-          seed: in [0, 2**31); keys the order and the augmentation.
+          source: source of the examples.
+          batch_size: examples per global batch (and domain), >= 1; it may exceed the source's length.
+          seed: seed of order and augmentation, in [0, 2**31).
           augment: names of augmentations, applied in this order.
-          size: side in pixels of the square that is cut out of each image before that; None takes images whole. Other
-            kinds of examples have no use for it.
+          size: side in pixels of a square cropped from each image first; None uses whole images. Other kinds of data
+            ignore it.
 
         Raises:
-          ConfigError: an unknown augmentation, or one of images for another kind of data.
-          UsageError: an impossible batch size or seed, or images smaller than `size`.
+          ConfigError: if an augmentation is unknown, or is for images and the data are not.
+          UsageError: if the batch size or seed is out of range, or images are smaller than `size`.
         """
         if batch_size < 1:
-            raise UsageError(f"batch_size={batch_size}: must be at least 1")
+            raise UsageError(f"batch_size: expected at least 1, got {batch_size}")
         if not 0 <= seed < 2**31:
-            raise UsageError(f"seed={seed}: must be at least 0 and below 2**31")
+            raise UsageError(f"seed: expected at least 0 and below 2**31, got {seed}")
         self.source = source
         self.batch_size = batch_size
         self.seed, self.augment, self.size = seed, augment, size
@@ -66,19 +66,19 @@ class Pipeline:
             self._streams = [Stream(source, seed, augment, size)]
 
     def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
-        """The batches from number `first_batch` on, bit for bit as an uninterrupted run sees them.
+        """Return the batches from `first_batch` on, bit for bit those of an uninterrupted run.
 
         Args:
-          first_batch: number of the first batch, from 0.
-          rows: `(start, stop)`: only these rows of each global batch, for a worker that computes on a part of it.
+          first_batch: index of the first batch, from 0.
+          rows: `(start, stop)`: rows of each global batch to keep, for a worker that computes a part of it.
 
         Returns:
-          infinite, with elements `examples` (float32 `[rows, *shape]` as their kind has them inside: images in [-1, 1])
-          and, where the source has classes, `labels` (int32 `[rows]`). With domains the elements map each domain's name
-          to its images. Shapes are static; automatic sharding is off.
+          infinite dataset with elements `examples` (float32 `[rows, *shape]` as returned by `Kind.to_inside`: images
+          in [-1, 1]) and, if the source has classes, `labels` (int32 `[rows]`). With domains, elements map each
+          domain's name to its images. Shapes are static; automatic sharding is off.
 
         Raises:
-          UsageError: a negative batch number, or rows that the batch does not have.
+          UsageError: if the batch index is negative, or rows are outside the batch.
         """
         import tensorflow as tf
 
@@ -91,32 +91,32 @@ class Pipeline:
         return batches.prefetch(BATCHES_AHEAD).with_options(self.options())
 
     def check_rows(self, first_batch: int, rows: tuple[int, int] | None) -> tuple[int, int]:
-        """The rows of a global batch that are wanted, as `(start, stop)`.
+        """Return the requested rows of a global batch as `(start, stop)`.
 
         Raises:
-          UsageError: a negative batch number, or rows that the batch does not have.
+          UsageError: if the batch index is negative, or rows are outside the batch.
         """
         start, stop = rows if rows is not None else (0, self.batch_size)
         if first_batch < 0:
-            raise UsageError(f"first_batch={first_batch}: must be at least 0")
+            raise UsageError(f"first_batch: expected at least 0, got {first_batch}")
         if not 0 <= start < stop <= self.batch_size:
-            raise UsageError(f"rows=({start}, {stop}): not rows of a batch of {self.batch_size}")
+            raise UsageError(f"rows: expected rows of a batch of {self.batch_size}, got ({start}, {stop})")
         return start, stop
 
     @staticmethod
     def options() -> tf.data.Options:
-        """Options of a dataset of batches: in order, without automatic sharding."""
+        """Return the options of a dataset of batches: deterministic order, no automatic sharding."""
         import tensorflow as tf
 
         options = tf.data.Options()
         options.deterministic = True
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        # Its thread wakes up ever more rarely and is waited for at the end: a run of 50 seconds ended 30 seconds late.
+        # Joining the autotune thread at the end is slow: a run of 50 seconds ended 30 seconds late.
         options.autotune.enabled = False
         return options
 
     def _examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The element with the examples at these places of the global stream (int64 `[n]`)."""
+        """Return the element with the examples at these global positions (int64 `[n]`)."""
         batches = [stream.examples(counters) for stream in self._streams]
         if isinstance(self.source, Domains):
             return {domain: batch["examples"] for domain, batch in zip(self.source.sources, batches, strict=True)}
@@ -124,21 +124,20 @@ class Pipeline:
 
 
 class Stream:
-    """The examples of one source, shuffled, cropped and augmented.
+    """Shuffled, cropped and augmented examples of one source.
 
-    Example number c of the stream (from 0) is taken from epoch `c // length`, whose order is a permutation keyed by
-    (seed, epoch, domain). The stream runs on over epochs: each example comes once an epoch, and a batch may hold the
-    end of one and the start of the next.
+    Example c of the stream (from 0) belongs to epoch `c // length`, whose order is a permutation keyed by (seed, epoch,
+    domain). Each example comes once per epoch, and a batch may span two epochs.
     """
 
     def __init__(
         self, source: Source, seed: int, augment: Sequence[str] = (), size: int | None = None, domain: int = 0
     ) -> None:
-        """Makes a stream.
+        """Create a stream.
 
         Args:
           source, seed, augment, size: as for `Pipeline`.
-          domain: number that tells its draws from those of other streams with the same seed.
+          domain: index that separates its draws from those of other streams with the same seed.
 
         Raises:
           ConfigError, UsageError: as `Pipeline`.
@@ -150,15 +149,15 @@ class Stream:
         self._augmentations = [AUGMENTATIONS.get(name) for name in augment]
         if augment and not is_image:
             raise ConfigError(
-                f"dataset.augment: {augment[0]} is for images, {source.name} has {source.kind.plural} (use [])"
+                f"dataset.augment: {augment[0]} is for images, but {source.name} has {source.kind.plural} (use [])"
             )
         side = source.example_shape[0]
         self._crop = size if is_image and size != side else None
         if self._crop is not None and self._crop > side:
-            raise UsageError(f"size={size}: larger than the images of {source.name}, {side} (take at most {side})")
+            raise UsageError(f"size: expected at most {side}, the side of the images of {source.name}, got {size}")
 
     def examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The examples at these places of the stream (int64 `[n]`), as elements of `Pipeline.dataset`."""
+        """Return the examples at these positions (int64 `[n]`), as elements of `Pipeline.dataset`."""
         import tensorflow as tf
 
         batch = self.source.fetch(self._indices(counters))
@@ -170,7 +169,7 @@ class Stream:
         return {**batch, "examples": self.source.kind.to_inside(examples)}
 
     def _indices(self, counters: tf.Tensor) -> tf.Tensor:
-        """Places of the stream -> indices into the source, both int64 `[n]`."""
+        """Map stream positions to source indices, both int64 `[n]`."""
         import tensorflow as tf
 
         length = self.source.length
@@ -178,7 +177,7 @@ class Stream:
             return counters
         epochs = counters // length
         seed, domain = (tf.fill(epochs.shape, tf.constant(value, tf.int64)) for value in (self.seed, self.domain))
-        # The raw operation: the public wrapper, tf.random.experimental.index_shuffle, rejects one seed an index.
+        # The raw operation: its public wrapper, tf.random.experimental.index_shuffle, rejects a seed per index.
         return tf.raw_ops.RandomIndexShuffle(
             index=counters % length,
             seed=tf.stack([seed, epochs, domain], axis=1),

@@ -1,4 +1,4 @@
-"""What every source of examples offers."""
+"""The interface of data sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganzoo.schema import DatasetConfig
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A prepared store up to this size is read into memory; above it, batches are read from disk through the page cache.
+# Prepared stores up to this size are read into memory; larger ones stay on disk, in the page cache.
 IN_MEMORY_BYTES = 256 * 2**20
 
 Fetch = Callable[["tf.Tensor"], dict[str, "tf.Tensor"]]
@@ -27,14 +27,13 @@ class Source:
     """Examples with random access.
 
     Attributes:
-      name: as in the config, for messages.
-      length: number of examples; None for an endless source, where any counter from 0 names an example.
-      kind: of its examples, with their shape.
-      class_names: one a label; empty for data without labels.
-      fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `examples` (`[n, *kind.shape]` as the kind
-        has them at the edge: uint8 images, float32 otherwise) and, where there are classes, `labels` (int32 `[n]`).
-        Example i depends on i alone.
-      names: of the examples, in order: files, as paths below their folder; empty where the examples have none.
+      name: name in the config, for messages.
+      length: number of examples; None for an endless source, where any counter from 0 is an example.
+      kind: kind of the examples, with their shape.
+      class_names: one name per label; empty for data without labels.
+      fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `examples` (`[n, *kind.shape]`: uint8
+        images, otherwise float32) and, if there are classes, `labels` (int32 `[n]`). Example i depends on i only.
+      names: file paths of the examples relative to their folder, in order; empty if they have none.
     """
 
     name: str
@@ -46,16 +45,16 @@ class Source:
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+        """Shape of one example."""
         return self.kind.shape
 
 
 class OpenFunction(Protocol):
-    """What a source module registers. It may take `**_` for the arguments that it has no use for.
+    """Function that a source module registers. It may take `**_` for arguments that it does not use.
 
-    `domain` is which of the data set's two domains to open, "" where it has none; images of domains have the side
-    `side_of(dataset)`. `data_dir` is the user's folder of data sets, `skip_broken` leaves broken files out with a
-    warning, and `seed` keys what an endless source draws.
+    `domain` is the domain to open, "" for data sets without domains; images of domains have side `side_of(dataset)`.
+    `data_dir` is the user's folder of data sets, `skip_broken` skips broken files with a warning, and `seed` is the
+    seed of an endless source.
     """
 
     def __call__(
@@ -64,7 +63,7 @@ class OpenFunction(Protocol):
 
 
 class CheckFunction(Protocol):
-    """Raises at once, without TensorFlow, the DataError that opening would raise. It may take `**_`.
+    """Function that raises, without TensorFlow, the DataError that opening would raise. It may take `**_`.
 
     `data_dir` is the user's folder of data sets.
     """
@@ -79,14 +78,14 @@ def from_arrays(
     class_names: tuple[str, ...] = (),
     kind: Kind | None = None,
 ) -> Source:
-    """A source over arrays.
+    """Return a source over arrays.
 
     Args:
-      name: for messages.
-      examples: `[N, *shape]` as their kind has them at the edge; a `np.memmap` above `IN_MEMORY_BYTES` stays on disk.
-      labels: integers `[N]` below `len(class_names)`; given exactly when there are class names.
-      class_names: one a label.
-      kind: of the examples; by default images, sequences or points, by their shape.
+      name: name for messages.
+      examples: `[N, *shape]` in the kind's dtype; an `np.memmap` above `IN_MEMORY_BYTES` stays on disk.
+      labels: integers `[N]` below `len(class_names)`; given if and only if there are class names.
+      class_names: one name per label.
+      kind: kind of the examples; by default images, sequences or points, by their shape.
     """
     import tensorflow as tf
 
@@ -110,5 +109,5 @@ def from_arrays(
 
 
 def side_of(dataset: DatasetConfig) -> int:
-    """The side of a domain's images in pixels, before they are cropped."""
+    """Return the side of a domain's images in pixels, before cropping."""
     return dataset.load_size or dataset.image_shape[0]

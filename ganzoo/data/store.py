@@ -1,4 +1,4 @@
-"""Prepared images: decoded and resized once, then one uint8 array on disk that is read at random."""
+"""Prepared images: decoded and resized once into one uint8 array on disk with random access."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ import PIL
 from ganzoo.core import files
 from ganzoo.core.files import cache_folder
 
-# Part of every key: a store made by other code, or by a Pillow that may decode differently, is made anew.
+# Part of every key: stores made by other code, or by a Pillow that may decode differently, are rebuilt.
 FORMAT = 2
 
-# An image (uint8 `[H, W, C]`) with its label, or the name of one that is left out.
+# An image (uint8 `[H, W, C]`) with its label, or the name of a skipped one.
 Item = tuple[np.ndarray, int] | str
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` gives.
+    """Result of `prepare`.
 
     Attributes:
-      images: uint8 `[N, H, W, C]`; a read-only `np.memmap`, or an array in memory where the cache cannot be written.
+      images: uint8 `[N, H, W, C]`: a read-only `np.memmap`, or an array in memory if the cache cannot be written.
       labels: int32 `[N]`.
-      left_out: names of the images that were left out.
+      left_out: names of the skipped images.
     """
 
     images: np.ndarray
@@ -48,22 +48,22 @@ def prepare(
     items: Callable[[], Iterable[Item]],
     anew: bool = False,
 ) -> Prepared:
-    """Images from the cache, or made now and kept there.
+    """Return images from the cache, or build them and cache them.
 
     Args:
-      key: JSON-able; names the content wholly, so that other content has another key.
-      count: how many items there are, at least 1.
+      key: JSON-serialisable identity of the content.
+      count: number of items, >= 1.
       example_shape: `(H, W, C)` of every image.
-      items: makes the items anew at each call, in order; at least one of them is an image.
-      anew: make them even where the cache has them.
+      items: returns a new iterable of the items, in order, at each call; at least one item is an image.
+      anew: rebuild even if the cache has them.
 
     Raises:
-      whatever `items` raises; nothing is kept then.
+      any exception of `items`; nothing is cached then.
     """
     identity = json.dumps([FORMAT, PIL.__version__, example_shape, key])
     entry = cache_folder() / "prepared" / hashlib.sha256(identity.encode()).hexdigest()[:32]
     if entry.is_dir() and not anew:
-        with contextlib.suppress(OSError):  # damaged from outside: entries appear whole, by a rename
+        with contextlib.suppress(OSError):  # damaged from outside: entries are complete, because they are renamed
             return _read(entry, example_shape)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -72,7 +72,7 @@ def prepare(
         return _read(entry, example_shape)
     except OSError as error:
         logging.getLogger(__name__).warning(
-            "%s: cannot be written (%s): images are kept in memory and decoded again next time; set GANZOO_HOME",
+            "%s: cannot be written (%s): images stay in memory and are decoded again next time; set GANZOO_HOME",
             entry.parent,
             error.strerror or error,
         )
@@ -80,10 +80,10 @@ def prepare(
 
 
 def _read(entry: Path, example_shape: tuple[int, int, int]) -> Prepared:
-    """The images of an entry.
+    """Read the images of an entry.
 
     Raises:
-      OSError: it is damaged or cannot be read.
+      OSError: if it is damaged or cannot be read.
     """
     try:
         left_out = json.loads((entry / "about.json").read_text(encoding="utf-8"))["left_out"]
@@ -94,7 +94,7 @@ def _read(entry: Path, example_shape: tuple[int, int, int]) -> Prepared:
             and isinstance(left_out, list)
             and all(isinstance(name, str) for name in left_out)
         )
-    except Exception as error:  # json and numpy raise nearly anything: EOFError, KeyError, TypeError, ValueError …
+    except Exception as error:  # json and numpy raise nearly any type: EOFError, KeyError, TypeError, ValueError …
         raise OSError(f"damaged: {error}") from error
     if not whole:
         raise OSError("damaged: its files do not belong together")
@@ -102,9 +102,9 @@ def _read(entry: Path, example_shape: tuple[int, int, int]) -> Prepared:
 
 
 def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> None:
-    """Writes an entry under a temporary name and renames it, once the disk has all of it: a power cut leaves it whole.
+    """Write an entry under a temporary name, flush it to disk, then rename it: a power cut leaves no partial entry.
 
-    Images go through ordinary writes: a full disk is then an OSError, where a write into a map kills the process.
+    Images use ordinary writes: a full disk raises OSError, while a write into a memory map would kill the process.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
@@ -125,14 +125,14 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
         try:
             temporary.rename(entry)
         except OSError:
-            if not entry.is_dir():  # else another process was quicker, with the same content
+            if not entry.is_dir():  # otherwise another process has written the same content
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_header(file: Any, count: int, example_shape: tuple[int, int, int]) -> None:
-    """A .npy header; numpy pads it so that its length does not depend on `count`."""
+    """Write a .npy header; numpy pads it so that its length does not depend on `count`."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, *example_shape)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -148,7 +148,7 @@ def _in_memory(count: int, example_shape: tuple[int, int, int], items: Iterable[
 
 
 def _kept(items: Iterable[Item], left_out: list[str]) -> Iterator[tuple[np.ndarray, int]]:
-    """The images among the items; the names of the others are appended to `left_out`."""
+    """Yield the images among the items; append the names of the others to `left_out`."""
     for item in items:
         if isinstance(item, str):
             left_out.append(item)

@@ -1,4 +1,4 @@
-"""Batches of a stream that cannot be wound forward."""
+"""Batches of a stream, which cannot seek."""
 
 from __future__ import annotations
 
@@ -16,22 +16,20 @@ _log = logging.getLogger(__name__)
 
 
 class StreamPipeline(Pipeline):
-    """Batches of a `StreamSource`, in the stream's own order, cropped and augmented as those of other sources.
+    """Batches of a `StreamSource` in the stream's own order, cropped and augmented like those of other sources.
 
-    A stream that is finite is repeated. Starting at a batch but the first begins it anew, with a warning.
+    Finite streams are repeated. A start after the first batch restarts the stream, with a warning.
     """
 
     source: StreamSource
 
     def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
-        """See `Pipeline.dataset`; the examples are the stream's first ones whatever the number of the first batch."""
+        """Return batches as `Pipeline.dataset`, but always from the stream's first example."""
         import tensorflow as tf
 
         start, stop = self.check_rows(first_batch, rows)
         if first_batch:
-            _log.warning(
-                "%s: a stream cannot be wound forward: its examples come from its start again", self.source.name
-            )
+            _log.warning("%s: a stream cannot seek: its examples start again from the beginning", self.source.name)
 
         def batch(number: tf.Tensor, examples: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             part = {key: value[start:stop] for key, value in examples.items()}

@@ -1,1 +1,1 @@
-"""What every training scheme uses and none shows: updates, the step loop, XLA, accumulation, precision, the guard."""
+"""Internals shared by all training schemes: updates, step loop, XLA, gradient accumulation, precision, NaN guard."""

@@ -1,4 +1,4 @@
-"""Gradient accumulation: a replica's batch in parts, computed one after another, for less memory."""
+"""Gradient accumulation: a replica's batch is computed in sequential parts, to save memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.errors import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Some rows of a replica's batch: all of them, or what one step of gradient accumulation takes."""
+    """Rows of a replica's batch: all of them, or one part of gradient accumulation."""
 
     start: Any
     count: Any
@@ -23,7 +23,7 @@ class Part:
     whole: bool
 
     def of(self, tensors: Any) -> Any:
-        """These rows of a tensor, or of each one in a structure; a scalar has none and stays."""
+        """Return these rows of a tensor, or of each one in a structure; scalars are unchanged."""
         if self.whole:
             return tensors
         return tf.nest.map_structure(
@@ -32,13 +32,13 @@ class Part:
 
 
 def parts_of(rows: Any, number: int) -> list[Part]:
-    """A replica's batch of so many rows in so many parts; in replica context.
+    """Split a replica's batch of `rows` rows into `number` parts; call in replica context.
 
     Raises:
-      UsageError: it does not divide.
+      UsageError: if it does not divide.
     """
     if isinstance(rows, int) and rows % number:
-        raise UsageError(f"accumulate={number}: a replica's batch of {rows} does not divide by it")
+        raise UsageError(f"accumulate: expected a divisor of a replica's batch of {rows}, got {number}")
     place, count = randomness.place_of_replica(rows), rows // number
     return [
         Part(i * count, count, randomness.Place(place.first + i * count, place.total), number == 1)
@@ -47,7 +47,7 @@ def parts_of(rows: Any, number: int) -> list[Part]:
 
 
 class Sums:
-    """Gradients and logs of the parts of a batch, averaged; a part is computed once the one before it is done."""
+    """Mean of the gradients and logs of the parts of a batch, which are computed one after another."""
 
     def __init__(self, parts: int) -> None:
         self._share = 1.0 / parts
@@ -56,12 +56,12 @@ class Sums:
 
     @contextlib.contextmanager
     def one_after_another(self) -> Iterator[None]:
-        """Else TensorFlow would compute the parts side by side, and all of them would be in memory."""
+        """Make the part wait for the previous one; otherwise TensorFlow would hold all parts in memory at once."""
         with tf.control_dependencies(self.gradients):
             yield
 
     def add(self, gradients: Sequence[Any], logs: dict[str, tf.Tensor]) -> None:
-        """Takes in one part."""
+        """Add one part."""
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if self._share == 1.0:
             self.gradients, self.logs = gradients, dict(logs)

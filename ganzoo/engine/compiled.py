@@ -1,8 +1,8 @@
-"""XLA for a replica's computation: whole functions, or the pieces of a network between layers that communicate.
+"""XLA compilation of a replica's computation: whole functions, or the parts of a network between communicating layers.
 
-XLA compiles what one replica computes. A layer that exchanges numbers with other replicas in the middle of a network
-(batch normalisation over the global batch) cannot be inside; such a network is compiled piece by piece around it.
-Random keys are arguments of every compiled function: one that was captured would be the first call's for ever.
+XLA compiles the computation of one replica. A layer that communicates with other replicas (batch normalisation over
+the global batch) cannot be inside; such a network is compiled piece by piece around it. Random keys are arguments of
+every compiled function: a captured key would stay that of the first call.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ganzoo.core import randomness
 
 
 def compiled_network(network: keras.Model, xla: bool) -> Callable[..., Any]:
-    """A network as the functions of a step call it: itself, or cut into XLA programs where it communicates."""
+    """Return the network, or its XLA pieces if it communicates inside."""
     return Pieces(network) if xla and communicates(network) else network
 
 
 def communicates(network: keras.Model) -> bool:
-    """Whether a call of the network for training exchanges numbers with other replicas."""
+    """Return whether a training call of the network communicates with other replicas."""
     return any(map(_exchanges, network.layers))
 
 
 def may_communicate(network: keras.Model) -> bool:
-    """Whether it would under several replicas: for what one device has to do in the same way."""
+    """Return whether it would with several replicas, so that one device can compute in the same way."""
     return any(hasattr(layer, "communicates") for layer in network.layers)
 
 
 class Pieces:
-    """A functional network as XLA programs with the communicating layers in between; called as the network is.
+    """A functional network as XLA programs with communicating layers in between; called like the network.
 
     Args:
-      network: a functional keras.Model; every layer is called once.
+      network: functional keras.Model in which every layer is called once.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -53,7 +53,7 @@ class Pieces:
 
 
 class _Piece:
-    """Consecutive layers as one XLA program, or one layer that communicates, as it is."""
+    """Consecutive layers as one XLA program, or one uncompiled layer that communicates."""
 
     def __init__(self, inputs: list[Any], outputs: list[Any], layers: list[keras.layers.Layer]) -> None:
         self.inputs = inputs
@@ -81,7 +81,7 @@ class _Piece:
 
 
 def _cut(network: keras.Model) -> list[tuple[list[Any], list[Any], list[keras.layers.Layer]]]:
-    """(inputs, outputs, layers) of every piece, in the order of computation."""
+    """Return (inputs, outputs, layers) of every piece, in the order of computation."""
     groups: list[list[keras.layers.Layer]] = []
     for layer in network.layers:
         if isinstance(layer, keras.layers.InputLayer):

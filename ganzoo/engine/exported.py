@@ -1,4 +1,4 @@
-"""What a scheme hands to an export."""
+"""Functions that a scheme passes to an export."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """One function of a model, as its SavedModel holds it.
+    """One function of a model's SavedModel.
 
     Attributes:
-      run: with an input signature and one output; the very function that Python calls.
-      variables: of the network that it runs.
-      classes: what its input `labels` has to be below; 0 where there is none.
-      smallest_side: of its input `images`, in pixels; 0 where there is none.
+      run: the same function that Python calls, with an input signature and one output.
+      variables: variables of its network.
+      classes: upper bound (exclusive) of its input `labels`; 0 without labels.
+      smallest_side: smallest side of its input `images` in pixels; 0 without images.
       output: name of its output: the plural of its kind of data.
     """
 

@@ -1,6 +1,6 @@
-"""The guard of a training step: what is not finite stops the step, before it reaches a weight.
+"""Guard of a training step: stop before a value that is not finite reaches a weight.
 
-The check is an operation of its own (one for each tensor), so that it costs little and names the tensor.
+Each tensor has its own check, which is cheap and names the tensor.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _MARK = "not finite here: "
 
 
 def checked(tensor: tf.Tensor, what: str) -> tf.Tensor:
-    """The tensor itself, or tf.errors.InvalidArgumentError at the step where it holds NaN or infinity.
+    """Return the tensor, or raise tf.errors.InvalidArgumentError at a step where it holds NaN or infinity.
 
     Args:
-      tensor: of any float type. Its sum is looked at, which is as good and four times as fast (a sum that leaves the
-        float's range is a tensor beyond all use).
-      what: named by the error: `loss generator_loss`, `gradient discriminator/down1/kernel`, `weight …`.
+      tensor: any float dtype. Only its sum is checked, which is equivalent and four times as fast (a sum that overflows
+        comes from a useless tensor).
+      what: name in the error: `loss generator_loss`, `gradient discriminator/down1/kernel`, `weight …`.
     """
     with tf.control_dependencies(
         [tf.debugging.check_numerics(tf.reduce_sum(tf.cast(tensor, tf.float32)), f"{_MARK}{what};")]
@@ -27,6 +27,6 @@ def checked(tensor: tf.Tensor, what: str) -> tf.Tensor:
 
 
 def culprit(error: tf.errors.InvalidArgumentError) -> str | None:
-    """What was named to `checked`, or None if the error is another one."""
+    """Return the name passed to `checked`, or None for other errors."""
     found = re.search(f"{re.escape(_MARK)}([^;]+);", error.message)
     return found[1] if found else None

@@ -1,6 +1,6 @@
-"""What `fit` calls: several training steps in one TensorFlow function, under any strategy.
+"""The train function that `fit` calls: several steps in one TensorFlow function, under any strategy.
 
-Keras's own train function fails or goes silently wrong for two optimizers under a strategy.
+With two optimizers under a strategy, Keras's own train function fails or silently computes something else.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ TrainStep = Callable[[tuple[Any, ...]], dict[str, tf.Tensor]]
 def train_function(
     strategy: tf.distribute.Strategy, train_step: TrainStep, batches_a_step: int, log_names: Sequence[str]
 ) -> Callable[[Any, tf.Tensor], dict[str, tf.Tensor]]:
-    """A function of (iterator of batches, int32 number of steps): makes the steps and gives the means of their logs.
+    """Return a function of (iterator of batches, int32 number of steps) that runs the steps and returns mean logs.
 
     Args:
-      strategy: that the model was built under.
-      train_step: in replica context, a tuple of `batches_a_step` batches -> scalars, by name.
-      batches_a_step: drawn from the iterator for each step.
-      log_names: of the scalars that are wanted; each is a mean over the replica's rows.
+      strategy: strategy of the model.
+      train_step: maps a tuple of `batches_a_step` batches to scalars by name, in replica context.
+      batches_a_step: batches per step.
+      log_names: names of the scalars to return; each is a mean over the replica's rows.
     """
 
     def one_step(iterator: Any) -> tf.Tensor:
@@ -34,7 +34,7 @@ def train_function(
             return tf.stack([tf.cast(logs[name], keras.config.floatx()) for name in log_names])
 
         batches = tuple(iterator.get_next() for _ in range(batches_a_step))
-        means = strategy.reduce("MEAN", strategy.run(of_replica, args=(batches,)), axis=None)  # one exchange a step
+        means = strategy.reduce("MEAN", strategy.run(of_replica, args=(batches,)), axis=None)  # one reduction per step
         return checked(means, f"loss (one of {', '.join(log_names)})")
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -1,4 +1,4 @@
-"""What notebooks show of a model."""
+"""Model overviews, in Markdown for notebooks and in plain text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 
 
 class Described(Protocol):
-    """What is shown of a model; see `engine.stepped.SteppedModel`."""
+    """Attributes of a model that an overview reads; see `engine.stepped.SteppedModel`."""
 
     name: str
     offers: tuple[str, ...]
@@ -25,7 +25,7 @@ class Described(Protocol):
 
 
 def describe(model: Described) -> str:
-    """A model in Markdown: its summary, its networks, and what it offers."""
+    """Return a Markdown description of a model: its summary, networks and methods."""
     config = getattr(model, "config", None)
     about = f": {config.summary}" if config is not None else ""
     rows = ["| " + " | ".join(row) + " |" for row in _rows(model)]
@@ -35,7 +35,7 @@ def describe(model: Described) -> str:
 
 
 def summary(model: Described) -> str:
-    """The same in plain text, for `model.summary()`."""
+    """Return the description in plain text, for `model.summary()`."""
     rows = _rows(model)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,8 +1,8 @@
-"""The phases of a training step: what a scheme's `train_step` is written in.
+"""Phases of a training step, from which a scheme's `train_step` is built.
 
-A phase minimises one loss by one update. What is here, so that no scheme has to know it: the parts of an accumulated
-gradient, each replica's share of the global batch, loss scaling, XLA, the step and the rows that random keys belong to,
-and the order in which things have to happen.
+A phase minimises one loss by one update. This module handles what schemes need not know: parts of an accumulated
+gradient, each replica's share of the global batch, loss scaling, XLA, step and rows of random keys, and the order of
+operations.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LossFunction = Callable[..., Any]
 
 @dataclasses.dataclass
 class Now:
-    """Where in the training a computation stands.
+    """Position of a computation in the training.
 
     Attributes:
-      step: int64 scalar, the number of the step.
-      place: of the rows that are computed on, in the global batch.
+      step: int64 scalar, number of the step.
+      place: position of its rows in the global batch.
       in_program: whether an XLA program is being traced.
     """
 
@@ -42,13 +42,13 @@ _now: contextvars.ContextVar[Now | None] = contextvars.ContextVar("ganzoo_now", 
 
 
 def now() -> Now | None:
-    """Where the computation around this call stands; None outside of a training step."""
+    """Return the position of the surrounding computation; None outside a training step."""
     return _now.get()
 
 
 @contextlib.contextmanager
 def standing_at(where: Now) -> Iterator[None]:
-    """Makes `now()` answer that inside."""
+    """Set the position that `now()` returns inside."""
     token = _now.set(where)
     try:
         yield
@@ -57,16 +57,16 @@ def standing_at(where: Now) -> Iterator[None]:
 
 
 class CommunicatesError(Exception):
-    """A network that exchanges numbers with other replicas was called while an XLA program was traced."""
+    """Raised when a network that communicates with other replicas is called while an XLA program is traced."""
 
 
 class Program:
-    """A function of a training step, as one XLA program where that is wanted and possible.
+    """A function of a training step, compiled to one XLA program if requested and possible.
 
     Args:
-      function: tensors -> anything that TensorFlow functions give; random keys inside belong to the step and place.
-      xla: whether it is to be compiled. A function that calls a network which communicates with other replicas is left
-        as it is: its networks are cut into programs then.
+      function: maps tensors to any TensorFlow function output; its random keys use the step and place of the call.
+      xla: whether to compile it. A function that calls a communicating network is not compiled; its networks are
+        compiled in pieces instead.
     """
 
     def __init__(self, function: Callable[..., Any], xla: bool) -> None:
@@ -88,16 +88,16 @@ class Program:
 
 
 class Forward:
-    """The output of networks for a batch, which several phases of a step look at.
+    """Output of networks for a batch, shared by several phases of a step.
 
-    A phase that trains the networks that made it learns through it; for every other one it is a constant. Where the
-    batch is one part, it is computed once a step and kept for all phases; else each phase computes it anew, part by
-    part, as keeping it would be no saving.
+    A phase that trains these networks backpropagates through it; for other phases it is a constant. If the batch is a
+    single part, it is computed once per step and kept; otherwise each phase recomputes it part by part, because
+    keeping it would save no memory.
 
     Args:
-      program: computes it from the inputs.
-      inputs: tensors, of which each part takes its rows; scalars are taken whole.
-      roles: the networks that make it.
+      program: computes the output from the inputs.
+      inputs: tensors, sliced to the rows of each part; scalars are used whole.
+      roles: networks that compute it.
     """
 
     def __init__(self, program: Program, inputs: Sequence[Any], roles: Sequence[str], step: tf.Tensor) -> None:
@@ -108,7 +108,7 @@ class Forward:
         self.roles = frozenset(roles)
 
     def of(self, part: Part) -> tuple[Any, tf.GradientTape]:
-        """The output for a part of the batch, and the tape that saw it made."""
+        """Return the output for a part of the batch, and the tape that recorded it."""
         if part.whole and self._kept is not None:
             return self._kept
         with tf.GradientTape() as tape:
@@ -119,10 +119,10 @@ class Forward:
 
 
 def check_may_be_called(network: keras.Model | Pieces) -> None:
-    """Refuses a network in pieces while an XLA program is traced.
+    """Refuse a network in pieces while an XLA program is traced.
 
     Raises:
-      CommunicatesError: so it is.
+      CommunicatesError: if that is the case.
     """
     at = _now.get()
     if at is not None and at.in_program and isinstance(network, Pieces):

@@ -1,7 +1,7 @@
-"""Shapes of learning-rate schedules: progress in, factor out. Mathematics only.
+"""Shapes of learning-rate schedules, as pure functions of progress.
 
-A shape maps progress in [0, 1] to the share of the learning rate that is left, 1 at 0 and 0 at 1. Register one with
-`@SHAPES.register("name")`: nothing else is to be edited.
+A shape maps progress in [0, 1] to the remaining share of the learning rate, 1 at 0 and 0 at 1. Register one with
+`@SHAPES.register("name")`; no other edit is needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHAPES: Registry[Shape] = Registry("schedule", "schedule.name")
 
 
 def factor(shape: str, step: tf.Tensor, start: int, end: int, final: float) -> tf.Tensor:
-    """What a learning rate is multiplied with at a step: 1 up to `start`, `final` from `end` on, the shape in between.
+    """Return the factor of a learning rate at a step: 1 up to `start`, `final` from `end` on, the shape in between.
 
     Args:
       shape: name of a registered shape.
@@ -28,7 +28,7 @@ def factor(shape: str, step: tf.Tensor, start: int, end: int, final: float) -> t
       final: in [0, 1].
 
     Raises:
-      ConfigError: there is no such shape.
+      ConfigError: if there is no such shape.
     """
     progress = tf.clip_by_value((step - start) / (end - start), 0.0, 1.0)
     return final + (1.0 - final) * SHAPES.get(shape)(progress)
@@ -36,7 +36,7 @@ def factor(shape: str, step: tf.Tensor, start: int, end: int, final: float) -> t
 
 @SHAPES.register("constant")
 def constant(progress: tf.Tensor) -> tf.Tensor:
-    """1 all the way, `final` or not: its use is to turn a config's schedule off."""
+    """Always 1, whatever `final` is; turns off a config's schedule."""
     return tf.ones_like(progress)
 
 

@@ -1,7 +1,7 @@
-"""What every training scheme is: networks with moving averages of some, optimizers, a step counter, and one train step
-that is a pure function of variables, batch and step.
+"""Base class of training schemes: networks with moving averages, optimizers, a step counter, and a train step that is a
+pure function of variables, batch and step.
 
-Keras's own `fit` runs it, under any strategy; what it calls is in `engine.loop`.
+Keras's `fit` runs it under any strategy; `engine.loop` has the train function.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ConstraintFunction = Callable[[tf.Tensor], tf.Tensor]
 
 @dataclasses.dataclass
 class _Made:
-    """What the phases of the step that is being made have given so far, on one replica."""
+    """Logs and weights from the phases of the current step, on one replica."""
 
     logs: dict[str, tf.Tensor] = dataclasses.field(default_factory=dict)
     weights: list[tf.Tensor] = dataclasses.field(default_factory=list)
@@ -44,28 +44,28 @@ _made: contextvars.ContextVar[_Made | None] = contextvars.ContextVar("ganzoo_ste
 
 
 class SteppedModel(keras.Model):
-    """Networks that learn together; a training scheme is a subclass, registered with `@register("scheme", "name")`.
+    """Networks that are trained together; a scheme is a subclass registered with `@register("scheme", "name")`.
 
-    Class attributes describe a scheme to whoever builds, trains, evaluates or exports it:
+    Class attributes describe a scheme to code that builds, trains, evaluates or exports it:
 
-      roles: the networks that a config gives it, by the names of their sections.
-      update_names: the updates of a step, each with an optimizer of that name in the config.
-      batch: what it learns from: `examples`, `labelled` (examples with labels), `domains` (two sets of images without
-        pairs), `pairs` (example i of one domain belongs to example i of the other).
-      objectives: which of the config's `loss`, `penalties`, `constraints`, `augmentations` it takes.
-      offers: what the trained model can do: `generate`, `translate`, `reconstruct`.
-      stop_rules: names that `training.stop_when` may have.
-      parallel_updates: whether a step is two halves that do not wait for each other.
-      Options: what a config may say beside the scheme's name in `model`.
+      roles: networks that a config defines, by the names of their sections.
+      update_names: updates of a step, each with an optimizer of that name in the config.
+      batch: training data: `examples`, `labelled` (examples with labels), `domains` (two unpaired sets of images), or
+        `pairs` (example i of one domain corresponds to example i of the other).
+      objectives: the supported ones of `loss`, `penalties`, `constraints` and `augmentations`.
+      offers: methods of the trained model: `generate`, `translate`, `reconstruct`.
+      stop_rules: supported names in `training.stop_when`.
+      parallel_updates: whether a step has two halves that do not depend on each other.
+      Options: schema of the scheme's options in the config's `model`.
 
     A scheme overrides `assemble`, `log_names` and `train_step`, whose phases are calls of `minimise`.
 
     Args:
-      networks: all of them, by name.
-      averaged: names of those with a moving average, which is what is used in the end, always in full precision. One
-        that computes in bfloat16 or float16 has a copy of its own in any case.
-      ema_decay: of the averages; 0 for none. It is warmed up: `min(ema_decay, (1 + step) / (10 + step))`.
-      seed: of all random draws of the training.
+      networks: all networks, by name.
+      averaged: names of networks with a moving average, which is used for inference in full precision. A network that
+        computes in bfloat16 or float16 always has its own copy.
+      ema_decay: decay of the averages; 0 for none. With warm-up: `min(ema_decay, (1 + step) / (10 + step))`.
+      seed: seed of all random draws in training.
     """
 
     roles: ClassVar[tuple[str, ...]] = ()
@@ -104,71 +104,71 @@ class SteppedModel(keras.Model):
         self.step_counter = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
         self.rate_scale = self.add_weight(name="rate_scale", shape=(), initializer="ones", trainable=False)
         self.built = True
-        self.autocast = False  # the networks cast what they are given
-        self.precision = "float32"  # that the networks were built in, of a model that `build` made
+        self.autocast = False  # the networks cast their inputs
+        self.precision = "float32"  # precision of the networks; set by `build`
 
     def summary(self, line_length: int | None = None, *, print_fn: Callable[[str], None] = print, **_: Any) -> None:
-        """Prints the networks: role, inputs and outputs, parameters, and which update trains each.
+        """Print the networks: role, inputs and outputs, parameters, and the updates that train each.
 
         Args:
-          line_length: not used; a table is as wide as it is.
+          line_length: ignored.
           print_fn: called with the text.
         """
         print_fn(summary(self))
 
     def direction(self, role: str) -> str:
-        """What a network makes of what, in words; empty where its inputs and outputs say it."""
+        """Return what a network computes, in words; empty if its inputs and outputs are self-explanatory."""
         return ""
 
     def get_config(self) -> dict[str, Any]:
-        """What a `.keras` file holds beside the weights: the config and the precision.
+        """Return the content of a `.keras` file besides the weights: config and precision.
 
         Raises:
-          UsageError: the model was not built from a config.
+          UsageError: if the model was not built from a config.
         """
         config = getattr(self, "config", None)
         if config is None:
             raise UsageError(
-                f"{self.name}: has no config to save it by: build it from one, or save its networks (model.networks)"
+                f"{self.name}: has no config to be saved with: build it from one, or save its networks (model.networks)"
             )
         return {"config": config.to_dict(), "precision": self.precision}
 
     def get_compile_config(self) -> None:
-        """Nothing: the config says how the model is compiled."""
+        """Return None: the config determines how the model is compiled."""
 
     def evaluate(self, *args: Any, **kwargs: Any) -> None:
-        """Keras's own wants a loss between targets and predictions.
+        """Refuse Keras's evaluation, which needs a loss between targets and predictions.
 
         Raises:
-          UsageError: always, with the way out.
+          UsageError: always; names the alternative.
         """
         raise UsageError(f"{self.name}: is evaluated by ganzoo.evaluate(model, metrics, num_samples)")
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> None:
-        """A step is more than one update.
+        """Refuse a call: a step has more than one update.
 
         Raises:
-          UsageError: always, with the way out.
+          UsageError: always; names the alternatives.
         """
         raise UsageError(f"{self.name}: is trained by model.fit(batches, steps_per_epoch=…), or by ganzoo.train")
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> None:
-        """See `evaluate`."""
+        """Refuse a call; see `evaluate`."""
         self.evaluate()
 
     def generate(self, *args: Any, **kwargs: Any) -> Any:
-        """Of models that draw.
+        """Generate examples, in models that offer it.
 
         Raises:
-          UsageError: the model does not.
+          UsageError: if the model does not.
         """
         raise self._not_offered("draws no examples")
 
     def translate(self, *args: Any, **kwargs: Any) -> Any:
-        """Of models that translate.
+        """Translate images, in models that offer it.
 
         Raises:
-          UsageError: the model does not.
+          UsageError: if the model does not.
         """
         raise self._not_offered("does not translate")
 
@@ -180,19 +180,19 @@ class SteppedModel(keras.Model):
         return describe(self)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
-        """Keras's own knows neither the signatures nor the bounds.
+        """Refuse Keras's export, which has neither the signatures nor the bounds.
 
         Raises:
-          UsageError: always, with the way out.
+          UsageError: always; names the alternative.
         """
         raise UsageError(f"{self.name}: is exported by ganzoo.export(model, DIRECTORY)")
 
     @classmethod
     def assemble(cls, plan: Any) -> SteppedModel:
-        """The compiled model that a config describes.
+        """Return the compiled model that a config describes.
 
         Args:
-          plan: `models.build.Plan`: makes the networks, knows the shape of the examples, and compiles.
+          plan: `models.build.Plan`, which builds the networks, knows the shape of the examples, and compiles.
         """
         raise TypeError(f"scheme {cls.__name__}: expected a classmethod assemble(plan)")
 
@@ -206,19 +206,19 @@ class SteppedModel(keras.Model):
         xla: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
-        """Sets which optimizer trains which networks.
+        """Set which optimizer trains which networks.
 
         Args:
-          optimizers: name of an update -> its Keras optimizer (or the name of one), which is built here, and the names
-            of its networks. A learning rate that is a schedule is called with the model's step.
-          constraints: name of an update -> functions that put each of its weights back into bounds after it.
-          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
-          clip_norm: the largest global norm of each update's gradient.
-          xla: compile what a replica computes between two exchanges with the others.
-          steps_per_execution: steps between two returns to Python.
+          optimizers: maps an update's name to its Keras optimizer (or the name of one), which is built here, and the
+            names of its networks. A learning rate schedule is called with the model's step.
+          constraints: maps an update's name to functions that put each of its weights back into bounds after it.
+          accumulate: number of sequential parts in which each gradient is computed, to save memory.
+          clip_norm: largest global norm of each update's gradient.
+          xla: compile a replica's computation between communications with the others.
+          steps_per_execution: steps per return to Python.
 
         Raises:
-          UsageError: networks, optimizers, model and this call are not all under the same strategy, or an update
+          UsageError: if networks, optimizers, model and this call are not all under the same strategy, or an update
             trains a network that the model does not have.
         """
         keras.Model.compile(self, optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
@@ -252,20 +252,20 @@ class SteppedModel(keras.Model):
         self.programs: dict[Any, Program] = {}
         self.train_function = None
 
-    # What a train step is written in; in replica context.
+    # Building blocks of a train step, for replica context.
 
     def minimise(self, update: str, loss: LossFunction, *inputs: Any) -> Any:
-        """One phase of a step: the gradient of a loss over the batch, and the update that it makes.
+        """Run one phase of a step: compute the gradient of a loss over the batch and apply the update.
 
         Args:
-          update: the name of the update.
-          loss: function of `inputs` that gives (loss, terms) or (loss, terms, made): a scalar that is a mean over the
-            rows given, the scalars to be logged by name, and tensors with the rows in front that are wanted later.
-          inputs: tensors or structures of them with this replica's rows of the batch in front, of which each part takes
-            its own; scalars; and results of `forward`, through which the update learns where it trains their networks.
+          update: name of the update.
+          loss: function of `inputs` that returns (loss, terms) or (loss, terms, made): a scalar mean over the given
+            rows, scalars to log by name, and tensors with a row axis for later phases.
+          inputs: tensors or structures of them with this replica's rows first, sliced for each part; scalars; and
+            results of `forward`, through which the update backpropagates if it trains their networks.
 
         Returns:
-          `made` for all of the rows; None where the loss gives none.
+          `made` for all rows; None if the loss returns none.
         """
         chosen = self.updates[update]
         parts = self._parts(inputs)
@@ -285,25 +285,25 @@ class SteppedModel(keras.Model):
         return made[0] if len(made) == 1 else tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *made)
 
     def forward(self, function: Callable[..., Any], *inputs: Any, roles: Sequence[str]) -> Forward:
-        """The output of networks, for several phases of the step to look at; see `Forward`.
+        """Return the output of networks for several phases of a step; see `Forward`.
 
         Args:
-          function: of `inputs`.
+          function: function of `inputs`.
           inputs: as in `minimise`.
-          roles: the networks that it calls.
+          roles: networks that it calls.
         """
         return Forward(self._program(function), inputs, roles, self.step_counter.value)
 
     def run(
         self, role: str, examples: Any, conditions: Sequence[tf.Tensor] = (), *, purpose: str, counters: Any = ()
     ) -> Any:
-        """A network's output in training mode.
+        """Return a network's output in training mode.
 
         Args:
-          role: the network.
+          role: name of the network.
           examples: its first input.
-          conditions: its further ones.
-          purpose, counters: of the random numbers that its layers draw; see `key`.
+          conditions: its further inputs.
+          purpose, counters: key of the random numbers that its layers draw; see `key`.
         """
         network = self._callable[role]
         check_may_be_called(network)
@@ -313,12 +313,12 @@ class SteppedModel(keras.Model):
             return network([examples, *conditions] if conditions else examples, training=True)
 
     def key(self, purpose: str, *counters: Any) -> tf.Tensor:
-        """The key of one random draw of this step; see `randomness.key`."""
+        """Return the key of one random draw of this step; see `randomness.key`."""
         at = now()
         return randomness.key(self.seed, purpose, self.step_counter.value if at is None else at.step, *counters)
 
     def _gradients(self, update: Update, loss: LossFunction, inputs: Sequence[Any], part: Part) -> Any:
-        """(gradients, terms, made) of a loss for a part of the batch: this replica's share of the scaled loss."""
+        """Return (gradients, terms, made) for a part of the batch: this replica's share of the scaled loss."""
         given, tape = [], None
         for x in inputs:
             if not isinstance(x, Forward):
@@ -326,7 +326,7 @@ class SteppedModel(keras.Model):
                 continue
             value, seen = x.of(part)
             if x.roles & set(update.roles):
-                assert tape is None, "one output to learn through"
+                assert tape is None, "at most one output to backpropagate through"
                 tape = seen
             else:
                 value = tf.nest.map_structure(tf.stop_gradient, value)
@@ -351,7 +351,7 @@ class SteppedModel(keras.Model):
         return self._program(loss, of_loss)(given, at)
 
     def _program(self, function: Callable[..., Any], of: Callable[..., Any] | None = None) -> Program:
-        """The program of a function (or of its gradient), made once."""
+        """Return the program of a function (or of its gradient), created once."""
         name = getattr(function, "__name__", repr(function)) + ("" if of is None else "_gradients")
         if name not in self.programs:
             self.programs[name] = Program(of or function, self.xla)
@@ -366,11 +366,11 @@ class SteppedModel(keras.Model):
 
     @property
     def step(self) -> int:
-        """How many steps have been made."""
+        """Number of completed steps."""
         return int(self.step_counter.numpy())
 
     def state(self) -> dict[str, keras.Variable]:
-        """Every variable that training reads, by a name that does not depend on what else the process has built."""
+        """Return every variable that training reads, by names independent of other models in the process."""
         parts = {role: network.variables for role, network in self.networks.items()}
         for role, average in self.averages.items():
             if average is not self.networks[role]:
@@ -382,43 +382,43 @@ class SteppedModel(keras.Model):
 
     @property
     def parameters(self) -> dict[str, int]:
-        """How many trainable numbers each update moves: `generator`, `discriminator`, over all of its networks."""
+        """Number of trainable parameters of each update, over all its networks."""
         return {name: sum(math.prod(v.shape) for v in update.trainable) for name, update in self.updates.items()}
 
     def weights_to_ship(self) -> dict[str, keras.Variable]:
-        """What a weights file holds, by name: of each network its moving average, or itself where it has none."""
+        """Return the content of a weights file by name: each network's moving average, or itself without one."""
         parts = {**self.networks, **self.averages}
         return {f"{role}/{v.path}": v for role, network in parts.items() for v in network.variables}
 
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
-        """The functions that a SavedModel of the model holds, by name; see `exports.versions`.
+        """Return the functions of the model's SavedModel, by name; see `exports.versions`.
 
         Args:
-          networks: role -> network that runs in place of the moving average.
+          networks: maps roles to networks that replace the moving averages.
         """
         raise NotImplementedError
 
     def adopt_averages(self) -> None:
-        """Makes the networks that are trained equal to their moving averages, after weights were read into these."""
+        """Copy the moving averages into the trained networks, after weights were read into the averages."""
         for role, average in self.averages.items():
             if average is not self.networks[role]:
                 self.networks[role].set_weights(average.get_weights())
 
     @property
     def log_names(self) -> list[str]:
-        """The scalars that a step reports."""
+        """Names of the scalars that a step reports."""
         raise NotImplementedError
 
     def train_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor] | None:
-        """The phases of one step on `batches_a_step` batches, in replica context.
+        """Run the phases of one step on `batches_a_step` batches, in replica context.
 
         Returns:
-          Scalars to be logged beside the terms of the phases, means over this replica's rows; or nothing.
+          Further scalars to log, as means over this replica's rows, or None.
         """
         raise TypeError(f"{type(self).__name__} has no train_step: use one of its subclasses, or write one")
 
     def whole_step(self, batches: tuple[Any, ...]) -> dict[str, tf.Tensor]:
-        """One step in replica context: its phases, the moving averages, the counter; the scalars of `log_names`."""
+        """Run one step in replica context: phases, moving averages, counter; return the scalars of `log_names`."""
         made = _Made()
         token = _made.set(made)
         try:
@@ -427,21 +427,21 @@ class SteppedModel(keras.Model):
         finally:
             _made.reset(token)
         logs = {name: made.logs[name] for name in self.log_names}
-        if self._replicas == 1:  # over more of them what is not finite is seen once the logs are summed
+        if self._replicas == 1:  # with more replicas the summed logs are checked instead
             logs = {name: checked(value, f"loss {name}") for name, value in logs.items()}
         self._update_averages()
-        # the step counts once its logs and new weights are known to be finite
+        # The step counts once its logs and new weights are known to be finite.
         with tf.control_dependencies([*logs.values(), *made.weights]):
             self.step_counter.assign_add(1)
         return logs
 
     @property
     def _replicas(self) -> int:
-        """Applying gradients sums them over the replicas, so each counts as its share of the global batch's mean."""
+        """Number of replicas; gradients are summed over them, so each computes its share of the global mean."""
         return self.distribute_strategy.num_replicas_in_sync
 
     def _update_averages(self) -> None:
-        """Every replica has the same weights, and makes the same average of them."""
+        """Update the averages; every replica has the same weights and computes the same average."""
         step = tf.cast(self.step_counter.value, keras.config.floatx())
         decay = tf.minimum(tf.cast(self.ema_decay, step.dtype), (1.0 + step) / (EMA_WARM_UP + step))
         for role, network in self.averages.items():
@@ -451,42 +451,42 @@ class SteppedModel(keras.Model):
                 average.assign(variable + decay * (average - variable))
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """Keras's `fit`, which enters the model's strategy by itself.
+        """Train by Keras's `fit`, which enters the model's strategy itself.
 
         Raises:
-          UsageError: it is called in the scope of another one, or what it is given does not divide: the batch by the
-            replicas and the parts of `accumulate`, `steps_per_epoch` by `steps_per_execution`.
+          UsageError: if it is called in the scope of another strategy, the batch does not divide by replicas times
+            `accumulate`, or `steps_per_epoch` does not divide by `steps_per_execution`.
         """
         if tf.distribute.has_strategy():
             self._check_scope()
         steps, together = kwargs.get("steps_per_epoch"), self.steps_per_execution
         if steps is not None and steps % together:
-            raise UsageError(f"steps_per_epoch={steps}: does not divide by steps_per_execution={together}")
+            raise UsageError(f"steps_per_epoch: expected a multiple of steps_per_execution={together}, got {steps}")
         data = args[0] if args else kwargs.get("x")
         if isinstance(data, tf.data.Dataset):
             rows, shares = tf.nest.flatten(data.element_spec)[0].shape[0], self._replicas * self.accumulate
             if rows is not None and rows % shares:
                 raise UsageError(
-                    f"a batch of {rows} does not divide by {shares} ({self._replicas} replicas, accumulate="
-                    f"{self.accumulate})"
+                    f"batch: expected a multiple of {shares} rows ({self._replicas} replicas, accumulate="
+                    f"{self.accumulate}), got {rows}"
                 )
         return super().fit(*args, **kwargs)
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Makes what `fit` calls: `steps_per_execution` steps on an iterator of batches; the means of their logs."""
+        """Build the function that `fit` calls: `steps_per_execution` steps on an iterator, returning mean logs."""
         if self.train_function is None or force:
             execute = train_function(self.distribute_strategy, self.whole_step, self.batches_a_step, self.log_names)
             self.train_function = lambda iterator: execute(iterator, tf.constant(self.steps_per_execution))
         return self.train_function
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Nothing is left to build, and Keras would average a batch over the replicas, which fails for workers."""
+        """Do nothing: all is built, and Keras would average a batch over the replicas, which fails for workers."""
 
     def _check_scope(self, *optimizers: keras.optimizers.Optimizer) -> None:
-        """Else a replica's variables would be another's as well, and be updated twice."""
+        """Check that all is under one strategy; otherwise replicas would share variables and update them twice."""
         mend = "build networks, optimizers and model, and compile it, inside one `with strategy.scope():`"
         if tf.distribute.get_strategy() is not self.distribute_strategy:
-            raise UsageError(f"{self.name}: was made under another strategy than the current one ({mend})")
+            raise UsageError(f"{self.name}: expected the strategy that it was made under, got another one ({mend})")
         for variable in (variable for part in (*self.networks.values(), *optimizers) for variable in part.variables):
             if not self.distribute_strategy.extended.variable_created_in_scope(variable.value):
-                raise UsageError(f"{self.name}: {variable.path} was made outside of the current strategy ({mend})")
+                raise UsageError(f"{self.name}: {variable.path} was created outside the current strategy ({mend})")

@@ -1,7 +1,7 @@
-"""From gradients to weights: the sum over replicas, the guard, clipping, loss scaling, the optimizer.
+"""Application of gradients: sum over replicas, guard, clipping, loss scaling, optimizer.
 
-Keras's own path differs in what matters under replicas: it clips each replica's gradient before the sum, and its loss
-scaling looks at one replica and knows one optimizer.
+Keras does this differently with replicas: it clips each replica's gradient before the sum, and its loss scaling sees
+one replica and one optimizer only.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Rate = float | Callable[[tf.Tensor], tf.Tensor]
 
 
 class Update:
-    """How networks learn from their gradients.
+    """Training of networks from their gradients.
 
     Args:
-      name: for the names of saved variables.
+      name: prefix of saved variables.
       optimizer: built here; its learning rate, a number or a schedule, becomes a function of the model's *step*.
-      variables: those it trains, by the names that messages call them.
-      roles: the networks that these belong to.
-      step: the model's step counter.
-      rate_scale: multiplies the learning rate.
-      clip_norm: the largest global norm of a gradient, after the sum over all replicas; None for any.
-      constraints: functions that put a weight back into bounds, applied to each one after every update.
+      variables: variables to train, by their names in messages.
+      roles: networks of the variables.
+      step: step counter of the model.
+      rate_scale: factor of the learning rate.
+      clip_norm: largest global norm of the gradient summed over all replicas; None for no limit.
+      constraints: functions that put a weight back into bounds, applied to each weight after every update.
       scale_loss: keep float16 gradients in range by a dynamic loss scale.
     """
 
@@ -61,33 +61,33 @@ class Update:
             rate = float(optimizer.learning_rate.numpy())
         optimizer.learning_rate = RateByStep(rate, step, rate_scale)
         optimizer.build(self.trainable)
-        # Keras would sum over the replicas once more; before that the sum can be neither clipped nor looked at.
+        # Keras would sum over the replicas again; this sum must come first, to be clipped and checked.
         compat.sum_nothing_over_replicas(optimizer)
 
     @property
     def variables(self) -> dict[str, keras.Variable]:
-        """What has to be saved, by name."""
+        """Variables to save, by name."""
         named = {f"{i:03d}_{variable.name}": variable for i, variable in enumerate(self.optimizer.variables)}
         if self.loss_scale is not None:
             named |= {"loss_scale": self.loss_scale.scale, "loss_scale_steps": self.loss_scale.good_steps}
         return {f"{self.name}_optimizer/{name}": variable for name, variable in named.items()}
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
-        """The loss to take the gradient of."""
+        """Return the scaled loss, whose gradient is to be taken."""
         return loss if self.loss_scale is None else loss * tf.cast(self.loss_scale.scale.value, loss.dtype)
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """One update, in replica context.
+        """Apply one update, in replica context.
 
         Args:
-          gradients: this replica's part of the gradient of the scaled loss, in the order of the variables; parts are
-            summed over the replicas.
+          gradients: this replica's part of the gradient of the scaled loss, in the order of the variables; summed over
+            the replicas here.
 
         Returns:
-          The new weights, checked: what is to count as done only if they are finite depends on them.
+          The new weights, checked; make depend on them what must happen only if they are finite.
 
         Raises:
-          tf.errors.InvalidArgumentError: a gradient (then nothing is applied) or a new weight is not finite; see
+          tf.errors.InvalidArgumentError: if a gradient (then nothing is applied) or a new weight is not finite; see
             `engine.guard`.
         """
         context = tf.distribute.get_replica_context()
@@ -98,7 +98,7 @@ class Update:
             gradients = [
                 checked(gradient, f"gradient {name}") for gradient, name in zip(gradients, self.names, strict=True)
             ]
-            with tf.control_dependencies(gradients):  # all are looked at before any is applied
+            with tf.control_dependencies(gradients):  # all are checked before any is applied
                 self.optimizer.apply(self._clipped(gradients), self.trainable)
         else:
             gradients = [gradient / tf.cast(self.loss_scale.scale.value, gradient.dtype) for gradient in gradients]
@@ -114,7 +114,7 @@ class Update:
         return gradients if self.clip_norm is None else tf.clip_by_global_norm(gradients, self.clip_norm)[0]
 
     def _optimize_if(self, strategy: tf.distribute.Strategy, finite: Any, *gradients: Any) -> None:
-        """In cross-replica context, because a condition in a replica's own could not hold an exchange."""
+        """Apply finite gradients, in cross-replica context: a condition in a replica's own could not communicate."""
         assert self.loss_scale is not None
         condition = strategy.experimental_local_results(finite)[0]  # of sums: the same on every replica
 
@@ -129,12 +129,12 @@ class Update:
 
 
 class RateByStep(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate as a function of the model's step, however many updates a step has.
+    """Learning rate as a function of the model's step, whatever the number of updates per step.
 
     Args:
-      rate: a number, or a schedule that is called with the step.
-      step: the model's step counter.
-      scale: multiplies the rate.
+      rate: number, or schedule that is called with the step.
+      step: step counter of the model.
+      scale: factor of the rate.
     """
 
     def __init__(self, rate: Rate, step: keras.Variable, scale: keras.Variable) -> None:
@@ -149,7 +149,7 @@ class RateByStep(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class LossScale:
-    """A factor on a float16 loss: halved at every gradient that is not finite, doubled after many that are.
+    """Factor of a float16 loss: halved after a gradient that is not finite, doubled after many finite ones.
 
     Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
     """
@@ -162,10 +162,10 @@ class LossScale:
         self.good_steps = keras.Variable(0, dtype="int64", trainable=False, name="loss_scale_steps")
 
     def adapt(self, finite: tf.Tensor) -> None:
-        """Takes note of an update; in cross-replica context.
+        """Record an update, in cross-replica context.
 
         Raises:
-          tf.errors.InvalidArgumentError: the scale has come down to where only the gradient itself can be to blame.
+          tf.errors.InvalidArgumentError: if the scale is so low that only the gradient itself can be at fault.
         """
         good = tf.where(finite, self.good_steps.value + 1, tf.zeros((), tf.int64))
         grow = good >= self.GROW_AFTER

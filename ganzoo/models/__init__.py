@@ -1,1 +1,1 @@
-"""keras.Model subclasses that override train_step, one file a training scheme; build.py makes them from a config."""
+"""keras.Model subclasses, one file per training scheme; build.py creates them from a config."""

@@ -1,4 +1,4 @@
-"""What every scheme with a discriminator shares: the loss, the penalties and the augmentations that it plays by."""
+"""Base class of schemes with a discriminator: adversarial loss, penalties and augmentations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Term = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
 
 class AdversarialModel(SteppedModel):
-    """Networks that learn by judging each other. Subclasses are schemes."""
+    """Networks trained against discriminators. Subclasses are schemes."""
 
     update_names = ("generator", "discriminator")
     objectives = ("loss", "penalties", "constraints", "augmentations")
@@ -39,16 +39,16 @@ class AdversarialModel(SteppedModel):
         augmentations: Sequence[Any] = (),
         **engine: Any,
     ) -> None:
-        """Sets the two updates and what they play by.
+        """Set the two updates and their objectives.
 
         Args:
-          generator, discriminator: the optimizer of each update, and the names of the networks that it trains.
+          generator, discriminator: optimizer of each update, and the names of the networks that it trains.
           loss, penalties, constraints, augmentations: see GAN.compile.
-          engine: what `compile_updates` takes beside.
+          engine: further arguments of `compile_updates`.
 
         Raises:
-          ConfigError: a part that is not registered, or an option that it does not take.
-          UsageError: as `compile_updates`; a penalty or constraint of an update that the model does not have.
+          ConfigError: if a part is not registered, or does not have an option.
+          UsageError: as `compile_updates`, or if a penalty or constraint belongs to an unknown update.
         """
         self.adversarial_loss = parts.loss(loss)
         self.penalties = parts.penalties(penalties)
@@ -70,7 +70,7 @@ class AdversarialModel(SteppedModel):
 
     @property
     def log_names(self) -> list[str]:
-        """The scalars that a step reports."""
+        """Names of the scalars that a step reports."""
         names = ["generator_loss", "discriminator_loss", "discriminator_accuracy"]
         return [*names, *(penalty.name for penalty in getattr(self, "penalties", []))]
 
@@ -84,15 +84,15 @@ class AdversarialModel(SteppedModel):
         counters: Sequence[Any] = (),
         together: bool = False,
     ) -> Term:
-        """A discriminator's loss, with the penalties that are due.
+        """Return a discriminator's loss, including the penalties due at this step.
 
         Args:
-          role: the discriminator.
+          role: name of the discriminator.
           real, fake: examples of the same shape.
-          conditions: the further inputs of the discriminator.
-          counters: which of the step's updates this is, for the random numbers.
-          together: judge both in one call, which is faster, and the same for a discriminator without statistics of the
-            batch or random numbers.
+          conditions: further inputs of the discriminator.
+          counters: index of the update within the step, for the random keys.
+          together: evaluate both in one call, which is faster, and equivalent if the discriminator has no batch
+            statistics or random numbers.
 
         Returns:
           The loss, a mean over the rows, and its terms.
@@ -121,11 +121,11 @@ class AdversarialModel(SteppedModel):
         *,
         counters: Sequence[Any] = (),
     ) -> Term:
-        """A generator's loss against a discriminator, with the penalties that join the generator's update.
+        """Return a generator's loss against a discriminator, including the penalties of the generator's update.
 
         Args:
-          role: the discriminator.
-          real: examples, looked at only by a loss that compares.
+          role: name of the discriminator.
+          real: real examples, used only by losses that compare and by penalties.
           fake, conditions, counters: as in `discriminator_term`.
 
         Returns:
@@ -146,13 +146,13 @@ class AdversarialModel(SteppedModel):
     def _outputs(
         self, role: str, examples: tf.Tensor, conditions: Conditions, purpose: str, counters: Sequence[Any]
     ) -> dict[str, tf.Tensor]:
-        """What a discriminator gives, by name; its logits `[N]` or `[N, h, w]`."""
+        """Return a discriminator's outputs by name; the logits are `[N]` or `[N, h, w]`."""
         given = self.run(role, examples, conditions, purpose=purpose, counters=counters)
         outputs = dict(given) if isinstance(given, dict) else {"logits": given}
         return {**outputs, "logits": tf.squeeze(outputs["logits"], axis=-1)}
 
     def _augmented(self, examples: tf.Tensor, purpose: str, counters: Sequence[Any]) -> tf.Tensor:
-        """Examples as a discriminator sees them."""
+        """Apply the augmentations to a discriminator's input."""
         for number, augmentation in enumerate(self.augmentations):
             key = self.key(f"augmentation {number} {purpose}", *counters)
             examples = augmentation(examples, self._draws(key, examples))
@@ -164,7 +164,7 @@ class AdversarialModel(SteppedModel):
         return Draws(key, at.place, examples.shape[0] or tf.shape(examples)[0])
 
     def _penalty_terms(self, update: str, role: str, *given: Any) -> dict[str, tf.Tensor]:
-        """Each penalty of an update, weighted; one that comes every n-th step is n times as strong then and 0 else."""
+        """Return the weighted penalties of an update; one due every n-th step is n times as strong then, else 0."""
         terms = {}
         floats = keras.config.floatx()
         at = now()
@@ -180,7 +180,7 @@ class AdversarialModel(SteppedModel):
             due = tf.equal(at.step % penalty.every, 0)
             if penalty.every == 1:
                 terms[penalty.name] = value()
-            elif may_communicate(self.networks[role]):  # a condition cannot hold an exchange with other replicas
+            elif may_communicate(self.networks[role]):  # a condition must not contain communication between replicas
                 terms[penalty.name] = tf.cast(due, floats) * value()
             else:
                 terms[penalty.name] = tf.cond(due, value, lambda: tf.zeros((), floats))
@@ -189,7 +189,7 @@ class AdversarialModel(SteppedModel):
     def _own_context(
         self, name: str, role: str, examples: Any, outputs: Any, conditions: Conditions, counters: Any
     ) -> PenaltyContext:
-        """What one penalty is given: a discriminator and random numbers with keys of its own."""
+        """Return the context of one penalty: a discriminator and random numbers with their own keys."""
         real, fake = examples
         drawn = itertools.count()
 

@@ -1,4 +1,4 @@
-"""The one place where a config becomes networks, objectives, optimizers and a model."""
+"""Construction of a model from a config: networks, objectives and optimizers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OBJECTIVES = ("loss", "penalties", "constraints", "augmentations")
 
 
 class Plan:
-    """What a scheme is given to assemble a model of a config.
+    """Input of a scheme's `assemble`, made from a config.
 
     Attributes:
-      options: the scheme's own, validated (an instance of its `Options`).
-      shape: of an example, `(H, W, C)` for images.
+      options: the scheme's validated options (an instance of its `Options`).
+      shape: shape of an example, `(H, W, C)` for images.
       classes: number of labels of the data.
-      domains: the names of the two domains of a translation.
-      common: arguments that every scheme's constructor takes.
+      domains: names of a translation's two domains.
+      common: arguments common to all schemes' constructors.
     """
 
     def __init__(self, config: Config, scheme: type[SteppedModel], xla: bool) -> None:
@@ -46,15 +46,15 @@ class Plan:
         self.common: dict[str, Any] = {"ema_decay": training.ema_decay, "seed": training.seed, "name": config.name}
 
     def network(self, role: str, kind: str, *given: Any) -> keras.Model:
-        """A new network of a role.
+        """Build a new network for a role.
 
         Args:
-          role: the section of the config that names it.
-          kind: what it has to be registered as: `generator`, `discriminator`, `translator`, `encoder`.
-          given: what networks of that kind are built from; see `networks.kinds`.
+          role: section of the config that names the network.
+          kind: its kind in the registry: `generator`, `discriminator`, `translator`, `encoder`.
+          given: arguments of that kind's builders; see `networks.kinds`.
 
         Raises:
-          ConfigError: an unknown network or option, or one that does not suit the data.
+          ConfigError: if the network or an option is unknown, or does not suit the data.
         """
         section = self._config.networks[role]
         builder = of(kind).get(section.network, f"{role}.network")
@@ -64,11 +64,11 @@ class Plan:
         return network
 
     def compile(self, model: SteppedModel, **terms: Any) -> None:
-        """Compiles a model with the config's objectives and optimizers.
+        """Compile a model with the config's objectives and optimizers.
 
         Args:
-          model: has one positional argument of `compile` for each of its `update_names`, in their order.
-          terms: what else its `compile` takes.
+          model: its `compile` takes one positional argument per entry of `update_names`, in order.
+          terms: further arguments of its `compile`.
         """
         config, training = self._config, self._config.training
         objectives = {key: _given(getattr(config, key)) for key in self._scheme.objectives}
@@ -84,16 +84,15 @@ class Plan:
 
 
 def build(config: Config, *, precision: str = "float32", xla: bool = False) -> SteppedModel:
-    """A compiled model with fresh weights; the same config gives the same weights. Under a strategy, in its scope.
+    """Return a compiled model with initial weights that depend on the config only. Call it in the strategy's scope.
 
     Args:
-      config: of the model; its own `precision` and `xla` may be `auto` and are for those who train to decide.
-      precision: that the networks compute in; weights are float32, and so is sampling.
+      config: config of the model; its own `precision` and `xla`, which may be `auto`, are not used here.
+      precision: compute precision of the networks; weights and sampling are float32.
       xla: see `GAN.compile`.
 
     Raises:
-      ConfigError: a name that is not registered, an option that the named part does not take, or a config that does
-        not fit its scheme.
+      ConfigError: if a name is not registered, a part does not have an option, or the config does not fit its scheme.
     """
     scheme = scheme_of(config)
     try:
@@ -109,7 +108,7 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
 
 
 def _make_savable(scheme: type[SteppedModel]) -> None:
-    """Saves models of a scheme under the registered name that `models.saving` opens."""
+    """Register a scheme's class for saving, under the name that `models.saving` opens."""
     register = keras.saving.register_keras_serializable(package="ganzoo", name="Model")
     opener = keras.saving.get_registered_object("ganzoo>Model")
     register(scheme)
@@ -117,10 +116,10 @@ def _make_savable(scheme: type[SteppedModel]) -> None:
 
 
 def scheme_of(config: Config) -> type[SteppedModel]:
-    """The class of a config's scheme, which the config is known to fit.
+    """Return the class of a config's scheme, after checking that the config fits it.
 
     Raises:
-      ConfigError: there is no such scheme, or the config does not fit it.
+      ConfigError: if there is no such scheme, or the config does not fit it.
     """
     name = config.model.scheme
     try:
@@ -141,10 +140,10 @@ def scheme_of(config: Config) -> type[SteppedModel]:
 
 
 def options_of(config: Config, scheme: type[SteppedModel]) -> Any:
-    """A scheme's own options, as the config has them.
+    """Return a scheme's options from the config.
 
     Raises:
-      ConfigError: an unknown option, a missing one, or a wrong value.
+      ConfigError: if an option is unknown or missing, or a value is invalid.
     """
     try:
         return scheme.Options.model_validate(config.model.arguments)
@@ -173,7 +172,7 @@ def _check_objectives(config: Config, scheme: type[SteppedModel]) -> None:
 
 
 def _check_batch(config: Config, batch: str) -> None:
-    """Refuses data of another form than the scheme learns from."""
+    """Refuse data that do not have the form of the scheme's training batches."""
     dataset, name = config.dataset, config.model.scheme
     two = batch in ("domains", "pairs")
     if two != bool(dataset.domains):
@@ -193,14 +192,14 @@ def _check_batch(config: Config, batch: str) -> None:
 
 
 def _given(parts: Any) -> Any:
-    """A config's parts as `compile` takes them: mappings of name and options."""
+    """Convert a config's parts to mappings of name and options for `compile`."""
     if isinstance(parts, OpenSection):
         return parts.model_dump()
     return [_given(part) for part in parts]
 
 
 def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
-    """Refuses a discriminator whose patches are larger than the images."""
+    """Refuse a discriminator with patches larger than the images."""
     first = discriminator.inputs[0]
     if None not in first.shape[1:]:
         return
@@ -209,7 +208,7 @@ def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
     except ValueError:  # Keras's "output size would be zero or negative"
         raise ConfigError(
             f"dataset.size: {shape[0]} is too small for the discriminator, which has no logit for it (enlarge it, or "
-            "take fewer discriminator.layers)"
+            "use fewer discriminator.layers)"
         ) from None
 
 
@@ -221,7 +220,7 @@ def _optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimize
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A config's schedule as Keras knows them; a function of the model's step."""
+    """A config's schedule as a Keras schedule; a function of the model's step."""
 
     def __init__(self, learning_rate: float, config: ScheduleConfig, steps: int) -> None:
         self.learning_rate = learning_rate

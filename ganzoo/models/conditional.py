@@ -12,7 +12,7 @@ from ganzoo.registry import register
 
 @register("scheme", "conditional")
 class ConditionalGAN(GAN):
-    """Learns a distribution for each label; both networks see the label, and fakes take the labels of the real batch.
+    """GAN with one distribution per label; both networks see the label, and fakes use the labels of the real batch.
 
     `fit` takes a dataset of batches: `(examples [B, …], labels int [B])` or a mapping with `examples` and `labels`.
 
@@ -22,7 +22,7 @@ class ConditionalGAN(GAN):
     batch = "labelled"
 
     class Options(GAN.Options):
-        """What a config says of the scheme: also how labels enter the networks, see `networks.conditioning`."""
+        """Options of the scheme: also how labels enter the networks, see `networks.conditioning`."""
 
         conditioning: Literal["concatenation", "embedding", "projection"]
 

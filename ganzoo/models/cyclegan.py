@@ -23,27 +23,27 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 @register("scheme", "cyclegan")
 class CycleGAN(TranslationModel):
-    """Learns translations in both directions, which undo each other, from two unpaired sets of images.
+    """Translations in both directions, which invert each other, learned from two unpaired sets of images.
 
     With G: A -> B, F: B -> A, and discriminators D_A, D_B, the generators minimise
 
         L(G, D_B) + L(F, D_A) + eta (|F(G(a)) - a| + |G(F(b)) - b|) + eta_id (|F(a) - a| + |G(b) - b|)
 
-    with |.| the mean absolute difference (L1) and L the adversarial loss, and each discriminator its own part of the
-    latter, on real images and on generated ones of now and before (the pool).
+    where |.| is the mean absolute difference (L1) and L the adversarial loss. Each discriminator minimises its own part
+    of L, on real images and on current and earlier generated ones (the pool).
 
     Args:
-      domains: the names of A and B.
-      generators: domain -> the network that makes images of it: `[N, H, W, C]` in [-1, 1] -> the same.
-      discriminators: domain -> the network that judges them: -> logits `[N, h, w, 1]`.
+      domains: names of A and B.
+      generators: domain -> network that generates its images: `[N, H, W, C]` in [-1, 1] -> the same.
+      discriminators: domain -> its discriminator, with logits `[N, h, w, 1]`.
       image_shape: (H, W, C) of the training images, which the pools hold.
-      pool_size: generated images of each domain that are kept; 0 for no pool.
+      pool_size: number of generated images kept per domain; 0 for no pool.
       ema_decay, seed: see SteppedModel.
 
-    A *step* is one update of both generators and then one of both discriminators; `fit` takes a `tf.data.Dataset` of
-    batches: mappings from both domains to `[B, H, W, C]` in [-1, 1], or pairs of such in the order of the domains. Each
-    generator runs twice a step, which is the least there is: once on the other domain's images (together with its own
-    ones, for the identity term), once on the other generator's result.
+    A *step* is one update of both generators, then one of both discriminators; `fit` takes a `tf.data.Dataset` of
+    batches: mappings from both domains to `[B, H, W, C]` in [-1, 1], or pairs of these in the order of the domains.
+    Each generator runs twice per step, the minimum: on the other domain's images (together with its own, for the
+    identity term), and on the other generator's result.
 
     Source: Zhu et al. 2017, arXiv:1703.10593, eq. 1 to 3, sections 4 and 5.2 (identity).
     """
@@ -52,7 +52,7 @@ class CycleGAN(TranslationModel):
     parallel_updates = True
 
     class Options(Section):
-        """What a config says of the scheme: the weights eta and eta_id (by default half of eta), and the pool."""
+        """Options of the scheme: the weights eta and eta_id (by default half of eta), and the pool."""
 
         cycle_weight: Weight = 10.0
         identity_weight: Weight | None = None
@@ -97,11 +97,11 @@ class CycleGAN(TranslationModel):
         identity_weight: float | None = None,
         **further: Any,
     ) -> None:
-        """Sets how the model is trained.
+        """Set how the model is trained.
 
         Args:
-          generator_optimizer: of both generators.
-          discriminator_optimizer: of both discriminators.
+          generator_optimizer: optimizer of both generators.
+          discriminator_optimizer: optimizer of both discriminators.
           loss: see GAN.compile.
           cycle_weight: eta.
           identity_weight: eta_id, by default half of eta; with 0 the term is not computed.
@@ -122,24 +122,24 @@ class CycleGAN(TranslationModel):
         self.identity_weight = 0.5 * cycle_weight if identity_weight is None else identity_weight
 
     def state(self) -> dict[str, keras.Variable]:
-        """See SteppedModel; the pools are in it."""
+        """See SteppedModel; includes the pools."""
         return {**super().state(), **{f"pool/{domain}": pool.images for domain, pool in self.pools.items()}}
 
     @property
     def log_names(self) -> list[str]:
-        """The scalars that a step reports: sums over both directions of the terms without their weights."""
+        """Names of the scalars that a step reports: unweighted terms, summed over both directions."""
         identity = ["identity_loss"] if getattr(self, "identity_weight", 0.0) else []
         first, second, third, *penalties = super().log_names
         return [first, second, third, "cycle_loss", *identity, *penalties]
 
     def train_step(self, batches: tuple[Any, ...]) -> None:
-        """One update of both generators, then one of both discriminators."""
+        """Update both generators, then both discriminators."""
         real = self.of_domains(batches[0])
         fake = self.minimise("generator", self.generator_loss, real)
         self.minimise("discriminator", self.discriminator_loss, real, self._shown(fake))
 
     def generator_loss(self, real: Images) -> tuple[tf.Tensor, dict[str, tf.Tensor], Images]:
-        """L(G, D_B) + L(F, D_A) + eta (cycle) + eta_id (identity), its terms, and the generated images."""
+        """Return L(G, D_B) + L(F, D_A) + eta (cycle) + eta_id (identity), its terms, and the generated images."""
         fake, same = {}, {}
         for domain in self.domains:
             fake[domain], same[domain] = self._translated(domain, real[self.other(domain)], real[domain])
@@ -156,7 +156,7 @@ class CycleGAN(TranslationModel):
         return loss, terms, fake
 
     def discriminator_loss(self, real: Images, shown: Images) -> Term:
-        """Each discriminator's part of the adversarial loss."""
+        """Return the sum of the discriminators' losses, and its terms."""
         loss, terms = _sum(
             self.discriminator_term(
                 f"discriminator_{domain}", real[domain], shown[domain], counters=(number,), together=True
@@ -166,7 +166,7 @@ class CycleGAN(TranslationModel):
         return loss, {**terms, "discriminator_accuracy": terms["discriminator_accuracy"] / len(self.domains)}
 
     def _shown(self, fake: Images) -> Images:
-        """What the discriminators are shown in the place of this replica's new images."""
+        """Return the images shown to the discriminators instead of this replica's new ones."""
         if not self.pools:
             return fake
         rows = fake[self.domains[0]].shape[0] or tf.shape(fake[self.domains[0]])[0]
@@ -178,10 +178,10 @@ class CycleGAN(TranslationModel):
         }
 
     def _translated(self, domain: str, source: tf.Tensor, own: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """A generator's results for the other domain's images and, for the identity term, for its own."""
+        """Return a generator's results for the other domain's images and, for the identity term, for its own."""
         if not self.identity_weight:
             return self._made(domain, source, "translated"), None
-        if any(isinstance(layer, Dropout) for layer in self.generators[domain].layers):  # masks go by the row
+        if any(isinstance(layer, Dropout) for layer in self.generators[domain].layers):  # masks depend on the row
             return self._made(domain, source, "translated"), self._made(domain, own, "same")
         translated, same = tf.split(self._made(domain, tf.concat([source, own], axis=0), "translated"), 2)
         return translated, same
@@ -192,11 +192,11 @@ class CycleGAN(TranslationModel):
 
 
 def _sum(terms: Any) -> Term:
-    """The losses of both directions, and their terms, added up."""
+    """Add up the losses of both directions, and their terms."""
     losses, each = zip(*terms, strict=True)
     return tf.add_n(list(losses)), {name: tf.add_n([one[name] for one in each]) for name in each[0]}
 
 
 def _distance(made: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """The mean absolute difference, of images in [-1, 1]."""
+    """Return the mean absolute difference of images in [-1, 1]."""
     return tf.reduce_mean(tf.abs(made - wanted))

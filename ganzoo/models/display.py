@@ -1,4 +1,4 @@
-"""Arrays that show themselves in a notebook."""
+"""Arrays that display themselves in a notebook."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from ganzoo.core import figures
 from ganzoo.core import images as pixels
 
-SHOWN = 100  # images of a batch at most: a page of them
+SHOWN = 100  # maximum number of images shown of a batch
 
 
 class DisplayArray(np.ndarray):
     """Array that a notebook shows as a picture: images as a sheet, points of one or two columns as a plot.
 
-    It is used like any array. Its slices and views show themselves too; whatever is computed from it, by an operator or
-    a function of NumPy, is a plain `np.ndarray`. Make one with `array.view(DisplayArray)`.
+    It behaves like any array. Slices and views are displayed too; results of operators and NumPy functions are plain
+    `np.ndarray`. Create one with `array.view(DisplayArray)`.
     """
 
     def _repr_png_(self) -> bytes | None:
-        """PNG of the first 100 images uint8 `[N, H, W, C]`, of one image `[H, W, C]`, or of points `[N, 1 or 2]`."""
+        """Return a PNG of the first 100 images uint8 `[N, H, W, C]`, of one `[H, W, C]`, or of points `[N, 1 or 2]`."""
         plain = np.asarray(self)
         if not plain.size:
             return None

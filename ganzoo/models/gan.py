@@ -1,4 +1,4 @@
-"""The GAN: a generator of examples from latents and a discriminator, and the step that trains one against the other."""
+"""GAN: a generator of examples from latents, a discriminator, and their training step."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ganzoo.models.generative import GenerativeModel, Latent
 from ganzoo.models.sampling import call
 from ganzoo.schema import Section
 
-Batch = tuple[tf.Tensor, tuple[tf.Tensor, ...]]  # examples, and the further inputs of both networks
+Batch = tuple[tf.Tensor, tuple[tf.Tensor, ...]]  # examples, and further inputs of both networks
 
 
 class GAN(GenerativeModel, AdversarialModel):
-    """A generator and a discriminator that learn against each other.
+    """A generator and a discriminator trained against each other.
 
     Args:
       generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples `[N, …]`, images in [-1, 1].
       discriminator: examples (and labels) -> logits `[N, 1]`.
       latent_size: size of the latents.
-      prior: of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
+      prior: prior of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
       classes: number of labels; 0 for an unconditional model.
-      ema_decay, seed: see SteppedModel; the generator's moving average is what is sampled.
+      ema_decay, seed: see SteppedModel; samples come from the generator's moving average.
 
     One *step* is one update of the generator with `critic_steps` updates of the discriminator; `fit` takes a
-    `tf.data.Dataset` of batches and draws `critic_steps` of them a step. Subclasses say what a batch is.
+    `tf.data.Dataset` of batches and draws `critic_steps` of them per step. Subclasses define the form of a batch.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
     """
@@ -41,10 +41,10 @@ class GAN(GenerativeModel, AdversarialModel):
     stop_rules = ("discriminator_fooled",)
 
     class Options(Section):
-        """What a config says of the scheme.
+        """Options of the scheme.
 
-        `critic_steps` discriminator updates a step; `fresh_latents` draws again for the generator's update, as the
-        2014 algorithm does, instead of using the last fakes twice.
+        `critic_steps` is the number of discriminator updates per step. `fresh_latents` draws new latents for the
+        generator's update, like the 2014 algorithm, instead of reusing the last fakes.
         """
 
         latent: Latent
@@ -105,28 +105,28 @@ class GAN(GenerativeModel, AdversarialModel):
         xla: bool = False,
         steps_per_execution: int = 1,
     ) -> None:
-        """Sets how the model is trained.
+        """Set how the model is trained.
 
         Args:
-          generator_optimizer, discriminator_optimizer: a Keras optimizer each, or the name of one; they are built here.
-            A learning rate that is a schedule is called with the model's step.
+          generator_optimizer, discriminator_optimizer: a Keras optimizer each, or its name; they are built here. A
+            learning rate schedule is called with the model's step.
           loss: name of a registered loss, a mapping of name and options, or an object with the methods of
             `objectives.losses.loss.AdversarialLoss`.
           penalties: each a name, a mapping of name, weight, every and options, (name, weight, every), or an object; see
-            `objectives.penalties`. One that comes every n-th step counts n times.
+            `objectives.penalties`. A penalty due every n-th step counts n times.
           constraints: each a name, a mapping of name and options, or a function; see `objectives.constraints`.
           augmentations: the same; see `objectives.augmentations`.
-          critic_steps: discriminator updates a step, each on a batch of its own.
-          fresh_latents: draw again for the generator's update (as the 2014 algorithm does) instead of using the last
-            fakes twice.
-          accumulate: compute each gradient in that many parts of the batch, one after another, for less memory.
-          clip_norm: the largest global norm of each network's gradient.
-          xla: compile what a replica computes between two exchanges with the others.
-          steps_per_execution: steps between two returns to Python.
+          critic_steps: discriminator updates per step, each on its own batch.
+          fresh_latents: draw new latents for the generator's update (like the 2014 algorithm) instead of reusing the
+            last fakes.
+          accumulate: number of sequential parts in which each gradient is computed, to save memory.
+          clip_norm: largest global norm of each network's gradient.
+          xla: compile a replica's computation between communications with the others.
+          steps_per_execution: steps per return to Python.
 
         Raises:
-          ConfigError: a part that is not registered, or an option that it does not take.
-          UsageError: networks, optimizers, model and this call are not all under the same strategy.
+          ConfigError: if a part is not registered, or does not have an option.
+          UsageError: if networks, optimizers, model and this call are not all under the same strategy.
         """
         self.compile_adversaries(
             (generator_optimizer, ["generator"]),
@@ -144,11 +144,11 @@ class GAN(GenerativeModel, AdversarialModel):
         self.fresh_latents = fresh_latents
 
     def read_batch(self, batch: Any) -> Batch:
-        """A batch that `fit` was given as examples, in Keras's float type, and the networks' further inputs."""
+        """Return a batch from `fit` as examples, in Keras's float type, and further inputs of the networks."""
         raise NotImplementedError
 
     def train_step(self, batches: tuple[Any, ...]) -> None:
-        """Algorithm 1: `critic_steps` updates of the discriminator, then one of the generator."""
+        """Run algorithm 1: `critic_steps` updates of the discriminator, then one of the generator."""
         fake: Any = None
         for k, batch in enumerate(batches):
             real, labels = self.read_batch(batch)
@@ -159,31 +159,31 @@ class GAN(GenerativeModel, AdversarialModel):
         self.minimise("generator", self.generator_loss, real, fake, labels)
 
     def discriminator_loss(self, real: tf.Tensor, fake: tf.Tensor, labels: tuple[tf.Tensor, ...], k: tf.Tensor) -> Term:
-        """L_D(D(x), D(G(z))), and the penalties."""
+        """Return L_D(D(x), D(G(z))), and the penalties."""
         return self.discriminator_term("discriminator", real, fake, labels, counters=(k,))
 
     def generator_loss(self, real: tf.Tensor, fake: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Term:
-        """L_G(D(x), D(G(z)))."""
+        """Return L_G(D(x), D(G(z)))."""
         return self.generator_term("discriminator", real, fake, labels)
 
     def fake(self, latents: tf.Tensor, labels: tuple[tf.Tensor, ...], draw: tf.Tensor) -> tf.Tensor:
-        """G(z) for the step's draw of that number."""
+        """Return G(z) for the step's draw of that number."""
         return self.run("generator", latents, labels, purpose="generator", counters=(draw,))
 
     def _fakes(self, draw: int, real: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Forward:
-        """As many generated examples as real ones, with their labels."""
+        """Return as many generated examples as real ones, with the same labels."""
         latents = self.draw_latents(draw, real.shape[0] or tf.shape(real)[0])
         return self.forward(self.fake, latents, labels, tf.constant(draw), roles=["generator"])
 
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
-        """The discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
+        """Return the discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
 
         Args:
-          examples: `[n, …]` at the edge, as the model's kind of data has them: images are uint8 `[n, H, W, C]`.
-          labels: ints `[n]` in [0, classes), wanted by a conditional model and by no other.
+          examples: `[n, …]` in the dtype of the model's kind of data: images are uint8 `[n, H, W, C]`.
+          labels: ints `[n]` in [0, classes), for conditional models only.
 
         Raises:
-          UsageError: examples of another shape or type, or labels out of range.
+          UsageError: if the shape or dtype is wrong, or labels are out of range.
         """
         examples = self.kind.check(examples, "examples")
         conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
@@ -193,5 +193,5 @@ class GAN(GenerativeModel, AdversarialModel):
 
 
 def floats(examples: Any) -> tf.Tensor:
-    """Examples in Keras's float type."""
+    """Cast examples to Keras's float type."""
     return tf.cast(examples, keras.config.floatx())

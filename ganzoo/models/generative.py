@@ -1,4 +1,4 @@
-"""What every model that draws examples offers: generate, sample_latents, decode."""
+"""Mixin for models that generate examples: generate, sample_latents, decode."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from ganzoo.models.display import DisplayArray
 from ganzoo.models.sampling import Sampler
 from ganzoo.schema import Section
 
-ROWS_A_CALL = 256  # bounds the memory of one call; a multiple costs no more
+ROWS_A_CALL = 256  # bounds the memory of one call; larger values are not faster
 
 
 class Latent(Section):
-    """The latents that a config asks for: their size, and the prior that they are drawn from."""
+    """Latents of a config: their size and prior."""
 
     size: int = Field(ge=1, le=65536)
     prior: Literal["normal", "uniform"] = "normal"
 
 
 class GenerativeModel:
-    """A mixin for models that draw examples from latents.
+    """Mixin for models that generate examples from latents.
 
     Attributes:
-      generator_ema: what is drawn from: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples.
+      generator_ema: network that generates: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples.
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       classes: number of labels; 0 for an unconditional model.
@@ -49,11 +49,11 @@ class GenerativeModel:
     _sampler: Sampler | None = None
 
     def draw_latents(self, draw: int, count: Any) -> tf.Tensor:
-        """The latents `[count, latent_size]` of a replica's rows of the global batch, in a training step.
+        """Draw latents `[count, latent_size]` for a replica's rows of the global batch, in a training step.
 
         Args:
-          draw: which of the step's draws it is.
-          count: the replica's rows.
+          draw: index of the draw in the step.
+          count: rows of the replica.
         """
         draw_key = self.key("latents", draw)
         return randomness.place_of_replica(count).rows(
@@ -62,29 +62,29 @@ class GenerativeModel:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the labels, in their order, as the config has them; empty where it has none."""
+        """Names of the labels from the config, in order; empty if it has none."""
         config = getattr(self, "config", None)
         return () if config is None else tuple(config.dataset.class_names)
 
     @property
     def sampler(self) -> Sampler:
-        """The functions that sample the moving average: what is called here is what is exported."""
+        """Sampling functions of the moving average; the same functions are exported."""
         if self._sampler is None:
             self._sampler = self._sampler_of(self.generator_ema)
         return self._sampler
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Examples as the networks see them, from latents; what `model(inputs)` and `model.predict(inputs)` give.
+        """Return examples in the networks' range from latents, for `model(inputs)` and `model.predict(inputs)`.
 
         Args:
-          inputs: latents `[N, latent_size]`, or (latents, labels int `[N]`) of a conditional model.
-          training: not used; the moving average is called as it is sampled.
+          inputs: latents `[N, latent_size]`, or (latents, labels int `[N]`) for a conditional model.
+          training: ignored; the moving average always runs in inference mode.
 
         Returns:
-          float32 `[N, …]`, images in [-1, 1]; at the edge they are what `decode` gives.
+          float32 `[N, …]`, images in [-1, 1]; `decode` returns them in the dtype of the data.
 
         Raises:
-          UsageError: labels that are missing or not wanted.
+          UsageError: if labels are missing, or given to an unconditional model.
         """
         latents, *labels = inputs if isinstance(inputs, list | tuple) else [inputs]
         if len(labels) != bool(self.classes):
@@ -107,8 +107,8 @@ class GenerativeModel:
 
     @property
     def kind(self) -> Kind:
-        """The kind of data that is drawn: the config's, or what suits the generator's shape."""
-        config = getattr(self, "config", None)  # a model that was put together by hand has none
+        """Kind of the generated data: from the config, or from the shape of the generator's output."""
+        config = getattr(self, "config", None)  # None in a model that was not built from a config
         return (
             kinds.of_shape(tuple(self.generator_ema.output_shape[1:])) if config is None else kinds.of(config.dataset)
         )
@@ -121,34 +121,34 @@ class GenerativeModel:
         truncation: float = 1.0,
         positions: Any = None,
     ) -> np.ndarray:
-        """Draws examples; number i depends on (seed, i) and its label alone.
+        """Generate examples; example i depends only on (seed, i) and its label.
 
         Args:
-          n: how many; by default as many as there are labels or positions, else one a class, else 16.
-          labels: one label, or as many as examples: an int in [0, classes), or a name of `class_names`; by default
-            they cycle through the classes by position.
+          n: number of examples; by default that of labels or positions, otherwise one per class, otherwise 16.
+          labels: one label, or one per example: ints in [0, classes), or names in `class_names`; by default they cycle
+            through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
-          truncation: in (0, 1]: shrinks the latents towards the prior's mean; less varied, more typical examples.
-          positions: ints `[n]`: which examples of the seed's endless sequence are wanted; by default 0 … n-1.
+          truncation: in (0, 1]: scales the latents towards the prior's mean, for less varied, more typical examples.
+          positions: ints `[n]`: positions in the seed's endless sequence of examples; by default 0 … n-1.
 
         Returns:
-          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, as an array that shows itself in a notebook.
+          uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, as an array that displays itself in a notebook.
 
         Raises:
-          UsageError: n < 1; a label, seed, truncation or position out of range; an unknown class name; labels for an
-            unconditional model.
+          UsageError: if n < 1; a label, seed, truncation or position is out of range; a class name is unknown; or an
+            unconditional model gets labels.
         """
         inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
         return _in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
-        """The latents float32 `[n, latent_size]` of examples 0 … n-1 of a seed, as `generate` draws them."""
+        """Return the latents float32 `[n, latent_size]` of a seed's examples 0 … n-1, as `generate` draws them."""
         n = rows.check_count(n)
         seeds = np.stack([np.full(n, rows.check_seed(seed)), np.arange(n)], axis=1).astype(np.int32)
         return _in_parts(self.sampler.latents, [seeds, np.full(n, rows.check_truncation(truncation), np.float32)])
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
-        """Examples from latents.
+        """Return examples from latents.
 
         Args:
           latents: float32 `[n, latent_size]`.
@@ -158,20 +158,20 @@ class GenerativeModel:
           As `generate`.
 
         Raises:
-          UsageError: latents of another shape, or labels as in `generate`.
+          UsageError: if the shape of the latents is wrong, or labels as in `generate`.
         """
         latents = np.asarray(latents, np.float32)
         if latents.ndim != 2 or latents.shape[1] != self.latent_size or not len(latents):
-            raise UsageError(f"latents: shape {list(latents.shape)} given, [n, {self.latent_size}] wanted")
+            raise UsageError(f"latents: expected [n, {self.latent_size}], got {list(latents.shape)}")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
         return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
-        """The networks' further inputs: `[int32 [n]]` for a conditional model, `[]` for another.
+        """Return further inputs of the networks: `[int32 [n]]` for a conditional model, otherwise `[]`.
 
         Raises:
-          UsageError: labels that are missing, not wanted, not integers, too many or out of range.
+          UsageError: if labels are missing, not supported, not integers, too many or out of range.
         """
         return list(rows.check_labels(self.name, self.classes, labels, n, self.class_names).values())
 

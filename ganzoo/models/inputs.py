@@ -1,6 +1,6 @@
-"""Images to translate, as people have them: files, Pillow images and arrays become the uint8 input of a translator.
+"""Input images of translators: files, Pillow images and arrays, converted to uint8.
 
-Needs NumPy and Pillow alone.
+Needs only NumPy and Pillow.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from PIL import Image
 from ganzoo.core import images as pixels
 from ganzoo.errors import UsageError
 
-SMALLEST_SIDE = 8  # pixels; two at the lowest level of a network that halves twice, which is what can be mirrored
+SMALLEST_SIDE = 8  # pixels; leaves two after two halvings, the minimum for reflection
 
 _ONE = "[H, W, C] or [H, W] with C = 1, 3 or 4"
 
 
 @dataclass(frozen=True)
 class Given:
-    """Images that were given to a model or a client.
+    """Images given to a model or a client.
 
     Attributes:
       images: uint8 `[n, H, W, C]`, or a list of uint8 `[H, W, C]` of several sizes.
-      alone: whether one image was given, and not a list or a batch.
+      alone: whether a single image was given, not a list or a batch.
     """
 
     images: np.ndarray | list[np.ndarray]
     alone: bool
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray], strength: float = 1.0) -> Any:
-        """Applies a function that keeps the shape, to all images of one size together.
+        """Apply a function that keeps the shape, to all images of one size together.
 
         Args:
           function: uint8 `[n, H, W, C]` -> the same shape.
-          strength: weight of the result in [0, 1]; the image as it was given has the rest.
+          strength: weight of the result in [0, 1]; the original image has the rest.
 
         Returns:
           uint8 `[H, W, C]` for one image, `[n, H, W, C]` for images of one size, else a list of `[H, W, C]`.
@@ -57,26 +57,26 @@ class Given:
 
 
 def read(given: Any, channels: int, longest: int | None = None) -> Given:
-    """Reads images of any usual kind.
+    """Read images of any usual type.
 
-    - A path is read as `ganzoo.core.images.read` reads it, a Pillow image is converted by the same rules: transparency
-      is laid on white, grey is repeated for a model of colour images, and colour becomes luma for a model of grey ones.
+    - A path is read by `ganzoo.core.images.read`; a Pillow image is converted by the same rules: transparency becomes
+      white, grey is repeated for colour models, and colour becomes luma for grey models.
     - An array (or tensor) is one image `[H, W]` or `[H, W, C]`, or a batch `[n, H, W, C]`; C is 1 (grey), 3 (RGB) or
       4 (RGBA). The same rules convert its channels.
-    - uint8 values are pixels. Floats have the range [-1, 1] if any value of the call is below 0, otherwise [0, 1].
+    - uint8 values are pixels. Floats are in [-1, 1] if any value of the call is below 0, otherwise in [0, 1].
     - A list or tuple holds any of these, one image each, of any sizes.
 
     Args:
       given: the images.
       channels: channels of the result, 1 or 3.
-      longest: shrink each image so that its longer side has at most so many pixels; None keeps the size.
+      longest: shrink each image to at most this many pixels on its longer side; None keeps the size.
 
     Returns:
-      The images as uint8 with `channels` channels and sides of `SMALLEST_SIDE` pixels or more.
+      The images as uint8 with `channels` channels and sides of at least `SMALLEST_SIDE` pixels.
 
     Raises:
-      DataError: a file that is missing, broken or no image.
-      UsageError: none of these kinds, another type, shape or range, no images, or an image that is too small.
+      DataError: if a file is missing, broken or not an image.
+      UsageError: if the type, dtype, shape or range is another one, there is no image, or one is too small.
     """
     many = isinstance(given, list | tuple)
     names = [f"images[{place}]" for place in range(len(given))] if many else ["images"]
@@ -89,7 +89,7 @@ def read(given: Any, channels: int, longest: int | None = None) -> Given:
     if longest is not None and any(max(part.shape[1:3]) > longest for part in parts):
         parts = [np.stack([pixels.shrink(image, longest) for image in part]) for part in parts]
     if not sum(map(len, parts)):
-        raise UsageError("images: expected one or more, got none")
+        raise UsageError("images: expected at least one, got none")
     _check_sides(parts, longest)
     if len({part.shape[1:] for part in parts}) == 1:
         return Given(parts[0] if len(parts) == 1 else np.concatenate(parts), alone)
@@ -97,14 +97,14 @@ def read(given: Any, channels: int, longest: int | None = None) -> Given:
 
 
 def check_longest(longest: Any, made_for: Callable[[], int]) -> int | None:
-    """The longer side in pixels that is wanted, or None.
+    """Return the requested longer side in pixels, or None.
 
     Args:
-      longest: None, an integer of `SMALLEST_SIDE` or more, or `auto`.
-      made_for: gives the size that the model was made for.
+      longest: None, an integer >= `SMALLEST_SIDE`, or `auto`.
+      made_for: returns the size that the model was trained at.
 
     Raises:
-      UsageError: another value.
+      UsageError: if the value is another one.
     """
     if longest is None:
         return None
@@ -116,10 +116,10 @@ def check_longest(longest: Any, made_for: Callable[[], int]) -> int | None:
 
 
 def check_strength(strength: Any) -> float:
-    """A strength in [0, 1].
+    """Return a strength in [0, 1].
 
     Raises:
-      UsageError: no number, or out of range.
+      UsageError: if it is not a number, or out of range.
     """
     number = isinstance(strength, int | float | np.number) and not isinstance(strength, bool)
     if not number or not 0.0 <= float(strength) <= 1.0:
@@ -128,10 +128,10 @@ def check_strength(strength: Any) -> float:
 
 
 def blend(originals: np.ndarray, translations: np.ndarray, strength: float) -> np.ndarray:
-    """Mixes images linearly: `originals + strength * (translations - originals)`, rounded to the nearest level.
+    """Mix images linearly: `originals + strength * (translations - originals)`, rounded to the nearest level.
 
     Args:
-      originals, translations: uint8, of one shape.
+      originals, translations: uint8 of the same shape.
       strength: in [0, 1]; 0 gives the originals, 1 the translations.
     """
     if strength == 1.0:
@@ -141,7 +141,7 @@ def blend(originals: np.ndarray, translations: np.ndarray, strength: float) -> n
 
 
 def _opened(one: Any, name: str, channels: int) -> np.ndarray:
-    """One of the things given as an array; its values are still to be checked."""
+    """Return one given image as an array; its values are not checked yet."""
     if isinstance(one, str | os.PathLike):
         return pixels.read(Path(one).expanduser(), channels=channels)
     if isinstance(one, Image.Image):
@@ -164,7 +164,7 @@ def _hint(shape: Sequence[int]) -> str:
 
 
 def _with_channels(batch: np.ndarray, channels: int) -> np.ndarray:
-    """uint8 `[n, H, W]` or `[n, H, W, 1, 3 or 4]` -> `[n, H, W, channels]`."""
+    """Convert uint8 `[n, H, W]` or `[n, H, W, 1, 3 or 4]` to `[n, H, W, channels]`."""
     batch = batch[..., np.newaxis] if batch.ndim == 3 else batch
     if batch.shape[-1] == channels or 0 in batch.shape:
         return batch

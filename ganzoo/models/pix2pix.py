@@ -1,4 +1,4 @@
-"""Pix2Pix: translation from one domain to another, learned from pairs."""
+"""Pix2Pix: translation from one domain to another, trained on pairs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ganzoo.schema import Section
 
 @register("scheme", "pix2pix")
 class Pix2Pix(TranslationModel):
-    """Learns G: A -> B from pairs (a, b); the discriminator sees the input beside the output.
+    """Translation G: A -> B trained on pairs (a, b); the discriminator sees input and output together.
 
         G minimises L(G, D(a, .)) + eta |G(a) - b|, the mean absolute difference (L1)
 
     Args:
-      domains: the names of A and B.
+      domains: names of A and B.
       generator: `[N, H, W, C]` in [-1, 1] -> the same.
-      discriminator: `[N, H, W, 2 C]`, a and then b along the channels -> logits `[N, h, w, 1]`.
+      discriminator: `[N, H, W, 2 C]`, a and b concatenated along the channels -> logits `[N, h, w, 1]`.
       ema_decay, seed: see SteppedModel.
 
-    A *step* is one update of the discriminator and then one of the generator; `fit` takes a `tf.data.Dataset` of
-    batches: mappings from both domains to `[B, H, W, C]` in [-1, 1], or pairs of such in the order of the domains.
-    Dropout is on in training alone (the paper has it on always, as the only source of noise).
+    A *step* is one update of the discriminator, then one of the generator; `fit` takes a `tf.data.Dataset` of
+    batches: mappings from both domains to `[B, H, W, C]` in [-1, 1], or pairs of these in the order of the domains.
+    Dropout is active in training only (in the paper always, as the only source of noise).
 
-    The paper halves the discriminator's objective, to slow it down; Adam, which everybody trains it with, does not see
-    such a factor, so there is none here beyond the loss's own.
+    The paper halves the discriminator's objective to slow it down. Adam, the usual optimizer, is invariant to such a
+    factor, so there is none here except the loss's own.
 
     Source: Isola et al. 2017, arXiv:1611.07004, eq. 1 to 4.
     """
@@ -40,7 +40,7 @@ class Pix2Pix(TranslationModel):
     batch = "pairs"
 
     class Options(Section):
-        """What a config says of the scheme: the weight eta."""
+        """Options of the scheme: the weight eta."""
 
         l1_weight: float = Field(default=100.0, ge=0.0)
 
@@ -83,10 +83,10 @@ class Pix2Pix(TranslationModel):
         l1_weight: float = 100.0,
         **further: Any,
     ) -> None:
-        """Sets how the model is trained.
+        """Set how the model is trained.
 
         Args:
-          generator_optimizer, discriminator_optimizer: one Keras optimizer each, or its name.
+          generator_optimizer, discriminator_optimizer: a Keras optimizer each, or its name.
           loss: see GAN.compile.
           l1_weight: eta.
           further: penalties, constraints, augmentations, accumulate, clip_norm, xla, steps_per_execution: see
@@ -107,32 +107,32 @@ class Pix2Pix(TranslationModel):
 
     @property
     def log_names(self) -> list[str]:
-        """The scalars that a step reports; `l1_loss` is without its weight."""
+        """Names of the scalars that a step reports; `l1_loss` is unweighted."""
         first, second, third, *penalties = super().log_names
         return [first, second, third, "l1_loss", *penalties]
 
     def train_step(self, batches: tuple[Any, ...]) -> None:
-        """One update of the discriminator, then one of the generator."""
+        """Update the discriminator, then the generator."""
         given, wanted = (self.of_domains(batches[0])[domain] for domain in self.domains)
         fake = self.forward(self.fake, given, roles=[f"generator_{self.domains[1]}"])
         self.minimise("discriminator", self.discriminator_loss, given, wanted, fake)
         self.minimise("generator", self.generator_loss, given, wanted, fake)
 
     def fake(self, given: tf.Tensor) -> tf.Tensor:
-        """G(a)."""
+        """Return G(a)."""
         return self.run(f"generator_{self.domains[1]}", given, purpose="dropout")
 
     def discriminator_loss(self, given: tf.Tensor, wanted: tf.Tensor, fake: tf.Tensor) -> Term:
-        """L_D(D(a, b), D(a, G(a)))."""
+        """Return L_D(D(a, b), D(a, G(a)))."""
         return self.discriminator_term(self._judge, _beside(given, wanted), _beside(given, fake), together=True)
 
     def generator_loss(self, given: tf.Tensor, wanted: tf.Tensor, fake: tf.Tensor) -> Term:
-        """L_G(D(a, G(a))) + eta |G(a) - b|."""
+        """Return L_G(D(a, G(a))) + eta |G(a) - b|."""
         loss, terms = self.generator_term(self._judge, _beside(given, wanted), _beside(given, fake))
         terms["l1_loss"] = tf.reduce_mean(tf.abs(fake - wanted))
         return loss + self.l1_weight * terms["l1_loss"], terms
 
 
 def _beside(given: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """Both along the channels, as the discriminator sees them."""
+    """Concatenate input and output along the channels."""
     return tf.concat([given, output], axis=-1)

@@ -1,4 +1,4 @@
-"""The history of generated images that a discriminator is shown, held in variables."""
+"""Pool of earlier generated images for a discriminator, held in variables."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ganzoo.core import randomness
 
 
 class ImagePool:
-    """The last generated images: a discriminator sees, half of the time, one from here in the place of a new one.
+    """The latest generated images, some of which replace new ones in a discriminator's batch.
 
-    Each image of a batch is, with probability one half, exchanged for a random one of the pool, and else shown itself;
-    until the pool is full, all are shown themselves and kept. Every replica has the whole pool: the images of all
-    replicas go in, in the order of the global batch.
+    Each image of a batch is swapped, with probability 1/2, for a random one of the pool. Until the pool is full, all
+    are shown unchanged and stored. Every replica has the whole pool: it takes the images of all replicas, in the order
+    of the global batch.
 
     Args:
-      model: gets the variable.
-      name: of the pool.
-      size: how many images it holds.
-      shape: of an image, (H, W, C).
+      model: model that owns the variable.
+      name: name of the pool.
+      size: number of images.
+      shape: shape of an image, (H, W, C).
 
     Source: Shrivastava et al. 2017, arXiv:1612.07828, section 2.3; Zhu et al. 2017, arXiv:1703.10593, section 4.
     """
@@ -31,20 +31,20 @@ class ImagePool:
         self.images = model.add_weight(name=name, shape=(size, *shape), initializer="zeros", trainable=False)
 
     def exchange(self, new: tf.Tensor, seen: tf.Tensor, draw_key: tf.Tensor, place: randomness.Place) -> tf.Tensor:
-        """What the discriminator is to be shown, in replica context; the pool takes in the new ones.
+        """Return the images to show the discriminator, and store the new ones; call in replica context.
 
         Args:
           new: this replica's generated images `[n, H, W, C]`.
-          seen: int64 scalar, how many images (of all replicas) have gone in before these.
-          draw_key: of this exchange.
-          place: of these rows in the global batch.
+          seen: int64 scalar, number of earlier images (of all replicas).
+          draw_key: key of this exchange.
+          place: position of these rows in the global batch.
 
         Returns:
           `[n, H, W, C]`.
         """
         rows = tf.shape(new)[0]
         everyone = _of_all_replicas(new, place)
-        taking_part = tf.minimum(place.total, self.size)  # a larger batch has no room for its last ones
+        taking_part = tf.minimum(place.total, self.size)  # the last rows of a larger batch do not fit
         slots, keep = self._draw(seen, draw_key, taking_part)
         candidates = everyone[:taking_part]
         stored = tf.gather(self.images.value, slots)
@@ -56,7 +56,7 @@ class ImagePool:
         return tf.ensure_shape(shown[place.first : place.first + rows], new.shape)
 
     def _draw(self, seen: tf.Tensor, draw_key: tf.Tensor, rows: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """For each row its slot, all of them different, and whether the stored image there is shown in its place."""
+        """Draw a distinct slot for each row, and whether the image stored there replaces it."""
         full = seen >= self.size
         order = tf.argsort(randomness.uniform(randomness.fold(draw_key, 0), [self.size]))
         next_free = tf.cast((seen + tf.range(self.size, dtype=tf.int64)) % self.size, tf.int32)
@@ -66,7 +66,7 @@ class ImagePool:
 
 
 def _of_all_replicas(mine: tf.Tensor, place: randomness.Place) -> tf.Tensor:
-    """The rows of the whole global batch, on every replica."""
+    """Return the rows of the whole global batch, on every replica."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return mine

@@ -1,4 +1,4 @@
-"""What `ganzoo.load` gives, for type checkers and readers; imports no TensorFlow."""
+"""The type of `ganzoo.load`'s result; imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class Model(Protocol):
     """A model of the zoo.
 
-    Which methods a model offers depends on its scheme: `generate`, `sample_latents` and `decode` for models that draw,
-    `translate` for models that translate.
+    Its methods depend on its scheme: `generate`, `sample_latents` and `decode` for generative models, `translate` for
+    translation models.
 
     Attributes:
       name: name of the config.
       config: the whole config.
-      step: training steps made; 0 for shipped weights.
+      step: number of training steps; 0 for published weights.
     """
 
     name: str

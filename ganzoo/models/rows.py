@@ -1,4 +1,4 @@
-"""Inputs of a generator, made from the arguments of `generate`; needs NumPy alone."""
+"""Inputs of a generator, from the arguments of `generate`; needs only NumPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ganzoo.errors import UsageError, did_you_mean
 
 LARGEST_SEED = 2**31 - 1
-WITHOUT_CLASSES = 16  # how many are drawn where nothing says it
+WITHOUT_CLASSES = 16  # default number of examples of an unconditional model
 
 
 def drawing(
@@ -24,19 +24,19 @@ def drawing(
     positions: Any = None,
     class_names: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
-    """The inputs of a generator's signature; the arguments are those of `GenerativeModel.generate`.
+    """Return the inputs of a generator's signature; the arguments are those of `GenerativeModel.generate`.
 
     Args:
-      name: of the model.
-      classes: labels have to be below it; 0 for an unconditional model; None where it is not known (labels wanted).
-      n, labels, seed, truncation, positions: as there.
-      class_names: names of the labels, in their order; labels may be given by them.
+      name: name of the model.
+      classes: number of classes; 0 for an unconditional model; None if unknown (labels are required then).
+      n, labels, seed, truncation, positions: as for `generate`.
+      class_names: names of the labels, in order; labels may be given by name.
 
     Returns:
       seeds int32 `[n, 2]` = (seed, position), truncation float32 `[n]`, and labels int32 `[n]` if there are classes.
 
     Raises:
-      UsageError: as there.
+      UsageError: as `generate`.
     """
     labels = by_number(name, labels, class_names)
     n = _count(n, labels, positions, classes)
@@ -49,10 +49,10 @@ def drawing(
 
 
 def check_seed(seed: int | None) -> int:
-    """A seed in [0, 2**31); a fresh one for None.
+    """Return a seed in [0, 2**31); a new one for None.
 
     Raises:
-      UsageError: not an integer, or out of range.
+      UsageError: if it is not an integer, or out of range.
     """
     if seed is None:
         return secrets.randbelow(LARGEST_SEED + 1)
@@ -60,15 +60,15 @@ def check_seed(seed: int | None) -> int:
 
 
 def by_number(name: str, labels: Any, class_names: Sequence[str] = ()) -> Any:
-    """Labels with each class name, and each number that is given as text, replaced by its number.
+    """Replace labels given as text, class names or numbers, by their numbers.
 
     Args:
-      name: of the model.
-      labels: one label or several, each an integer or a text; None, or what holds no text, is returned as it is.
-      class_names: in the order of the labels. A text that is a class name and a number (`"3"`) is the name.
+      name: name of the model.
+      labels: one label or several, each an integer or a text; returned unchanged if there is no text.
+      class_names: in the order of the labels. A text that is both a class name and a number (`"3"`) is the name.
 
     Raises:
-      UsageError: a text that is neither.
+      UsageError: if a text is neither.
     """
     if isinstance(labels, str):
         return _number_of(name, labels, class_names)
@@ -90,10 +90,10 @@ def _number_of(name: str, label: str, class_names: Sequence[str]) -> int:
 def check_labels(
     name: str, classes: int | None, labels: Any, n: int, class_names: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
-    """labels int32 `[n]` for a conditional model, nothing for another; `classes` and `class_names` as in `drawing`.
+    """Return labels int32 `[n]` for a conditional model, otherwise {}; `classes` and `class_names` as in `drawing`.
 
     Raises:
-      UsageError: labels that are missing, not wanted, unknown, not integers, too many or out of range.
+      UsageError: if labels are missing, not supported, unknown, not integers, too many or out of range.
     """
     labels = by_number(name, labels, class_names)
     if classes == 0:
@@ -102,7 +102,7 @@ def check_labels(
         return {}
     last = "the number of classes - 1" if classes is None else str(classes - 1)
     if labels is None:
-        raise UsageError(f"labels: wanted, ints in 0 … {last}")
+        raise UsageError(f"labels: expected integers in 0 … {last}, got none")
     if _array("labels", labels).ndim == 0:
         labels = [labels] * n
     limit = LARGEST_SEED + 1 if classes is None else classes
@@ -120,28 +120,28 @@ def _count(n: Any, labels: Any, positions: Any, classes: int | None) -> int:
 
 def check_count(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise UsageError(f"n: {n!r} given, an integer of 1 or more wanted")
+        raise UsageError(f"n: expected an integer of 1 or more, got {n!r}")
     return int(n)
 
 
 def check_truncation(truncation: Any) -> float:
     number = isinstance(truncation, int | float | np.number) and not isinstance(truncation, bool)
     if not number or not 0.0 < float(truncation) <= 1.0:
-        raise UsageError(f"truncation: {truncation!r} given, a number in (0, 1] wanted")
+        raise UsageError(f"truncation: expected a number in (0, 1], got {truncation!r}")
     return float(truncation)
 
 
 def _integers(what: str, values: Any, n: int, limit: int, last: str = "") -> np.ndarray:
-    """int64 `[n]` in [0, limit), or a UsageError that names the first value that is not, and the last that would be."""
+    """Return int64 `[n]` in [0, limit), or raise UsageError with the first wrong value and the last valid one."""
     last = last or str(limit - 1)
     array = _array(what, values)
     if array.ndim != 1 or len(array) != n:
-        raise UsageError(f"{what}: {n} wanted, shape {list(array.shape)} given")
+        raise UsageError(f"{what}: expected {n} integers, got shape {list(array.shape)}")
     if not np.issubdtype(array.dtype, np.integer):
-        raise UsageError(f"{what}: {array.tolist()[0]!r} given, integers in 0 … {last} wanted")
+        raise UsageError(f"{what}: expected integers in 0 … {last}, got {array.tolist()[0]!r}")
     wrong = array[(array < 0) | (array >= limit)]
     if len(wrong):
-        raise UsageError(f"{what}: {wrong[0]} is out of range (0 … {last})")
+        raise UsageError(f"{what}: expected integers in 0 … {last}, got {wrong[0]}")
     return array.astype(np.int64)
 
 
@@ -149,4 +149,4 @@ def _array(what: str, values: Any) -> np.ndarray:
     try:
         return np.asarray(values)
     except ValueError:
-        raise UsageError(f"{what}: rows of several lengths given, a plain list of integers wanted") from None
+        raise UsageError(f"{what}: expected a plain list of integers, got rows of several lengths") from None

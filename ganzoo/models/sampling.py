@@ -1,6 +1,6 @@
-"""Sampling as TensorFlow functions: what Python calls is what is exported, so the two cannot differ.
+"""Sampling as TensorFlow functions: Python calls the functions that are exported, so the two cannot differ.
 
-Row i of a result depends on row i of the inputs alone.
+Row i of a result depends only on row i of the inputs.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Sampler(tf.Module):
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       conditional: whether the generator takes labels.
-      kind: of the examples; by default as suits their shape.
+      kind: kind of the examples; by default from their shape.
 
-    The functions have fixed signatures; `labels` is there for conditional models only:
+    The functions have fixed signatures; only conditional models have `labels`:
       generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]
       decode(latents float32 [N, latent_size], labels int32 [N]) -> the same
       latents(seeds int32 [N, 2], truncation float32 [N]) -> float32 [N, latent_size]
-    `inside` is `decode` before its examples are taken to the edge, as a plain function.
+    `inside` is `decode` without the conversion to the data's dtype, as a plain function.
     """
 
     def __init__(
@@ -63,5 +63,5 @@ class Sampler(tf.Module):
 
 
 def call(network: keras.Model, examples: tf.Tensor, conditions: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:
-    """A network's output for latents or examples `[N, …]` and the labels, if it takes any."""
+    """Return a network's output for latents or examples `[N, …]` and labels, if it takes any."""
     return network([examples, *conditions] if conditions else examples, training=training)

@@ -1,8 +1,7 @@
-"""Models in `.keras` files: `model.save("m.keras")` writes the config and all weights, `keras.models.load_model` builds
-the model from the config and reads the weights.
+"""Models in `.keras` files: `model.save("m.keras")` writes config and weights; `keras.models.load_model` reads them.
 
-Every scheme's class has the one registered name `ganzoo>Model` (see `build`), so that a file can be opened before its
-scheme has been imported. `ganzoo.core.start` imports this module as soon as Keras is there.
+All schemes share the registered name `ganzoo>Model` (see `build`), so that a file can be opened before its scheme is
+imported. `ganzoo.core.start` imports this module as soon as Keras is imported.
 """
 
 from __future__ import annotations
@@ -13,29 +12,29 @@ import keras
 
 import ganzoo.networks.layers  # noqa: F401  registers the layers of networks that are saved alone
 
-# This is imported while Keras is, perhaps on behalf of one of our own modules, which is then half there: nothing more
-# than the layers may be imported here.
+# Imported during the import of Keras, possibly by a ganzoo module that is itself half imported: import nothing but the
+# layers here.
 if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
 
 
 @keras.saving.register_keras_serializable(package="ganzoo", name="Model")
 class SavedModel:
-    """What `ganzoo>Model` in a `.keras` file stands for: any model that was built from a config."""
+    """Placeholder for `ganzoo>Model` in a `.keras` file: any model built from a config."""
 
     def get_config(self) -> dict[str, Any]:
-        """Never called: models are saved and not this."""
+        """Never called, because models are saved instead of this class."""
         return {}
 
     @classmethod
     def from_config(cls, saved: dict[str, Any]) -> SteppedModel:
-        """The model of a saved config, with fresh weights.
+        """Return the model of a saved config, with initial weights.
 
         Args:
-          saved: what `SteppedModel.get_config` gave.
+          saved: result of `SteppedModel.get_config`.
 
         Raises:
-          ConfigError: the config does not fit, or names a part that nothing registers.
+          ConfigError: if the config does not fit, or names a part that is not registered.
         """
         from ganzoo.models.build import build
         from ganzoo.schema import parse

@@ -1,4 +1,4 @@
-"""Large images in overlapping squares with blended seams."""
+"""Translation of large images in overlapping tiles with blended seams."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 
 from ganzoo.errors import UsageError
 
-OVERLAP = 4  # a quarter of a tile is shared with its neighbour
+OVERLAP = 4  # neighbouring tiles share a quarter
 SMALLEST_TILE = 32
 
 
 def tiled(translate: Callable[[np.ndarray], np.ndarray], image: np.ndarray, tile: int) -> np.ndarray:
-    """An image translated square by square.
+    """Translate an image tile by tile.
 
     Args:
       translate: uint8 `[h, w, C]` -> the same shape.
       image: uint8 `[H, W, C]`.
-      tile: side of the squares in pixels; where two overlap, they fade into each other linearly.
+      tile: side of the tiles in pixels; overlaps are blended linearly.
 
     Returns:
       uint8 `[H, W, C]`.
 
     Raises:
-      UsageError: the tile is too small.
+      UsageError: if the tile is too small.
     """
     if tile < SMALLEST_TILE:
-        raise UsageError(f"tile: {tile} pixels given, {SMALLEST_TILE} or more wanted")
+        raise UsageError(f"tile: expected {SMALLEST_TILE} pixels or more, got {tile}")
     height, width, _ = image.shape
     total = np.zeros(image.shape, np.float32)
     for rows, fade_down in _blended(height, tile):
@@ -38,12 +38,12 @@ def tiled(translate: Callable[[np.ndarray], np.ndarray], image: np.ndarray, tile
 
 
 def tiles_in(height: int, width: int, tile: int) -> int:
-    """How many squares `tiled` cuts an image into."""
+    """Return the number of tiles that `tiled` cuts an image into."""
     return len(_starts(height, tile)) * len(_starts(width, tile))
 
 
 def _blended(side: int, tile: int) -> list[tuple[slice, np.ndarray]]:
-    """The tiles along a side and their weights, which sum up to 1 at every pixel."""
+    """Return the tiles along a side and their weights, which sum to 1 at every pixel."""
     places = [slice(start, min(start + tile, side)) for start in _starts(side, tile)]
     fades = [_fade(place.stop - place.start, tile) for place in places]
     total = np.zeros(side)
@@ -53,7 +53,7 @@ def _blended(side: int, tile: int) -> list[tuple[slice, np.ndarray]]:
 
 
 def _starts(side: int, tile: int) -> list[int]:
-    """Where the tiles along a side begin: evenly, the last one at the end, with at least the overlap between two."""
+    """Return the starts of the tiles along a side: evenly spaced, the last one at the end, with enough overlap."""
     if side <= tile:
         return [0]
     count = 1 + -(-(side - tile) // (tile - tile // OVERLAP))
@@ -61,6 +61,6 @@ def _starts(side: int, tile: int) -> list[int]:
 
 
 def _fade(length: int, tile: int) -> np.ndarray:
-    """Weights along a tile, which rise from both ends over the overlap; what they sum up to is divided out."""
+    """Return weights that rise from both ends of a tile over the overlap; `_blended` normalises them."""
     at = np.arange(length) + 0.5
     return np.minimum(np.minimum(at, length - at) / (tile // OVERLAP), 1.0)

@@ -1,4 +1,4 @@
-"""What every model that translates images between two domains offers: translate."""
+"""Base class of models that translate images between two domains."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PIXELS_A_CALL = 2**18  # bounds the memory of one call
 
 
 class TranslationModel(AdversarialModel):
-    """Generators from images to images, each with its moving average.
+    """Image-to-image generators, each with its moving average.
 
     Args:
-      domains: the names of both, A and B.
-      generators: domain that it makes images of -> network `[N, H, W, C]` in [-1, 1] -> the same, with an attribute
-        `stride` that H and W have to be multiples of. In the state they are called `generator_DOMAIN`.
+      domains: names of A and B.
+      generators: domain -> network that generates its images, `[N, H, W, C]` in [-1, 1] -> the same; H and W must be
+        multiples of its attribute `stride`. Their state is named `generator_DOMAIN`.
       discriminators: domain -> network.
       ema_decay, seed: see SteppedModel.
     """
@@ -60,15 +60,15 @@ class TranslationModel(AdversarialModel):
 
     @classmethod
     def domains_made(cls, domains: Sequence[str]) -> list[str]:
-        """Those of a config's domains that the scheme's models can make images of."""
+        """Return the domains of a config that the scheme's models can generate."""
         return list(domains)
 
     def weights_to_ship(self) -> dict[str, keras.Variable]:
-        """The generators' moving averages: `generator_DOMAIN/…`."""
+        """Return the generators' moving averages: `generator_DOMAIN/…`."""
         return {f"{role}/{v.path}": v for role, network in self.averages.items() for v in network.variables}
 
     def trace(self) -> None:
-        """Traces the translation to the first domain, 0.4 s of `cyclegan_monet`'s, so that no picture waits for it."""
+        """Trace the translation to the first domain in advance (0.4 s for `cyclegan_monet`)."""
         self.translators[self.check_domain(None)].run.get_concrete_function()
 
     def translate(
@@ -80,29 +80,30 @@ class TranslationModel(AdversarialModel):
         strength: float = 1.0,
         tile: int | None = None,
     ) -> Any:
-        """Images of the one domain as images of the other.
+        """Translate images from one domain to the other.
 
         Args:
-          images: an image or several, as people have them: a path, a Pillow image, an array `[H, W]` or `[H, W, C]`,
-            a batch `[n, H, W, C]`, or a list of these, each of any size from 8x8 pixels. Arrays are uint8, or floats
-            in [-1, 1] (if any value is below 0) or [0, 1]; C is 1 (grey), 3 (RGB) or 4 (RGBA, laid on white). Grey and
-            colour are converted to what the model takes. See `models.inputs.read`.
-          to: the domain that is wanted; by default the first that the model can make.
-          longest: shrink each image first so that its longer side has this many pixels; the aspect is kept and no image
-            is enlarged. `auto` takes the size that the model was trained at; None keeps the size.
-          strength: in [0, 1]: 0 gives the image as it was, 1 its translation, and between them their linear blend.
-          tile: translate squares of that side, which overlap and are blended, for images that do not fit into memory.
-            Each is normalised by itself, so large tiles look better.
+          images: one image or several: a path, a Pillow image, an array `[H, W]` or `[H, W, C]`, a batch
+            `[n, H, W, C]`, or a list of these, each of any size from 8x8 pixels. Arrays are uint8, or floats in
+            [-1, 1] (if any value is below 0) or [0, 1]; C is 1 (grey), 3 (RGB) or 4 (RGBA, on white). Grey and colour
+            are converted to the model's channels. See `models.inputs.read`.
+          to: target domain; by default the first that the model can generate.
+          longest: shrink each image first to this many pixels on its longer side; the aspect is kept and images are
+            never enlarged. `auto` is the size that the model was trained at; None keeps the size.
+          strength: in [0, 1]: 0 gives the original, 1 its translation, values between a linear blend.
+          tile: translate overlapping, blended tiles of that side, for images that do not fit into memory. Each is
+            normalised separately, so large tiles look better.
 
         Returns:
-          uint8: `[H, W, C]` for one image; `[n, H, W, C]` for a batch, and for a list of images of one size; a list of
-          `[H, W, C]` for images of several sizes. Images are mirrored at their edges up to what the network can divide,
-          and cropped back; each image's translation depends on it alone. Arrays show themselves in a notebook.
+          uint8: `[H, W, C]` for one image; `[n, H, W, C]` for a batch, or a list of images of one size; a list of
+          `[H, W, C]` for images of several sizes. Images are reflected at their edges up to a multiple of the
+          network's stride, and cropped back; each translation depends on its image only. Arrays display themselves in
+          a notebook.
 
         Raises:
-          DataError: a file that is missing, broken or no image.
-          UsageError: an unknown domain; images of another kind, type, shape or range; `longest`, `strength` or `tile`
-            out of range.
+          DataError: if a file is missing, broken or not an image.
+          UsageError: if the domain is unknown, the images have another type, dtype, shape or range, or `longest`,
+            `strength` or `tile` is out of range.
         """
         translator = self.translators[self.check_domain(to)]
         longest = inputs.check_longest(longest, self.check_made_for)
@@ -112,14 +113,14 @@ class TranslationModel(AdversarialModel):
         return [image.view(DisplayArray) for image in made] if isinstance(made, list) else made.view(DisplayArray)
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Translations to the first domain as the networks make them: `model(inputs)` and `model.predict(inputs)`.
+        """Return translations to the first domain as floats, for `model(inputs)` and `model.predict(inputs)`.
 
         Args:
           inputs: images uint8 `[N, H, W, C]`, or floats in [-1, 1].
-          training: not used; the moving average is called as it translates.
+          training: ignored; the moving average always runs in inference mode.
 
         Returns:
-          float32 `[N, H, W, C]` in [-1, 1]; as uint8 they are what `translate` gives.
+          float32 `[N, H, W, C]` in [-1, 1]; `translate` returns them as uint8.
         """
         images_inside = images.to_float(inputs) if tf.as_dtype(inputs.dtype) == tf.uint8 else inputs
         return self.translators[self.check_domain(None)].inside(images_inside)
@@ -130,14 +131,14 @@ class TranslationModel(AdversarialModel):
         return f"{self.other(domain)} to {domain}" if what == "generator" else f"{domain}: real or not"
 
     def check_made_for(self) -> int:
-        """The size in pixels that the model was made for: the side of the images that it was trained with.
+        """Return the size of the model's training images, in pixels.
 
         Raises:
-          UsageError: the model has no config that says it.
+          UsageError: if the model has no config.
         """
         config = getattr(self, "config", None)
         if config is None:
-            raise UsageError(f"longest: {self.name} has no config that says the size it was made for (give a number)")
+            raise UsageError(f"longest: {self.name} has no config with its training size (give a number)")
         return config.dataset.size
 
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
@@ -150,25 +151,25 @@ class TranslationModel(AdversarialModel):
         return functions
 
     def check_domain(self, to: str | None) -> str:
-        """A domain that the model can make; the first of these for None.
+        """Return a domain that the model can generate; the first one for None.
 
         Raises:
-          UsageError: it cannot make that one.
+          UsageError: if the model cannot generate it.
         """
         return choose_domain(self.name, to, [domain for domain in self.domains if domain in self.translators])
 
     def other(self, domain: str) -> str:
-        """The other domain."""
+        """Return the other domain."""
         return other_domain(self.domains, domain)
 
     def of_domains(self, batch: Any) -> dict[str, tf.Tensor]:
-        """A batch's images by domain: what `fit` is given is such a mapping, or both in the order of the domains."""
+        """Return a batch's images by domain; the batch is such a mapping, or a pair in the order of the domains."""
         both = batch if isinstance(batch, dict) else dict(zip(self.domains, batch, strict=True))
         return {domain: tf.cast(both[domain], keras.config.floatx()) for domain in self.domains}
 
 
 def _translated(translator: Translator, batch: np.ndarray, tile: int | None) -> np.ndarray:
-    """Translations of uint8 `[n, H, W, C]`."""
+    """Translate uint8 `[n, H, W, C]`."""
     if tile is not None:
         return np.stack([tiled(lambda x: translator.run(x[np.newaxis]).numpy()[0], image, tile) for image in batch])
     together = max(1, PIXELS_A_CALL // math.prod(batch.shape[1:3]))
@@ -177,14 +178,14 @@ def _translated(translator: Translator, batch: np.ndarray, tile: int | None) -> 
 
 
 class Translator(tf.Module):
-    """One generator as a TensorFlow function: what Python calls is what is exported.
+    """One generator as a TensorFlow function, which Python calls and exports share.
 
     Args:
       generator: `[N, H, W, C]` in [-1, 1] -> the same.
-      stride: that H and W have to be multiples of, for the generator.
+      stride: divisor of H and W that the generator needs.
 
-    `run` maps uint8 `[N, H, W, C]` of any size to the same; image i depends on image i alone. `inside` is the same of
-    floats in [-1, 1], as a plain function.
+    `run` maps uint8 `[N, H, W, C]` of any size to the same; image i depends on image i only. `inside` does the same
+    with floats in [-1, 1], as a plain function.
     """
 
     def __init__(self, generator: keras.Model, stride: int) -> None:
@@ -207,7 +208,7 @@ class Translator(tf.Module):
 
 
 def _mirrored_up_to(pictures: tf.Tensor, stride: int, axis: int) -> tf.Tensor:
-    """Mirrored at the far end of an axis, as often as it takes to reach the next multiple of the stride."""
+    """Reflect images at the far end of an axis, repeatedly if needed, up to the next multiple of the stride."""
     side = tf.shape(pictures)[axis]
     there_and_back = 2 * (side - 1)
     at = tf.range(side + tf.math.floormod(-side, stride)) % there_and_back

@@ -1,4 +1,4 @@
-"""The variational autoencoder: a model that is not adversarial, to compare the others with."""
+"""Variational autoencoder, a model that is not adversarial, for comparison."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 @register("scheme", "vae")
 class VAE(GenerativeModel, SteppedModel):
-    """Learns to encode an example as a Gaussian of latents, and to decode latents of it back to the example.
+    """Autoencoder with a Gaussian of latents per example, and a decoder from latents to examples.
 
-    With q(z | x) = N(mu(x), sigma(x)^2), p(x | z) = N(G(z), noise^2) and p(z) = N(0, 1) it minimises minus the evidence
-    lower bound,
+    With q(z | x) = N(mu(x), sigma(x)^2), p(x | z) = N(G(z), noise^2) and p(z) = N(0, 1) it minimises the negative
+    evidence lower bound,
 
         E_q[-log p(x | z)] + beta KL(q(z | x) || p(z)),
 
-    in nats an example, with one draw of z for each.
+    in nats per example, with one draw of z each.
 
     Args:
       encoder: examples `[N, …]` -> `[N, 2 latent_size]`, mu and then log sigma^2.
-      generator: latents `[N, latent_size]` -> examples, images in [-1, 1]; the decoder.
+      generator: the decoder, latents `[N, latent_size]` -> examples, images in [-1, 1].
       latent_size: size of the latents.
-      observation_noise: the standard deviation `noise` of an example around its reconstruction, in the units of the
-        network's output; small ones ask for sharp reconstructions.
-      beta: the weight of the KL divergence; 1 gives the bound.
-      ema_decay, seed: see SteppedModel; the moving averages are what is sampled and what reconstructs.
+      observation_noise: standard deviation `noise` of an example around its reconstruction, in the units of the
+        network's output; small values favour sharp reconstructions.
+      beta: weight of the KL divergence; 1 gives the bound.
+      ema_decay, seed: see SteppedModel; the moving averages sample and reconstruct.
 
     `fit` takes a dataset of batches: a tensor `[B, …]` or a mapping with `examples`.
 
@@ -52,7 +52,7 @@ class VAE(GenerativeModel, SteppedModel):
     classes = 0
 
     class Options(Section):
-        """What a config says of the scheme."""
+        """Options of the scheme."""
 
         latent: Latent
         observation_noise: Positive = 1.0
@@ -99,10 +99,10 @@ class VAE(GenerativeModel, SteppedModel):
         return model
 
     def compile(self, optimizer: Any, **engine: Any) -> None:
-        """Sets how the model is trained.
+        """Set how the model is trained.
 
         Args:
-          optimizer: of both networks, a Keras optimizer or its name.
+          optimizer: optimizer of both networks, a Keras optimizer or its name.
           engine: accumulate, clip_norm, xla, steps_per_execution: see GAN.compile.
 
         Raises:
@@ -112,18 +112,18 @@ class VAE(GenerativeModel, SteppedModel):
 
     @property
     def log_names(self) -> list[str]:
-        """The scalars that a step reports, in nats an example: the whole loss, and its two terms without beta."""
+        """Names of the scalars that a step reports, in nats per example: the loss, and its terms without beta."""
         return ["autoencoder_loss", "reconstruction_loss", "kl_divergence"]
 
     def train_step(self, batches: tuple[Any, ...]) -> None:
-        """One update of encoder and decoder together."""
+        """Update encoder and decoder together."""
         (batch,) = batches
         real = floats(batch["examples"] if isinstance(batch, dict) else batch)
         noise = self.draw_latents(0, real.shape[0] or tf.shape(real)[0])
         self.minimise("autoencoder", self.negative_elbo, real, noise)
 
     def negative_elbo(self, real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """-log p(x | z) + beta KL(q(z | x) || p(z)) for z = mu + sigma * noise, and its terms."""
+        """Return -log p(x | z) + beta KL(q(z | x) || p(z)) for z = mu + sigma * noise, and its terms."""
         mean, log_variance = tf.split(floats(self.run("encoder", real, purpose="encoder")), 2, axis=-1)
         latents = mean + tf.exp(0.5 * log_variance) * noise
         made = floats(self.run("generator", latents, purpose="generator"))
@@ -135,21 +135,21 @@ class VAE(GenerativeModel, SteppedModel):
         return loss, {"autoencoder_loss": loss, **terms}
 
     def reconstruct(self, examples: Any) -> np.ndarray:
-        """What the decoder makes of the encoder's mean.
+        """Decode the mean of the encoder's latents.
 
         Args:
-          examples: `[n, …]` at the edge, as the model's kind of data has them: images are uint8 `[n, H, W, C]`.
+          examples: `[n, …]` in the dtype of the model's kind of data: images are uint8 `[n, H, W, C]`.
 
         Returns:
-          The same type and shape.
+          The same dtype and shape.
 
         Raises:
-          UsageError: examples of another shape or type.
+          UsageError: if the shape or dtype is wrong.
         """
         return self.decode(self.encode(examples))
 
     def encode(self, examples: Any) -> np.ndarray:
-        """The mean of the latents float32 `[n, latent_size]` of examples; see `reconstruct`."""
+        """Return the mean of the latents of examples, float32 `[n, latent_size]`; see `reconstruct`."""
         examples = self.kind.check(examples, "examples")
         encoder = self.averages["encoder"]
         parts = [
@@ -160,11 +160,11 @@ class VAE(GenerativeModel, SteppedModel):
 
 
 def gaussian_negative_log_likelihood(real: tf.Tensor, mean: tf.Tensor, deviation: float) -> tf.Tensor:
-    """-log N(x; mean, deviation^2) in nats: `[N, …]` -> `[N]`, summed over an example's entries."""
+    """Return -log N(x; mean, deviation^2) in nats: `[N, …]` -> `[N]`, summed over an example's entries."""
     squares = tf.square((real - mean) / deviation) + math.log(2.0 * math.pi) + 2.0 * math.log(deviation)
     return 0.5 * tf.reduce_sum(squares, axis=list(range(1, squares.shape.rank)))
 
 
 def kl_from_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-    """KL(N(mean, exp(log_variance)) || N(0, 1)) in nats: `[N, D]` -> `[N]`."""
+    """Return KL(N(mean, exp(log_variance)) || N(0, 1)) in nats: `[N, D]` -> `[N]`."""
     return 0.5 * tf.reduce_sum(tf.square(mean) + tf.exp(log_variance) - 1.0 - log_variance, axis=-1)

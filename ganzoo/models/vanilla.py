@@ -10,7 +10,7 @@ from ganzoo.registry import register
 
 @register("scheme", "vanilla")
 class VanillaGAN(GAN):
-    """Learns a distribution without labels.
+    """GAN without labels.
 
     `fit` takes a dataset of batches: a tensor `[B, …]` or a mapping with `examples`.
 

@@ -1,1 +1,1 @@
-"""Generators and discriminators: architecture only, plain arguments, no config."""
+"""Network architectures, built from plain arguments without a config."""

@@ -1,7 +1,7 @@
-"""How a class label enters a network: `concatenation` (one-hot), `embedding` (learned vectors or planes), `projection`.
+"""Class conditioning: `concatenation` (one-hot), `embedding` (learned vectors or planes), `projection`.
 
 Sources: concatenation, Mirza & Osindero 2014, arXiv:1411.1784; projection, Miyato & Koyama 2018, arXiv:1802.05637,
-eq. 5. A projection discriminator has an embedding in its generator.
+eq. 5. With a projection discriminator the generator uses an embedding.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import keras
 
 EMBEDDING_SIZE = 32
-# With N(0, 1) the label outweighed the latents from the start, and cgan_mnist learned one picture a class (33% of the
+# With N(0, 1) the label outweighed the latents from the start, and cgan_mnist learned one picture per class (33% of the
 # real diversity).
 EMBEDDING_DEVIATION = 0.2
 
 
 def condition_latents(latents: Any, labels: Any, classes: int, conditioning: str) -> Any:
-    """`[N, size]` and int32 `[N]` -> `[N, size + classes]` (one-hot) or `[N, size + EMBEDDING_SIZE]`."""
+    """Append the label to latents: `[N, size]` -> `[N, size + classes]` (one-hot) or `[N, size + EMBEDDING_SIZE]`."""
     if conditioning == "concatenation":
         code = _one_hot(labels, classes)
     else:
@@ -31,10 +31,10 @@ def condition_latents(latents: Any, labels: Any, classes: int, conditioning: str
 
 
 def condition_examples(examples: Any, labels: Any, classes: int, conditioning: str) -> Any:
-    """Joins the label to what the discriminator sees.
+    """Append the label to the discriminator's input.
 
     Images `[N, H, W, C]` gain `classes` constant planes (concatenation) or one learned plane (embedding); vectors
-    `[N, D]` gain as many columns. Projection leaves them as they are: see `projected_logits`.
+    `[N, D]` gain as many columns. Projection leaves them unchanged: see `projected_logits`.
     """
     if conditioning == "projection":
         return examples
@@ -54,7 +54,7 @@ def condition_examples(examples: Any, labels: Any, classes: int, conditioning: s
 
 
 def projected_logits(features: Any, logits: Any, labels: Any, classes: int, conditioning: str | None) -> Any:
-    """Adds `<embedding(label), features [N, F]>` to the logits `[N, 1]` where conditioning is by projection."""
+    """Add `<embedding(label), features [N, F]>` to the logits `[N, 1]`, for conditioning by projection."""
     if conditioning != "projection":
         return logits
     embedding = keras.layers.Embedding(

@@ -1,8 +1,7 @@
 """DCGAN networks for square images of 28, 32, 64 … pixels.
 
-Source: Radford et al. 2016, arXiv:1511.06434. Kernels are 4x4 by default, because a kernel that the stride of 2
-divides leaves no checkerboard (Odena et al. 2016). A bias before a normalisation would have no gradient, so there is
-none.
+Source: Radford et al. 2016, arXiv:1511.06434. Kernels are 4x4 by default, because kernels divisible by the stride of 2
+avoid checkerboard artefacts (Odena et al. 2016). A bias before a normalisation has no gradient and is left out.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ def dcgan_generator(
     leak: Leak = 0.0,
     refine: Annotated[int, Field(ge=0, le=8)] = 0,
 ) -> keras.Model:
-    """Dense to the smallest size, then transposed convolutions of stride 2 to the image.
+    """Dense layer to the smallest size, then transposed convolutions of stride 2 up to the image.
 
     Args:
       latent_size: size of the latents.
       example_shape: (side, side, channels); the side is 4, 5, 6 or 7 times a power of two.
-      classes: how many labels, 0 for none.
+      classes: number of labels, 0 for none.
       conditioning: see networks.conditioning.
-      width: channels before the last layer; each smaller size has twice as many.
+      width: channels before the last layer, doubled at each smaller size.
       kernel: side of the transposed convolutions.
-      normalization: after each layer but the last.
+      normalization: after each layer except the last.
       leak: slope of the rectifiers below zero.
-      refine: transposed convolutions of stride 1 at the smallest size; each but the last layer halves the channels.
+      refine: transposed convolutions of stride 1 at the smallest size; each layer except the last halves the channels.
 
     Returns:
       latents `[N, latent_size]` (and labels int32 `[N]`) -> images `[N, side, side, channels]` in [-1, 1].
@@ -100,9 +99,9 @@ def dcgan_discriminator(
     Args:
       example_shape: (side, side, channels) as for the generator.
       classes, conditioning: see networks.conditioning.
-      width: channels after the first layer; each smaller size has twice as many.
+      width: channels after the first layer, doubled at each smaller size.
       kernel: side of the convolutions.
-      normalization: after each convolution but the first.
+      normalization: after each convolution except the first.
       dropout: share of activations dropped after each convolution.
       leak: slope of the rectifiers below zero.
 
@@ -132,7 +131,7 @@ def dcgan_encoder(
     normalization: Normalization = "none",
     leak: Leak = 0.2,
 ) -> keras.Model:
-    """The discriminator's convolutions with a vector in the place of the logit.
+    """The discriminator's convolutions, then a vector instead of a logit.
 
     Args:
       example_shape: (side, side, channels) as for the generator.
@@ -151,7 +150,7 @@ def dcgan_encoder(
 
 
 def _halved(x: Any, levels: int, width: int, kernel: int, normalization: str, leak: float, dropout: float) -> Any:
-    """Convolutions of stride 2, each with twice the channels of the one before."""
+    """Apply convolutions of stride 2, each with twice the channels of the previous one."""
     for level in range(1, levels + 1):
         normalised = normalization == "batch" and level > 1
         x = Conv2D(
@@ -172,7 +171,7 @@ def _halved(x: Any, levels: int, width: int, kernel: int, normalization: str, le
 
 
 def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
-    """(the side after all halvings, how many there are): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
+    """Return (side after all halvings, number of halvings): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
     if len(example_shape) != 3:
         raise ConfigError("network dcgan: is for images, but dataset.size is 0, which means points (use network: mlp)")
     side, levels = example_shape[0], 0

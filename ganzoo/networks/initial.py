@@ -1,4 +1,4 @@
-"""The initial weights that DCGAN, Pix2Pix and CycleGAN share."""
+"""Initial weights of DCGAN, Pix2Pix and CycleGAN."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import keras
 
 
 def initial() -> keras.initializers.Initializer:
-    """N(0, 0.02). Source: Radford et al. 2016, arXiv:1511.06434, section 4."""
+    """Return N(0, 0.02). Source: Radford et al. 2016, arXiv:1511.06434, section 4."""
     return keras.initializers.RandomNormal(0.0, 0.02)

@@ -1,12 +1,12 @@
-"""The kinds of networks: what each is built from, and what it maps.
+"""Kinds of networks: their arguments, inputs and outputs.
 
-A network is a function, registered with `@register(KIND, "name")`, that gives a keras.Model. Its positional parameters
-come from the data and the scheme, its keyword-only ones are its own options, which a config may set.
+A network is a function registered with `@register(KIND, "name")` that returns a keras.Model. Its positional parameters
+come from the data and the scheme; its keyword-only ones are its options, which a config may set.
 
   generator      f(latent_size, example_shape, classes, conditioning, *, …): latents `[N, latent_size]`, and labels
-                 int32 `[N]` as second input where `classes > 0`, -> `[N, *example_shape]`
+                 int32 `[N]` as second input if `classes > 0`, -> `[N, *example_shape]`
   discriminator  f(example_shape, classes, conditioning, *, …): examples `[N, *example_shape]` (and labels) -> logits
-                 `[N, 1]`, or `[N, h, w, 1]`, one for each patch; or a mapping with these as `logits` and further
+                 `[N, 1]`, or `[N, h, w, 1]` with one per patch; or a mapping with these as `logits` and further
                  outputs
   translator     f(example_shape, *, …): images `[N, H, W, C]` in [-1, 1] -> the same, for any H and W that are
                  multiples of the model's attribute `stride`
@@ -21,7 +21,7 @@ import keras
 
 
 def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
-    """The input tensors of a network: `[N, *shape]`, and labels int32 `[N]` where there are classes."""
+    """Return the input tensors of a network: `[N, *shape]`, and labels int32 `[N]` if there are classes."""
     tensors = [keras.Input(shape, name=name)]
     if classes:
         tensors.append(keras.Input((), dtype="int32", name="labels"))

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: the networks of the 2014 paper, and those for points."""
+"""Multi-layer perceptrons: networks of the 2014 paper, and for points."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def mlp_discriminator(
       example_shape: (side, side, channels) or (columns,).
       classes, conditioning: see networks.conditioning.
       widths: units of the hidden layers.
-      activation: of the hidden layers; `maxout` takes the largest of `pieces` affine maps.
-      pieces: for maxout.
+      activation: of the hidden layers; `maxout` is the largest of `pieces` affine maps.
+      pieces: number of affine maps of maxout.
       dropout: share dropped after each hidden layer.
       input_dropout: share of the input dropped.
 

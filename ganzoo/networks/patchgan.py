@@ -1,4 +1,4 @@
-"""Discriminators that judge patches: a logit for each place of the image, which sees so many pixels around it.
+"""Patch discriminators: one logit per position of the image, from a limited patch around it.
 
 Source: Isola et al. 2017, arXiv:1611.07004, section 6.1.2.
 """
@@ -34,19 +34,19 @@ def patchgan_discriminator(
     """Convolutions of 4x4: `layers` of them halve the image, one more and the logits keep its size.
 
     Args:
-      example_shape: (H, W, channels) of the images to learn from; it judges images of any size.
-      classes: has to be 0: a patch has no label.
-      conditioning: not used.
-      width: channels after the first layer, doubled at each of the next, three times at most.
-      layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (the papers') and 142x142 pixels.
-      normalization: `instance`, after each layer but the first and the last; `spectral`, of every layer's kernel
-        (`layers.SpectralConv2D`), which an image cannot upset by a few strong spots; or `none`.
+      example_shape: (H, W, channels) of the training images; images of any size are accepted.
+      classes: must be 0: patches have no labels.
+      conditioning: ignored.
+      width: channels after the first layer, doubled at each of the next, at most three times.
+      layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (as in the papers) and 142x142 pixels.
+      normalization: `instance`, after each layer except the first and the last; `spectral`, of every layer's kernel
+        (`layers.SpectralConv2D`), which is robust to a few strong spots in an image; or `none`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
 
     Raises:
-      ConfigError: the model is conditional, or learns no images.
+      ConfigError: if the model is conditional, or the data are not images.
     """
     image = _image(example_shape, classes, "patchgan")
     x = _convolution(normalization)(width, 4, 2, border=1, kernel_initializer=initial(), name="down1")(image)
@@ -67,12 +67,12 @@ def pixel_discriminator(
     width: Width = 64,
     normalization: Normalization = "instance",
 ) -> keras.Model:
-    """Judges each pixel by its colour alone, with convolutions of 1x1.
+    """Convolutions of 1x1, which judge each pixel by its colour only.
 
     Args:
-      example_shape: (H, W, channels) of the images to learn from; it judges images of any size.
-      classes: has to be 0: a patch has no label.
-      conditioning: not used.
+      example_shape: (H, W, channels) of the training images; images of any size are accepted.
+      classes: must be 0: patches have no labels.
+      conditioning: ignored.
       width: channels of the first layer; the second has twice as many.
       normalization: `instance` after the second layer, `spectral` of all kernels, or `none`.
 
@@ -80,7 +80,7 @@ def pixel_discriminator(
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
 
     Raises:
-      ConfigError: the model is conditional, or learns no images.
+      ConfigError: if the model is conditional, or the data are not images.
     """
     image = _image(example_shape, classes, "pixel")
     x = _convolution(normalization)(width, 1, kernel_initializer=initial(), name="first")(image)
@@ -90,7 +90,7 @@ def pixel_discriminator(
 
 def _image(example_shape: tuple[int, ...], classes: int, name: str) -> Any:
     if len(example_shape) != 3 or classes:
-        raise ConfigError(f"network {name}: is for images without labels (take discriminator.network: dcgan or mlp)")
+        raise ConfigError(f"network {name}: is for images without labels (use discriminator.network: dcgan or mlp)")
     return keras.Input((None, None, example_shape[-1]), name="images")
 
 

@@ -1,7 +1,7 @@
-"""The ResNet translator: down by 4, residual blocks, up again.
+"""ResNet translator: downsampling by 4, residual blocks, upsampling.
 
 Source: Zhu et al. 2017, arXiv:1703.10593, section 7.2, after Johnson et al. 2016, arXiv:1603.08155. A bias before a
-normalisation would have no effect, so there is none.
+normalisation has no effect and is left out.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ def resnet_translator(
     detail: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0,
     normalization: Literal["instance", "none"] = "instance",
 ) -> keras.Model:
-    """Works on images of any size that is a multiple of 4.
+    """Translator of images with sides that are multiples of 4.
 
     Args:
-      example_shape: (H, W, channels) of the images to learn from.
-      width: channels at full size, doubled at each halving; the paper has 64.
-      blocks: residual blocks at a quarter of the size; the paper has 6 for 128x128, 9 for 256x256 and more.
-      upsampling: `transposed` 3x3 convolutions of stride 2, the paper's and PyTorch's; `transposed4` with kernels of
-        4x4, which the stride divides, and `resize` to the nearest pixel followed by a convolution, both of them
-        without checkerboards (Odena et al. 2016).
-      residual: learn the change and not the picture: of the image itself (`fine`) or of the image without its detail
+      example_shape: (H, W, channels) of the training images.
+      width: channels at full size, doubled at each halving; 64 in the paper.
+      blocks: residual blocks at a quarter of the size; in the paper 6 for 128x128, 9 for 256x256 and more.
+      upsampling: `transposed`: 3x3 convolutions of stride 2, as in the paper and PyTorch; `transposed4`: kernels of
+        4x4, which the stride divides; `resize`: nearest pixel, then a convolution. The latter two avoid checkerboard
+        artefacts (Odena et al. 2016).
+      residual: learn a change instead of the image: of the image itself (`fine`) or of the image without its detail
         (`coarse`), see `layers.ResidualTanh`.
-      detail: the share of the image's detail that a coarse residual keeps; it can be set after the training, too.
-      normalization: after each convolution but the last; with `none`, convolutions have biases and start as He et al.
-        2015 (arXiv:1502.01852) do, and a picture's parts are translated independently of each other.
+      detail: share of the image's detail that a coarse residual keeps; can also be set after training.
+      normalization: after each convolution except the last; with `none`, convolutions have biases and He
+        initialisation (2015, arXiv:1502.01852), and parts of an image are translated independently of each other.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> the same.
 
     Raises:
-      ConfigError: H does not divide by 4, or detail is given without a coarse residual.
+      ConfigError: if H is not a multiple of 4, or detail is given without a coarse residual.
     """
     side, channels = example_shape[0], example_shape[-1]
     if side % STRIDE:
@@ -81,25 +81,25 @@ def resnet_translator(
 
 
 class _Part:
-    """Makes the parts of a translator, with instance normalisation or without any."""
+    """Builder of a translator's parts, with or without instance normalisation."""
 
     def __init__(self, normalised: bool) -> None:
         self.normalised = normalised
 
     def convolution(self, *args: Any, **kwargs: Any) -> Conv2D:
-        """A convolution that `normalise` follows."""
+        """Return a convolution to be followed by `normalise`."""
         return Conv2D(*args, **self._plain(), **kwargs)
 
     def normalise(self, x: Any) -> Any:
-        """What comes after a convolution, which it is named after."""
+        """Apply the normalisation after a convolution; it is named after the convolution."""
         return InstanceNormalization(name=f"{layer_of(x)}_norm")(x) if self.normalised else x
 
     def rectified(self, x: Any) -> Any:
-        """The same, and a rectifier."""
+        """Apply the normalisation and a rectifier."""
         return keras.layers.ReLU(name=f"{layer_of(x)}_relu")(self.normalise(x))
 
     def block(self, x: Any, name: str) -> Any:
-        """A residual block."""
+        """Apply a residual block."""
         width = x.shape[-1]
         change = ReflectionPadding2D(1, name=f"{name}_pad1")(x)
         change = self.rectified(self.convolution(width, 3, name=f"{name}_conv1")(change))
@@ -108,10 +108,10 @@ class _Part:
         return keras.layers.Add(name=f"{name}_sum")([x, change])
 
     def doubled(self, x: Any, width: int, upsampling: str, name: str) -> Any:
-        """`[N, H, W, C] -> [N, 2 H, 2 W, width]`."""
+        """Upsample `[N, H, W, C] -> [N, 2 H, 2 W, width]`."""
         if upsampling == "transposed4":
             return Conv2DTranspose(width, 4, 2, "same", name=name, **self._plain())(x)
-        if upsampling == "transposed":  # cropped as PyTorch does with padding and output_padding of 1
+        if upsampling == "transposed":  # cropped like PyTorch's padding and output_padding of 1
             return Conv2DTranspose(width, 3, 2, "valid", crop=1, name=name, **self._plain())(x)
         x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
         x = ReflectionPadding2D(1, name=f"{name}_pad")(x)

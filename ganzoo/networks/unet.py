@@ -1,4 +1,4 @@
-"""The U-Net translator: down to one pixel and up again, with everything on the way down handed across.
+"""U-Net translator: down to one pixel and up again, with skip connections at every level.
 
 Source: Isola et al. 2017, arXiv:1611.07004, section 6.1.1, with dropout where the authors' PyTorch code has it.
 """
@@ -15,8 +15,8 @@ from ganzoo.networks.initial import initial
 from ganzoo.networks.layers import Conv2D, Conv2DTranspose, Dropout, InstanceNormalization
 from ganzoo.registry import register
 
-DOUBLINGS = 3  # of the width, on the way down
-WITH_DROPOUT = 3  # decoders, counted from the smallest
+DOUBLINGS = 3  # of the width, while downsampling
+WITH_DROPOUT = 3  # decoder levels, counted from the smallest
 
 
 @register("translator", "unet")
@@ -27,20 +27,20 @@ def unet_translator(
     levels: Annotated[int, Field(ge=2, le=10)] | None = None,
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5,
 ) -> keras.Model:
-    """The paper's U-Net has 7 levels for 128x128 and 8 for 256x256.
+    """U-Net; the paper's has 7 levels for 128x128 and 8 for 256x256.
 
     Args:
       example_shape: (side, side, channels).
-      width: channels after the first level; doubled at each of the next three.
-      levels: halvings; by default as many as the side of `example_shape` has. It works on images of any size that is a
-        multiple of 2 ** levels.
-      dropout: in the three decoders after the smallest, in training.
+      width: channels after the first level, doubled at each of the next three.
+      levels: number of halvings; by default as many as the side of `example_shape` allows. Images of any size that is
+        a multiple of 2 ** levels are accepted.
+      dropout: rate in the three decoder levels after the smallest, in training.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> the same.
 
     Raises:
-      ConfigError: the side does not divide by 2 ** levels, or not even by 4.
+      ConfigError: if the side is not a multiple of 2 ** levels, or of 4.
     """
     side, channels = example_shape[0], example_shape[-1]
     levels = levels or (side & -side).bit_length() - 1
@@ -52,7 +52,7 @@ def unet_translator(
     image = keras.Input((None, None, channels), name="images")
     x, across = image, []
     for level in range(1, levels + 1):
-        ends = level in (1, levels)  # the outermost as in the paper; one pixel has no variance to divide by
+        ends = level in (1, levels)  # the outermost as in the paper; a single pixel has no variance
         if level > 1:
             x = keras.layers.LeakyReLU(0.2, name=f"down{level}_relu")(x)
         x = _down(x, width * 2 ** min(level - 1, DOUBLINGS), f"down{level}", normalised=not ends)
@@ -80,5 +80,5 @@ def _down(x: Any, width: int, name: str, normalised: bool) -> Any:
 
 
 def _plain(name: str) -> dict[str, Any]:
-    """The arguments of a convolution before a normalisation."""
+    """Return the arguments of a convolution before a normalisation."""
     return {"use_bias": False, "kernel_initializer": initial(), "name": name}

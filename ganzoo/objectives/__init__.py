@@ -1,1 +1,1 @@
-"""What networks are trained for and held to: losses, penalties, constraints, augmentations; a file each."""
+"""Objectives of networks: losses, penalties, constraints and augmentations, one file each."""

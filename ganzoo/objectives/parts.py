@@ -1,4 +1,4 @@
-"""From what a config or a caller names to parts that are ready to be called."""
+"""Construction of objectives from names and options."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Named = str | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Penalty:
-    """A penalty as a training step uses it.
+    """A penalty in a training step.
 
     Attributes:
-      name: for the log.
-      function: context -> `[N]`.
-      weight: what it is multiplied with.
-      every: it comes at every `every`-th step, then `every` times as strong.
-      update: the update whose loss it joins.
+      name: name in the log.
+      function: maps a context to `[N]`.
+      weight: factor of the penalty.
+      every: interval in steps; the penalty is `every` times as strong then.
+      update: name of the update whose loss includes it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Penalty:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A constraint as a training step uses it: `function` is applied to the weights of `update`."""
+    """A constraint in a training step: `function` is applied to the weights of `update`."""
 
     name: str
     function: Callable[[Any], Any]
@@ -44,11 +44,11 @@ class Constraint:
 
 
 def loss(given: Named | Any, key: str = "loss") -> Any:
-    """An adversarial loss: by name, by a mapping of name and options, or the object itself.
+    """Return an adversarial loss from a name, a mapping of name and options, or the loss itself.
 
     Raises:
-      ConfigError: an unknown name or option.
-      UsageError: an object that is no loss.
+      ConfigError: if a name or option is unknown.
+      UsageError: if an object is not a loss.
     """
     made = made_of("loss", given, f"{key}.name", key)
     for method in ("discriminator", "generator"):
@@ -58,11 +58,11 @@ def loss(given: Named | Any, key: str = "loss") -> Any:
 
 
 def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
-    """The penalties of a model: each a mapping of name, weight, every and options, a name, (name, weight, every), or
-    an object that is called with a context and may have attributes `weight`, `every` and `update`.
+    """Return the penalties of a model. Each is given as a name, (name, weight, every), a mapping of name, weight,
+    every and options, or a callable of a context with optional attributes `weight`, `every` and `update`.
 
     Raises:
-      ConfigError: an unknown name or option, or two of one name.
+      ConfigError: if a name or option is unknown, or a name repeats.
     """
     made = []
     for number, one in enumerate(given):
@@ -85,15 +85,15 @@ def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
         )
     names = [penalty.name for penalty in made]
     if len(set(names)) < len(names):
-        raise ConfigError(f"{key}: one of them is given twice (give it once, with the sum of the weights)")
+        raise ConfigError(f"{key}: expected different names, got one twice (give it once, with the sum of the weights)")
     return made
 
 
 def constraints(given: Sequence[Any], key: str = "constraints") -> list[Constraint]:
-    """The constraints of a model: each a name, a mapping of name and options, or the function itself.
+    """Return the constraints of a model, each given as a name, a mapping of name and options, or the function.
 
     Raises:
-      ConfigError: an unknown name or option.
+      ConfigError: if a name or option is unknown.
     """
     made = []
     for number, one in enumerate(given):
@@ -103,29 +103,29 @@ def constraints(given: Sequence[Any], key: str = "constraints") -> list[Constrai
 
 
 def augmentations(given: Sequence[Any], key: str = "augmentations") -> list[Callable[[Any, Any], Any]]:
-    """The augmentations of a model: each a name, a mapping of name and options, or the function itself.
+    """Return the augmentations of a model, each given as a name, a mapping of name and options, or the function.
 
     Raises:
-      ConfigError: an unknown name or option.
+      ConfigError: if a name or option is unknown.
     """
     return [made_of("augmentation", one, key, f"{key}.{number}", general=("name",)) for number, one in enumerate(given)]
 
 
 def made_of(kind: str, given: Any, key: str, at: str, general: Sequence[str] = ("name",)) -> Any:
-    """A part that is given by name, by a mapping of name and options, or as the object that it is.
+    """Return a part from a name, a mapping of name and options, or the part itself.
 
     Args:
-      kind: as in `register`.
+      kind: kind in `register`.
       given: the part.
-      key: where a config has its name, for messages.
-      at: where a config has its options.
-      general: keys that may stand beside the options.
+      key: config key of its name, for messages.
+      at: config key of its options.
+      general: further valid keys beside the options.
 
     Returns:
       An instance of a registered class, or a registered function with its options bound.
 
     Raises:
-      ConfigError: an unknown name or option.
+      ConfigError: if a name or option is unknown.
     """
     if isinstance(given, str):
         given = {"name": given}

@@ -1,4 +1,4 @@
-"""The typed config of a model: its sections, how it is read and overridden."""
+"""Typed config of a model: sections, parsing and overrides."""
 
 from ganzoo.schema.config import SHORT_NAMES, TASKS, TRANSLATION, Config, Licence, parse, read_yaml
 from ganzoo.schema.dataset import SHAPE_KEYS, ColumnConfig, DatasetConfig, choose_domain, other_domain

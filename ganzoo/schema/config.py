@@ -1,8 +1,7 @@
-"""The typed schema of a config: YAML in and out, overrides, one clear line for every mistake.
+"""Typed schema of a config: YAML input and output, overrides, and a one-line error for every mistake.
 
-A config is the whole truth about a model: rebuilding from it needs nothing else. Names of pluggable parts (networks,
-losses, penalties, data sets) are plain strings here and are checked where they are registered, so that adding one
-never edits this room.
+A config describes a model completely. Names of pluggable parts (networks, losses, penalties, data sets) are plain
+strings here and are checked where the parts are registered, so a new part needs no edit in this package.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ganzoo.schema.parts import LossConfig, ModelConfig, NetworkConfig, PartConf
 from ganzoo.schema.section import Section, check_further
 from ganzoo.schema.training import EvaluationConfig, OptimizerConfig, OptimizersConfig, TrainingConfig
 
-# what flags and keyword arguments call a config's key
+# Short names of config keys, for flags and keyword arguments.
 SHORT_NAMES = {
     "dataset": "dataset.name",
     "steps": "training.steps",
@@ -40,7 +39,7 @@ class Licence(Section):
     weights: str
 
 
-# What a model of a kind of data is for; two domains make it a translation.
+# Task by kind of data; two domains make it a translation.
 TASKS = {
     "image": "image_generation",
     "points": "point_generation",
@@ -51,10 +50,10 @@ TRANSLATION = "image_translation"
 
 
 class Config(Section):
-    """A whole model: data, scheme, networks, objectives, optimizers, training. See `zoo_configs/` for examples.
+    """A complete model: data, scheme, networks, objectives, optimizers, training. See `zoo_configs/` for examples.
 
-    Beside the fields listed here there is one mapping for each network, under the name of its role in the scheme:
-    `generator`, `discriminator`, `encoder`. `imports` are the modules, not ganzoo's, that registered parts of it.
+    In addition to the fields below there is one mapping per network, named by its role in the scheme: `generator`,
+    `discriminator`, `encoder`. `imports` lists the modules outside ganzoo that registered parts of the config.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -92,8 +91,8 @@ class Config(Section):
         for parts, what in ((self.penalties, "penalties"), (self.constraints, "constraints")):
             names = [part.name for part in parts]
             if len(set(names)) < len(names):
-                twice = "the sum of the weights" if what == "penalties" else "the options that are meant"
-                raise ValueError(f"{what}: one of them is given twice (give it once, with {twice})")
+                mend = "the sum of the weights" if what == "penalties" else "the intended options"
+                raise ValueError(f"{what}: expected different names, got one twice (give it once, with {mend})")
         fitting = TRANSLATION if self.dataset.domains else TASKS[self.dataset.kind]
         if self.task != fitting:
             data = (
@@ -106,15 +105,15 @@ class Config(Section):
 
     @property
     def networks(self) -> dict[str, NetworkConfig]:
-        """The networks by role."""
+        """Networks by role."""
         return dict(self.__pydantic_extra__)
 
     def offers(self, verb: str) -> bool:
-        """Whether models of the config's task can `generate` or `translate`; the scheme's class knows the rest."""
+        """Return whether models of the config's task can `generate` or `translate`."""
         return verb == ("translate" if self.task == TRANSLATION else "generate")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `parse` reads back to an equal config."""
+        """Return plain data that `parse` reads back to an equal config."""
         data = self.model_dump(by_alias=True, exclude_none=True)
         roles = {role: data.pop(role) for role in self.networks}
         ordered: dict[str, Any] = {}
@@ -129,20 +128,20 @@ class Config(Section):
         return f"**{self.name}**: {self.summary}\n\n```yaml\n{self.to_yaml()}```"
 
     def to_yaml(self) -> str:
-        """The resolved config as YAML, keys in the schema's order."""
+        """Return the resolved config as YAML, keys in the schema's order."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)
 
     def override(self, values: dict[str, Any], note: Callable[[str], None] | None = None) -> Config:
-        """A new config with single values replaced.
+        """Return a new config with single values replaced.
 
-        A part that is replaced by name (`loss.name`, `generator.network`) loses the options of the old one.
+        Replacing a part by name (`loss.name`, `generator.network`) drops the options of the old part.
 
         Args:
           values: dotted key -> value (`{"training.steps": 100}`); text is read as YAML (`"1e-4"` is a number).
-          note: told which options were dropped.
+          note: called with a message about dropped options.
 
         Raises:
-          ConfigError: an unknown key, a wrong type, or an impossible mix, named as `--set KEY=VALUE`.
+          ConfigError: if a key is unknown, a type is wrong or values conflict; names the `--set KEY=VALUE`.
         """
         data = self.to_dict()
         moved = {migration.MOVED.get(key, key): value for key, value in values.items()}
@@ -153,7 +152,8 @@ class Config(Section):
             keys = key.split(".")
             if dropped := _drop_options(data, keys, parsed, moved):
                 told = (
-                    f"{'.'.join(keys[:-1])}: {parsed} replaces a part whose options go with it ({', '.join(dropped)})"
+                    f"{'.'.join(keys[:-1])}: {parsed} replaces another part, whose options are dropped"
+                    f" ({', '.join(dropped)})"
                 )
                 (note or (lambda _: None))(told)
             assign(data, keys, parsed, where)
@@ -161,10 +161,10 @@ class Config(Section):
         return parse(data, origin=given or self.name)
 
     def _check_path(self, dotted: str, where: str, asked: Mapping[str, Any]) -> None:
-        """Refuses a dotted key that neither the schema nor a role or an update of the config has."""
+        """Refuse a dotted key that is neither in the schema nor a role or update of the config."""
         first, _, rest = dotted.partition(".")
         if first in self.networks or f"{first}.network" in asked:
-            return  # its options are checked by the part itself
+            return  # the part checks its own options
         if first == "optimizer" and (update := rest.partition(".")[0]) not in OptimizersConfig.model_fields:
             known = self.optimizer.updates
             if update and update not in known and f"optimizer.{update}.name" not in asked and update != rest:
@@ -176,10 +176,10 @@ class Config(Section):
 
 
 def read_yaml(path: str | Path) -> Config:
-    """Reads and validates one YAML config.
+    """Read and validate one YAML config.
 
     Raises:
-      ConfigError: the file is absent, is not YAML, repeats a key or does not fit the schema.
+      ConfigError: if the file is absent, is not YAML, repeats a key or does not fit the schema.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -189,30 +189,30 @@ def read_yaml(path: str | Path) -> Config:
 
 
 def parse(data: Any, origin: str) -> Config:
-    """A validated config from plain data.
+    """Return a validated config from plain data.
 
     Args:
-      data: what YAML gave.
-      origin: named at the start of every message: a file, or the override that was asked for.
+      data: parsed YAML.
+      origin: start of every message: a file, or the requested override.
 
     Raises:
-      ConfigError: with origin, key and the nearest valid name.
+      ConfigError: names the origin, the key and the nearest valid name.
     """
     if not isinstance(data, dict):
-        raise ConfigError(f"{origin}: not a config (a YAML mapping with the keys schema, name, dataset, … is wanted)")
+        raise ConfigError(f"{origin}: expected a YAML mapping with the keys schema, name, dataset, …, got no mapping")
     try:
         return Config.model_validate(migration.today(data))
     except ValidationError as error:
         raise ConfigError(f"{origin}: {describe(error, Config)}") from None
 
 
-# what names a part in a section; replacing it drops the part's options
+# Keys that name a part in a section; replacing the name drops the part's options.
 _NAMING = ("name", "network", "scheme")
-_GENERAL = {"learning_rate", "schedule", "weight", "every"}  # of any optimizer, of any penalty
+_GENERAL = {"learning_rate", "schedule", "weight", "every"}  # common to all optimizers or penalties
 
 
 def _drop_options(data: dict[str, Any], keys: list[str], value: Any, asked: Mapping[str, Any]) -> list[str]:
-    """Takes the options of a part that is replaced by name out of its section; their names."""
+    """Remove the options of a part that is replaced by name from its section; return their names."""
     if len(keys) < 2 or keys[-1] not in _NAMING:
         return []
     section: Any = data

@@ -1,4 +1,4 @@
-"""The data of a config: where examples come from, what they are, their shape."""
+"""Data section of a config: the source, kind and shape of the examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ganzoo.errors import UsageError
 from ganzoo.schema.section import Section
 
-# The shape of an example of each kind: the keys of `dataset` that give it, in the order of the axes.
+# Keys of `dataset` that set the shape of an example, by kind, in the order of the axes.
 SHAPE_KEYS = {
     "image": ("size", "channels"),
     "points": ("columns",),
@@ -20,9 +20,9 @@ SHAPE_KEYS = {
 
 
 class ColumnConfig(Section):
-    """A column of a table: how the networks see its numbers, and how they are given back.
+    """A column of a table and its scaling.
 
-    The networks see `(x - mean) / deviation`. A number that is given back is rounded to `decimals`, if there are any.
+    The networks see `(x - mean) / deviation`. Generated numbers are rounded to `decimals`, if set.
     """
 
     name: str
@@ -32,20 +32,20 @@ class ColumnConfig(Section):
 
 
 class DatasetConfig(Section):
-    """Where examples come from and what the model sees of them.
+    """The source of the examples, and their form.
 
-    `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `kind` says what an example is and
-    which keys give its shape: an `image` has `size`, the side of the square in pixels, and `channels`; `points` and the
-    rows of a `table` have `columns`; a `sequence` has `length` (time steps) and `columns`. `fields` describes the
-    columns of a table; training fills it in from the data. `classes` is 0 for data without labels. `class_names`, in
-    the order of the labels, is filled in for a data set that is asked for by `--dataset`.
+    `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `kind` sets the meaning of an example
+    and the keys of its shape: `image` has `size`, the side of the square in pixels, and `channels`; `points` and
+    `table` rows have `columns`; `sequence` has `length` (time steps) and `columns`. `fields` describes the columns of
+    a table; training fills it in from the data. `classes` is 0 for data without labels. `class_names`, in label order,
+    is filled in for a data set given by `--dataset`.
 
-    Translation has two `domains`, the first is what papers call A, in folders `trainA`, `trainB`, `testA`, `testB` or
-    in TFDS's `cycle_gan/NAME`; images in folders are refused if smaller than `size`. With `paired`, example i of one
-    domain belongs to example i of the other. With a `load_size`, training images are resized to that side, and a square
-    of `size` is cut out anew each time an image comes.
+    Translation has two `domains`, the first is A in papers, in folders `trainA`, `trainB`, `testA`, `testB` or in
+    TFDS's `cycle_gan/NAME`; images in folders must not be smaller than `size`. With `paired`, example i of one domain
+    corresponds to example i of the other. With `load_size`, training images are resized to that side and a new random
+    square of `size` is cropped at each use.
 
-    A config of schema 1 writes points as `size: 0` with as many `channels` as columns; it is read as `kind: points`.
+    Schema 1 wrote points as `size: 0` with one of `channels` per column; that is read as `kind: points`.
     """
 
     name: str
@@ -75,7 +75,7 @@ class DatasetConfig(Section):
     @classmethod
     def _shape_of_its_kind(cls, value: int | None, info: ValidationInfo) -> int | None:
         kind = info.data.get("kind")
-        if kind is None:  # it is wrong itself, and that is said
+        if kind is None:  # invalid itself, and reported
             return value
         wanted = info.field_name in SHAPE_KEYS[kind]
         if wanted and value is None:
@@ -94,7 +94,7 @@ class DatasetConfig(Section):
         if self.fields and self.kind != "table":
             raise ValueError(f"fields: only for kind: table, not for kind: {self.kind} (remove it)")
         if self.fields and len(self.fields) != self.columns:
-            raise ValueError(f"fields: expected {self.columns}, one for each of the columns, got {len(self.fields)}")
+            raise ValueError(f"fields: expected {self.columns}, one per column, got {len(self.fields)}")
         if self.paired and not self.domains:
             raise ValueError("paired: only for data with two domains (remove it, or name the domains)")
         return self
@@ -104,37 +104,35 @@ class DatasetConfig(Section):
         if len(self.domains) == 1 or len(set(self.domains)) < len(self.domains):
             raise ValueError(f"domains: expected two different names (or none), got {self.domains}")
         if any(domain.endswith("_ema") for domain in self.domains):
-            raise ValueError(f"domains: got {self.domains}, but names that end in _ema are kept for moving averages")
+            raise ValueError(f"domains: expected names without the suffix _ema (moving averages), got {self.domains}")
         if self.load_size is not None and self.size is not None and self.load_size < self.size:
-            raise ValueError(
-                f"load_size: {self.load_size} is smaller than size, {self.size} (leave it out, or enlarge it)"
-            )
+            raise ValueError(f"load_size: expected at least size, {self.size}, got {self.load_size}")
         return self
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """`(H, W, C)` of images, `(columns,)` of points and rows of a table, `(length, columns)` of sequences."""
+        """Shape: `(H, W, C)` of images, `(columns,)` of points and table rows, `(length, columns)` of sequences."""
         if self.kind == "image":
             return self.image_shape
         return tuple(getattr(self, key) for key in SHAPE_KEYS[self.kind])
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """`(H, W, C)`; of kind image only."""
+        """Shape `(H, W, C)`, for kind image only."""
         assert self.size is not None and self.channels is not None, f"{self.name} has no images"  # noqa: PT018
         return (self.size, self.size, self.channels)
 
 
 def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
-    """The domain that is wanted of a model.
+    """Return the requested target domain of a model.
 
     Args:
-      name: of the model.
-      to: what was asked for; None for the first.
-      made: the domains that it can make.
+      name: name of the model.
+      to: requested domain; None for the first.
+      made: domains that the model can make.
 
     Raises:
-      UsageError: it cannot make that one.
+      UsageError: if the model cannot make it.
     """
     if to is None:
         return made[0]
@@ -144,6 +142,6 @@ def choose_domain(name: str, to: str | None, made: Sequence[str]) -> str:
 
 
 def other_domain(domains: Sequence[str], domain: str) -> str:
-    """The one of two domains that is not this one."""
+    """Return the other one of two domains."""
     first, second = domains
     return second if domain == first else first

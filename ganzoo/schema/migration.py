@@ -1,11 +1,11 @@
-"""Configs of older schemas, read as today's."""
+"""Migration of older config schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# where a key of schema 1 stands in schema 2
+# Keys of schema 1 -> keys of schema 2.
 MOVED = {
     "loss.cycle_weight": "model.cycle_weight",
     "loss.identity_weight": "model.identity_weight",
@@ -18,10 +18,10 @@ PAIRED_IN_SCHEMA_1 = "pix2pix"
 
 
 def today(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A config's data in today's schema; data of today's are left as they are.
+    """Return a config's data in the current schema; current data are unchanged.
 
     Args:
-      data: what YAML gave, not validated yet.
+      data: parsed YAML, not validated yet.
     """
     if data.get("schema") != 1:
         return dict(data)
@@ -38,9 +38,9 @@ def today(data: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(dataset, dict) and isinstance(model, dict) and model.get("scheme") == PAIRED_IN_SCHEMA_1:
         dataset.setdefault("paired", True)
     if isinstance(loss := new.get("loss"), dict) and loss.get("label_smoothing") == 0.0:
-        del loss["label_smoothing"]  # what schema 1 wrote for every loss; now an option of those that know it
+        del loss["label_smoothing"]  # schema 1 wrote it for every loss; now an option of the losses that use it
     if isinstance(model, dict):
-        defaults = {"critic_steps": 1, "fresh_latents": False}  # written for every scheme, too
+        defaults = {"critic_steps": 1, "fresh_latents": False}  # schema 1 wrote them for every scheme
         for key, default in defaults.items():
             if model.get(key) == default:
                 del model[key]

@@ -1,4 +1,4 @@
-"""Which modules from outside of ganzoo a config's parts come from, and whether they are there."""
+"""Modules outside ganzoo that a config's parts come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = "__main__"  # parts of a script or a notebook
 
 
 def modules_of(config: Config) -> list[str]:
-    """The modules, not ganzoo's own, that registered parts of a config, as one imports them; sorted."""
+    """Return the modules outside ganzoo that registered parts of a config, by import name, sorted."""
     named = [("scheme", config.model.scheme), ("dataset", config.dataset.name)]
     named += [("loss", config.loss.name)] if config.loss else []
     named += [("penalty", part.name) for part in config.penalties]
@@ -33,14 +33,14 @@ def modules_of(config: Config) -> list[str]:
 
 
 def check_imports(config: Config, where: str) -> None:
-    """Refuses a config whose parts come from modules that are not imported; none is imported on its word.
+    """Refuse a config whose parts come from modules that are not imported; never import them.
 
     Args:
-      config: of a run, or of a file.
-      where: what it was read from, for the message.
+      config: config of a run or of a file.
+      where: origin of the config, for the message.
 
     Raises:
-      ConfigError: a module is missing; the message says what to type.
+      ConfigError: if a module is missing; the message says how to import it.
     """
     if not config.imports:
         return
@@ -49,8 +49,8 @@ def check_imports(config: Config, where: str) -> None:
     for module in config.imports:
         if module == SCRIPT and SCRIPT not in registered:
             raise ConfigError(
-                f"{where}: has parts that were registered in a script or a notebook (register them again before it is "
-                "loaded, or keep them in a module and add --import MODULE)"
+                f"{where}: has parts registered in a script or notebook (register them before loading it, or keep "
+                "them in a module and add --import MODULE)"
             )
         if module not in sys.modules:
             raise ConfigError(
@@ -60,7 +60,7 @@ def check_imports(config: Config, where: str) -> None:
 
 
 def _asked_for(module: str) -> str:
-    """A module by the name that is imported on request or announced, where that brings it: `mine` for `mine.losses`."""
+    """Return a module by the name that is imported or announced, if that includes it: `mine` for `mine.losses`."""
     known = (*plugins.imported(), *plugins.announced())
     above = [name for name in known if module == name or module.startswith(f"{name}.")]
     return min(above, key=len) if above else module

@@ -1,4 +1,4 @@
-"""Reading configs: YAML, dotted overrides, and one clear line for what does not fit a schema."""
+"""Config parsing: YAML, dotted overrides, and one-line errors for values that do not fit the schema."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ganzoo.errors import ConfigError, did_you_mean
 
 
 def load_yaml(text: str, origin: str) -> Any:
-    """YAML to plain data, with `1e-4` read as a number and repeated keys refused."""
+    """Parse YAML to plain data; read `1e-4` as a number and refuse repeated keys."""
     try:
         return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 is a ValueError
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 raises ValueError
         raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
 
 
 def read_scalar(text: str, origin: str) -> Any:
-    """The value of an override: `1e-4` -> float, `true` -> bool, `[flip]` -> list, anything else as text."""
+    """Parse the value of an override: `1e-4` -> float, `true` -> bool, `[flip]` -> list, anything else -> text."""
     if text.startswith(("folder:", "csv:")):
         return text
     return load_yaml(text, origin)
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's floats (PyYAML reads `1e-4` as text) and without repeated keys."""
+    """SafeLoader with the floats of YAML 1.2 (PyYAML reads `1e-4` as text) that refuses repeated keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -49,7 +49,7 @@ _Loader.add_implicit_resolver(
 
 
 def assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> None:
-    """Sets a dotted key, making the mappings on its way (lists are addressed by position: `penalties.0.weight`)."""
+    """Set a dotted key, creating mappings on the way; lists are indexed by position (`penalties.0.weight`)."""
     node: Any = data
     for i, key in enumerate(keys):
         last = i == len(keys) - 1
@@ -69,14 +69,14 @@ def assign(data: dict[str, Any], keys: list[str], value: Any, where: str) -> Non
 
 
 def check_path(section: type[BaseModel], dotted: str, where: str, before: str = "", more: Sequence[str] = ()) -> None:
-    """Refuses a dotted key that the schema does not have, naming the nearest one.
+    """Refuse a dotted key that is not in the schema; name the nearest one.
 
     Args:
-      section: of the schema.
-      dotted: the key, from that section on.
-      where: what was asked for, for messages.
-      before: what stands before the key in the config (`optimizer.generator.`).
-      more: further names of the section, for the nearest one.
+      section: section of the schema.
+      dotted: key relative to that section.
+      where: the requested override, for messages.
+      before: prefix of the key in the config (`optimizer.generator.`).
+      more: further names of the section, as candidates for the nearest one.
     """
     keys = dotted.split(".")
     for i, key in enumerate(keys):
@@ -95,7 +95,7 @@ def check_path(section: type[BaseModel], dotted: str, where: str, before: str = 
 
 
 def _near(key: str, names: Iterable[str]) -> bool:
-    """Whether a key is most likely a slip of the pen for a name, and no option of a part."""
+    """Return whether a key is probably a typo of a name, rather than an option of a part."""
     return bool(difflib.get_close_matches(key, names, n=1, cutoff=0.75))
 
 
@@ -104,7 +104,7 @@ def _keys_of(section: type[BaseModel]) -> dict[str, Any]:
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The schema class inside an annotation (`StopRule | None`, `list[PenaltyConfig]`), if there is one."""
+    """Return the schema class inside an annotation (`StopRule | None`, `list[PenaltyConfig]`), or None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
@@ -115,7 +115,7 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def describe(error: ValidationError, root: type[BaseModel]) -> str:
-    """The first mistake of a validation, as `key: what is wrong`, and how many more there are."""
+    """Describe the first mistake of a validation as `key: problem`, and count the others."""
     problems = error.errors()
     first = problems[0]
     key = ".".join(str(part) for part in first["loc"])
@@ -135,7 +135,7 @@ def describe(error: ValidationError, root: type[BaseModel]) -> str:
 
 
 def _misspelled(problem: Any) -> str | None:
-    """The key that was given in the place of a missing one, if there is one much like it."""
+    """Return a given key that closely resembles a missing one, or None."""
     given = [key for key in problem["input"] if isinstance(key, str)] if isinstance(problem["input"], dict) else []
     close = difflib.get_close_matches(str(problem["loc"][-1]), given, n=1, cutoff=0.7)
     return close[0] if close and close[0] != problem["loc"][-1] else None

@@ -1,4 +1,4 @@
-"""Sections that name a registered part and carry its options; the part itself validates them."""
+"""Sections that name a registered part and hold its options; the part validates them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from ganzoo.schema.section import OpenSection, Section
 
 
 class ModelConfig(OpenSection):
-    """The training scheme by its registered name, and the scheme's own options (`latent`, `critic_steps`, …)."""
+    """The training scheme's registered name and options (`latent`, `critic_steps`, …)."""
 
     scheme: str
 
 
 class NetworkConfig(OpenSection):
-    """A network by its registered name, and its own options."""
+    """A network's registered name and options."""
 
     network: str
 
 
 class LossConfig(OpenSection):
-    """The adversarial loss by its registered name, and its own options (`label_smoothing`, `margin`, …)."""
+    """The adversarial loss's registered name and options (`label_smoothing`, `margin`, …)."""
 
     name: str
 
 
 class PenaltyConfig(OpenSection):
-    """A penalty by its registered name, and its own options.
+    """A penalty's registered name and options.
 
-    It is added, times `weight`, to the loss of the update that it joins, at every `every`-th step (then `every` times
-    as strong).
+    The penalty, times `weight`, is added to the loss of its update at every `every`-th step, then `every` times as
+    strong.
     """
 
     name: str
@@ -45,7 +45,7 @@ class PenaltyConfig(OpenSection):
 
 
 class PartConfig(OpenSection):
-    """A constraint or an augmentation by its registered name, and its own options."""
+    """The registered name and options of a constraint or augmentation."""
 
     name: str
 
@@ -53,24 +53,24 @@ class PartConfig(OpenSection):
 def check_arguments(
     part: Callable[..., Any], arguments: Mapping[str, Any], key: str, general: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Validates a part's options against the parameters that are its options (see `registry.options_of`).
+    """Validate a part's options against its own parameters (see `registry.options_of`).
 
     Args:
-      part: the registered class or function; its parameters and their annotations are the schema.
-      arguments: as the config gives them.
-      key: where they stand in the config (`generator`), for messages.
-      general: further keys that may stand there, for the nearest name of an unknown one.
+      part: the registered class or function; its parameters and annotations are the schema.
+      arguments: options from the config.
+      key: location in the config (`generator`), for messages.
+      general: further valid keys there, as candidates for the nearest name.
 
     Returns:
-      The arguments, validated; those not given keep the part's defaults and are not in it.
+      The validated arguments; options that are not given keep the part's defaults and are absent.
 
     Raises:
-      ConfigError: an unknown argument, a missing one, a wrong type or a value out of range.
+      ConfigError: if an argument is unknown or missing, or its type or value is invalid.
     """
     initialiser: Any = part.__init__ if inspect.isclass(part) else part
     try:
         hints = get_type_hints(initialiser, include_extras=True)
-    except NameError:  # annotations of somebody else's that only a type checker can resolve
+    except NameError:  # a third party's annotations that only a type checker can resolve
         hints = {}
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is inspect.Parameter.empty else parameter.default)

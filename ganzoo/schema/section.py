@@ -1,4 +1,4 @@
-"""What all mappings of a config have in common."""
+"""Base classes of all config sections."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from ganzoo.errors import did_you_mean
 
 
 class Section(BaseModel):
-    """One mapping of a config: typed, immutable, unknown keys refused."""
+    """A mapping of a config: typed, immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class OpenSection(Section):
-    """A mapping that names a pluggable part and carries that part's own arguments."""
+    """A mapping that names a pluggable part and holds the part's own arguments."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The part's own arguments, as written."""
+        """Arguments of the part, as written."""
         return dict(self.model_extra or {})
 
 
 def check_further(section: type[BaseModel], data: Any, what: str, names_it: str) -> None:
-    """Refuses further keys of a section that are no mappings naming a part, which is what they are there for."""
+    """Refuse extra keys of a section unless they are mappings that name a part."""
     if not isinstance(data, dict):
         return
     known = {field.alias or name for name, field in section.model_fields.items()}

@@ -1,4 +1,4 @@
-"""The training of a config: optimizers, schedules, steps, evaluation."""
+"""Training sections of a config: optimizers, schedules, steps, evaluation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ganzoo.schema.section import Section, check_further
 
 
 class ScheduleConfig(Section):
-    """How a learning rate falls: whole until step `start`, `final` times itself from step `end` on.
+    """Learning rate schedule: factor 1 until step `start`, factor `final` from step `end` on.
 
-    `name` is the shape in between (see `ganzoo.engine.schedules`); `end` is the run's last step where it is not given.
+    `name` is the shape in between (see `ganzoo.engine.schedules`); `end` defaults to the run's last step.
     """
 
     name: str
@@ -21,19 +21,19 @@ class ScheduleConfig(Section):
     final: float = Field(default=0.0, ge=0.0, le=1.0)
 
     def end_of(self, steps: int) -> int:
-        """The step where it ends, in a run of so many steps."""
+        """Return the step where the schedule ends, in a run of `steps` steps."""
         return self.end if self.end is not None else max(steps, self.start + 1)
 
     @field_validator("end")
     @classmethod
     def _after_the_start(cls, end: int | None, info: ValidationInfo) -> int | None:
         if end is not None and end <= info.data.get("start", 0):
-            raise ValueError(f"end: {end} is not after start, {info.data['start']}")
+            raise ValueError(f"end: expected a step after start, {info.data['start']}, got {end}")
         return end
 
 
 class OptimizerConfig(Section):
-    """One optimizer; only the fields of the named one may be given, the others stay null."""
+    """An optimizer; only fields of the named optimizer may be set, the others stay null."""
 
     name: Literal["adam", "sgd", "rmsprop"]
     learning_rate: float = Field(gt=0.0)
@@ -62,15 +62,15 @@ class OptimizerConfig(Section):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The fields that were given, beyond name, learning rate and schedule."""
+        """Fields that are set, except name, learning rate and schedule."""
         general = {"name", "learning_rate", "schedule"}
         return {k: v for k, v in self.model_dump(exclude=general).items() if v is not None}
 
 
 class OptimizersConfig(Section):
-    """An optimizer for each update of the scheme, by the update's name (`generator`, `discriminator`).
+    """One optimizer per update of the scheme, by the update's name (`generator`, `discriminator`).
 
-    `clip_norm` bounds the global norm of each update's gradient, after it has been summed over all replicas.
+    `clip_norm` bounds the global norm of each update's gradient after the sum over all replicas.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -87,12 +87,12 @@ class OptimizersConfig(Section):
 
     @property
     def updates(self) -> dict[str, OptimizerConfig]:
-        """The optimizers by update."""
+        """Optimizers by update."""
         return dict(self.__pydantic_extra__)
 
 
 class StopRule(Section):
-    """Stop once the discriminator's accuracy has stayed within 0.5 ± `band` for `steps` steps on end."""
+    """Rule to stop once the discriminator's accuracy stays within 0.5 ± `band` for `steps` consecutive steps."""
 
     name: Literal["discriminator_fooled"]
     band: float = Field(default=0.05, gt=0.0, lt=0.5)
@@ -100,10 +100,10 @@ class StopRule(Section):
 
 
 class TrainingConfig(Section):
-    """How long and on what a model is trained. A step is one round of the scheme's updates; `batch_size` is global.
+    """Length and conditions of training. A step is one round of the scheme's updates; `batch_size` is global.
 
-    `accumulate` computes each update's gradient in that many parts of the batch, one after another, for less memory;
-    batch normalisation then sees a part at a time. `checkpoint_minutes` adds checkpoints by the clock.
+    `accumulate` computes each update's gradient in that many sequential parts of the batch, to save memory; batch
+    normalisation then sees one part at a time. `checkpoint_minutes` adds checkpoints by wall-clock time.
     """
 
     steps: int = Field(ge=1)
@@ -136,7 +136,7 @@ class TrainingConfig(Section):
 class EvaluationConfig(Section):
     """Metrics during training: every `every` steps (0: never), on `num_samples` samples of the moving average.
 
-    `features` is the extractor, by default one that fits the data; the checkpoint of the step that is best by `by` is
+    `features` is the extractor, by default one that fits the data. The checkpoint of the best step by metric `by` is
     kept.
     """
 

@@ -48,7 +48,7 @@ def test_json_into_a_file(how, tmp_path, monkeypatch, capsys):
 
 def test_a_json_file_that_cannot_be_written_is_found_before_the_work(tmp_path, capsys):
     assert command(count).run([f"--json={tmp_path}"]) == 2
-    assert capsys.readouterr() == ("", f"ganzoo count: {tmp_path}: is a folder, not a file: give a file's name\n")
+    assert capsys.readouterr() == ("", f"ganzoo count: {tmp_path}: expected a file, got a folder (give a file name)\n")
     (tmp_path / "file").write_text("")
     assert command(count).run(["--json", f"{tmp_path}/file/x.json"]) == 2
     out, err = capsys.readouterr()

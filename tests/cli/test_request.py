@@ -181,11 +181,11 @@ def test_what_is_broken_is_left_out(painter, tmp_path, capsys):
     (tmp_path / "half.png").write_bytes(whole[:6000])  # its header is right
     argv = ["--model", "fake", "--to", "monet", "--out", "made", "half.png", "light.png"]
     assert request.main(argv) == 2
-    assert "half.png: a broken image" in capsys.readouterr().err
+    assert "half.png: broken image" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
     out, err = capsys.readouterr()
     assert out == "fake on http://127.0.0.1:8501: 1 image as monet in made\n"
-    assert err.startswith("left out: half.png: a broken image")
+    assert err.startswith("left out: half.png: broken image")
     assert request.main([*argv[:-1], "--skip_broken"]) == 2
     assert "broken, as are all 1 images given" in capsys.readouterr().err
 

@@ -323,8 +323,8 @@ def test_what_is_no_image_is_told_before_the_work(model, capsys, caplog, monkeyp
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err == (
-        "ganzoo translate: p/bomb.png: more than 178,956,970 pixels: make it smaller or remove it, or leave such files"
-        " out with --skip_broken (one of 3: p/bomb.png, p/text.png, p/void.png)\n"
+        "ganzoo translate: p/bomb.png: expected at most 178,956,970 pixels, got more: shrink or remove it, or leave"
+        " such files out with --skip_broken (one of 3: p/bomb.png, p/text.png, p/void.png)\n"
     )
     assert not Path("tiny_summer").exists()
     monkeypatch.setattr("ganzoo.load", load)
@@ -343,7 +343,7 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
     out, err = capsys.readouterr()
     assert out == ""
     last = err.splitlines()[-1]
-    assert last.startswith("ganzoo translate: p/b.png: a broken image (")
+    assert last.startswith("ganzoo translate: p/b.png: broken image (")
     assert last.endswith("or leave such files out with --skip_broken (1 of 3 are done, in tiny_summer)")
     assert written() == ["a.png"]
     with caplog.at_level(logging.WARNING):

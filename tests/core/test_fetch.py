@@ -91,7 +91,7 @@ def test_a_large_file_is_told_of(server, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("wrong", rf"what comes from there has SHA-256 {hashlib.sha256(CONTENT[::-1]).hexdigest()[:12]}…, "),
+        ("wrong", rf"expected SHA-256 {SHA256[:12]}…, got {hashlib.sha256(CONTENT[::-1]).hexdigest()[:12]}…"),
         ("short", "IncompleteRead"),
         ("gone", "127.0.0.1 answers with HTTP status 404"),
     ],
@@ -116,7 +116,7 @@ def test_an_error_midway_leaves_nothing_behind(server, folder, monkeypatch):
 def test_a_file_with_another_hash_is_fetched_anew_and_never_used(server, folder):
     folder.mkdir()
     (folder / "w.pth").write_bytes(CONTENT[1:])
-    with pytest.raises(WeightsError, match=r"w\.pth: has another SHA-256 than expected and cannot be downloaded"):
+    with pytest.raises(WeightsError, match=r"w\.pth: has a wrong SHA-256, and the download failed"):
         fetch(f"{server.url}/gone", SHA256, "w.pth", "…")
     assert fetch(f"{server.url}/good", SHA256, "w.pth", "…").read_bytes() == CONTENT
 
@@ -127,9 +127,10 @@ def test_without_network_the_ways_out_are_told_within_two_seconds(folder):
         fetch("http://data.invalid/a/w", SHA256, "w.pth", "do without")
     assert time.perf_counter() - started < 2
     start, end = str(caught.value).split("(", 1)[0], str(caught.value).partition("): ")[2]
-    assert start == f"{folder}/w.pth: is not there and cannot be downloaded "
+    assert start == f"{folder}/w.pth: not found, and the download failed "
     assert end == (
-        f"fetch http://data.invalid/a/w elsewhere and put it there under that name (SHA-256 {SHA256}), or do without"
+        f"fetch http://data.invalid/a/w on another machine and save it under that path (SHA-256 {SHA256}), "
+        "or do without"
     )
     assert "\n" not in str(caught.value)
 

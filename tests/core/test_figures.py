@@ -131,12 +131,12 @@ def test_equal_frames_are_shown_for_longer(tmp_path):
 @pytest.mark.parametrize(
     ("frames", "options", "message"),
     [
-        ([], {}, "frames of none"),
-        ([flat(0), flat(0, 5)], {}, r"frames of \[4, 6, 1\], \[5, 6, 1\]"),
-        ([flat(0)[..., 0]], {}, r"frames of \[4, 6\]"),
-        ([flat(0).astype(np.float32)], {}, "give uint8"),
-        ([flat(0)], {"seconds_per_frame": 0}, "seconds_per_frame=0: use 0.02 to 655.35"),
-        ([flat(0)], {"hold_last": 700}, "hold_last=700"),
+        ([], {}, "of one shape, got none"),
+        ([flat(0), flat(0, 5)], {}, r"got \[4, 6, 1\], \[5, 6, 1\]"),
+        ([flat(0)[..., 0]], {}, r"got \[4, 6\]"),
+        ([flat(0).astype(np.float32)], {}, "expected uint8 frames"),
+        ([flat(0)], {"seconds_per_frame": 0}, "seconds_per_frame: expected 0.02 to 655.35, got 0"),
+        ([flat(0)], {"hold_last": 700}, "hold_last: expected 0.02 to 655.35, got 700"),
     ],
 )
 def test_impossible_gifs(tmp_path, frames, options, message):
@@ -224,10 +224,13 @@ def test_points_of_any_number_of_columns():
         (lambda: figures.scatter(np.zeros((5, 3))), r"points: expected \[N, 2\], got \[5, 3\]"),
         (lambda: figures.scatter(np.zeros((5, 2)), np.zeros(5)), r"reference: expected \[N, 2\], got \[5\]"),
         (lambda: figures.histogram(np.zeros((5, 2))), r"points: expected \[N, 1\], got \[5, 2\]"),
-        (lambda: figures.scatter(np.zeros((5, 2)), limit=0), "limit=0: use a number above 0"),
-        (lambda: figures.scatter(np.full((5, 2), np.nan)), "no finite point"),
-        (lambda: figures.curves({}), "curves: no series"),
-        (lambda: figures.curves({"kid": ([1, 2], [3])}), r"curves: kid: \[2\] steps for \[1\] values"),
+        (lambda: figures.scatter(np.zeros((5, 2)), limit=0), "limit: expected a finite number above 0 or None, got 0"),
+        (lambda: figures.scatter(np.full((5, 2), np.nan)), "points: expected at least one finite point, got none"),
+        (lambda: figures.curves({}), "curves: expected at least one series, got none"),
+        (
+            lambda: figures.curves({"kid": ([1, 2], [3])}),
+            r"as many steps as values, got \[2\], \[1\]",
+        ),
     ],
 )
 def test_impossible_plots(call, message):
@@ -317,8 +320,11 @@ def test_no_more_panels_than_can_be_told_apart():
             lambda: figures.histograms(np.zeros((5, 3)), np.zeros((5, 4))),
             r"reference: expected \[M, 3\], got \[5, 4\]",
         ),
-        (lambda: figures.histograms(np.zeros((5, 3)), names=("a",)), "names: expected 3, one for each column, got 1"),
-        (lambda: figures.histograms(np.full((5, 3), np.nan)), "column 0: no finite number to fit the frame to"),
+        (lambda: figures.histograms(np.zeros((5, 3)), names=("a",)), "names: expected 3, one per column, got 1"),
+        (
+            lambda: figures.histograms(np.full((5, 3), np.nan)),
+            "column 0: expected at least one finite number, got none",
+        ),
         (lambda: figures.sequences(np.zeros((5, 3))), r"examples: expected \[N, length, columns\], got \[5, 3\]"),
     ],
 )

@@ -110,9 +110,9 @@ def test_sixteen_bits_with_the_upper_byte_first():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[0.0, 200.0]], np.float32), "float grey values of 0 to 200, expected 0 to 1"),
-        (np.array([[0.0, np.nan]], np.float32), "float grey values of nan to nan, expected 0 to 1"),
-        (np.array([[-4, 70000]], np.int32), "integer grey values of -4 to 70000, expected 0 to 65535"),
+        (np.array([[0.0, 200.0]], np.float32), "expected float grey values of 0 to 1, got 0 to 200"),
+        (np.array([[0.0, np.nan]], np.float32), "expected float grey values of 0 to 1, got nan to nan"),
+        (np.array([[-4, 70000]], np.int32), "expected integer grey values of 0 to 65535, got -4 to 70000"),
     ],
 )
 def test_deep_grey_of_unknown_range_is_refused(values, message):
@@ -211,7 +211,7 @@ def test_lossless_formats(file_format, photo):
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_a_truncated_file_is_named(file_format, photo):
     data = encoded(photo, file_format)
-    with pytest.raises(DataError, match=r"^holiday: a broken image \(.+\): replace or remove it$"):
+    with pytest.raises(DataError, match=r"^holiday: broken image \(.+\): replace or remove it$"):
         images.decode(data[: len(data) // 2], "holiday")
 
 
@@ -250,7 +250,7 @@ def test_a_decompression_bomb_is_refused_from_its_header():
     header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     data += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    with pytest.raises(DataError, match=r"^bomb\.png: more than 178,956,970 pixels"):
+    with pytest.raises(DataError, match=r"^bomb\.png: expected at most 178,956,970 pixels"):
         images.decode(data, "bomb.png")
 
 
@@ -259,7 +259,7 @@ def test_the_pixel_limit_is_ours_too(monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 12)
     assert images.decode(data, "a.png").shape == (3, 4, 3)
     monkeypatch.setattr(images, "MAX_PIXELS", 11)
-    with pytest.raises(DataError, match="more than 11 pixels"):
+    with pytest.raises(DataError, match="expected at most 11 pixels"):
         images.decode(data, "a.png")
 
 
@@ -319,7 +319,7 @@ def test_shrink_does_not_alias():
     small = images.shrink(checks, 8)
     assert small.shape == (8, 4, 1)
     assert np.abs(small.astype(int) - 127.5).max() < 8
-    with pytest.raises(UsageError, match="longest=0: use at least 1 pixel"):
+    with pytest.raises(UsageError, match="longest: expected at least 1 pixel, got 0"):
         images.shrink(checks, 0)
 
 
@@ -328,7 +328,7 @@ def test_letterbox():
     assert images.letterbox(wide, 4)[..., 0].tolist() == [[128] * 4, [9] * 4, [9] * 4, [128] * 4]
     assert images.letterbox(wide.transpose(1, 0, 2), 8, level=0)[..., 0].tolist() == [[0] * 2 + [9] * 4 + [0] * 2] * 8
     assert images.letterbox(np.full((300, 1, 3), 9, np.uint8), 10)[:, 4].tolist() == [[9] * 3] * 10
-    with pytest.raises(UsageError, match="size=0: use at least 1 pixel"):
+    with pytest.raises(UsageError, match="size: expected at least 1 pixel, got 0"):
         images.letterbox(wide, 0)
 
 
@@ -342,14 +342,14 @@ def test_a_pillow_image_is_read_as_its_file(photo):
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8)])
 def test_fit_refuses_what_is_no_image(image):
-    with pytest.raises(UsageError, match="an image must be uint8"):
+    with pytest.raises(UsageError, match="image: expected uint8"):
         images.fit(image, 4, 1)
 
 
 def test_impossible_targets():
-    with pytest.raises(UsageError, match="channels=4: use 1"):
+    with pytest.raises(UsageError, match="channels: expected 1"):
         images.decode(b"", "a.png", channels=4)
-    with pytest.raises(UsageError, match="size=0: use at least 1 pixel"):
+    with pytest.raises(UsageError, match="size: expected at least 1 pixel, got 0"):
         images.fit(np.zeros((4, 4, 1), np.uint8), 0, 1)
 
 
@@ -375,17 +375,17 @@ def test_png_without_metadata_has_none(tmp_path, photo):
 
 def test_metadata_errors(tmp_path, photo):
     photo.save(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match=r"a\.jpg: not a PNG file"):
+    with pytest.raises(DataError, match=r"a\.jpg: expected a PNG file"):
         images.read_metadata(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match=r"gone\.png: its metadata cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"gone\.png: metadata cannot be read \(No such file"):
         images.read_metadata(tmp_path / "gone.png")
     for key in ("", "数字", "k" * 80, "a\0b"):
-        with pytest.raises(UsageError, match="use 1 to 79 printable Latin-1 characters"):
+        with pytest.raises(UsageError, match="expected keywords of 1 to 79 printable Latin-1 characters"):
             images.encode_png(np.zeros((2, 2, 1), np.uint8), {key: "value"})
 
 
 def test_encode_refuses_floats():
-    with pytest.raises(UsageError, match=r"got float32 \[4, 4, 1\]: see ganzoo.core.images.to_uint8"):
+    with pytest.raises(UsageError, match=r"got float32 \[4, 4, 1\] \(see ganzoo.core.images.to_uint8\)"):
         images.encode_png(np.zeros((4, 4, 1), np.float32))
 
 

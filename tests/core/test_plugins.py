@@ -115,13 +115,13 @@ def test_a_name_that_is_not_a_modules(name):
     with pytest.raises(UsageError) as caught:
         plugins.import_modules([name])
     assert str(caught.value) == (
-        f"--import {name}: expected a module's name, such as mine or package.losses, got '{name}'"
+        f"--import {name}: expected a module name such as mine or package.losses, got '{name}'"
     )
 
 
 def test_a_files_name_is_no_modules():
     write("mine.py")
-    with pytest.raises(UsageError, match=r"^--import mine.py: expected a module's name, such as mine "):
+    with pytest.raises(UsageError, match=r"^--import mine.py: expected a module name such as mine "):
         plugins.import_modules(["mine.py"])
     assert "mine" not in sys.modules
 

@@ -59,7 +59,7 @@ def test_place_casts_and_checks():
     for arrays, message in [
         ({}, "here: made for other networks \\(missing: k\\)"),
         ({"k": np.ones((2, 3)), "x": np.ones(1)}, "surplus: x"),
-        ({"k": np.ones((3, 2))}, r"k is \[3, 2\], \[2, 3\] wanted"),
+        ({"k": np.ones((3, 2))}, r"k: expected \[2, 3\], got \[3, 2\]"),
     ]:
         with pytest.raises(WeightsError, match=message):
             weights.place(arrays, {"k": kernel}, "here")

@@ -38,15 +38,18 @@ def test_one_domain_alone_has_the_size_of_the_model():
     [
         (
             config(domains=["monet", "photo"]),
-            "dataset.domains: monet and photo given, but those of cyclegan_digits are plain and bold"
+            "dataset.domains: expected plain and bold for cyclegan_digits, got monet and photo"
             " (--set dataset.domains=[plain,bold])",
         ),
         (
             config("mnist_5k"),
-            "dataset.name: mnist_5k has no domains, and plain and bold are wanted (take one of: cycle_gan/NAME,"
-            " cyclegan_digits, folder:PATH, pix2pix_digits)",
+            "dataset.name: expected the domains plain and bold, got mnist_5k, which has none (use one of:"
+            " cycle_gan/NAME, cyclegan_digits, folder:PATH, pix2pix_digits)",
         ),
-        (config("fashion_mnist"), "dataset.name: fashion_mnist has no domains, and plain and bold are wanted"),
+        (
+            config("fashion_mnist"),
+            "dataset.name: expected the domains plain and bold, got fashion_mnist, which has none",
+        ),
         (
             config("cyclegan_digit"),
             "dataset.name: unknown data set 'cyclegan_digit' with two domains (did you mean 'cyclegan_digits'?)",
@@ -65,9 +68,7 @@ def test_what_does_not_fit_is_one_clear_line(dataset, message):
 
 def test_pairs_are_not_made_of_what_has_none():
     for function in (open_data, check_available):
-        with pytest.raises(
-            DataError, match=r"^dataset\.name: cyclegan_digits has no pairs, and this model learns from"
-        ):
+        with pytest.raises(DataError, match=r"^dataset\.name: cyclegan_digits has no pairs, but this model needs them"):
             function(config(paired=True))
     open_data(config("pix2pix_digits", domains=["edges", "digits"], paired=True))
 
@@ -75,7 +76,9 @@ def test_pairs_are_not_made_of_what_has_none():
 def test_pairs_are_as_many_of_one_as_of_the_other():
     a, b = (from_arrays("x", np.zeros((count, 2, 2, 1), np.uint8)) for count in (3, 4))
     assert not Domains("x", {"a": a, "b": b}, paired=False).paired
-    with pytest.raises(DataError, match=r"^x: 3 of a, 4 of b, and pairs are wanted"):
+    with pytest.raises(
+        DataError, match=r"^x: expected pairs, as many of one domain as of the other, got 3 of a, 4 of b"
+    ):
         Domains("x", {"a": a, "b": b}, paired=True)
 
 
@@ -86,19 +89,19 @@ def test_domains_are_checked_without_tensorflow(tmp_path):
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from ganzoo.data import source\n"
+        "from ganzoo.data.open import check_available\n"
         "from ganzoo.errors import DataError\n"
         "from ganzoo.schema import DatasetConfig\n"
         f"folder = {str(tmp_path)!r}\n"
         "for name in ('cyclegan_digits', 'folder:' + folder, 'cycle_gan/maps', 'mnist_5k', 'folder:/absent'):\n"
         "    try:\n"
         "        dataset = DatasetConfig(name=name, size=28, channels=1, domains=['plain', 'bold'])\n"
-        "        source.check_available(dataset, data_dir=Path(folder))\n"
+        "        check_available(dataset, data_dir=Path(folder))\n"
         "    except DataError as error:\n"
         "        print(error)\n"
         "print(sorted({'tensorflow', 'keras'} & sys.modules.keys()))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     *errors, imported = done.stdout.splitlines()
-    assert [line[:22] for line in errors] == ["dataset.name: mnist_5k", "folder:/absent: no suc"]
+    assert [line[:22] for line in errors] == ["dataset.name: expected", "folder:/absent: no suc"]
     assert imported == "[]"

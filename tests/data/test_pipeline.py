@@ -110,15 +110,15 @@ def test_what_cannot_be_is_refused():
         Pipeline(numbered(3), 2, seed=0, augment=["flop"])
     with pytest.raises(ConfigError, match="flip is for images"):
         Pipeline(from_arrays("points", np.zeros((3, 2), np.float32)), 2, seed=0, augment=["flip"])
-    with pytest.raises(UsageError, match="batch_size=0"):
+    with pytest.raises(UsageError, match="batch_size: expected at least 1, got 0"):
         Pipeline(numbered(3), 0, seed=0)
     for seed in (-1, 2**31):
-        with pytest.raises(UsageError, match=f"seed={seed}"):
+        with pytest.raises(UsageError, match=f"seed: expected .*, got {seed}"):
             Pipeline(numbered(3), 2, seed=seed)
-    with pytest.raises(UsageError, match="first_batch=-1"):
+    with pytest.raises(UsageError, match="first_batch: expected at least 0, got -1"):
         Pipeline(numbered(3), 2, seed=0).dataset(-1)
     for rows in [(0, 3), (1, 1), (-1, 2)]:
-        with pytest.raises(UsageError, match="not rows of a batch of 2"):
+        with pytest.raises(UsageError, match="expected rows of a batch of 2"):
             Pipeline(numbered(3), 2, seed=0).dataset(rows=rows)
 
 
@@ -187,7 +187,7 @@ def test_domains_too_are_a_function_of_the_step(paired):
 
 
 def test_a_square_larger_than_the_images_is_refused():
-    with pytest.raises(UsageError, match=r"^size=3: larger than the images of made, 2 \(take at most 2\)$"):
+    with pytest.raises(UsageError, match=r"^size: expected at most 2, the side of the images of made, got 3$"):
         Pipeline(domains(3, 3), 2, seed=0, size=3)
 
 

@@ -11,7 +11,7 @@ from ganzoo.data import source as source_module
 from ganzoo.data.open import check_available, open_source
 from ganzoo.data.source import from_arrays
 from ganzoo.errors import DataError, UsageError
-from ganzoo.registry import Registration
+from ganzoo.registry import KINDS, Registration
 from ganzoo.schema import DatasetConfig
 
 
@@ -75,7 +75,7 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
         (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
         (
             config("cyclegan_digits"),
-            "dataset.name: cyclegan_digits has two domains, plain and bold (take a model of the task image_translation",
+            "dataset.name: cyclegan_digits has two domains, plain and bold (use a model of the task image_translation",
         ),
     ],
 )
@@ -87,13 +87,13 @@ def test_what_does_not_fit_is_one_clear_line(dataset, message):
 
 
 def test_domains_are_not_one_source():
-    with pytest.raises(UsageError, match="has the domains plain and bold: open it with open_domains"):
+    with pytest.raises(UsageError, match=r"expected no domains, got plain and bold \(use open_domains"):
         open_source(config("cyclegan_digits", domains=["plain", "bold"]))
 
 
 def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(source_module.DATASETS.registrations, "mnist_5k", Registration(pytest.fail, "tests"))
+        patch.setitem(KINDS["dataset"].registrations, "mnist_5k", Registration(pytest.fail, "tests"))
         check_available(config("mnist_5k", classes=7))
     for dataset, message in {
         "minst_5k": "unknown data set 'minst_5k'",
@@ -107,12 +107,12 @@ def test_what_is_plainly_wrong_is_told_before_opening(monkeypatch):
 def test_names_are_known_and_checked_without_tensorflow():
     script = (
         "import sys\n"
-        "from ganzoo.data import source\n"
+        "from ganzoo.data.open import check_available\n"
         "from ganzoo.errors import DataError\n"
         "from ganzoo.schema import DatasetConfig\n"
         "for name in ('mnist_5k', 'minst', 'mnist/no_such_config'):\n"
         "    try:\n"
-        "        source.check_available(DatasetConfig(name=name, size=28, channels=1))\n"
+        "        check_available(DatasetConfig(name=name, size=28, channels=1))\n"
         "    except DataError as error:\n"
         "        print(error)\n"
         "print(sorted({'tensorflow', 'keras'} & sys.modules.keys()))\n"

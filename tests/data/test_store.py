@@ -155,7 +155,7 @@ def test_a_cache_that_cannot_be_written_falls_back_to_memory(cache, caplog):
     prepared = maker.prepare()
     check(prepared, [0, 2])
     assert prepared.left_out == ("file 1",)
-    assert "images are kept in memory" in caplog.text
+    assert "images stay in memory" in caplog.text
 
 
 def test_another_process_that_was_quicker_wins(cache, monkeypatch):

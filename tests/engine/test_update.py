@@ -229,9 +229,9 @@ def test_a_schedule_moves_the_discriminator_by_the_step():
 def test_what_does_not_divide():
     batches = tf.data.Dataset.from_tensors(np.zeros((8, 1), np.float32)).repeat()
     model = linear((0.1, 0.1), accumulate=3, steps_per_execution=2)
-    with pytest.raises(UsageError, match=r"a batch of 8 does not divide by 3 \(1 replicas, accumulate=3\)"):
+    with pytest.raises(UsageError, match=r"batch: expected a multiple of 3 rows \(1 replicas, accumulate=3\), got 8"):
         model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0)
-    with pytest.raises(UsageError, match=r"steps_per_epoch=3: does not divide by steps_per_execution=2"):
+    with pytest.raises(UsageError, match=r"steps_per_epoch: expected a multiple of steps_per_execution=2, got 3"):
         model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=0)
 
 

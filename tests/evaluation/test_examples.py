@@ -86,7 +86,7 @@ def test_floats_become_the_pixels_they_stand_for():
 
 def test_floats_that_look_like_another_range(caplog):
     from_array("fake", IMAGES / 255.0)
-    assert "fake: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?" in caplog.text
+    assert "fake: no value below 0; floats are read as [-1, 1], are these in [0, 1]?" in caplog.text
 
 
 def with_value(value):
@@ -98,13 +98,13 @@ def with_value(value):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (with_value(np.nan), "fake: example 3 holds NaN or infinity"),
-        (with_value(-np.inf), "fake: example 3 holds NaN or infinity"),
+        (with_value(np.nan), "fake: expected finite numbers, got NaN or infinity in example 3"),
+        (with_value(-np.inf), "fake: expected finite numbers, got NaN or infinity in example 3"),
         (
             with_value(1.5),
             r"fake: expected floats in \[-1, 1\], got 0 to 1\.5 in example 3 \(pixels of 0 to 255 are uint8",
         ),
-        (np.full([4, 2], np.nan), "fake: example 0 holds NaN"),
+        (np.full([4, 2], np.nan), "fake: expected finite numbers, got NaN or infinity in example 0"),
         (
             np.zeros([4, 2, 2]),
             r"fake: expected \[n, height, width, channels\] or \[n, columns\], got float64 \[4, 2, 2\]",

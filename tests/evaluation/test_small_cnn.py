@@ -108,7 +108,7 @@ def test_other_sizes_and_colour_become_small_and_grey():
     grey = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 1), np.uint8)
     expected = np.asarray(Image.fromarray(grey[0, ..., 0]).resize((28, 28), Image.Resampling.BICUBIC))
     np.testing.assert_array_equal(small_cnn.prepare(grey)[0, ..., 0], expected)
-    with pytest.raises(UsageError, match="an image must be uint8"):
+    with pytest.raises(UsageError, match="image: expected uint8"):
         small_cnn.prepare(np.zeros((1, 28, 28, 2), np.uint8))
 
 

@@ -254,20 +254,20 @@ def test_points(points):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "n: 0 given"),
-        ({"n": -3}, "n: -3 given"),
-        ({"n": 2.5}, "n: 2.5 given"),
-        ({"labels": [10]}, r"labels: 10 is out of range \(0 … 9\)"),
-        ({"labels": [-1]}, "labels: -1 is out of range"),
-        ({"labels": [0.5]}, "labels: 0.5 given, integers"),
-        ({"labels": [10**30]}, "labels: 1000000000000000000000000000000 given, integers"),
-        ({"n": 3, "labels": [1, 2]}, r"labels: 3 wanted, shape \[2\] given"),
-        ({"labels": []}, "n: 0 given"),
-        ({"seed": -1}, "seed: -1 is out of range"),
-        ({"seed": 2**31}, "seed: 2147483648 is out of range"),
-        ({"truncation": 0.0}, "truncation: 0.0 given"),
-        ({"truncation": 1.5}, "truncation: 1.5 given"),
-        ({"positions": [-1]}, "positions: -1 is out of range"),
+        ({"n": 0}, "n: expected an integer of 1 or more, got 0"),
+        ({"n": -3}, "n: expected an integer of 1 or more, got -3"),
+        ({"n": 2.5}, "n: expected an integer of 1 or more, got 2.5"),
+        ({"labels": [10]}, "labels: expected integers in 0 … 9, got 10"),
+        ({"labels": [-1]}, "labels: expected integers in 0 … 9, got -1"),
+        ({"labels": [0.5]}, "labels: expected integers in 0 … 9, got 0.5"),
+        ({"labels": [10**30]}, "labels: expected integers in 0 … 9, got 1000000000000000000000000000000"),
+        ({"n": 3, "labels": [1, 2]}, r"labels: expected 3 integers, got shape \[2\]"),
+        ({"labels": []}, "n: expected an integer of 1 or more, got 0"),
+        ({"seed": -1}, "seed: expected integers in 0 … 2147483647, got -1"),
+        ({"seed": 2**31}, "seed: expected integers in 0 … 2147483647, got 2147483648"),
+        ({"truncation": 0.0}, r"truncation: expected a number in \(0, 1\], got 0.0"),
+        ({"truncation": 1.5}, r"truncation: expected a number in \(0, 1\], got 1.5"),
+        ({"positions": [-1]}, "positions: expected integers in 0 … 2147483647, got -1"),
     ],
 )
 def test_requests_that_make_no_sense(conditional, arguments, message):
@@ -281,9 +281,9 @@ def test_labels_for_a_model_without_them(points):
 
 
 def test_wrong_latents_and_examples(conditional):
-    with pytest.raises(UsageError, match=r"latents: shape \[2, 3\] given, \[n, 64\] wanted"):
+    with pytest.raises(UsageError, match=r"latents: expected \[n, 64\], got \[2, 3\]"):
         conditional.decode(np.zeros((2, 3)))
     with pytest.raises(UsageError, match=r"examples: expected images \[n, 28, 28, 1\], got uint8 \[2, 28, 28, 3\]"):
         conditional.discriminate(np.zeros((2, 28, 28, 3), np.uint8), [0, 1])
-    with pytest.raises(UsageError, match="labels: wanted"):
+    with pytest.raises(UsageError, match="labels: expected integers"):
         conditional.discriminate(np.zeros((2, 28, 28, 1), np.uint8))

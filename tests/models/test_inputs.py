@@ -105,7 +105,7 @@ def test_blend(strength, level):
     [
         (
             np.zeros([9, 8, 3], np.int64),
-            "images: expected uint8 or floats, got int64 [9, 8, 3]: convert levels of 0 to",
+            "images: expected uint8 or floats, got int64 [9, 8, 3] (convert levels of 0 to",
         ),
         (np.zeros([9, 8], bool), "images: expected uint8 or floats, got bool [9, 8]"),
         (
@@ -129,8 +129,8 @@ def test_blend(strength, level):
         (None, "images: expected [H, W, C] or [H, W] with C = 1, 3 or 4, or [n, H, W, C], got object []"),
         ([[[1, 2], [3]]], "images[0]: expected an image, got rows of several lengths"),
         ([np.zeros([2, 8, 8, 1], np.uint8)], "images: expected a list of single images, got a batch in it"),
-        ([], "images: expected one or more, got none"),
-        (np.zeros([0, 9, 8, 3], np.uint8), "images: expected one or more, got none"),
+        ([], "images: expected at least one, got none"),
+        (np.zeros([0, 9, 8, 3], np.uint8), "images: expected at least one, got none"),
         (np.zeros([9, 7, 3], np.uint8), "images: expected 8x8 pixels or more, got 9x7"),
         (np.zeros([0, 9, 3]), "images: expected 8x8 pixels or more, got 0x9"),
     ],
@@ -147,7 +147,7 @@ def test_files_that_are_no_images(tmp_path):
     with pytest.raises(DataError, match=r"setup\.py: not an image in a known format"):
         inputs.read(Path(__file__).parents[2] / "setup.py", 3)
     deep = Image.fromarray(np.full((8, 8), 300.0, np.float32))
-    with pytest.raises(DataError, match=r"^images: float grey values of 300 to 300, expected 0 to 1"):
+    with pytest.raises(DataError, match=r"^images: expected float grey values of 0 to 1, got 300 to 300"):
         inputs.read(deep, 1)
 
 

@@ -159,5 +159,5 @@ def test_what_keras_offers_that_makes_no_sense(digits, painter):
 
 def test_a_model_without_a_config_cannot_be_saved(tmp_path, digits):
     bare = type(digits)(digits.generator, digits.discriminator, digits.latent_size, classes=10, name="bare")
-    with pytest.raises(UsageError, match=r"^bare: has no config to save it by: build it"):
+    with pytest.raises(UsageError, match=r"^bare: has no config to be saved with: build it"):
         bare.get_config()

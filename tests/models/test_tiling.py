@@ -77,5 +77,5 @@ def test_neighbours_share_a_quarter_at_least():
 
 
 def test_a_tile_that_is_too_small():
-    with pytest.raises(UsageError, match="tile: 31 pixels given, 32 or more wanted"):
+    with pytest.raises(UsageError, match="tile: expected 32 pixels or more, got 31"):
         tiled(lambda part: part, picture(40, 40), 31)

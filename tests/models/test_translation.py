@@ -119,7 +119,7 @@ def test_a_tile_larger_than_the_image_is_no_tile(model):
 
 def test_tiles_of_a_model_that_looks_around_keep_the_size(model):
     assert model.translate(pictures(1, 70, 45), tile=32).shape == (1, 70, 45, 1)
-    with pytest.raises(UsageError, match="tile: 16 pixels given, 32 or more wanted"):
+    with pytest.raises(UsageError, match="tile: expected 32 pixels or more, got 16"):
         model.translate(pictures(1, 70, 45), tile=16)
 
 
@@ -168,7 +168,7 @@ def test_longest_shrinks_before_translating(cyclegan):
     assert np.array_equal(small, cyclegan.translate(images.shrink(image, 45)))
     assert np.array_equal(cyclegan.translate(image, longest="auto"), cyclegan.translate(image, longest=28))
     assert cyclegan.translate(image, longest=100).shape == (60, 90, 1)
-    with pytest.raises(UsageError, match=r"^longest: local.* has no config that says the size it"):
+    with pytest.raises(UsageError, match=r"^longest: local.* has no config with its training size"):
         Local(1.0, 4).translate(image, longest="auto")
 
 
@@ -190,7 +190,7 @@ def test_strength_blends_with_the_image():
             r"images: expected floats in \[0, 1\] or \[-1, 1\], got values from 9",
         ),
         (np.zeros((7, 32, 1), np.uint8), "images: expected 8x8 pixels or more, got 7x32"),
-        ([], "images: expected one or more, got none"),
+        ([], "images: expected at least one, got none"),
     ],
 )
 def test_wrong_images(cyclegan, given, message):

@@ -106,7 +106,7 @@ def test_the_gradient_penalty_has_a_gradient_where_the_critic_has_none():
             [("r1", 1.0, 1), {"name": "gradient_penalty", "weight": 1.0, "sides": "below"}],
             r"penalties\.1\.sides: input should be 'both' or 'above' \(got 'below'\)",
         ),
-        ([("r1", 1.0, 1), ("r1", 2.0, 4)], "penalties: one of them is given twice"),
+        ([("r1", 1.0, 1), ("r1", 2.0, 4)], "penalties: expected different names, got one twice"),
     ],
 )
 def test_wrong_names_and_options(given, message):

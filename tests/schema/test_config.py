@@ -133,7 +133,7 @@ def test_a_schedule_that_ends_before_it_starts(data, end):
     data["optimizer"]["generator"]["schedule"] = {"name": "linear", "end": end, "start": 50}
     message = complaint(data)
     assert message.startswith("f.yaml: optimizer.generator.schedule.end: ")
-    assert message.endswith(f"{end} is not after start, 50")
+    assert message.endswith(f"expected a step after start, 50, got {end}")
 
 
 def test_yaml_reads_on_and_off_as_booleans(data, tmp_path):
@@ -175,7 +175,10 @@ def test_impossible_mixes(data):
             **data,
             "dataset": {"name": "ring", "size": 0, "channels": 2, "classes": 8},
         },
-        "penalties: one of them is given twice": {**data, "penalties": [{"name": "r1", "weight": 1.0}] * 2},
+        "penalties: expected different names, got one twice": {
+            **data,
+            "penalties": [{"name": "r1", "weight": 1.0}] * 2,
+        },
         "adam has no 'rho'": {
             **data,
             "optimizer": {**data["optimizer"], "generator": {"name": "adam", "learning_rate": 0.1, "rho": 0.9}},
@@ -238,7 +241,7 @@ def test_wrong_overrides(key, value, message):
 def test_files_that_are_no_configs(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         schema.read_yaml(tmp_path / "absent.yaml")
-    for text, message in [("- 1", "not a config"), ("a: [", "while parsing"), ("", "not a config")]:
+    for text, message in [("- 1", "got no mapping"), ("a: [", "while parsing"), ("", "got no mapping")]:
         (tmp_path / "f.yaml").write_text(text)
         with pytest.raises(ConfigError, match=message):
             schema.read_yaml(tmp_path / "f.yaml")
@@ -253,7 +256,7 @@ def test_a_part_that_is_replaced_loses_the_options_of_the_old_one():
     config = ganzoo.config("cgan").override({"loss.label_smoothing": 0.1})
     config = config.override({"loss.name": "hinge"}, note=told.append)
     assert config.to_dict()["loss"] == {"name": "hinge"}
-    assert told == ["loss: hinge replaces a part whose options go with it (label_smoothing)"]
+    assert told == ["loss: hinge replaces another part, whose options are dropped (label_smoothing)"]
     config = config.override({"loss.margin": 0.5, "loss.name": "hinge"}, note=told.append)
     assert config.to_dict()["loss"] == {"name": "hinge", "margin": 0.5}
     config = config.override({"generator.network": "mlp", "generator.widths": [8]}, note=told.append)
@@ -294,9 +297,9 @@ def cycle():
         ("dataset.domains", [], "f.yaml: task: expected image_generation, got image_translation (dataset.kind: image"),
         ("dataset.domains", ["a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a']"),
         ("dataset.domains", ["a", "a"], "f.yaml: dataset: domains: expected two different names (or none), got ['a',"),
-        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: got ['a', 'a_ema'], but names that end in _ema"),
+        ("dataset.domains", ["a", "a_ema"], "f.yaml: dataset: domains: expected names without the suffix _ema"),
         ("dataset.domains", ["a", "B"], "f.yaml: dataset.domains.1: string should match pattern"),
-        ("dataset.load_size", 27, "f.yaml: dataset: load_size: 27 is smaller than size, 28"),
+        ("dataset.load_size", 27, "f.yaml: dataset: load_size: expected at least size, 28, got 27"),
     ],
 )
 def test_data_of_two_domains(cycle, path, value, message):

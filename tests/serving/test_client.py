@@ -616,7 +616,7 @@ def test_what_is_too_large_is_not_sent_again(clock):
 
 @pytest.mark.parametrize("labels", [[0, 3], 3])
 def test_labels_that_the_server_refuses(connect, labels):
-    with pytest.raises(UsageError, match=r"^labels: 3 is out of range \(0 … 2\)$"):
+    with pytest.raises(UsageError, match=r"^labels: expected integers in 0 … 2, got 3$"):
         connect().generate(labels=labels)
 
 
@@ -632,9 +632,9 @@ def test_labels_of_others_that_it_refuses(connect, backend, address):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": [-1]}, "labels: -1 is out of range (0 … the number of classes - 1)"),
-        ({"labels": [[1], [1, 2]]}, "labels: rows of several lengths given, a plain list of integers wanted"),
-        ({"labels": 0, "truncation": True}, "truncation: True given, a number in (0, 1] wanted"),
+        ({"labels": [-1]}, "labels: expected integers in 0 … the number of classes - 1, got -1"),
+        ({"labels": [[1], [1, 2]]}, "labels: expected a plain list of integers, got rows of several lengths"),
+        ({"labels": 0, "truncation": True}, "truncation: expected a number in (0, 1], got True"),
     ],
 )
 def test_what_cannot_be_drawn(connect, backend, arguments, message):
@@ -685,7 +685,7 @@ def test_signatures_that_it_lacks(connect):
     [
         (np.full((8, 8, 3), 2.0), r"images: expected floats in \[0, 1\] or \[-1, 1\], got values from 2 to 2"),
         (np.zeros((8, 8, 3), np.int64), r"images: expected uint8 or floats, got int64 \[8, 8, 3\]"),
-        (np.zeros((0, 8, 8, 3), np.uint8), "images: expected one or more, got none"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "images: expected at least one, got none"),
         (np.zeros((7, 8, 3), np.uint8), "images: expected 8x8 pixels or more, got 7x8"),
     ],
 )

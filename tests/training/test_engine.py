@@ -241,10 +241,12 @@ def test_fit_under_another_strategy_than_the_models():
             model.fit(batches, steps_per_epoch=1, epochs=1, shuffle=False, verbose=0)
 
     alone = build(ring)
-    with pytest.raises(UsageError, match=r"gan_ring: hidden1/kernel was made outside of the current strategy \(build"):
+    with pytest.raises(UsageError, match=r"gan_ring: hidden1/kernel was created outside the current strategy \(build"):
         fit_in(two, alone)
     model = two.build(ring)
-    with pytest.raises(UsageError, match=r"gan_ring: was made under another strategy than the current one \(build"):
+    with pytest.raises(
+        UsageError, match=r"gan_ring: expected the strategy that it was made under, got another one \(build"
+    ):
         fit_in(one, model)
     fit_in(two, model)  # its own
     assert (alone.step, model.step) == (0, 1)
@@ -259,15 +261,15 @@ def test_parts_that_are_made_under_different_strategies():
     def optimizers():
         return [keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3)]
 
-    with pytest.raises(UsageError, match="gan_ring: was made under another strategy than the current one"):
+    with pytest.raises(UsageError, match="gan_ring: expected the strategy that it was made under, got another one"):
         model.compile(*optimizers())
     made_outside = optimizers()
     with two.scope():
-        with pytest.raises(UsageError, match=r"gan_ring: adam.*/iteration was made outside of the current strategy"):
+        with pytest.raises(UsageError, match=r"gan_ring: adam.*/iteration was created outside the current strategy"):
             model.compile(*made_outside)
-        with pytest.raises(UsageError, match="gan_ring: hidden1/kernel was made outside of the current strategy"):
+        with pytest.raises(UsageError, match="gan_ring: hidden1/kernel was created outside the current strategy"):
             outside.compile(*optimizers())
-        with pytest.raises(UsageError, match="hidden1/kernel was made outside"):
+        with pytest.raises(UsageError, match="hidden1/kernel was created outside"):
             type(outside)(outside.generator, outside.discriminator, 2, name="mixed").compile(*optimizers())
         model.compile(*optimizers())
 

@@ -1,7 +1,4 @@
-"""Pictures for people: sample sheets, animations, plots of points, of tables, of sequences and of values over steps.
-
-All of them are arrays, uint8 `[H, W, C]`.
-"""
+"""Figures as uint8 arrays `[H, W, C]`: sample sheets, animations, plots of points, tables, sequences and curves."""
 
 from ganzoo.core.figures.clouds import histogram, points, scatter
 from ganzoo.core.figures.lines import curves

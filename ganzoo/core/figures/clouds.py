@@ -1,4 +1,4 @@
-"""Generated points over real ones."""
+"""Plots of generated points over real points."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ganzoo.errors import UsageError
 
 
 def points(points: ArrayLike, reference: ArrayLike | None = None, title: str = "") -> np.ndarray:
-    """Draws generated points of any number of columns over real ones.
+    """Draw generated points with any number of columns over real ones.
 
-    One column is drawn as `histogram`, two as `scatter`; of more the first two, and the title says so.
+    One column is drawn by `histogram`, two by `scatter`. Of more columns the first two are drawn; the title says so.
 
     Args:
-      points: generated, `[N, D]`, D at least 1.
-      reference: real, `[M, D]`.
+      points: generated points, `[N, D]`, D >= 1.
+      reference: real points, `[M, D]`.
       title: one or two lines.
 
     Returns:
       uint8 `[540, 500, 3]`.
 
     Raises:
-      UsageError: not such points, or no finite one to fit the frame to.
+      UsageError: if the shapes are wrong, or no finite point determines the axes.
     """
     columns = np.shape(points)[-1] if np.ndim(points) == 2 else 0
     if columns < 1:
-        raise UsageError(f"points: expected [N, columns], got {list(np.shape(points))}: one row a point")
+        raise UsageError(f"points: expected [N, columns], got {list(np.shape(points))} (one row per point)")
     fake = _table(points, "points", columns)
     real = None if reference is None else _table(reference, "reference", columns)
     if columns == 1:
@@ -43,22 +43,22 @@ def points(points: ArrayLike, reference: ArrayLike | None = None, title: str = "
 def scatter(
     points: ArrayLike, reference: ArrayLike | None = None, limit: float | None = None, title: str = ""
 ) -> np.ndarray:
-    """Draws generated points over real ones.
+    """Draw generated 2-D points over real ones.
 
-    The frame depends on `limit` and `reference` alone, not on `points`: pictures of successive steps line up. Generated
-    points beyond it (or NaN) are counted in the legend.
+    The axes depend only on `limit` and `reference`, so that frames of an animation line up. The legend counts the
+    generated points outside the axes, NaN included.
 
     Args:
-      points: generated, `[N, 2]`.
-      reference: real, `[M, 2]`.
-      limit: both axes run from -limit to limit; by default a square around the reference (without one, the points).
+      points: generated points, `[N, 2]`.
+      reference: real points, `[M, 2]`.
+      limit: both axes run from -limit to limit; by default a square around the reference (or the points without one).
       title: one or two lines.
 
     Returns:
       uint8 `[540, 500, 3]`.
 
     Raises:
-      UsageError: not such points, or no finite one to fit the frame to.
+      UsageError: if the shapes are wrong, or no finite point determines the axes.
     """
     fake = _table(points, "points", 2)
     real = None if reference is None else _table(reference, "reference", 2)
@@ -79,19 +79,19 @@ def scatter(
 def histogram(
     points: ArrayLike, reference: ArrayLike | None = None, limit: float | None = None, title: str = ""
 ) -> np.ndarray:
-    """Draws the density of generated numbers over that of real ones; `scatter` for one dimension.
+    """Draw the density of generated numbers over that of real ones.
 
     Args:
-      points: generated, `[N]` or `[N, 1]`.
-      reference: real, `[M]` or `[M, 1]`.
-      limit: the axis runs from -limit to limit; by default around the reference (without one, the points).
+      points: generated numbers, `[N]` or `[N, 1]`.
+      reference: real numbers, `[M]` or `[M, 1]`.
+      limit: the axis runs from -limit to limit; by default around the reference (or the points without one).
       title: one or two lines.
 
     Returns:
-      uint8 `[540, 500, 3]`. A bar's area is the share of all points, those beyond the frame included, in its bin.
+      uint8 `[540, 500, 3]`. The area of a bar is its share of all points, including those outside the axes.
 
     Raises:
-      UsageError: not such points, or no finite one to fit the frame to.
+      UsageError: if the shapes are wrong, or no finite point determines the axes.
     """
     fake = _table(points, "points", 1)
     real = None if reference is None else _table(reference, "reference", 1)
@@ -114,19 +114,19 @@ def _table(values: ArrayLike, name: str, columns: int) -> np.ndarray:
     if columns == 1 and table.ndim == 1:
         table = table[:, np.newaxis]
     if table.ndim != 2 or table.shape[1] != columns:
-        raise UsageError(f"{name}: expected [N, {columns}], got {list(np.shape(values))}: one row a point")
+        raise UsageError(f"{name}: expected [N, {columns}], got {list(np.shape(values))} (one row per point)")
     return table
 
 
 def _frame(table: np.ndarray, limit: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and upper corners of a square: `limit` around 0, or the table's range and a tenth more each way."""
+    """Return two corners of a square: `limit` around 0, or the range of the table plus a tenth on each side."""
     if limit is not None:
         if not 0 < limit < math.inf:
-            raise UsageError(f"limit={limit}: use a number above 0, or None")
+            raise UsageError(f"limit: expected a finite number above 0 or None, got {limit}")
         return np.full(table.shape[1], -limit), np.full(table.shape[1], limit)
     finite = table[np.isfinite(table).all(axis=1)]
     if not len(finite):
-        raise UsageError("no finite point to fit the frame to: give limit=…")
+        raise UsageError("points: expected at least one finite point, got none (or pass limit)")
     low, high = finite.min(axis=0), finite.max(axis=0)
     half = float((high - low).max()) * 0.6 or 1.0
     return (low + high) / 2 - half, (low + high) / 2 + half

@@ -1,4 +1,4 @@
-"""Values over training steps."""
+"""Plots of values over training steps."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ganzoo.errors import UsageError
 def curves(
     series: Mapping[str, tuple[ArrayLike, ArrayLike]], title: str = "", y_label: str = "", log: bool = False
 ) -> np.ndarray:
-    """Draws values over training steps, one line a name, the legend below the plot.
+    """Draw values over training steps, one line per name, with the legend below the plot.
 
     Args:
-      series: name -> (steps, values), two sequences of one length. NaN and infinity leave a hole in the line.
+      series: maps a name to (steps, values), two sequences of equal length. NaN and infinity leave gaps.
       title: one or two lines.
-      y_label: what the values are.
-      log: a logarithmic value axis; values of 0 and less leave a hole.
+      y_label: label of the value axis.
+      log: use a logarithmic value axis; values <= 0 leave gaps.
 
     Returns:
-      uint8 `[H, 800, 3]`; H = 450, and 22 more for each further row of names.
+      uint8 `[H, 800, 3]`; H is 450, plus 22 for each extra row of the legend.
 
     Raises:
-      UsageError: no series, or one whose sequences differ in length.
+      UsageError: if there is no series, or its sequences differ in length.
     """
     if not series:
-        raise UsageError("curves: no series: give at least one name with (steps, values)")
+        raise UsageError("curves: expected at least one series, got none")
     figure = canvas.figure(8.0, 4.5)
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
@@ -38,9 +38,9 @@ def curves(
     for index, (name, (steps, values)) in enumerate(series.items()):
         x, y = np.asarray(steps, np.float64), np.asarray(values, np.float64)
         if x.ndim != 1 or x.shape != y.shape:
-            raise UsageError(f"curves: {name}: {list(x.shape)} steps for {list(y.shape)} values: give as many of both")
+            raise UsageError(f"curves: {name}: expected as many steps as values, got {list(x.shape)}, {list(y.shape)}")
         y = np.where(np.isfinite(y) & ((y > 0) | (not log)), y, np.nan)
-        # Beyond seven names the colours come again, dashed; a few values get dots, since one alone draws no line.
+        # After seven names the colours repeat, dashed. Few values get markers: a single one draws no line.
         style = "-" if index // len(canvas.COLOURS) % 2 == 0 else "--"
         marker = "o" if np.isfinite(y).sum() <= 30 else ""
         colour = canvas.COLOURS[index % len(canvas.COLOURS)]

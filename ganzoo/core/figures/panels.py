@@ -1,4 +1,4 @@
-"""Small plots side by side: the columns of a table, the columns of sequences."""
+"""Panels side by side: one for each column of tables or sequences."""
 
 from __future__ import annotations
 
@@ -12,34 +12,33 @@ from numpy.typing import ArrayLike
 from ganzoo.core.figures import canvas
 from ganzoo.errors import UsageError
 
-PANELS = 24  # at most: more could not be told apart
+PANELS = 24  # maximum; more would be illegible
 ACROSS = 4
 PANEL_WIDTH, PANEL_HEIGHT, HEAD = 2.0, 1.5, 0.7  # hundreds of pixels
 BINS = 20
-ROOM_ABOVE = 1.5  # height of a panel over its highest bar; generated bars beyond are cut
+ROOM_ABOVE = 1.5  # panel height relative to the highest real bar; higher generated bars are cut
 
 
 def histograms(
     rows: ArrayLike, reference: ArrayLike | None = None, names: Sequence[str] = (), title: str = ""
 ) -> np.ndarray:
-    """Draws each column of generated rows as a histogram over that of the real rows.
+    """Draw each column of generated rows as a histogram over that of the real rows.
 
-    The frames depend on the reference alone (without one, on the rows): pictures of successive steps line up. What lies
-    beyond a frame is missing in its bars, whose area is the share of all rows; bars half as high again as the highest
-    real one are cut. Of more than 24 columns the first 24 are
-    drawn, and the title says so.
+    The axes depend only on the reference (or the rows without one), so that frames of an animation line up. Values
+    outside the axes are not drawn but count in the total, so bars show shares of all rows. Bars higher than 1.5 times
+    the highest real bar are cut. At most 24 columns are drawn; the title says so.
 
     Args:
-      rows: generated, `[N, columns]`.
-      reference: real, `[M, columns]`.
-      names: of the columns; by default `x0`, `x1`, …
+      rows: generated rows, `[N, columns]`.
+      reference: real rows, `[M, columns]`.
+      names: column names; by default `x0`, `x1`, …
       title: one or two lines.
 
     Returns:
-      uint8 `[H, W, 3]`, 200x150 pixels a column, four side by side.
+      uint8 `[H, W, 3]`, 200x150 pixels per column, four per row.
 
     Raises:
-      UsageError: not such rows, or a column without a finite number to fit its frame to.
+      UsageError: if the shapes are wrong, or a column has no finite number.
     """
     fake, real = _arrays(rows, reference, "rows", "[N, columns]", 2)
     count = fake.shape[1]
@@ -59,21 +58,21 @@ def histograms(
 def sequences(
     examples: ArrayLike, reference: ArrayLike | None = None, names: Sequence[str] = (), title: str = ""
 ) -> np.ndarray:
-    """Draws each column of generated sequences as curves over time, over those of real sequences.
+    """Draw each column of generated sequences as curves over time, over those of real sequences.
 
-    The frames depend on the reference alone (without one, on the examples), as in `histograms`.
+    The axes depend only on the reference (or the examples without one), as in `histograms`.
 
     Args:
-      examples: generated, `[N, length, columns]`.
-      reference: real, `[M, length, columns]`.
-      names: of the columns; by default `x0`, `x1`, …
+      examples: generated sequences, `[N, length, columns]`.
+      reference: real sequences, `[M, length, columns]`.
+      names: column names; by default `x0`, `x1`, …
       title: one or two lines.
 
     Returns:
-      uint8 `[H, W, 3]`, 200x150 pixels a column, four side by side.
+      uint8 `[H, W, 3]`, 200x150 pixels per column, four per row.
 
     Raises:
-      UsageError: not such sequences, or a column without a finite number to fit its frame to.
+      UsageError: if the shapes are wrong, or a column has no finite number.
     """
     fake, real = _arrays(examples, reference, "examples", "[N, length, columns]", 3)
     count = fake.shape[2]
@@ -103,15 +102,15 @@ def _arrays(
 
 def _names(names: Sequence[str], count: int) -> Sequence[str]:
     if names and len(names) != count:
-        raise UsageError(f"names: expected {count}, one for each column, got {len(names)}")
+        raise UsageError(f"names: expected {count}, one per column, got {len(names)}")
     return names or [f"x{column}" for column in range(count)]
 
 
 def _range(values: np.ndarray, what: str) -> tuple[float, float]:
-    """The values' range and a twentieth more each way."""
+    """Return the range of the values plus a twentieth on each side."""
     finite = values[np.isfinite(values)]
     if not len(finite):
-        raise UsageError(f"{what}: no finite number to fit the frame to")
+        raise UsageError(f"{what}: expected at least one finite number, got none")
     low, high = float(finite.min()), float(finite.max())
     margin = (high - low) / 20 or 0.5
     return low - margin, high + margin

@@ -1,4 +1,4 @@
-"""Grids of images, and animations of them."""
+"""Grids of images, and animations."""
 
 from __future__ import annotations
 
@@ -13,33 +13,32 @@ from PIL import Image
 from ganzoo.core.files import write_bytes
 from ganzoo.errors import UsageError
 
-GAP_LEVEL = 128  # mid-grey: neither the black of a digit's background nor the white of a page
-CELL = 56  # pixels: the smallest side at which a sample is still easy to judge
-LONGEST_FRAME = 655.35  # seconds: GIF counts hundredths in 16 bits
+GAP_LEVEL = 128  # mid-grey: visible beside black digits and a white page
+CELL = 56  # pixels: the smallest side at which a sample is easy to judge
+LONGEST_FRAME = 655.35  # seconds; GIF counts hundredths in 16 bits
 
 
 def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = None, gap: int = 2) -> np.ndarray:
-    """Lays samples out in a grid, row by row.
+    """Arrange samples in a grid, row by row.
 
     Args:
-      images: uint8 `[N, H, W, C]`, N at least 1, C = 1 or 3.
-      columns: samples in a row. By default near-square; for a multiple of 10 also a multiple of 10, so that samples
-        that cycle through 10 classes show one class a column.
-      scale: whole-number enlargement, each pixel a square. By default the smallest that makes a sample 56 pixels
-        high and wide.
-      gap: pixels of mid-grey between samples (none around the sheet); unused cells are mid-grey too.
+      images: uint8 `[N, H, W, C]`, N >= 1, C = 1 or 3.
+      columns: samples per row. The default is near-square; if N is a multiple of 10 so is the default, which puts
+        each of 10 cyclic classes in its own column.
+      scale: integer enlargement. The default is the smallest that makes samples at least 56 pixels high and wide.
+      gap: mid-grey pixels between samples, with no border; unused cells are mid-grey too.
 
     Returns:
       uint8 `[rows * (H * scale + gap) - gap, columns * (W * scale + gap) - gap, C]`.
 
     Raises:
-      UsageError: not such images, or an impossible number.
+      UsageError: if the images are not as above, or a number is out of range.
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
         found = f"{images.dtype} {list(images.shape)}"
         raise UsageError(
-            f"sheet: expected uint8 [N, height, width, 1 or 3], got {found}: see ganzoo.core.images.to_uint8"
+            f"sheet: expected uint8 [N, height, width, 1 or 3], got {found} (see ganzoo.core.images.to_uint8)"
         )
     count, height, width, channels = images.shape
     if columns is None:
@@ -47,7 +46,7 @@ def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = No
         columns = math.ceil(root) if count % 10 else max(10, round(root / 10) * 10)
     scale = math.ceil(CELL / min(height, width)) if scale is None else scale
     if columns < 1 or scale < 1 or gap < 0:
-        raise UsageError(f"sheet: columns={columns}, scale={scale}, gap={gap}: columns and scale from 1, gap from 0")
+        raise UsageError(f"sheet: expected columns, scale >= 1 and gap >= 0, got {columns}, {scale} and {gap}")
     rows = math.ceil(count / columns)
     down, right = height * scale + gap, width * scale + gap
     page = np.full((rows * down - gap, columns * right - gap, channels), GAP_LEVEL, np.uint8)
@@ -64,33 +63,33 @@ def write_gif(
     seconds_per_frame: float = 0.12,
     hold_last: float = 1.5,
 ) -> None:
-    """Writes an animation that loops for ever; whole or not at all (see `files.write_bytes`).
+    """Write a GIF that loops for ever, atomically (see `files.write_bytes`).
 
-    Grey frames keep all of their 256 levels. Colour frames share one palette of 256 colours, undithered: smaller than
-    a palette each, and still areas do not flicker. Equal neighbours are stored as one frame that is shown for longer.
+    Grey frames keep all 256 levels. Colour frames share one undithered palette of 256 colours: the file is smaller
+    than with a palette per frame, and constant areas do not flicker. Equal neighbours become one longer frame.
 
     Args:
-      path: the file; its folder is made.
+      path: the file; its folder is created.
       frames: at least one uint8 `[H, W, C]`, C = 1 or 3, all of one shape.
-      seconds_per_frame: how long each but the last is shown, 0.02 to 655.35 in steps of 0.01.
-      hold_last: the same for the last one.
+      seconds_per_frame: duration of every frame except the last, 0.02 to 655.35 in steps of 0.01.
+      hold_last: duration of the last frame.
 
     Raises:
-      UsageError: no frames, not such frames, or an impossible time.
-      RunError: the file cannot be written.
+      UsageError: if the frames are not as above, or a duration is out of range.
+      RunError: if the file cannot be written.
     """
     shapes = {np.shape(frame) for frame in frames}
     channels = [shape[-1] for shape in shapes if len(shape) == 3 and shape[-1] in (1, 3) and 0 not in shape]
     if len(shapes) != 1 or not channels or any(np.asarray(frame).dtype != np.uint8 for frame in frames):
         found = ", ".join(str(list(shape)) for shape in sorted(shapes)) or "none"
-        raise UsageError(f"write_gif: frames of {found}: give uint8 [height, width, 1 or 3], all of one shape")
+        raise UsageError(f"write_gif: expected uint8 frames [height, width, 1 or 3] of one shape, got {found}")
     for name, seconds in (("seconds_per_frame", seconds_per_frame), ("hold_last", hold_last)):
         if not 0.02 <= seconds <= LONGEST_FRAME:
-            raise UsageError(f"write_gif: {name}={seconds}: use 0.02 to {LONGEST_FRAME}")
+            raise UsageError(f"write_gif: {name}: expected 0.02 to {LONGEST_FRAME}, got {seconds}")
     pictures, palette = _grey(frames) if channels == [1] else _coloured(frames)
     durations = [round(seconds_per_frame * 100) * 10] * (len(pictures) - 1) + [round(hold_last * 100) * 10]
-    # Given a palette, Pillow stores it once. Left to choose, it stores one a frame, and its own reader then shows some
-    # grey frames wrong (Pillow 13; TensorFlow's reader shows them right).
+    # With an explicit palette Pillow stores it once. Otherwise it stores one per frame, and its own reader shows some
+    # grey frames wrong (Pillow 13; TensorFlow's reader is right).
     options = {"append_images": pictures[1:], "duration": durations, "loop": 0, "optimize": True, "palette": palette}
     buffer = io.BytesIO()
     pictures[0].save(buffer, "GIF", save_all=True, **options)
@@ -102,7 +101,7 @@ def _grey(frames: Sequence[np.ndarray]) -> tuple[list[Image.Image], bytes]:
 
 
 def _coloured(frames: Sequence[np.ndarray]) -> tuple[list[Image.Image], bytes]:
-    """Mode P, with the one palette of at most 16 frames spread over the animation."""
+    """Convert frames to mode P with one palette, computed from at most 16 frames spread over the animation."""
     spread = sorted({round(index) for index in np.linspace(0, len(frames) - 1, 16)})
     montage = Image.fromarray(np.concatenate([np.asarray(frames[index]) for index in spread]))
     # Measured on scatter plots: white becomes 254 (median cut: 252, a page that looks grey), error 1.4 instead of 2.9.

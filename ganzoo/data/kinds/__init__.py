@@ -1,6 +1,6 @@
-"""Kinds of data: what an example is, how the networks see it, how it is checked, drawn, judged and saved.
+"""Kinds of data: the representation, checks, figures, default features and files of examples.
 
-Nobody else looks at the rank of a shape: `of` gives the kind of a config's data, `of_shape` of examples that are there.
+Only this package looks at the rank of a shape: `of` gives the kind of a config's data, `of_shape` that of examples.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (Image, Points, Tabl
 
 
 def of(dataset: DatasetConfig) -> Kind:
-    """The kind of a config's data, with the shape of an example, and a table's columns where the config has them."""
+    """Return the kind of a config's data: the shape of an example, and a table's columns if the config has them."""
     return KINDS[dataset.kind].of(dataset)
 
 
 def of_shape(shape: tuple[int, ...]) -> Kind:
-    """The kind that examples of a shape most likely are: images, sequences or points; for lack of a config.
+    """Return the likely kind of examples without a config: points, sequences or images, by the number of axes.
 
     Args:
-      shape: of one example, of 1 to 3 axes.
+      shape: shape of one example, 1 to 3 axes.
     """
     return {1: Points, 2: Sequence, 3: Image}[len(shape)](*shape)
 
 
 def of_output(output: str, shape: tuple[int, ...]) -> Kind:
-    """The kind of what an exported SavedModel draws.
+    """Return the kind of the examples that an exported SavedModel draws.
 
     Args:
-      output: the name of the signature's output: `images`, `points`, `rows` or `sequences`.
-      shape: of one example.
+      output: name of the signature's output: `images`, `points`, `rows` or `sequences`.
+      shape: shape of one example.
     """
     if output == Table.plural:
         return Table(tuple(ColumnConfig(name=f"x{column}") for column in range(shape[0])))
@@ -47,14 +47,14 @@ def of_output(output: str, shape: tuple[int, ...]) -> Kind:
 
 
 def of_array(examples: Any, name: str) -> Kind:
-    """The kind of examples that somebody hands in without saying more: images, or points.
+    """Return the kind of examples given without a config: images or points.
 
     Args:
-      examples: an array `[n, height, width, channels]` or `[n, columns]`.
-      name: of the examples, for messages.
+      examples: array `[n, height, width, channels]` or `[n, columns]`.
+      name: name of the examples, for messages.
 
     Raises:
-      UsageError: another shape; three axes could be grey images or sequences.
+      UsageError: if the shape is another one; three axes could be grey images or sequences.
     """
     array = as_array(examples, name)
     if array.ndim not in (2, 4) or 0 in array.shape:

@@ -1,4 +1,4 @@
-"""Images: uint8 at the edge, floats in [-1, 1] inside."""
+"""Images: uint8 in data sets and files, floats in [-1, 1] in the networks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS_ON_A_SHEET = 10
 COLUMNS_WITHOUT_CLASSES = 10
 WIDEST = 20
 
-# Grey data sets, and domains of them, that have a small classifier; other images are judged by EfficientNet-Lite0.
+# Grey data sets, and their domains, with a small classifier; other images are evaluated by EfficientNet-Lite0.
 CLASSIFIERS = {
     ("mnist", ""): "mnist_cnn",
     ("mnist_5k", ""): "mnist_cnn",
@@ -35,7 +35,7 @@ CLASSIFIERS = {
 
 @dataclass(frozen=True)
 class Image(Kind):
-    """Images `[height, width, channels]`, of 1 (grey) or 3 (RGB) channels."""
+    """Images `[height, width, channels]` with 1 (grey) or 3 (RGB) channels."""
 
     height: int
     width: int
@@ -54,7 +54,7 @@ class Image(Kind):
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Image:
-        """Square images of the config's size."""
+        """Return the kind of square images of the config's size."""
         return cls(*dataset.image_shape)
 
     @property
@@ -64,37 +64,37 @@ class Image(Kind):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Side and channels, of square images."""
+        """Side and channels of square images."""
         return {"size": self.height, "channels": self.channels}
 
     @property
     def fixed(self) -> dict[str, int]:
-        """None: sources resize images to what the config wants."""
+        """Empty: sources resize images to the config's size."""
         return {}
 
     @property
     def described(self) -> str:
-        """`colour images of 64x64 pixels`."""
+        """Description such as `colour images of 64x64 pixels`."""
         return f"{'grey' if self.channels == 1 else 'colour'} images of {self.width}x{self.height} pixels"
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """None."""
+        """Empty."""
         return ()
 
     def to_inside(self, examples: Any) -> tf.Tensor:
-        """uint8 -> float32 in [-1, 1]."""
+        """Convert uint8 to float32 in [-1, 1]."""
         return images.to_float(examples)
 
     def to_edge(self, floats: Any) -> tf.Tensor:
-        """Floats in [-1, 1] -> uint8; values beyond are clipped."""
+        """Convert floats in [-1, 1] to uint8; values outside are clipped."""
         return images.to_uint8(floats)
 
     def check(self, examples: Any, name: str) -> np.ndarray:
-        """Images uint8, or floats in [-1, 1], as uint8.
+        """Return images, uint8 or floats in [-1, 1], as uint8.
 
         Raises:
-          UsageError: another shape or type, NaN or infinity, or floats beyond [-1, 1].
+          UsageError: if the shape or dtype is wrong, or values are NaN, infinite or outside [-1, 1].
         """
         array = as_array(examples, name)
         if array.shape[1:] != self.shape or not len(array):
@@ -114,25 +114,25 @@ class Image(Kind):
                 " (pixels of 0 to 255 are uint8)"
             )
         if not (array < 0.0).any():
-            _log.warning("%s: no value below 0, where floats are read as [-1, 1]: are these in [0, 1]?", name)
+            _log.warning("%s: no value below 0; floats are read as [-1, 1], are these in [0, 1]?", name)
         return images.to_uint8(array).numpy()
 
     def default_features(self, data: str = "", domain: str = "") -> str:
-        """The small classifier of digits or of clothes, or `efficientnet_lite0`."""
+        """Return the small classifier of digits or clothes, or `efficientnet_lite0`."""
         if self.channels == 1 and (data, domain) in CLASSIFIERS:
             return CLASSIFIERS[data, domain]
         return "efficientnet_lite0"
 
     def on_a_sheet(self, classes: int) -> int:
-        """Ten rows, with a column for each class."""
+        """Return ten rows of a column per class."""
         return ROWS_ON_A_SHEET * self.columns_on_a_sheet(classes)
 
     def columns_on_a_sheet(self, classes: int) -> int:
-        """A column for each class; ten without classes."""
+        """Return one column per class; ten without classes."""
         return min(classes or COLUMNS_WITHOUT_CLASSES, WIDEST)
 
     def draw(
         self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
     ) -> np.ndarray:
-        """A grid of the images, row by row."""
+        """Draw a grid of the images, row by row."""
         return figures.sheet(examples, columns)

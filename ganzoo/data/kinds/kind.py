@@ -1,4 +1,4 @@
-"""What every kind of data knows of its examples, so that nobody else has to look at their shapes."""
+"""Base class of the kinds of data; other code need not look at the shapes of examples."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 class Kind(ABC):
     """A kind of data, with the shape of its examples.
 
-    At the edge (data sets, `generate`, files) examples have their own type and units; inside (networks, losses) they
-    are floats, made and taken back by `to_inside` and `to_edge`.
+    Examples outside the networks (data sets, `generate`, files) have their own dtype and units; inside (networks,
+    losses) they are floats. `to_inside` and `to_edge` convert between the two.
 
     Attributes:
-      name: in `dataset.kind`.
-      plural: what examples are called in messages, and the output of an exported SavedModel.
-      task: of the models that generate examples of the kind.
-      dtype: of examples at the edge.
-      is_image: whether examples are pictures, which can be cropped, flipped, translated and shown one by one.
-      activation: Keras's name of the function that ends a generator: `tanh` for a bounded range, else `linear`.
-      needs_float32: whether bfloat16 has too few digits for the generated examples.
-      suffixes: the files that examples are saved in; the empty string is a folder with a file for each.
-      default_count: how many examples a command draws where nobody says.
-      over_real: whether a sample sheet shows real examples behind the generated ones.
+      name: value of `dataset.kind`.
+      plural: plural of an example in messages, and the output's name in an exported SavedModel.
+      task: task of the models that generate this kind.
+      dtype: dtype of examples outside the networks.
+      is_image: whether examples are images, which can be cropped, flipped, translated and shown one by one.
+      activation: Keras activation at the end of a generator: `tanh` for a bounded range, otherwise `linear`.
+      needs_float32: whether bfloat16 is too coarse for generated examples.
+      suffixes: file suffixes for saved examples; the empty string is a folder with one file per example.
+      default_count: default number of examples that a command draws.
+      over_real: whether sample sheets show real examples behind the generated ones.
     """
 
     name: ClassVar[str]
@@ -50,59 +50,59 @@ class Kind(ABC):
     @classmethod
     @abstractmethod
     def of(cls, dataset: DatasetConfig) -> Kind:
-        """The kind of a config's data set; see `kinds.of`."""
+        """Return the kind of a config's data set; see `kinds.of`."""
 
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+        """Shape of one example."""
 
     @property
     @abstractmethod
     def sizes(self) -> dict[str, int]:
-        """The shape as the keys of `dataset` that give it."""
+        """Shape of one example, by the keys of `dataset` that set it."""
 
     @property
     def fixed(self) -> dict[str, int]:
-        """Those of `sizes` that come with the data; images can be resized, so they have none."""
+        """Sizes that the data determine; none for images, which can be resized."""
         return self.sizes
 
     @property
     def learned(self) -> dict[str, Any]:
-        """What the kind takes from the data beyond their shape, as the keys of `dataset` that keep it."""
+        """Properties learned from the data besides their shape, by the keys of `dataset` that store them."""
         return {}
 
     @property
     def described(self) -> str:
-        """The kind with its shape in a few words: `points of 2 columns`."""
+        """Short description with the shape: `points of 2 columns`."""
         return f"{self.plural} of {self.shape[-1]} columns"
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The names of the columns; none for images."""
+        """Names of the columns; empty for images."""
         return tuple(f"x{column}" for column in range(self.shape[-1]))
 
     def to_inside(self, examples: Any) -> tf.Tensor:
-        """Examples at the edge -> what the networks see: float32 of the same shape. A graph function."""
+        """Convert examples to the networks' input, float32 of the same shape. A graph function."""
         import tensorflow as tf
 
         return tf.cast(tf.convert_to_tensor(examples), tf.float32)
 
     def to_edge(self, floats: Any) -> tf.Tensor:
-        """What a generator makes, of any float type -> examples at the edge, of `dtype`. A graph function."""
+        """Convert a generator's output, of any float dtype, to examples of `dtype`. A graph function."""
         import tensorflow as tf
 
         return tf.cast(tf.convert_to_tensor(floats), tf.float32)
 
     def check(self, examples: Any, name: str) -> np.ndarray:
-        """Examples that somebody hands in, as they are at the edge: `[n, *shape]` of `dtype`.
+        """Check a caller's examples and return them as `[n, *shape]` of `dtype`.
 
         Args:
-          examples: an array, n of 1 or more.
-          name: of the examples, for messages.
+          examples: array, n >= 1.
+          name: name of the examples, for messages.
 
         Raises:
-          UsageError: another shape or type, or a value that is not finite; the first such example is named.
+          UsageError: if the shape or dtype is wrong, or a value is not finite; the first such example is named.
         """
         array = as_array(examples, name)
         if array.shape[1:] != self.shape or not len(array):
@@ -113,47 +113,47 @@ class Kind(ABC):
         return array.astype(np.float32)
 
     def default_features(self, data: str = "", domain: str = "") -> str:
-        """The extractor that judges generated examples where none is asked for.
+        """Return the default extractor for the evaluation of generated examples.
 
         Args:
           data: name of the data set.
-          domain: of it, where it has two.
+          domain: domain of the data set, if it has two.
         """
         return "identity"
 
     def on_a_sheet(self, classes: int) -> int:
-        """How many examples a sample sheet of a run shows, of a model with so many classes."""
+        """Return the number of examples on a run's sample sheet, for a model with `classes` classes."""
         return self.default_count
 
     def columns_on_a_sheet(self, classes: int) -> int | None:
-        """The columns of a sample sheet, of a kind that is drawn in a grid."""
+        """Return the number of columns of a sample sheet, for kinds drawn in a grid."""
         return None
 
     @abstractmethod
     def draw(
         self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
     ) -> np.ndarray:
-        """A picture of examples.
+        """Draw examples as a picture.
 
         Args:
-          examples: generated, `[n, *shape]` at the edge.
-          real: real ones to draw them over, where the kind is drawn so.
-          columns: of a grid, where the kind is drawn so; by default as suits the number.
-          title: of a plot; a grid has none.
+          examples: generated examples, `[n, *shape]`.
+          real: real examples to draw behind them, for kinds drawn that way.
+          columns: columns of the grid, for kinds drawn that way; by default chosen from the number.
+          title: title of a plot; grids have none.
 
         Returns:
           uint8 `[H, W, C]`.
         """
 
     def encode(self, examples: np.ndarray, suffix: str) -> bytes:
-        """The content of a file of examples.
+        """Encode examples as the content of a file.
 
         Args:
-          examples: `[n, *shape]` at the edge.
-          suffix: `.csv` (a header with the names of the columns, then a line for each row) or `.npy`.
+          examples: `[n, *shape]`.
+          suffix: `.csv` (a header with the column names, then one line per row) or `.npy`.
 
         Raises:
-          UsageError: the kind is not saved in such files.
+          UsageError: if this kind is not saved with that suffix.
         """
         if suffix == ".npy" and suffix in self.suffixes:
             buffer = io.BytesIO()
@@ -170,20 +170,20 @@ class Kind(ABC):
         return text.getvalue().encode()
 
     def lines(self, examples: np.ndarray) -> tuple[list[str], list[list[str]]]:
-        """The header of a CSV file, and its lines, as texts."""
+        """Return the header and the lines of a CSV file, as texts."""
         return list(self.column_names), [[number(value) for value in row] for row in examples]
 
 
 def number(value: Any) -> str:
-    """A float32 as text that reads back exactly: nine digits are enough."""
+    """Format a float32 so that it reads back exactly: nine digits suffice."""
     return f"{value:.9g}"
 
 
 def as_array(examples: Any, name: str) -> np.ndarray:
-    """An array of examples.
+    """Convert examples to an array.
 
     Raises:
-      UsageError: examples of several shapes.
+      UsageError: if the examples have several shapes.
     """
     try:
         return np.asarray(examples)
@@ -192,21 +192,22 @@ def as_array(examples: Any, name: str) -> np.ndarray:
 
 
 def check_finite(array: np.ndarray, name: str) -> None:
-    """Refuses NaN and infinity.
+    """Refuse NaN and infinity.
 
     Raises:
-      UsageError: an example has one; the first is named.
+      UsageError: if an example has one; the first is named.
     """
     broken = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if broken.any():
-        raise UsageError(f"{name}: example {int(np.argmax(broken))} holds NaN or infinity (leave such examples out)")
+        first = int(np.argmax(broken))
+        raise UsageError(f"{name}: expected finite numbers, got NaN or infinity in example {first} (leave it out)")
 
 
 def batch_of(shape: tuple[int, ...]) -> str:
-    """The shape of a batch, for messages: `[n, 28, 28, 1]`."""
+    """Return the shape of a batch, for messages: `[n, 28, 28, 1]`."""
     return f"[n, {', '.join(map(str, shape))}]"
 
 
 def shown(array: np.ndarray) -> str:
-    """The type and shape of an array, for messages: `float32 [4, 2]`."""
+    """Return the dtype and shape of an array, for messages: `float32 [4, 2]`."""
     return f"{array.dtype} {list(array.shape)}"

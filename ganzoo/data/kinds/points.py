@@ -1,4 +1,4 @@
-"""Points: float32 vectors without names or units, which the networks see as they are."""
+"""Points: float32 vectors without names or units, given to the networks unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Points(Kind):
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Points:
-        """Points of the config's columns."""
+        """Return points with the config's number of columns."""
         return cls(*dataset.example_shape)
 
     @property
@@ -36,11 +36,11 @@ class Points(Kind):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The number of columns."""
+        """Number of columns."""
         return {"columns": self.columns}
 
     def draw(
         self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
     ) -> np.ndarray:
-        """A histogram of one column, a scatter plot of the first two of more."""
+        """Draw a histogram of a single column, otherwise a scatter plot of the first two."""
         return figures.points(examples, real, title)

@@ -1,4 +1,4 @@
-"""Sequences: some numbers at each of many steps in time, float32, which the networks see as they are."""
+"""Sequences: float32 columns over time steps, given to the networks unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sequence(Kind):
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Sequence:
-        """Sequences of the config's length and columns."""
+        """Return sequences with the config's length and columns."""
         return cls(*dataset.example_shape)
 
     @property
@@ -38,26 +38,26 @@ class Sequence(Kind):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The number of time steps and of columns."""
+        """Number of time steps and columns."""
         return {"length": self.length, "columns": self.columns}
 
     @property
     def described(self) -> str:
-        """`sequences of 24 steps and 5 columns`."""
+        """Description such as `sequences of 24 steps and 5 columns`."""
         return f"sequences of {self.length} steps and {self.columns} columns"
 
     def on_a_sheet(self, classes: int) -> int:
-        """A dozen: more curves would cover each other."""
+        """Return 12: more curves would hide each other."""
         return 12
 
     def draw(
         self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
     ) -> np.ndarray:
-        """Curves over time, a small plot for each column."""
+        """Draw curves over time, one panel per column."""
         return figures.sequences(examples, real, self.column_names, title)
 
     def lines(self, examples: np.ndarray) -> tuple[list[str], list[list[str]]]:
-        """A line for each time step of each sequence, which begins with the numbers of both."""
+        """Return one line per time step of each sequence, starting with the sequence and step numbers."""
         lines = [
             [str(place), str(step), *map(number, values)]
             for place, sequence in enumerate(examples)

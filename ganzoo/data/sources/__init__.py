@@ -1,1 +1,1 @@
-"""The data sets: a file each, registered by name; see `toy.py` for a short one."""
+"""Data sets, one file each, registered by name; see `toy.py` for a short one."""

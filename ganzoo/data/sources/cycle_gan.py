@@ -1,4 +1,4 @@
-"""`cycle_gan/NAME`: the data sets of CycleGAN (Zhu et al. 2017), out of TFDS or as the plain folders of its authors.
+"""`cycle_gan/NAME`: the data sets of CycleGAN (Zhu et al. 2017), from TFDS or the authors' plain folders.
 
 TFDS has the splits trainA, trainB, testA and testB; in `cycle_gan/monet2photo`, A are the paintings.
 """
@@ -22,10 +22,10 @@ PLAIN_FOLDERS = (
 
 
 def check(dataset: DatasetConfig, *, data_dir: Path | None) -> None:
-    """Refuses what cannot be opened, before TensorFlow is imported.
+    """Refuse data that cannot be opened, before TensorFlow is imported.
 
     Raises:
-      DataError: as `domain_folders.check` or `tfds_source.check`, or pairs are wanted of TFDS.
+      DataError: as `domain_folders.check` or `tfds_source.check`, or if pairs are requested from TFDS.
     """
     place = plain_folders(dataset.name, data_dir)
     if place:
@@ -33,7 +33,7 @@ def check(dataset: DatasetConfig, *, data_dir: Path | None) -> None:
         return
     folders = PLAIN_FOLDERS.format(config=_config_of(dataset.name))
     if dataset.paired:
-        raise DataError(f"{dataset.name}: TFDS does not keep pairs together: use --data_dir DIR with {folders}")
+        raise DataError(f"{dataset.name}: TFDS does not keep pairs together (use --data_dir DIR with {folders})")
     ways_out = f"--data_dir DIR with a prepared copy or with {folders}"
     for domain in dataset.domains:
         tfds_source.check(_of_tfds(dataset, domain), data_dir=data_dir, ways_out=ways_out)
@@ -41,7 +41,7 @@ def check(dataset: DatasetConfig, *, data_dir: Path | None) -> None:
 
 @register("dataset", "cycle_gan/", domains=None, check=check)
 def cycle_gan(dataset: DatasetConfig, *, domain: str, data_dir: Path | None, skip_broken: bool, **_: Any) -> Source:
-    """One domain; its name says where it was read, if not from TFDS.
+    """Return one domain; its name includes the folder if it is not read from TFDS.
 
     Raises:
       DataError: as `domain_folders.domain_folder` or `tfds_source.open_tfds`.
@@ -54,7 +54,7 @@ def cycle_gan(dataset: DatasetConfig, *, domain: str, data_dir: Path | None, ski
 
 
 def plain_folders(name: str, data_dir: Path | None) -> Path | None:
-    """The folder with the plain folders of `cycle_gan/NAME`: DIR/cycle_gan/NAME, DIR/NAME or DIR, if there is one."""
+    """Return the folder that holds the plain folders of `cycle_gan/NAME`: DIR/cycle_gan/NAME, DIR/NAME or DIR."""
     if data_dir is None:
         return None
     config = _config_of(name)
@@ -64,7 +64,7 @@ def plain_folders(name: str, data_dir: Path | None) -> Path | None:
 
 
 def _config_of(name: str) -> str:
-    """`cycle_gan/monet2photo:3.0.0` -> `monet2photo`."""
+    """Return the config in a name: `cycle_gan/monet2photo:3.0.0` -> `monet2photo`."""
     return name.partition("/")[2].partition(":")[0]
 
 
@@ -73,6 +73,6 @@ def _of_folders(dataset: DatasetConfig, place: Path) -> DatasetConfig:
 
 
 def _of_tfds(dataset: DatasetConfig, domain: str) -> DatasetConfig:
-    """A domain as a split of TFDS."""
+    """Return the config of a domain as a split of TFDS."""
     own = {"split": letter_split(dataset, domain), "size": side_of(dataset)}
     return dataset.model_copy(update=own | {"domains": [], "paired": False, "load_size": None})

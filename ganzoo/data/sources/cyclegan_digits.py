@@ -1,4 +1,4 @@
-"""`cyclegan_digits`: plain digits, and others that are bold and black on white; the true translation is known."""
+"""`cyclegan_digits`: plain digits, and bold black-on-white digits; the true translation is known."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class KnownTranslation(Source):
     """A domain whose translation to the other one is known.
 
     Attributes:
-      truth: what example i should become, as example i of it; of the same length and shape.
+      truth: source whose example i is the true translation of example i; same length and shape.
     """
 
     truth: Source
 
 
 def bold_of(images: np.ndarray) -> np.ndarray:
-    """What a translation from plain to bold should give: 255 less the 3x3 maximum (zero outside of the image).
+    """Return the true translation from plain to bold: 255 minus the 3x3 maximum (zero outside the image).
 
     Args:
-      images: plain digits, white on black, uint8 `[N, H, W]` or `[N, H, W, C]`; of the data's own size, 28x28.
+      images: plain digits, white on black, uint8 `[N, H, W]` or `[N, H, W, C]`, at the native size 28x28.
 
     Returns:
       uint8 of the same shape.
@@ -41,12 +41,12 @@ def bold_of(images: np.ndarray) -> np.ndarray:
 
 @register("dataset", "cyclegan_digits", domains=DOMAINS, paired=False)
 def cyclegan_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
-    """Digits of `mnist_5k`, native size 28x28x1, of the same split there; no digit is in both domains.
+    """Digits from the same split of `mnist_5k`, native size 28x28x1; no digit is in both domains.
 
-    Of each class, every other digit is plain, beginning with the first, and the rest are bold: 200 each of a class in
-    `train`, 50 in `test`. Other sizes are resized after that. The truth of either is what the other domain would show.
+    Within each class digits alternate between plain (first) and bold: 200 of each per class in `train`, 50 in `test`.
+    Other sizes are resized afterwards. The truth of a domain is its digits in the style of the other.
     """
-    digits = load_mnist_5k(dataset.split)[0]  # sorted by class, each of an even number
+    digits = load_mnist_5k(dataset.split)[0]  # sorted by class, an even number of each
     plain = digits[::2] if domain == "plain" else digits[1::2]
     both = {"plain": plain, "bold": bold_of(plain)}
     sources = {

@@ -14,7 +14,7 @@ from ganzoo.schema import DatasetConfig
 
 @register("dataset", "digits")
 def digits(dataset: DatasetConfig, **_: Any) -> Source:
-    """Native size 8x8x1; the data's 17 grey levels (0 to 16) are spread over 0 to 255.
+    """Digits with native size 8x8x1; the 17 grey levels of the data (0 to 16) are scaled to 0 to 255.
 
     Split `test` is the last fifth of each class, `train` the rest, `all` both.
     """

@@ -1,6 +1,6 @@
-"""`folder:PATH` with two domains: the images of the first in PATH/trainA, those of the second in PATH/trainB.
+"""`folder:PATH` with two domains: PATH/trainA holds images of the first, PATH/trainB of the second.
 
-The split `test` is in PATH/testA and PATH/testB. These are the names of the folders in the data sets of CycleGAN.
+The split `test` is in PATH/testA and PATH/testB. The data sets of CycleGAN use the same folder names.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ PARTS = ("trainA", "trainB", "testA", "testB")
 
 
 def check(dataset: DatasetConfig, **_: Any) -> None:
-    """Refuses folders that are not there or are empty and, where pairs are wanted, images without a partner.
+    """Refuse missing or empty folders and, for paired data, images without a partner.
 
     Raises:
-      DataError: so, or a split that is neither `train` nor `test`.
+      DataError: if so, or the split is neither `train` nor `test`.
     """
     letter_splits = [letter_split(dataset, domain) for domain in dataset.domains]
     folder.check(dataset.model_copy(update={"split": "train"}))
@@ -41,8 +41,8 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
         root = folder.root_of(one)
         if not root.is_dir():
             raise DataError(
-                f"{dataset.name}: no folder {part} in it (wanted: {' and '.join(letter_splits)}, with the images of"
-                f" {' and of '.join(dataset.domains)})"
+                f"{dataset.name}: expected folders {' and '.join(letter_splits)}, with the images of"
+                f" {' and of '.join(dataset.domains)}, got no {part}"
             )
         files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
     if dataset.paired:
@@ -51,7 +51,7 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
 
 @register("dataset", "folder:", domains=None, check=check)
 def domain_folder(dataset: DatasetConfig, *, domain: str, skip_broken: bool, **_: Any) -> Source:
-    """The images of one domain, read as those of any folder; one that is smaller than `dataset.size` counts as broken.
+    """Return the images of one domain, read as by `folder`; one smaller than `dataset.size` counts as broken.
 
     Raises:
       DataError: as `folder.folder`.
@@ -61,10 +61,10 @@ def domain_folder(dataset: DatasetConfig, *, domain: str, skip_broken: bool, **_
 
 
 def letter_split(dataset: DatasetConfig, domain: str) -> str:
-    """What the split of a domain is called where domains are letters: `trainA`.
+    """Return the split of a domain, named as in TFDS: `trainA`.
 
     Raises:
-      DataError: the split is neither `train` nor `test`.
+      DataError: if the split is neither `train` nor `test`.
     """
     if dataset.split not in SPLITS:
         raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}'{did_you_mean(dataset.split, SPLITS)}")
@@ -72,10 +72,9 @@ def letter_split(dataset: DatasetConfig, domain: str) -> str:
 
 
 def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
-    """Two sources of partners with example i of one belonging to example i of the other.
+    """Return two sources in which example i of one corresponds to example i of the other.
 
-    Without names, they do so already. By their names, an example without a partner, which was left out as broken, is
-    left out too.
+    Sources without names already correspond. With names, examples whose partner was skipped as broken are left out.
     """
     first, second = ({_pair_name(name): number for number, name in enumerate(s.names)} for s in sources.values())
     if list(first) == list(second):
@@ -90,13 +89,13 @@ def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
 
 
 def _one(dataset: DatasetConfig, domain: str) -> DatasetConfig:
-    """The folder of a domain, as a data set of its own."""
+    """Return the config of a domain's folder as a data set of its own."""
     own = {"name": f"{dataset.name.rstrip('/')}/{letter_split(dataset, domain)}", "size": side_of(dataset)}
     return dataset.model_copy(update=own | {"split": "train", "domains": [], "paired": False, "load_size": None})
 
 
 def _pair_name(name: str) -> str:
-    """What two partners have in common: their names without the ending, and without `_A` and `_B` before it."""
+    """Return the part of a name that partners share: without the suffix, and without `_A` or `_B` before it."""
     stem = str(PurePath(name).with_suffix(""))
     return stem[:-2] if stem.endswith(tuple(f"_{letter}" for letter in LETTERS)) else stem
 
@@ -107,20 +106,20 @@ def _check_partners(name: str, parts: Sequence[str], files: Sequence[Sequence[st
         for file in own:
             if by_name[_pair_name(file)] != file:
                 raise DataError(
-                    f"{name}: {part} has both {file} and {by_name[_pair_name(file)]}, and pairs are told by the names"
-                    " without the endings (remove one)"
+                    f"{name}: {part} has both {file} and {by_name[_pair_name(file)]}, but pairs are matched by names"
+                    " without suffix (remove one)"
                 )
     for here, there in ((0, 1), (1, 0)):
         alone = [file for key, file in named[here].items() if key not in named[there]]
         if alone:
             raise DataError(
-                f"{name}: {len(alone)} image(s) of {parts[here]} without a partner of the same name in {parts[there]},"
-                f" the first is {alone[0]} (pairs are wanted: add the partners, or remove the images)"
+                f"{name}: expected pairs, got {len(alone)} image(s) of {parts[here]} without a partner of the same name"
+                f" in {parts[there]}, first {alone[0]} (add the partners, or remove the images)"
             )
 
 
 def _chosen(source: Source, examples: Sequence[int]) -> Source:
-    """A source of these examples of another, in this order."""
+    """Return a source of these examples of another, in this order."""
     import tensorflow as tf
 
     table = np.array(examples, np.int64)

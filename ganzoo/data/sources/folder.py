@@ -1,4 +1,4 @@
-"""`folder:PATH`: one's own images, of any format, mode and size; subfolders are classes."""
+"""`folder:PATH`: the user's own images, of any format, mode and size; subfolders are classes."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from ganzoo.schema import DatasetConfig
 
 SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 
-# Of the headers that say what size and channels suit a folder.
+# Number of headers read to find the size and channels of a folder.
 HEADERS = 200
 MOST_PIXELS = 128
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
-# Files decoded ahead of the one that is being stored: bounds the memory.
+# Number of files decoded ahead of storing, to bound memory.
 _CHUNK = 256
 
 _log = logging.getLogger(__name__)
 
 
 def check(dataset: DatasetConfig, **_: Any) -> None:
-    """Refuses a folder that is not there, before TensorFlow is imported.
+    """Refuse a missing folder, before TensorFlow is imported.
 
     Raises:
-      DataError: no path, no such folder, or a split that is not `train` or `all`.
+      DataError: if there is no path or folder, or the split is neither `train` nor `all`.
     """
     root = root_of(dataset)
     if dataset.split not in ("train", "all"):
-        raise DataError(f"dataset.split: folders have no '{dataset.split}' (give that folder: --dataset folder:PATH)")
+        raise DataError(f"dataset.split: expected train or all, got '{dataset.split}' (or give its folder as the PATH)")
     if dataset.name == "folder:":
-        raise DataError("folder: no path given (--dataset folder:PATH)")
+        raise DataError("folder: expected a path, got none (--dataset folder:PATH)")
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(f"{dataset.name}: {what} (check the path)")
@@ -53,17 +53,17 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
 
 @register("dataset", "folder:", check=check)
 def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_: Any) -> Source:
-    """Images below a folder, cropped to their central square and resized; the examples have the files' names.
+    """Return the images below a folder, cropped to the central square and resized; examples are named by file.
 
-    Where there are subfolders with images, each is a class, in sorted order, with all that lies below it; a flat folder
-    has no classes. Hidden files and folders are passed over. There are no splits: `train` and `all` mean everything.
+    Each subfolder with images at any depth is a class, in sorted order; a flat folder has no classes. Hidden files and
+    folders are ignored. There are no splits: `train` and `all` are everything.
 
     Args:
       dataset, skip_broken: as for `open.open_source`.
-      smallest: an image with a shorter side below so many pixels counts as broken.
+      smallest: images with a shorter side below this many pixels count as broken.
 
     Raises:
-      DataError: no images in it, a broken one (unless `skip_broken`), or images beside class folders.
+      DataError: if there are no images, a broken one (without `skip_broken`), or images beside class folders.
     """
     root = root_of(dataset)
     class_names, files = listing(dataset)
@@ -81,10 +81,10 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
     )
     prepared = prepare()
     left_out = [root / name for name in prepared.left_out]
-    if left_out and not skip_broken:  # prepared by an earlier run that was asked to leave them out
+    if left_out and not skip_broken:  # prepared by an earlier run with skip_broken
         for path in left_out:
             _read(path, dataset, smallest)
-        prepared = prepare(anew=True)  # all can be read by now: their permissions were mended, for example
+        prepared = prepare(anew=True)  # all are readable now, for example with new permissions
     elif left_out:
         few = _few([str(path) for path in left_out])
         _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), few)
@@ -94,13 +94,13 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
 
 
 def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
-    """The side and channels that suit the images of a folder, from the headers of some of them.
+    """Return the side and channels that suit the images of a folder, from the headers of some of them.
 
-    The side is the one that all images share, if it has at most `MOST_PIXELS` pixels and halves to 4 … 7; otherwise the
+    The side is the common one if all images share it, it is at most `MOST_PIXELS` and halves to 4 … 7; otherwise the
     largest of 64 and 32 that half of the images reach. Channels are 3 if any image has colour.
 
     Args:
-      dataset: its `name` is read; a folder without images gives an empty answer, as opening it will tell.
+      dataset: only `name` is read; a folder without images gives {}, and opening it raises the error.
     """
     try:
         _, files = listing(dataset)
@@ -119,7 +119,7 @@ def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
 
 
 def _halves(side: int) -> bool:
-    """Whether a side is 4, 5, 6 or 7 times a power of two, at least twice it, as convolutional networks want it."""
+    """Return whether a side is 4, 5, 6 or 7 times a power of two >= 2, as convolutional networks need."""
     halved = side
     while halved % 2 == 0 and halved > 7:
         halved //= 2
@@ -127,15 +127,15 @@ def _halves(side: int) -> bool:
 
 
 def root_of(dataset: DatasetConfig) -> Path:
-    """The path in a data set's name, `folder:PATH`."""
+    """Return the path in a data set's name, `folder:PATH`."""
     return Path(dataset.name.removeprefix("folder:")).expanduser()
 
 
 def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-    """The class names and the files with their labels (0 without classes), in sorted order.
+    """Return the class names, and the files with their labels (0 without classes), in sorted order.
 
     Raises:
-      DataError: it cannot be read, holds no images, or images beside class folders.
+      DataError: if the folder cannot be read, holds no images, or holds images beside class folders.
     """
     name, root = dataset.name, root_of(dataset)
     try:
@@ -146,7 +146,7 @@ def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, i
     classes = {path.name: _images_below(path) for path in entries if path.is_dir()}
     filled = {label: files for label, files in classes.items() if files}
     if not flat and not filled:
-        raise DataError(f"{name}: no images in it (looked for {' '.join(SUFFIXES)}, in subfolders too)")
+        raise DataError(f"{name}: expected images ({' '.join(SUFFIXES)}) in it or its subfolders, got none")
     if not filled:
         return (), [(path, 0) for path in flat]
     if flat:
@@ -155,7 +155,7 @@ def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, i
             " classes, so move the images into one, or give the folder of one class"
         )
     if empty := sorted(classes.keys() - filled.keys()):
-        _log.warning("%s: no images in %s: no class is made of it", name, _few(empty))
+        _log.warning("%s: no images in %s: skipped as a class", name, _few(empty))
     return tuple(filled), [(path, label) for label, files in enumerate(filled.values()) for path in files]
 
 
@@ -179,10 +179,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _decode_all(
     dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool, smallest: int
 ) -> Iterator[store.Item]:
-    """Every image with its label, in order; a broken one gives its path below the root, or stops it all.
+    """Yield every image with its label, in order; for a broken one its path below the root, or an error.
 
     Raises:
-      DataError: a broken image without `skip_broken`, or no whole one.
+      DataError: if an image is broken (without `skip_broken`), or all are.
     """
 
     def decode(file: tuple[Path, int]) -> store.Item:
@@ -201,7 +201,7 @@ def _decode_all(
                 whole += not isinstance(item, str)
                 yield item
     if not whole:
-        raise DataError(f"{dataset.name}: all of its {len(files)} images are broken (check the first: {files[0][0]})")
+        raise DataError(f"{dataset.name}: all {len(files)} images are broken (check the first: {files[0][0]})")
 
 
 def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
@@ -211,8 +211,8 @@ def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
         height, width = image.shape[:2]
         if min(height, width) < smallest:
             raise DataError(
-                f"{path}: {width}x{height} pixels, smaller than the squares of {smallest} to be cut out of it: remove"
-                f" it, take a smaller --set dataset.size="
+                f"{path}: expected at least {smallest}x{smallest} pixels to crop, got {width}x{height}: remove it, set"
+                " a smaller dataset.size"
             )
     except DataError as error:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error
@@ -220,6 +220,6 @@ def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
 
 
 def _few(names: list[str]) -> str:
-    """The first ten names, and how many more there are."""
+    """Return the first ten names, and the number of the others."""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more

@@ -1,7 +1,7 @@
-"""Data that the caller has in memory: arrays, or a tf.data.Dataset.
+"""Data in the caller's memory: arrays, or a tf.data.Dataset.
 
-They are kept in this process under a name that carries the hash of their content, `arrays:KIND:HASH`, which a config
-can record and open like any other data set. A run that goes on needs the same data again.
+They are kept in this process under the name `arrays:KIND:HASH`, with the hash of their content, which a config can
+record and open like any other data set. A resumed run needs the same data again.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ganzoo.schema import SHAPE_KEYS, Config, DatasetConfig
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A tf.data.Dataset up to this size is read into arrays; a larger or endless one is streamed.
+# A tf.data.Dataset up to this size is read into arrays; larger or endless ones are streamed.
 MATERIALISED_BYTES = 2 * 2**30
 
-# Of a stream, the examples that sample sheets and metrics see, and that show its classes.
+# Number of a stream's examples for sample sheets, metrics and the list of classes.
 SEEN = 2048
 
 _EXAMPLES = ("examples", "images", "x")
@@ -39,13 +39,13 @@ class Held:
     """Data in memory.
 
     Attributes:
-      examples: `[N, *shape]` as their kind has them at the edge; of a stream the first `SEEN`.
+      examples: `[N, *shape]` in the kind's dtype; for a stream the first `SEEN`.
       labels: int32 `[N]`, or None.
-      class_names: one a label; empty without labels.
-      stream: a tf.data.Dataset of single examples in mappings with `examples` and perhaps `labels`, as they were given;
-        None for arrays.
-      signed: whether floats of a stream are in [-1, 1] and not in [0, 1].
-      columns: names of the columns of a table.
+      class_names: one name per label; empty without labels.
+      stream: tf.data.Dataset of single examples as given, in mappings with `examples` and optionally `labels`; None
+        for arrays.
+      signed: whether a stream's floats are in [-1, 1] rather than [0, 1].
+      columns: names of a table's columns.
     """
 
     examples: np.ndarray
@@ -61,30 +61,30 @@ class StreamSource(Source):
     """The first examples of a stream, and the stream.
 
     Attributes:
-      stream: a tf.data.Dataset without end of single examples, mappings as `fetch` gives them without the dimension n.
+      stream: endless tf.data.Dataset of single examples, mappings like those of `fetch` without the axis n.
     """
 
     stream: Any = None
 
 
-# name -> domain ("" where there is one set of examples) -> data
+# name -> domain ("" for data without domains) -> data
 _held: dict[str, dict[str, Held]] = {}
 
 
 def hold(data: Any, kind: str, domains: Sequence[str] = ()) -> str:
-    """Keeps data in this process; gives the name that `dataset.name` opens them by.
+    """Keep data in this process; return the value of `dataset.name` that opens them.
 
     Args:
-      data: an array, a tuple (examples, labels), a mapping with `examples` and perhaps `labels` and `class_names`, or a
-        tf.data.Dataset of examples, tuples or mappings, batched or not. Images are uint8 `[N, H, W, C]` or `[N, H, W]`,
-        or floats in [-1, 1] (if any value is below 0) or [0, 1]; points and tables are numbers `[N, columns]`,
-        sequences `[N, length, columns]`. The columns of a pandas.DataFrame keep their names. Labels are integers from
-        0, or names.
-      kind: of the data, one of `kinds.KINDS`.
-      domains: of a model that translates; then the data are a mapping from both of them to arrays of images.
+      data: an array, a tuple (examples, labels), a mapping with `examples` and optionally `labels` and `class_names`,
+        or a tf.data.Dataset of examples, tuples or mappings, batched or not. Images are uint8 `[N, H, W, C]` or
+        `[N, H, W]`, or floats in [-1, 1] (if any value is below 0) or [0, 1]; points and tables are numbers
+        `[N, columns]`, sequences `[N, length, columns]`. A pandas.DataFrame keeps its column names. Labels are
+        integers from 0, or names.
+      kind: kind of the data, one of `kinds.KINDS`.
+      domains: domains of a translation model; the data are then a mapping from each to an array of images.
 
     Raises:
-      DataError: data of another type, shape or range, or labels that do not fit them.
+      DataError: if the type, shape or range is wrong, or the labels do not fit the examples.
     """
     if domains:
         if not isinstance(data, Mapping) or set(data) != set(domains):
@@ -104,18 +104,18 @@ def hold(data: Any, kind: str, domains: Sequence[str] = ()) -> str:
 
 
 def settings_for(config: Config, data: Any) -> dict[str, Any]:
-    """Keeps data in this process; gives the overrides with which a config is trained on them.
+    """Keep data in this process; return the overrides that train a config on them.
 
     Args:
-      config: of the model.
+      config: config of the model.
       data: see `hold`.
 
     Returns:
-      dotted key -> value: the name, and the shape of an example; of a model that translates without the size, to which
-      its images are resized.
+      dotted key -> value: the name and the shape of an example; without the size for a translation model, which
+      resizes its images.
 
     Raises:
-      DataError: as `hold`, or images of a domain that are smaller than the model's.
+      DataError: as `hold`, or if a domain's images are smaller than the model's.
     """
     dataset = config.dataset
     name = hold(data, dataset.kind, dataset.domains)
@@ -135,14 +135,14 @@ def settings_for(config: Config, data: Any) -> dict[str, Any]:
 
 
 def check(dataset: DatasetConfig, **_: Any) -> None:
-    """Refuses a name whose data are not in this process, and a split that they do not have."""
+    """Refuse a name whose data are not in this process, and splits other than `train`."""
     if dataset.name not in _held:
         raise DataError(
-            f"dataset.name: {dataset.name} are data in memory that this process was not given: give the same ones "
-            "again (in Python: ganzoo.train(…, dataset=…)), or other data by name"
+            f"dataset.name: {dataset.name} is data in memory that this process does not have: pass the same data "
+            "again (in Python: ganzoo.train(…, dataset=…)), or name other data"
         )
     if dataset.split != "train":
-        raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}', all of it is 'train'")
+        raise DataError(f"dataset.split: expected train for {dataset.name}, got '{dataset.split}'")
 
 
 @register("dataset", "arrays:image:", domains=None, check=check)
@@ -151,7 +151,7 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
 @register("dataset", "arrays:table:", kind="table", check=check)
 @register("dataset", "arrays:sequence:", kind="sequence", check=check)
 def open_held(dataset: DatasetConfig, *, domain: str = "", **_: Any) -> Source:
-    """Opens data that are held in this process; images of another size or with other channels are converted."""
+    """Open data kept in this process; convert images to the requested size and channels."""
     held = _held[dataset.name][domain]
     examples, kind = held.examples, None
     if dataset.kind == "table":
@@ -163,28 +163,27 @@ def open_held(dataset: DatasetConfig, *, domain: str = "", **_: Any) -> Source:
 
 
 def _resized(held: Held, dataset: DatasetConfig, side: int) -> np.ndarray:
-    """Images with sides and channels as the config wants them."""
+    """Return the images with the side and channels of the config."""
     channels = dataset.image_shape[2]
     shape = held.examples.shape[1:]
     if shape == (side, side, channels):
         return held.examples
     if held.stream is not None:
         raise DataError(
-            f"dataset.size: {side}x{side}x{channels}, but the examples of {dataset.name} are "
-            f"{'x'.join(map(str, shape))} (leave dataset.size and dataset.channels out, or resize them in the "
-            "tf.data.Dataset)"
+            f"dataset.size: expected {'x'.join(map(str, shape))}, as in {dataset.name}, got {side}x{side}x{channels} "
+            "(leave dataset.size and dataset.channels out, or resize the examples in the tf.data.Dataset)"
         )
     return np.stack([pixels.fit(image, side, channels) for image in held.examples])
 
 
 def _parts(data: Any) -> tuple[Any, Any, Sequence[str]]:
-    """Examples, labels (or None) and class names (or none) of what was given."""
+    """Return examples, labels (or None) and class names (or none) of the given data."""
     if isinstance(data, Mapping):
         known = {*_EXAMPLES, *_LABELS, "class_names"}
         examples = [data[key] for key in _EXAMPLES if key in data]
         if len(examples) != 1 or not known.issuperset(data):
             raise DataError(
-                f"dataset: expected a mapping with examples and perhaps labels and class_names, got {sorted(data)}"
+                f"dataset: expected a mapping with examples, optionally labels and class_names, got {sorted(data)}"
             )
         labels = next((data[key] for key in _LABELS if key in data), None)
         return examples[0], labels, tuple(data.get("class_names", ()))
@@ -196,7 +195,7 @@ def _parts(data: Any) -> tuple[Any, Any, Sequence[str]]:
 
 
 def _checked(examples: Any, labels: Any, class_names: Sequence[str], kind: str) -> Held:
-    """Examples and labels as a source has them.
+    """Return examples and labels in a source's form.
 
     Raises:
       DataError: as `hold`.
@@ -211,7 +210,7 @@ def _checked(examples: Any, labels: Any, class_names: Sequence[str], kind: str) 
         columns = tuple(f"x{column}" for column in columns)
     if labels is None:
         if class_names:
-            raise DataError(f"dataset: expected labels with the {len(class_names)} class names, got none")
+            raise DataError(f"dataset: expected labels for the {len(class_names)} class names, got none")
         return Held(array, None, (), columns=columns)
     numbers, names = _numbered(np.asarray(labels), class_names)
     if len(numbers) != len(array):
@@ -224,7 +223,7 @@ def _images(array: np.ndarray) -> np.ndarray:
     shape = list(array.shape)
     if not grey and (array.ndim != 4 or shape[-1] not in (1, 3)):
         channels_first = array.ndim == 4 and shape[1] in (1, 3)
-        hint = ": put the channels last (np.moveaxis(x, 1, -1))" if channels_first else ""
+        hint = " (move the channels last: np.moveaxis(x, 1, -1))" if channels_first else ""
         raise DataError(f"dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got {array.dtype} {shape}{hint}")
     if shape[1] != shape[2]:
         raise DataError(f"dataset: expected square images, got {shape[1]}x{shape[2]} pixels (crop or pad them)")
@@ -236,7 +235,7 @@ def _images(array: np.ndarray) -> np.ndarray:
 
 
 def _numbers(array: np.ndarray, axes: Sequence[str]) -> np.ndarray:
-    """float32 `[N, *axes]`."""
+    """Return float32 `[N, *axes]`."""
     if array.dtype.kind not in "fiub" or array.ndim != 1 + len(axes) or 0 in array.shape[1:]:
         wanted = ", ".join(["N", *axes])
         raise DataError(f"dataset: expected numbers [{wanted}], got {array.dtype} {list(array.shape)}")
@@ -251,7 +250,7 @@ def _numbers(array: np.ndarray, axes: Sequence[str]) -> np.ndarray:
 
 
 def _numbered(labels: np.ndarray, class_names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels int32 `[N]`, and the names of the classes."""
+    """Return labels int32 `[N]`, and the class names."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -283,12 +282,12 @@ def _hash(held: Held) -> str:
 
 
 def _of_dataset(data: tf.data.Dataset, kind: str) -> tuple[Held, str]:
-    """A tf.data.Dataset in arrays, in an order that does not depend on how it is shuffled; or its start, if large."""
+    """Read a tf.data.Dataset into arrays in an order independent of shuffling; if large, read only its start."""
     endless = int(data.cardinality()) == -1  # tf.data.INFINITE_CARDINALITY
     data = _single(data, kind)
     rows, whole = _read(data.as_numpy_iterator(), endless)
     if not rows:
-        raise DataError("dataset: expected two or more examples, got none")
+        raise DataError("dataset: expected at least two examples, got none")
     columns = {key: [row[key] for row in (rows if whole else rows[:SEEN])] for key in rows[0]}
     try:
         examples = np.stack(columns["examples"])
@@ -302,7 +301,7 @@ def _of_dataset(data: tf.data.Dataset, kind: str) -> tuple[Held, str]:
         held = replace(held, examples=held.examples[order], labels=ordered)
         return held, _hash(held)
     if labels is not None and labels.dtype.kind not in "iu":
-        raise DataError(f"dataset: expected integers as the labels of a stream, got {labels.dtype}")
+        raise DataError(f"dataset: expected integer labels in a stream, got {labels.dtype}")
     described = f"{data.element_spec} {held.examples.shape[1:]} {held.class_names}"
     signed = bool(kind == "image" and examples.dtype != np.uint8 and examples.min() < 0)
     digest = f"stream-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
@@ -315,7 +314,7 @@ def _key(held: Held, row: int) -> bytes:
 
 
 def _read(rows: Iterator[dict[str, np.ndarray]], endless: bool) -> tuple[list[dict[str, np.ndarray]], bool]:
-    """Single examples, and whether those are all: not above `MATERIALISED_BYTES`, nor without an end."""
+    """Read single examples; also return whether they are all: at most `MATERIALISED_BYTES`, and not endless."""
     found: list[dict[str, np.ndarray]] = []
     size = 0
     for row in itertools.islice(rows, SEEN) if endless else rows:
@@ -327,7 +326,7 @@ def _read(rows: Iterator[dict[str, np.ndarray]], endless: bool) -> tuple[list[di
 
 
 def _single(data: tf.data.Dataset, kind: str) -> tf.data.Dataset:
-    """The dataset with an element an example: a mapping with `examples` and perhaps `labels`."""
+    """Return the dataset with one example per element: a mapping with `examples` and optionally `labels`."""
     spec = data.element_spec
     example_spec, labels_spec, _ = _parts(spec)
     shape = getattr(example_spec, "shape", None)
@@ -348,7 +347,7 @@ def _single(data: tf.data.Dataset, kind: str) -> tf.data.Dataset:
 
 
 def _converted(held: Held) -> tf.data.Dataset:
-    """The stream's examples as a source has them, without end."""
+    """Return the stream's examples in a source's form, repeated without end."""
     import tensorflow as tf
 
     shape = held.examples.shape[1:]

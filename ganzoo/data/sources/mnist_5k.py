@@ -1,4 +1,4 @@
-"""`mnist_5k`: 5,000 real handwritten digits, 500 a class, that travel in the package (see mnist_5k.LICENCE.md)."""
+"""`mnist_5k`: 5,000 real handwritten digits, 500 per class, included in the package (see mnist_5k.LICENCE.md)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ FILE = Path(__file__).with_name("mnist_5k.npz")
 
 
 def load_mnist_5k(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """The digits as arrays.
+    """Return the digits as arrays.
 
     Args:
-      split: `train` (the first 400 of each class), `test` (the last 100 of each) or `all`.
+      split: `train` (first 400 of each class), `test` (last 100 of each) or `all`.
 
     Returns:
       images, uint8 `[N, 28, 28]`, white on black; labels, int32 `[N]`, 0 to 9. Sorted by label.
 
     Raises:
-      DataError: another split.
+      DataError: if the split is another one.
     """
     with np.load(FILE, allow_pickle=False) as arrays:
         images, labels = arrays["images"], arrays["labels"].astype(np.int32)
@@ -36,7 +36,7 @@ def load_mnist_5k(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
 
 @register("dataset", "mnist_5k")
 def mnist_5k(dataset: DatasetConfig, **_: Any) -> Source:
-    """5,000 of MNIST's digits, native size 28x28x1."""
+    """5,000 digits of MNIST, native size 28x28x1."""
     images, labels = load_mnist_5k(dataset.split)
     size, channels = dataset.image_shape[1:]
     return from_arrays(dataset.name, fit_all(images, size, channels), labels, tuple("0123456789"))

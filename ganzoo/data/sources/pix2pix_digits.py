@@ -1,4 +1,4 @@
-"""`pix2pix_digits`: digits and their outlines, in pairs."""
+"""`pix2pix_digits`: pairs of digits and their outlines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ DOMAINS = ("edges", "digits")
 
 
 def edges_of(images: np.ndarray) -> np.ndarray:
-    """The outlines of digits: the pixels of 128 and more that have a pixel below, or the image's edge, as neighbour.
-
-    That is the binary image less its 3x3 erosion, with zero outside of the image.
+    """Return the outlines of digits: the binary image (>= 128) minus its 3x3 erosion, zero outside the image.
 
     Args:
-      images: digits, white on black, uint8 `[N, H, W]` or `[N, H, W, C]`; of the data's own size, 28x28.
+      images: digits, white on black, uint8 `[N, H, W]` or `[N, H, W, C]`, at the native size 28x28.
 
     Returns:
       uint8 of the same shape, 255 on the outline and 0 elsewhere.
@@ -33,9 +31,9 @@ def edges_of(images: np.ndarray) -> np.ndarray:
 
 @register("dataset", "pix2pix_digits", domains=DOMAINS, paired=True)
 def pix2pix_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
-    """The digits of `mnist_5k` and their outlines, native size 28x28x1, of the same split there.
+    """Digits of the same split of `mnist_5k` and their outlines, native size 28x28x1.
 
-    Example i is digit i there. Other sizes are resized after the outline was drawn.
+    Example i is digit i of that split. Other sizes are resized after the outline is computed.
     """
     digits = load_mnist_5k(dataset.split)[0]
     images = edges_of(digits) if domain == "edges" else digits

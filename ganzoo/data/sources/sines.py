@@ -1,7 +1,6 @@
-"""`sines`: endless sequences of sine waves with random frequencies and phases, as in the experiments of TimeGAN.
+"""`sines`: endless sequences of sine waves with random frequencies and phases, as in TimeGAN.
 
-Source: Yoon et al. 2019, "Time-series Generative Adversarial Networks", section 5.1; the ranges are those of the
-authors' code.
+Source: Yoon et al. 2019, "Time-series Generative Adversarial Networks", section 5.1; ranges from the authors' code.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SPLITS = ("train", "test")
-LARGEST_FREQUENCY = 0.1  # radians a step
+LARGEST_FREQUENCY = 0.1  # radians per step
 LARGEST_PHASE = 0.1  # radians
 
 
 @register("dataset", "sines", kind="sequence")
 def sines(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """Column d of a sequence is `(sin(f_d t + p_d) + 1) / 2` at t = 0, 1, …: numbers in [0, 1].
+    """Sequences whose column d is `(sin(f_d t + p_d) + 1) / 2` at t = 0, 1, …: numbers in [0, 1].
 
-    Frequencies f_d are uniform in [0, 0.1) and phases p_d uniform in [0, 0.1), drawn anew for each column of each
-    sequence. TimeGAN has `length: 24` and `columns: 5`; others are possible. Sequence i is a function of (seed, split,
-    i) alone. `train` and `test` are independent draws.
+    Frequencies f_d and phases p_d are uniform in [0, 0.1), drawn for each column of each sequence. TimeGAN uses
+    `length: 24` and `columns: 5`. Sequence i is a function of (seed, split, i) only. `train` and `test` are
+    independent draws.
 
     Raises:
-      DataError: another split.
+      DataError: if the split is another one.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Image data sets of TensorFlow Datasets by name (`mnist`, `eurosat/rgb`): prepared once, then read at random."""
+"""Image data sets of TensorFlow Datasets by name (`mnist`, `eurosat/rgb`): prepared once, then random access."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from ganzoo.data.sources import fashion_mnist
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
-# What to do where a data set can neither be read nor downloaded.
+# Advice if a data set can neither be read nor downloaded.
 WAYS_OUT = "--data_dir DIR with a prepared copy, --dataset mnist_5k (embedded) or --dataset folder:PATH"
 
 _shows_progress = True
 
 
 def knows(name: str) -> bool:
-    """Whether TFDS has a data set of this name; a config (`name/config`) and a version (`name:1.2.3`) may follow it."""
+    """Return whether TFDS has this data set; a config (`name/config`) and a version (`name:1.2.3`) may follow."""
     return name.partition("/")[0].partition(":")[0] in names()
 
 
 @cache
 def names() -> frozenset[str]:
-    """The names of TFDS's own data sets (0.3 s at the first call)."""
+    """Return the names of TFDS's own data sets (0.3 s at the first call)."""
     import tensorflow_datasets as tfds
 
     return frozenset(tfds.list_builders(with_community_datasets=False))
 
 
 def show_progress(show: bool) -> None:
-    """Whether TFDS tells on stderr what it downloads and prepares; for the whole process, as TFDS's own switch."""
+    """Set whether TFDS reports downloads and preparation on stderr; applies to the whole process, as TFDS's switch."""
     global _shows_progress
     _shows_progress = show
 
 
 def check(dataset: DatasetConfig, *, data_dir: Path | None, ways_out: str = WAYS_OUT, **_: Any) -> None:
-    """Refuses what cannot be opened, before TensorFlow is imported.
+    """Refuse data that cannot be opened, before TensorFlow is imported.
 
     Args:
       dataset, data_dir: as for `open.open_source`.
-      ways_out: what the message offers instead of a connection.
+      ways_out: alternatives to a connection, for the message.
 
     Raises:
-      DataError: no images in it, no such config, no such split in a prepared copy, or neither such a copy nor a way to
-        download it.
+      DataError: if there are no images, no such config, no such split in a prepared copy, or neither a prepared copy
+        nor a download.
     """
     builder = _builder(dataset.name, data_dir)
     _features(dataset.name, builder)
@@ -67,10 +67,10 @@ def check(dataset: DatasetConfig, *, data_dir: Path | None, ways_out: str = WAYS
 
 
 def open_tfds(dataset: DatasetConfig, *, data_dir: Path | None, **_: Any) -> Source:
-    """A TFDS data set with an `image` feature and maybe a class `label`, cropped to the central square and resized.
+    """Open a TFDS data set with an `image` feature and optionally a class `label`; crop the central square and resize.
 
     Raises:
-      DataError: no such split, or it cannot be prepared or read; what `check` refuses has not come so far.
+      DataError: if there is no such split, or preparing or reading fails. `check` must have passed.
     """
     builder = _builder(dataset.name, data_dir)
     labelled, class_names = _features(dataset.name, builder)
@@ -83,7 +83,7 @@ def open_tfds(dataset: DatasetConfig, *, data_dir: Path | None, **_: Any) -> Sou
         dataset.image_shape,
         lambda: _items(dataset, builder, labelled),
     )
-    if prepared.labels.min() < 0:  # TFDS gives -1 in splits whose labels are secret
+    if prepared.labels.min() < 0:  # TFDS uses -1 in splits whose labels are secret
         class_names = ()
     return from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
 
@@ -93,14 +93,14 @@ def _builder(name: str, data_dir: Path | None) -> Any:
 
     try:
         return tfds.builder(name, data_dir=data_dir)
-    except Exception as error:  # ValueError, AssertionError, ImportError: whatever its builder raises
+    except Exception as error:  # ValueError, AssertionError, ImportError: anything its builder raises
         raise DataError(f"dataset.name: TFDS cannot make '{name}': {_one_line(error)}") from error
 
 
 def _is_prepared(builder: Any) -> bool:
     absl = logging.getLogger("absl")
     level = absl.level
-    absl.setLevel(logging.ERROR)  # TFDS warns of a folder that is not there yet
+    absl.setLevel(logging.ERROR)  # TFDS warns about a folder that does not exist yet
     try:
         return builder.is_prepared()
     finally:
@@ -108,7 +108,7 @@ def _is_prepared(builder: Any) -> bool:
 
 
 def _features(name: str, builder: Any) -> tuple[bool, tuple[str, ...]]:
-    """Whether examples have a class label, and the names of the classes."""
+    """Return whether examples have a class label, and the class names."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -116,8 +116,8 @@ def _features(name: str, builder: Any) -> tuple[bool, tuple[str, ...]]:
     image = features["image"] if "image" in keys else None
     if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8 or image.shape[-1] not in (1, 3):
         raise DataError(
-            f"dataset.name: '{name}' of TFDS has no 8-bit grey or colour images in a feature 'image'"
-            f" (it has: {', '.join(keys) or 'none'}): choose an image data set, or folder:PATH"
+            f"dataset.name: expected 8-bit grey or colour images in a feature 'image', got '{name}' of TFDS with"
+            f" {', '.join(keys) or 'no features'} (choose an image data set, or folder:PATH)"
         )
     label = features["label"] if "label" in keys else None
     if not isinstance(label, tfds.features.ClassLabel):
@@ -126,7 +126,7 @@ def _features(name: str, builder: Any) -> tuple[bool, tuple[str, ...]]:
 
 
 def _download_and_prepare(name: str, builder: Any) -> None:
-    """Makes TFDS's own prepared copy, from Debian's files, from archives placed by hand or from the network."""
+    """Create TFDS's prepared copy from Debian's files, from manually placed archives or from the network."""
     import tensorflow_datasets as tfds
 
     root = _root(builder)
@@ -138,7 +138,7 @@ def _download_and_prepare(name: str, builder: Any) -> None:
         config = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)
         tfds.display_progress_bar(_shows_progress)
         try:
-            # Its notes go to stdout, which is for results.
+            # TFDS prints notes to stdout, which is for results.
             with contextlib.redirect_stdout(sys.stderr if _shows_progress else io.StringIO()):
                 builder.download_and_prepare(download_config=config)
         except Exception as error:  # TFDS and its parsers raise nearly anything
@@ -146,13 +146,13 @@ def _download_and_prepare(name: str, builder: Any) -> None:
 
 
 def _check_obtainable(name: str, builder: Any, ways_out: str) -> None:
-    """Refuses at once what TFDS would refuse after minutes of retries."""
+    """Refuse at once a data set that TFDS would refuse after minutes of retries."""
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         manual = _manual(builder)
         if manual.is_dir() and any(manual.iterdir()):
             return
         instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-        raise DataError(f"{name}: its files must be placed in {manual} by hand: {instructions}")
+        raise DataError(f"{name}: its files must be placed in {manual} manually: {instructions}")
     url = next(iter(builder.url_infos or {}), None)
     reason = unreachable(url) if url else None
     if reason is None:
@@ -165,12 +165,12 @@ def _check_obtainable(name: str, builder: Any, ways_out: str) -> None:
 
 
 def _root(builder: Any) -> Path:
-    """The folder of all data sets."""
+    """Return the folder of all data sets."""
     return Path(builder.data_dir).parents[2 if builder.builder_config else 1]
 
 
 def _manual(builder: Any) -> Path:
-    """Where archives that were placed by hand lie."""
+    """Return the folder of manually placed archives."""
     return _root(builder) / "downloads" / "manual"
 
 
@@ -184,10 +184,10 @@ def _placed_by_hand(builder: Any) -> bool:
 
 
 def _count(dataset: DatasetConfig, builder: Any) -> int:
-    """Number of examples in the split, which may be a slice (`train[:80%]`)."""
+    """Return the number of examples in the split, which may be a slice (`train[:80%]`)."""
     try:
         count = builder.info.splits[dataset.split].num_examples
-    except Exception as error:  # KeyError, ValueError, AssertionError, by what is wrong with it
+    except Exception as error:  # KeyError, ValueError or AssertionError
         hint = did_you_mean(dataset.split, builder.info.splits)
         raise DataError(f"dataset.split: {dataset.name} has no '{dataset.split}'{hint}") from error
     if not count:
@@ -208,10 +208,10 @@ def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[sto
         for example in tfds.as_numpy(examples):
             label = int(example["label"]) if labelled else 0
             yield pixels.fit(example["image"], size, channels), label
-    except tf.errors.OpError as error:  # a file of it is cut off, changed or gone
+    except tf.errors.OpError as error:  # a file is truncated, changed or missing
         raise DataError(
             f"{dataset.name}: its prepared copy in {builder.data_dir} is damaged ({_one_line(error)}): delete that"
-            " folder to have it prepared anew"
+            " folder to prepare it again"
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""Toy distributions: endless points whose density is known, so that what a GAN learns can be measured exactly.
+"""Toy distributions: endless points with a known density, so that a GAN's result can be measured exactly.
 
-Point i is a function of (seed, split, i) alone. `train` and `test` are independent draws.
+Point i is a function of (seed, split, i) only. `train` and `test` are independent draws.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test")
 
-# `ring`: mode k lies at angle 2 pi k / RING_MODES.
+# `ring`: mode k is at angle 2 pi k / RING_MODES.
 RING_MODES = 8
 RING_RADIUS = 2.0
 RING_SD = 0.05
 
-# `grid`: mode 5 r + c lies at (c - 2, r - 2) * GRID_SPACING.
+# `grid`: mode 5 r + c is at (c - 2, r - 2) * GRID_SPACING.
 GRID_SIDE = 5
 GRID_SPACING = 1.0
 GRID_SD = 0.05
 
-# `swiss_roll`: t (cos t, sin t) / SWISS_ROLL_SCALE, t uniform in [1.5 pi, 4.5 pi): scikit-learn's roll seen from the
-# side, scaled as in the code of Gulrajani et al. 2017 (arXiv:1704.00028); their noise of 0.25 is before the scaling.
+# `swiss_roll`: t (cos t, sin t) / SWISS_ROLL_SCALE, t uniform in [1.5 pi, 4.5 pi): scikit-learn's roll in section,
+# scaled as in the code of Gulrajani et al. 2017 (arXiv:1704.00028); their noise of 0.25 is added before scaling.
 SWISS_ROLL_SCALE = 7.5
 SWISS_ROLL_SD = 0.25 / 7.5
 
 
 def ring_centres() -> tf.Tensor:
-    """The eight modes of `ring`: float32 `[8, 2]`."""
+    """Return the eight modes of `ring`: float32 `[8, 2]`."""
     import tensorflow as tf
 
     angles = [2 * math.pi * k / RING_MODES for k in range(RING_MODES)]
@@ -44,7 +44,7 @@ def ring_centres() -> tf.Tensor:
 
 
 def grid_centres() -> tf.Tensor:
-    """The 25 modes of `grid`: float32 `[25, 2]`."""
+    """Return the 25 modes of `grid`: float32 `[25, 2]`."""
     import tensorflow as tf
 
     steps = [(k - GRID_SIDE // 2) * GRID_SPACING for k in range(GRID_SIDE)]
@@ -59,7 +59,7 @@ def ring(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
 
 @register("dataset", "grid", kind="points")
 def grid(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """25 Gaussians (standard deviation 0.05) on a 5x5 grid of spacing 1 about the origin; the label is the mode."""
+    """25 Gaussians (standard deviation 0.05) on a 5x5 grid of spacing 1 around the origin; the label is the mode."""
     return _mixture(dataset, seed, grid_centres(), GRID_SD)
 
 
@@ -83,7 +83,7 @@ def swiss_roll(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
 
 @register("dataset", "gaussian", kind="points")
 def gaussian(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """The standard normal distribution in `dataset.columns` dimensions."""
+    """Standard normal distribution in `dataset.columns` dimensions."""
     purpose = _purpose(dataset)
     kind = kinds.Points.of(dataset)
 
@@ -94,7 +94,7 @@ def gaussian(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
 
 
 def _mixture(dataset: DatasetConfig, seed: int, centres: tf.Tensor, sd: float) -> Source:
-    """Equally likely Gaussians about `centres` (float32 `[modes, 2]`)."""
+    """Return equally likely Gaussians around `centres` (float32 `[modes, 2]`)."""
     import tensorflow as tf
 
     purpose = _purpose(dataset)

@@ -1,4 +1,4 @@
-"""`wine`: scikit-learn's chemical analyses of 178 Italian wines from three growers, for quick experiments with tables.
+"""`wine`: scikit-learn's chemical analyses of 178 Italian wines from three growers, a small table.
 
 Source: Aeberhard and Forina 1992, "Wine", UCI Machine Learning Repository, doi:10.24432/C5PC7J, CC BY 4.0.
 """
@@ -18,10 +18,10 @@ from ganzoo.schema import DatasetConfig
 
 @register("dataset", "wine", kind="table")
 def wine(dataset: DatasetConfig, **_: Any) -> Source:
-    """13 columns in the units of the data: alcohol in percent, proline in mg/l …; the label is the grower.
+    """Rows of 13 columns in the units of the data (alcohol in percent, proline in mg/l …); the label is the grower.
 
-    Split `test` is the last fifth of each class (34 rows), `train` the rest (144), `all` both. The columns are scaled
-    by the means and deviations of `train`, whatever the split.
+    Split `test` is the last fifth of each class (34 rows), `train` the rest (144), `all` both. Columns are always
+    scaled by the means and deviations of `train`.
     """
     from sklearn.datasets import load_wine
 

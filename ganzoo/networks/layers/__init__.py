@@ -1,4 +1,4 @@
-"""Layers that Keras lacks, or has with random state of their own or statistics of one replica's batch."""
+"""Layers missing in Keras, or whose Keras versions hold random state or use statistics of one replica's batch."""
 
 from ganzoo.networks.layers.batch_normalization import BatchNormalization
 from ganzoo.networks.layers.convolution import Conv2D, Conv2DTranspose

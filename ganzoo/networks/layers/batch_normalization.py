@@ -1,4 +1,4 @@
-"""Batch normalisation over the global batch, whatever the number of replicas."""
+"""Batch normalisation over the global batch, for any number of replicas."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class BatchNormalization(keras.layers.Layer):
-    """Normalises each channel (last axis) by its mean and variance over the *global* batch; moving averages otherwise.
+    """Batch normalisation of each channel (last axis) with statistics of the *global* batch in training.
 
-    Keras's own has the statistics of a replica's part of the batch, or with `synchronized=True` a variance that
-    cancels (the mean of squares minus the square of the mean).
-    Statistics and the moving averages are float32 (float64 where that is Keras's float type).
+    Keras's layer uses the statistics of a replica's part of the batch or, with `synchronized=True`, a variance that
+    cancels (mean of squares minus square of the mean). Inference uses moving averages. Statistics and moving averages
+    are float32 (float64 if that is Keras's float type).
 
     Args:
-      momentum: of the moving averages: `moving = momentum * moving + (1 - momentum) * batch`.
+      momentum: decay of the moving averages: `moving = momentum * moving + (1 - momentum) * batch`.
       epsilon: added to the variance.
 
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
@@ -55,7 +55,7 @@ class BatchNormalization(keras.layers.Layer):
 
     @property
     def communicates(self) -> bool:
-        """Whether a call exchanges numbers with other replicas, which XLA cannot compile into a replica's function."""
+        """Whether a call communicates with other replicas, which XLA cannot compile into a replica's function."""
         return tf.distribute.get_strategy().num_replicas_in_sync > 1
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -69,10 +69,10 @@ class BatchNormalization(keras.layers.Layer):
         return keras.config.floatx()
 
     def _global_moments(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and variance `[C]` over the global batch, of which every replica holds as many rows.
+        """Return mean and variance `[C]` over the global batch; all replicas hold equally many rows.
 
         The global variance is the mean of the replicas' variances plus the variance of their means. Each replica sends
-        both in a row of its own: sums of squares would cancel where the mean is large.
+        both in its own row, because sums of squares would cancel if the mean is large.
         """
         mean, variance = tf.nn.moments(inputs, axes=list(range(inputs.shape.rank - 1)))
         if not self.communicates:

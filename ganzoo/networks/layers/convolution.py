@@ -1,13 +1,13 @@
-"""Keras's convolutions with a faster weight gradient, where a CPU has bfloat16 instructions but no matrix unit.
+"""Keras's convolutions with a faster weight gradient, for CPUs with bfloat16 instructions but no matrix unit.
 
-oneDNN's kernel for the gradient by the weights runs there at half the speed of its forward convolution (2 cores with
-avx512_bf16, batch 128: 217 against 468 GFLOP/s for 7x7x256, kernel 5). The same numbers can be had in two other ways:
+On these CPUs oneDNN's weight gradient runs at half the speed of its forward convolution (2 cores with avx512_bf16,
+batch 128: 217 against 468 GFLOP/s for 7x7x256, kernel 5). Two other methods give the same numbers:
 
-- of many small images, as a forward convolution of the transposed input with the transposed gradient: 1.2 to 4 times
-  as fast, whole steps of `dcgan_benchmark` 1.15 times; slower with few channels, small batches or large images;
-- of few large images with many channels, as a product of matrices for each place of the kernel: 1.1 times as fast alone
-  (4x32x32x128, kernel 3, one core: 175 against 158 GFLOP/s), whole steps of `cyclegan_benchmark` 1.03 to 1.05 times; no
-  faster with 64 channels, slower with 32, and with images so small that much is multiplied by the zeros of a border.
+- many small images: a forward convolution of the transposed input with the transposed gradient, 1.2 to 4 times as fast,
+  whole steps of `dcgan_benchmark` 1.15 times; slower with few channels, small batches or large images;
+- few large images with many channels: a matrix product for each kernel position, 1.1 times as fast alone (4x32x32x128,
+  kernel 3, one core: 175 against 158 GFLOP/s), whole steps of `cyclegan_benchmark` 1.03 to 1.05 times; no faster with
+  64 channels, slower with 32, and with images so small that border zeros make up much of the product.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ FEWEST_CHANNELS = 32
 SMALLEST_BATCH = 32
 LARGEST_SIDE = 16
 FEWEST_CHANNELS_OF_PRODUCTS = 128
-MOST_OF_PRODUCTS = 1.2  # pixels that are multiplied, for each that has an output
+MOST_OF_PRODUCTS = 1.2  # multiplied pixels per output pixel
 
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class Conv2D(keras.layers.Conv2D):
-    """keras.layers.Conv2D, the same numbers.
+    """keras.layers.Conv2D with the same results.
 
     Args:
-      border: zeros on each side, as PyTorch's `padding`; `padding` is `valid` then, and strides count from the border.
+      border: zeros on each side, like PyTorch's `padding`; `padding` is then `valid`; strides count from the border.
     """
 
     def __init__(self, *args: Any, border: int = 0, **kwargs: Any) -> None:
@@ -43,11 +43,11 @@ class Conv2D(keras.layers.Conv2D):
         self.border = border
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """`[N, H, W, C]` and `[k, k, C, filters]` -> `[N, H / stride, W / stride, filters]`."""
+        """Map `[N, H, W, C]` and `[k, k, C, filters]` to `[N, H / stride, W / stride, filters]`."""
         stride, padding = self.strides[0], self.padding.upper()
         if self.border and self._border_is_same(inputs):
             padding = "SAME"
-        elif self.border:  # not as explicit padding of TensorFlow's convolution, whose gradient is 100 times slower
+        elif self.border:  # TensorFlow's explicit padding has a gradient that is 100 times slower
             inputs = tf.pad(inputs, [[0, 0], [self.border] * 2, [self.border] * 2, [0, 0]])
         if _pays(self, inputs, inputs.shape[1], padding):
             by_kernel = functools.partial(weight_gradient, kernel=kernel.shape[0], stride=stride)
@@ -69,7 +69,7 @@ class Conv2D(keras.layers.Conv2D):
         return convolve(inputs, tf.convert_to_tensor(kernel))
 
     def _border_is_same(self, inputs: tf.Tensor) -> bool:
-        """Whether TensorFlow's `SAME` pads these images just so."""
+        """Return whether TensorFlow's `SAME` gives the same padding for these images."""
         stride, kernel = self.strides[0], self.kernel_size[0]
         return all(
             side is not None and (-(-side // stride) - 1) * stride + kernel - side == 2 * self.border
@@ -86,11 +86,11 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """keras.layers.Conv2DTranspose, the same numbers.
+    """keras.layers.Conv2DTranspose with the same results.
 
     Args:
-      crop: rows and columns that are cut off at the start, of `padding="valid"`: kernel 3, stride 2 and crop 1 are
-        PyTorch's `padding=1, output_padding=1`.
+      crop: rows and columns cut off at the start, with `padding="valid"`: kernel 3, stride 2 and crop 1 are PyTorch's
+        `padding=1, output_padding=1`.
     """
 
     def __init__(self, *args: Any, crop: int = 0, **kwargs: Any) -> None:
@@ -106,7 +106,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         outputs = self._convolved(inputs)
-        # not by indices, whose gradient is slow
+        # tf.slice, because the gradient of indexing is slow
         return tf.slice(outputs, [0, self.crop, self.crop, 0], [-1] * 4) if self.crop else outputs
 
     def _convolved(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -131,16 +131,16 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
 
 def weight_gradient(inputs: tf.Tensor, outer: tf.Tensor, kernel: int, stride: int) -> tf.Tensor:
-    """The gradient of a SAME convolution by its weights, itself computed as a convolution.
+    """Return the gradient of a SAME convolution by its weights, computed as a convolution.
 
-    Channels of the inputs take the part of the batch, the batch that of the channels, and the outer gradient that of
-    the kernel, dilated by the stride.
+    Input channels take the role of the batch, the batch that of the channels, and the outer gradient that of the
+    kernel, dilated by the stride.
 
     Args:
-      inputs: of the convolution, `[N, H, W, C]`.
+      inputs: input of the convolution, `[N, H, W, C]`.
       outer: gradient by its outputs, `[N, ceil(H / stride), ceil(W / stride), F]`.
       kernel: side of the weights.
-      stride: of the convolution.
+      stride: stride of the convolution.
 
     Returns:
       `[kernel, kernel, C, F]`.
@@ -155,14 +155,14 @@ def weight_gradient(inputs: tf.Tensor, outer: tf.Tensor, kernel: int, stride: in
 
 
 def weight_gradient_by_products(inputs: tf.Tensor, outer: tf.Tensor, kernel: int) -> tf.Tensor:
-    """The gradient of a VALID convolution of stride 1 by its weights, as products of matrices.
+    """Return the gradient of a VALID convolution of stride 1 by its weights, as matrix products.
 
-    With the pixels of all images in one row, a place of the kernel meets the pixel a fixed distance ahead of the one
-    whose output it goes into, so its gradient is the product of the inputs from there on, transposed, with the outer
-    gradient, which zeros bring to the inputs' size. The cuts are along the first axis and copy nothing.
+    With the pixels of all images in one row, each kernel position reads the pixel at a fixed distance ahead of its
+    output. Its gradient is the product of the inputs from that distance on, transposed, and the outer gradient,
+    zero-padded to the inputs' size. Slices are along the first axis and copy nothing.
 
     Args:
-      inputs: of the convolution, `[N, H, W, C]`.
+      inputs: input of the convolution, `[N, H, W, C]`.
       outer: gradient by its outputs, `[N, H - kernel + 1, W - kernel + 1, F]`.
       kernel: side of the weights.
 
@@ -172,7 +172,7 @@ def weight_gradient_by_products(inputs: tf.Tensor, outer: tf.Tensor, kernel: int
     rows, height, width, channels = inputs.shape
     border = kernel - 1
     outer = tf.pad(outer, [[0, 0], [0, border], [0, border], [0, 0]])
-    met = rows * height * width - border * (width + 1)  # beyond it outputs are zeros of the last image's border
+    met = rows * height * width - border * (width + 1)  # later outputs are zeros of the last image's border
     inputs = tf.reshape(inputs, [-1, channels])
     outer = tf.reshape(outer, [-1, outer.shape[-1]])[:met]
     ahead = [y * width + x for y in range(kernel) for x in range(kernel)]
@@ -181,7 +181,7 @@ def weight_gradient_by_products(inputs: tf.Tensor, outer: tf.Tensor, kernel: int
 
 
 def _products_pay(layer: Any, inputs: tf.Tensor, padding: str) -> bool:
-    """Whether products of matrices are faster than oneDNN's kernel; decided while a step is traced."""
+    """Return whether matrix products are faster than oneDNN's kernel; decided while a step is traced."""
     if padding != "VALID" or layer.strides != (1, 1) or not (_is_plain(layer) and inputs.shape.is_fully_defined()):
         return False
     _, height, width, channels = inputs.shape
@@ -191,7 +191,7 @@ def _products_pay(layer: Any, inputs: tf.Tensor, padding: str) -> bool:
 
 
 def _pays(layer: Any, inputs: tf.Tensor, side: int | None, padding: str) -> bool:
-    """Whether the detour over a convolution is faster; decided while a step is traced."""
+    """Return whether the gradient as a convolution is faster; decided while a step is traced."""
     batch, channels = inputs.shape[0], inputs.shape[-1]
     large = (
         batch is not None
@@ -204,7 +204,7 @@ def _pays(layer: Any, inputs: tf.Tensor, side: int | None, padding: str) -> bool
 
 
 def _is_plain(layer: Any) -> bool:
-    """A square kernel whose steps are alike, undilated, over all channels."""
+    """Return whether the kernel is square, with equal strides, no dilation and no groups."""
     return (
         layer.strides[0] == layer.strides[1]
         and layer.kernel_size[0] == layer.kernel_size[1]
@@ -214,6 +214,6 @@ def _is_plain(layer: Any) -> bool:
 
 
 def _helps(inputs: tf.Tensor) -> bool:
-    """Whether this is the type and the processor that detours are for."""
+    """Return whether the dtype and the processor are those that the other methods are for."""
     vectors_alone = "avx512_bf16" in cpu_flags() and "amx_bf16" not in cpu_flags()
     return inputs.dtype == tf.bfloat16 and vectors_alone and not tf.config.list_logical_devices("GPU")

@@ -1,4 +1,4 @@
-"""Dropout whose mask is keyed (randomness.scope), because Keras's own holds random state."""
+"""Dropout with a keyed mask (randomness.scope), because Keras's layer holds random state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.core import randomness
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class Dropout(keras.layers.Layer):
-    """Zeroes a share `rate` of the entries in training and scales the rest by `1 / (1 - rate)`; the identity otherwise.
+    """Dropout: zero a share `rate` of the entries in training, scale the rest by `1 / (1 - rate)`; else the identity.
 
     Args:
       rate: share of zeroed entries, in [0, 1).
@@ -23,7 +23,7 @@ class Dropout(keras.layers.Layer):
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"rate={rate}: must be in [0, 1)")
+            raise ValueError(f"rate: expected a number in [0, 1), got {rate}")
         self.rate = rate
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -33,7 +33,7 @@ class Dropout(keras.layers.Layer):
         rows, *rest = [known or tf.shape(inputs)[i] for i, known in enumerate(inputs.shape)]
         mask = place.rows(lambda total: randomness.keep_mask(draw_key, [total, *rest], self.rate), rows)
         scale = tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
-        return inputs * (tf.cast(mask, inputs.dtype) * scale)  # one factor: a pass less each way than `tf.where`
+        return inputs * (tf.cast(mask, inputs.dtype) * scale)  # a single factor: one pass fewer than `tf.where`
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

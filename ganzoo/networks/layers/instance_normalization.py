@@ -1,4 +1,4 @@
-"""Instance normalisation: each image and channel by itself."""
+"""Instance normalisation: statistics per image and channel."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# images of a batch that are normalised one by one with TensorFlow's fused kernel; that kernel takes these types
+# Largest batch normalised image by image with TensorFlow's fused kernel, and the dtypes that the kernel takes.
 MOST_ONE_BY_ONE = 16
 FUSED_TYPES = (tf.bfloat16, tf.float32)
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalises each channel (last axis) of each image by its own mean and variance, in training and later alike.
+    """Normalise each channel (last axis) of each image by its own mean and variance, in training and inference.
 
-    Fused batch normalisation of one image is the same function; on a CPU, image by image, it is two to four times as
-    fast as the plain formula (4x128x128x32, bfloat16: 3.5 against 12 ms forward, 5.7 against 24 backward), which is
-    computed where the batch is not known or large. Statistics are float32 (float64 where that is Keras's float type).
+    Fused batch normalisation of a single image is the same function. On a CPU, image by image, it is two to four times
+    as fast as the plain formula (4x128x128x32, bfloat16: 3.5 against 12 ms forward, 5.7 against 24 backward), which is
+    used if the batch is unknown or large. Statistics are float32 (float64 if that is Keras's float type).
 
     Args:
       epsilon: added to the variance.
 
-    Source: Ulyanov et al. 2016, arXiv:1607.08022, with a scale and an offset a channel.
+    Source: Ulyanov et al. 2016, arXiv:1607.08022, with a scale and an offset per channel.
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
@@ -52,7 +52,7 @@ class InstanceNormalization(keras.layers.Layer):
         return tf.cast(normalised, inputs.dtype)
 
     def _fused(self, image: tf.Tensor) -> tf.Tensor:
-        """`[1, H, W, C]`; the raw operation, because the public one raises a small epsilon."""
+        """Normalise `[1, H, W, C]` by the raw operation, because the public one raises small epsilons."""
         gamma, beta = (tf.cast(weight.value, tf.float32) for weight in (self.gamma, self.beta))
         none = tf.zeros([0], tf.float32)
         return tf.raw_ops.FusedBatchNormV3(

@@ -1,4 +1,4 @@
-"""A maxout layer, the discriminator's activation of the 2014 paper."""
+"""Maxout layer, the discriminator's activation in the 2014 paper."""
 
 from __future__ import annotations
 

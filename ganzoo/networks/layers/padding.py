@@ -11,12 +11,12 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class ReflectionPadding2D(keras.layers.Layer):
-    """Mirrors images about their outermost pixels: `[N, H, W, C] -> [N, H + 2 border, W + 2 border, C]`.
+    """Reflection padding of images: `[N, H, W, C] -> [N, H + 2 border, W + 2 border, C]`.
 
-    `tf.pad` and its gradient are slow on CPUs, so that both are put together from slices.
+    `tf.pad` and its gradient are slow on CPUs, so both are built from slices.
 
     Args:
-      border: pixels on each side, less than the image has.
+      border: pixels on each side, fewer than the image has.
     """
 
     def __init__(self, border: int, **kwargs: Any) -> None:
@@ -47,7 +47,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 
 def reflected(images: tf.Tensor, border: int, axis: int) -> tf.Tensor:
-    """`[N, H, W, C]` with `border` mirrored pixels more at both ends of axis 1 or 2; the outermost comes once."""
+    """Reflect `[N, H, W, C]` by `border` pixels at both ends of axis 1 or 2, without repeating the outermost."""
     cut = (slice(None),) * axis
     before = images[(*cut, slice(1, border + 1))]
     after = images[(*cut, slice(-border - 1, -1))]
@@ -57,11 +57,11 @@ def reflected(images: tf.Tensor, border: int, axis: int) -> tf.Tensor:
 
 
 def folded(outer: tf.Tensor, border: int, axis: int) -> tf.Tensor:
-    """The gradient of `reflected`: what has gone into the mirrored pixels comes back to where they were taken from.
+    """Return the gradient of `reflected`: gradients of mirrored pixels are added to those of their origins.
 
     Args:
-      outer: gradient by its result.
-      border, axis: as it was given; the axis had `2 border + 2` pixels or more.
+      outer: gradient by the result.
+      border, axis: arguments of `reflected`; the axis had at least `2 border + 2` pixels.
     """
     cut = (slice(None),) * axis
 

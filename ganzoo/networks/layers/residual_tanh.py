@@ -1,4 +1,4 @@
-"""The output of a translator that starts as the identity."""
+"""Output layer of a translator that starts as the identity."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import keras
 import tensorflow as tf
 
 SHRINK = 0.98  # atanh of 1 is infinite
-# Of the slope that gradients see. Where tanh has run into -1 it is 0, and what a young generator had painted black
-# stayed black (monet2photo, 500 steps: holes in every other image).
+# Lower bound of tanh's slope in gradients. Where tanh saturates at -1 the slope is 0, and pixels that a new generator
+# had painted black stayed black (monet2photo, 500 steps: holes in every other image).
 LEAST_SLOPE = 0.2
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class ResidualTanh(keras.layers.Layer):
-    """`tanh(change + atanh(0.98 image))`: the image itself where the change is 0, and in [-1, 1] whatever it is.
+    """`tanh(change + atanh(0.98 image))`: the image if the change is 0, and always in [-1, 1].
 
-    Called with `[change, image]`, both `[N, H, W, C]`.
+    Call it with `[change, image]`, both `[N, H, W, C]`. Gradients use a slope of tanh of at least `LEAST_SLOPE`.
 
     Args:
-      coarseness: side of the squares that the image is averaged over before (and blurred back to its size), so that
-        its fine detail has to be made anew; 1 takes it as it is. H and W are multiples of it.
-      detail: the share, in [0, 1], of the fine detail that is left in all the same.
-
-    Gradients see a slope of tanh of at least `LEAST_SLOPE`.
+      coarseness: side of the squares over which the image is averaged first (and blurred back to its size), so that
+        fine detail must be generated; 1 uses the image unchanged. H and W must be multiples of it.
+      detail: share, in [0, 1], of the fine detail that is kept nevertheless.
     """
 
     def __init__(self, coarseness: int = 1, detail: float = 0.0, **kwargs: Any) -> None:

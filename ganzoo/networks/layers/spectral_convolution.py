@@ -1,4 +1,4 @@
-"""A convolution that cannot stretch its input: spectral normalisation."""
+"""Convolution with spectral normalisation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ganzoo.networks.layers.convolution import Conv2D
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class SpectralConv2D(Conv2D):
-    """`layers.Conv2D` with its kernel, as a matrix `[k k C, filters]`, divided by the matrix's largest singular value.
+    """`layers.Conv2D` whose kernel, as a matrix `[k k C, filters]`, is divided by its largest singular value.
 
-    The value comes from one power iteration a call in training, on a vector that is kept from call to call. Keras's
-    wrapper overwrites the trained kernel instead, and gradients do not see the division.
+    Each training call runs one power iteration on a vector that is kept between calls. Keras's wrapper overwrites the
+    trained kernel instead, and hides the division from gradients.
 
     Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1.
     """
@@ -32,7 +32,7 @@ class SpectralConv2D(Conv2D):
         )
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        kernel = tf.cast(self._kernel.value, keras.config.floatx())  # maybe rounded to bfloat16, as in any layer
+        kernel = tf.cast(self._kernel.value, keras.config.floatx())  # possibly rounded to bfloat16, as in any layer
         matrix = tf.reshape(kernel, [-1, self.filters])
         fixed = tf.stop_gradient(matrix)
         left = tf.math.l2_normalize(tf.linalg.matvec(fixed, self.direction.value))

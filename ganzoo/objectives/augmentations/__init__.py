@@ -1,1 +1,1 @@
-"""Augmentations in the training step, a file each; `augmentation.py` says what one does."""
+"""Augmentations in the training step, one file each; `augmentation.py` defines the interface."""

@@ -12,7 +12,7 @@ from ganzoo.errors import ConfigError
 from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.registry import register
 
-TRANSLATION = 1 / 8  # of the side
+TRANSLATION = 1 / 8  # fraction of the side
 CUTOUT = 1 / 2
 
 
@@ -21,11 +21,11 @@ class DiffAugment:
     """Random colour, translation and cutout of images.
 
     Args:
-      policy: which of them, in this order.
+      policy: the transforms, in this order.
 
-    Source: Zhao et al. 2020, arXiv:2006.10738, section 3 and appendix (brightness by U(-0.5, 0.5), saturation times
-    U(0, 2), contrast times U(0.5, 1.5); translation by up to an eighth of the side, filled with zeros; a square of half
-    the side set to zero).
+    Source: Zhao et al. 2020, arXiv:2006.10738, section 3 and appendix (brightness plus U(-0.5, 0.5), saturation times
+    U(0, 2), contrast times U(0.5, 1.5); translation by up to an eighth of the side, filled with zeros; a zero square of
+    half the side).
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class DiffAugment:
         self.policy = tuple(policy)
 
     def __call__(self, examples: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """Images `[N, H, W, C]` in [-1, 1] -> the same shape, which may leave the range as in the paper.
+        """Transform images `[N, H, W, C]` in [-1, 1] to the same shape; as in the paper, values may leave the range.
 
         Raises:
-          ConfigError: examples that are no images.
+          ConfigError: if the examples are not images.
         """
         if examples.shape.rank != 4:
             raise ConfigError("augmentations: diffaugment is for images (leave it out)")
@@ -53,7 +53,7 @@ class DiffAugment:
 
 
 def color(images: tf.Tensor, draws: Draws) -> tf.Tensor:
-    """Brightness, saturation, contrast."""
+    """Change brightness, saturation and contrast."""
     images += draws.uniform(0, (1, 1, 1), -0.5, 0.5)
     grey = tf.reduce_mean(images, axis=-1, keepdims=True)
     images = (images - grey) * draws.uniform(1, (1, 1, 1), 0.0, 2.0) + grey
@@ -62,7 +62,7 @@ def color(images: tf.Tensor, draws: Draws) -> tf.Tensor:
 
 
 def translation(images: tf.Tensor, draws: Draws) -> tf.Tensor:
-    """Whole pixels down and right, by up to an eighth of the side either way; what comes in is zero."""
+    """Shift by whole pixels, up to an eighth of the side in either direction, and fill with zeros."""
     shifted = images
     for number, axis in ((3, 1), (4, 2)):
         side = tf.shape(images)[axis]
@@ -76,7 +76,7 @@ def translation(images: tf.Tensor, draws: Draws) -> tf.Tensor:
 
 
 def cutout(images: tf.Tensor, draws: Draws) -> tf.Tensor:
-    """A square of half the side, at any place that its centre can have in the image, is set to zero."""
+    """Set a square of half the side to zero; its centre is uniform in the image."""
     masks = []
     for number, axis in ((5, 1), (6, 2)):
         side = tf.shape(images)[axis]
@@ -90,12 +90,12 @@ def cutout(images: tf.Tensor, draws: Draws) -> tf.Tensor:
 
 
 def _whole(unit: tf.Tensor, low: tf.Tensor | int, high: tf.Tensor | int) -> tf.Tensor:
-    """Uniform numbers in [0, 1) as whole ones in [low, high)."""
+    """Map uniform numbers in [0, 1) to integers in [low, high)."""
     return low + tf.cast(tf.floor(unit * tf.cast(high - low, unit.dtype)), tf.int32)
 
 
 def _along(mask: tf.Tensor, axis: int, dtype: tf.DType) -> tf.Tensor:
-    """`[N, side]` as a factor for one axis of `[N, H, W, C]`."""
+    """Reshape `[N, side]` to a factor for one axis of `[N, H, W, C]`."""
     shape: Sequence[int] = [-1, 1, 1, 1][:axis] + [tf.shape(mask)[1]] + [1] * (3 - axis)
     return tf.cast(tf.reshape(mask, [tf.shape(mask)[0], *shape[1:]]), dtype)
 

@@ -1,1 +1,1 @@
-"""Constraints, a file each. `ganzoo.objectives.constraints.constraint` says what a constraint does."""
+"""Constraints, one file each; `constraint.py` defines the interface."""

@@ -1,8 +1,8 @@
-"""What a constraint does: it puts the weights of an update back into bounds, after each time that it was made.
+"""Interface of constraints, which put the weights of an update back into bounds after each update.
 
-A constraint is registered with `@register("constraint", "name")`: a function `(weight, *, options) -> weight`, or a
-class with the options in its `__init__` and `__call__(weight) -> weight`. It is applied to every trainable weight of
-the update that its attribute `update` names (`discriminator`, if it has none).
+Register one with `@register("constraint", "name")`: a function `(weight, *, options) -> weight`, or a class with
+options in `__init__` and `__call__(weight) -> weight`. It applies to every trainable weight of the update named by its
+attribute `update` (default `discriminator`).
 """
 
 from __future__ import annotations

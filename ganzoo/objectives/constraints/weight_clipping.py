@@ -12,11 +12,11 @@ from ganzoo.registry import register
 
 @register("constraint", "weight_clipping")
 def weight_clipping(weight: tf.Tensor, *, limit: Annotated[float, Field(gt=0.0)] = 0.01) -> tf.Tensor:
-    """Clips each entry of a critic's weight, which bounds its Lipschitz constant.
+    """Clip each entry of a critic's weight, to bound its Lipschitz constant.
 
     Args:
-      weight: of any shape.
-      limit: the largest absolute value that is kept.
+      weight: any shape.
+      limit: largest absolute value.
 
     Returns:
       The weight, in [-limit, limit].

@@ -1,1 +1,1 @@
-"""Adversarial losses, a file each. `ganzoo.objectives.losses.loss` says what a loss offers."""
+"""Adversarial losses, one file each; `loss.py` defines the interface."""

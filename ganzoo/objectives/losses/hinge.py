@@ -13,10 +13,10 @@ from ganzoo.registry import register
 
 @register("loss", "hinge")
 class Hinge(AdversarialLoss):
-    """The discriminator's loss ends where an example is on its side by the margin; the generator's is linear.
+    """Hinge loss: examples beyond the margin on the correct side have no discriminator loss; the generator's is linear.
 
     Args:
-      margin: logits beyond it, on the right side, have no gradient.
+      margin: logits beyond it, on the correct side, have no gradient.
 
     Sources: Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17.
     """

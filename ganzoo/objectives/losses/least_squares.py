@@ -11,13 +11,13 @@ from ganzoo.registry import register
 
 @register("loss", "least_squares")
 class LeastSquares(AdversarialLoss):
-    """Squared distances to the targets 1 (real) and 0 (fake), which pull at samples far from the boundary too.
+    """Squared distances to the targets 1 (real) and 0 (fake), with gradients for samples far from the boundary too.
 
     Args:
       label_smoothing: one-sided: the real target is `1 - label_smoothing`.
 
-    Sources: Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1); the discriminator's half of it and the
-    generator's without, as CycleGAN has them: Zhu et al. 2017, arXiv:1703.10593, section 4.
+    Sources: Mao et al. 2017, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1); the discriminator's loss is halved and the
+    generator's is not, as in CycleGAN: Zhu et al. 2017, arXiv:1703.10593, section 4.
     """
 
     threshold = 0.5

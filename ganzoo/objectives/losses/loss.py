@@ -1,6 +1,6 @@
-"""What an adversarial loss offers: logits in, one number for each of them out. Mathematics only.
+"""Interface of adversarial losses, pure functions from logits to one loss per logit.
 
-A loss is a class that is registered with `@register("loss", "name")`. Its options are the parameters of its `__init__`.
+A loss is a class registered with `@register("loss", "name")`. Its options are the parameters of its `__init__`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import tensorflow as tf
 
 
 class AdversarialLoss(ABC):
-    """A pair of losses, both to be *minimised*; averaging over the global batch is the model's business.
+    """A pair of losses, both to be *minimised*; the model averages them over the global batch.
 
-    Logits are `[N]`, or one for each patch `[N, h, w]`, of any float type; results have the shape and type of the
-    logits.
+    Logits are `[N]`, or `[N, h, w]` with one per patch, of any float dtype; results have their shape and dtype.
 
     Attributes:
-      compares: whether the generator's loss looks at the logits of real examples; only then are they computed for it.
-      threshold: the logit above which the discriminator means real; None where only differences mean something.
+      compares: whether the generator's loss uses the logits of real examples, which are computed only then.
+      threshold: the logit above which the discriminator decides for real; None if only differences have meaning.
     """
 
     compares: bool = False
@@ -26,15 +25,15 @@ class AdversarialLoss(ABC):
 
     @abstractmethod
     def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-        """The discriminator's loss for real and generated examples."""
+        """Return the discriminator's loss for real and generated examples."""
 
     @abstractmethod
     def generator(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
-        """The generator's loss; `real_logits` is None unless the loss `compares`."""
+        """Return the generator's loss; `real_logits` is None unless `compares` is true."""
 
 
 def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
-    """Binary cross-entropy of sigmoid(logits) against one target in [0, 1], stable for any logit.
+    """Return the binary cross-entropy of sigmoid(logits) for a target in [0, 1], stable for any logit.
 
     `-t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x`, elementwise.
     """
@@ -42,10 +41,10 @@ def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
 
 
 def accuracy(loss: object, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """The share of right verdicts; a scalar in [0, 1].
+    """Return the share of correct decisions, a scalar in [0, 1].
 
-    A loss with a `threshold` is right about an example whose logit is on its side; as many real ones count as
-    generated ones. One without is right about a pair whose real example has the larger logit.
+    With a `threshold`, a decision is correct if the logit is on the correct side; real and generated examples have
+    equal weight. Without one, a pair is correct if the real example has the larger logit.
     """
     threshold = getattr(loss, "threshold", 0.0)
     if threshold is None:

@@ -1,4 +1,4 @@
-"""The objective of the first GAN."""
+"""The minimax loss of the original GAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objective that the first GAN was trained with."""
+"""The non-saturating loss, used to train the original GAN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo.registry import register
 
 @register("loss", "non_saturating")
 class NonSaturating(Minimax):
-    """Minimax's discriminator; the generator maximises `log D(G(z))`: the same fixed point, stronger gradients early.
+    """Minimax discriminator loss; the generator maximises `log D(G(z))`: same fixed point, stronger early gradients.
 
     Args:
       label_smoothing: see Minimax.

@@ -1,4 +1,4 @@
-"""Relativistic pairing."""
+"""Relativistic pairing loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ganzoo.registry import register
 
 @register("loss", "relativistic")
 class Relativistic(AdversarialLoss):
-    """Each generated example is judged against the real one beside it in the batch: which of the two is more real?
+    """Loss on the difference between each generated example's logit and that of the real example paired with it.
 
     Sources: Jolicoeur-Martineau 2018, arXiv:1807.00734, eq. 5 and 6; with R1 and R2 as in Huang et al. 2024,
     arXiv:2501.05441, eq. 2.

@@ -10,9 +10,9 @@ from ganzoo.registry import register
 
 @register("loss", "wasserstein")
 class Wasserstein(AdversarialLoss):
-    """Differences of a critic's values; for a 1-Lipschitz critic minus its loss bounds the earth mover's distance.
+    """Difference of critic values; for a 1-Lipschitz critic the negative loss bounds the earth mover's distance.
 
-    The critic is held to that by the `gradient_penalty` or by `weight_clipping`; nothing here does.
+    The Lipschitz bound comes from `gradient_penalty` or `weight_clipping`, not from this loss.
 
     Source: Arjovsky et al. 2017, arXiv:1701.07875, eq. 2 and algorithm 1.
     """

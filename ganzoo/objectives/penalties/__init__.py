@@ -1,1 +1,1 @@
-"""Penalties, a file each. `ganzoo.objectives.penalties.penalty` says what a penalty is given and gives."""
+"""Penalties, one file each; `penalty.py` defines the interface."""

@@ -19,16 +19,16 @@ def gradient_penalty(
     sides: Literal["both", "above"] = "both",
     epsilon: Annotated[float, Field(gt=0.0, le=1e-3)] = 1e-12,
 ) -> tf.Tensor:
-    """How far the norm of the critic's gradient is from the target, between a real and a generated example.
+    """Squared distance of the critic's gradient norm to the target, at mixtures of real and generated examples.
 
     Args:
-      context: the examples looked at are `mix * real + (1 - mix) * fake`, with a mix uniform in [0, 1) for each pair.
-      target: the norm that is wanted.
-      sides: `both`, or `above`: only norms above the target are penalised (the paper's one-sided form).
-      epsilon: added to the squared norm, whose root has no gradient at 0.
+      context: the examples are `mix * real + (1 - mix) * fake`, with a mix uniform in [0, 1) per pair.
+      target: target norm.
+      sides: `both`, or `above` to penalise only norms above the target (the paper's one-sided form).
+      epsilon: added to the squared norm, because the square root has no gradient at 0.
 
     Returns:
-      `[N]`: `(||grad D(x_mix)||_2 - target)^2`, to be weighted by the paper's lambda, 10.
+      `[N]`: `(||grad D(x_mix)||_2 - target)^2`; the weight is the paper's lambda, 10.
 
     Source: Gulrajani et al. 2017, arXiv:1704.00028, eq. 3.
     """

@@ -1,8 +1,8 @@
-"""What a penalty is given, and what it gives.
+"""Interface of penalties.
 
-A penalty is registered with `@register("penalty", "name")`: a function `(context, *, options) -> [N]`, or a class with
-the options in its `__init__` and `__call__(context) -> [N]`. It is added, times the config's `weight`, to the loss of
-the update that its attribute `update` names (`discriminator`, if it has none).
+Register one with `@register("penalty", "name")`: a function `(context, *, options) -> [N]`, or a class with options in
+`__init__` and `__call__(context) -> [N]`. Times the config's `weight`, it is added to the loss of the update named by
+its attribute `update` (default `discriminator`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class PenaltyContext:
-    """What a penalty may look at.
+    """Inputs of a penalty.
 
     Attributes:
-      discriminator: maps examples `[N, …]` to logits `[N]` (`[N, h, w]` of a patch discriminator), as the loss's
-        discriminator does: with the conditions, and with the augmentations.
-      real, fake: examples of the same shape, inside: images in [-1, 1].
-      real_outputs, fake_outputs: all that the discriminator gave for them, by name: `logits`, and `features` and others
-        of a discriminator that has them.
-      conditions: the further inputs of both networks (labels int32 `[N]`), empty without.
+      discriminator: maps examples `[N, …]` to logits `[N]` (`[N, h, w]` for a patch discriminator), with conditions and
+        augmentations, as in the loss.
+      real, fake: examples of the same shape, in the networks' range: images in [-1, 1].
+      real_outputs, fake_outputs: all outputs of the discriminator for them, by name: `logits`, and further ones such
+        as `features` if it has them.
+      conditions: further inputs of both networks (labels int32 `[N]`); may be empty.
       networks: all networks of the model, by name.
-      uniform: shape behind the batch dimension -> `[N, *shape]` uniform in [0, 1), drawn for the global batch.
+      uniform: maps a shape without the batch axis to `[N, *shape]` uniform in [0, 1), drawn for the global batch.
     """
 
     discriminator: Callable[[tf.Tensor], tf.Tensor]
@@ -40,7 +40,7 @@ class PenaltyContext:
 
 
 def gradient_of(discriminator: Callable[[tf.Tensor], tf.Tensor], examples: tf.Tensor) -> tf.Tensor:
-    """The gradient of the sum of an example's logits by the example, flat: `[N, D]`."""
+    """Return the gradient of the sum of each example's logits with respect to the example, flat: `[N, D]`."""
     with tf.GradientTape() as tape:
         tape.watch(examples)
         logits = discriminator(examples)

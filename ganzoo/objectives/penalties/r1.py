@@ -1,4 +1,4 @@
-"""R1."""
+"""The R1 penalty."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def r1(context: PenaltyContext) -> tf.Tensor:
     """Half the squared norm of the discriminator's gradient on real examples.
 
     Args:
-      context: its `real` examples `[N, …]` are looked at.
+      context: only `real`, `[N, …]`, and the discriminator are used.
 
     Returns:
-      `[N]`: `||grad D(x)||_2^2 / 2`, to be weighted by the paper's gamma.
+      `[N]`: `||grad D(x)||_2^2 / 2`; the weight is the paper's gamma.
 
     Source: Mescheder et al. 2018, arXiv:1801.04406, eq. 9.
     """

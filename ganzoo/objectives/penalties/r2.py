@@ -1,4 +1,4 @@
-"""R2."""
+"""The R2 penalty."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def r2(context: PenaltyContext) -> tf.Tensor:
     """Half the squared norm of the discriminator's gradient on generated examples.
 
     Args:
-      context: its `fake` examples `[N, …]` are looked at.
+      context: only `fake`, `[N, …]`, and the discriminator are used.
 
     Returns:
-      `[N]`: `||grad D(G(z))||_2^2 / 2`, to be weighted by the paper's gamma.
+      `[N]`: `||grad D(G(z))||_2^2 / 2`; the weight is the paper's gamma.
 
     Source: Mescheder et al. 2018, arXiv:1801.04406, section 4.1.
     """

@@ -80,19 +80,19 @@ def test_images_are_loaded_larger_than_what_is_cut_out_of_them(root):
 
 
 def test_what_is_wrong_with_the_folders(root):
-    assert message(config("")) == "folder: no path given (--dataset folder:PATH)"
+    assert message(config("")) == "folder: expected a path, got none (--dataset folder:PATH)"
     assert message(config(root / "nowhere")) == f"folder:{root}/nowhere: no such folder (check the path)"
     fill(root, trainA={"x.png": 1})
     expected = (
-        f"folder:{root}: no folder trainB in it (wanted: trainA and trainB, with the images of monet and of photo)"
+        f"folder:{root}: expected folders trainA and trainB, with the images of monet and of photo, got no trainB"
     )
     assert message(config(root)) == expected
-    with pytest.raises(DataError, match="no folder trainB in it"):
+    with pytest.raises(DataError, match="got no trainB"):
         check_available(config(root))
     (root / "trainB").mkdir()
-    assert message(config(root)).startswith(f"folder:{root}/trainB: no images in it (looked for .avif .bmp")
+    assert message(config(root)).startswith(f"folder:{root}/trainB: expected images (.avif .bmp")
     fill(root, trainB={"x.png": 1, "y.png": 2})
-    assert message(config(root)).startswith(f"folder:{root} (monet): 1 example(s) to learn from, at least two")
+    assert message(config(root)).startswith(f"folder:{root} (monet): expected at least two examples, got 1 (")
     assert "has no 'tset' (did you mean 'test'?)" in message(config(root, split="tset"))
 
 
@@ -100,8 +100,8 @@ def test_an_image_smaller_than_the_crop_is_named_or_left_out(root, caplog):
     fill(root, trainA={"x.png": 1, "y.png": 2}, trainB={"x.png": 3, "y.png": 4})
     save(root / "trainA" / "small.png", 9, (20, 7))
     told = (
-        f"{root}/trainA/small.png: 20x7 pixels, smaller than the squares of 8 to be cut out of it: remove it, take"
-        " a smaller --set dataset.size=, or leave such files out with --skip_broken"
+        f"{root}/trainA/small.png: expected at least 8x8 pixels to crop, got 20x7: remove it, set"
+        " a smaller dataset.size, or leave such files out with --skip_broken"
     )
     for load_size in (None, 12):
         assert message(config(root, load_size=load_size)) == told
@@ -137,13 +137,14 @@ def test_an_image_without_a_partner_is_named(root):
     fill(root, trainA={"x.png": 1, "y.png": 2, "z.png": 3}, trainB={"x.png": 4, "y.png": 5, "w.png": 6, "v.png": 7})
     open_domains(config(root))
     told = (
-        f"folder:{root}: 1 image(s) of trainA without a partner of the same name in trainB, the first is z.png (pairs"
+        f"folder:{root}: expected pairs, got 1 image(s) of trainA without a partner of the same name in trainB, first"
+        " z.png (add"
     )
     assert message(config(root, paired=True)).startswith(told)
     with pytest.raises(DataError, match="without a partner"):
         check_available(config(root, paired=True))
     save(root / "trainB" / "z.png", 8)
-    assert "2 image(s) of trainB without a partner of the same name in trainA, the first is v.png" in message(
+    assert "2 image(s) of trainB without a partner of the same name in trainA, first v.png" in message(
         config(root, paired=True)
     )
     save(root / "trainA" / "x.bmp", 8)

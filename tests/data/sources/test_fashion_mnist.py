@@ -57,7 +57,7 @@ def test_damaged_and_missing_files_are_refused(tmp_path, monkeypatch):
 
     damaged = tmp_path / "t10k-labels-idx1-ubyte.gz"
     damaged.write_bytes(good[:-1] + b"x")
-    with pytest.raises(DataError, match=f"^{damaged}: damaged, .*apt-get install --reinstall dataset-fashion-mnist$"):
+    with pytest.raises(DataError, match=f"^{damaged}: damaged: .*apt-get install --reinstall dataset-fashion-mnist$"):
         fashion_mnist.place_originals(infos, tmp_path / "out")
     damaged.unlink()
     with pytest.raises(DataError, match=f"^{damaged}: cannot be read \\(No such file or directory\\): apt-get"):

@@ -77,7 +77,7 @@ def test_subfolders_are_classes_in_sorted_order(root, caplog):
     batch = fetched(source)
     assert batch["labels"].tolist() == [0, 0, 1]
     assert batch["examples"][:, 0, 0, 0].tolist() == [20, 10, 0]  # cat/1, cat/deep/er/2, dog/1
-    assert "no images in empty: no class is made of it" in caplog.text
+    assert "no images in empty: skipped as a class" in caplog.text
 
 
 def test_the_second_time_comes_from_the_cache_and_a_changed_file_does_not(root, monkeypatch):
@@ -147,12 +147,12 @@ def test_what_is_wrong_with_a_folder(root):
         return str(caught.value)
 
     assert message(root / "nowhere") == f"folder:{root}/nowhere: no such folder (check the path)"
-    assert message("") == "folder: no path given (--dataset folder:PATH)"
-    assert message(root).startswith(f"folder:{root}: no images in it (looked for .avif .bmp")
+    assert message("") == "folder: expected a path, got none (--dataset folder:PATH)"
+    assert message(root).startswith(f"folder:{root}: expected images (.avif .bmp")
     save(root / "a.png")
     assert message(root / "a.png") == f"folder:{root}/a.png: is a file, not a folder (check the path)"
-    assert message(root).startswith(f"folder:{root}: 1 example(s) to learn from, at least two are needed")
-    assert "folders have no 'test'" in message(root, split="test")
+    assert message(root).startswith(f"folder:{root}: expected at least two examples, got 1 (")
+    assert "expected train or all, got 'test'" in message(root, split="test")
     save(root / "b.png")
     assert "has no labels (--set dataset.classes=0)" in message(root, classes=10)
     save(root / "class" / "c.png")
@@ -162,7 +162,7 @@ def test_what_is_wrong_with_a_folder(root):
 def test_nothing_but_broken_images(root):
     for name in ("a.png", "b.png"):
         (root / name).write_bytes(b"junk")
-    with pytest.raises(DataError, match="all of its 2 images are broken"):
+    with pytest.raises(DataError, match="all 2 images are broken"):
         opened(root, skip_broken=True)
 
 

@@ -13,7 +13,7 @@ from ganzoo.errors import DataError, RunError
 from ganzoo.schema import DatasetConfig
 
 GREY = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
-WARNING = "a stream cannot be wound forward: its examples come from its start again"
+WARNING = "a stream cannot seek: its examples start again from the beginning"
 LABELS = np.arange(40) % 4
 POINTS = np.random.default_rng(0).normal(size=(1200, 3))
 
@@ -220,7 +220,7 @@ def test_both_domains():
         (GREY[0], "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [8, 8]"),
         (
             np.zeros((2, 3, 8, 8), np.uint8),
-            "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [2, 3, 8, 8]: put the channels last",
+            "dataset: expected images [N, H, W, 1 or 3] or [N, H, W], got uint8 [2, 3, 8, 8] (move the channels last",
         ),
         (GREY[:, :7], "dataset: expected square images, got 7x8 pixels (crop or pad them)"),
         ([GREY[0], GREY[0, :7]], "dataset: expected examples of one shape, got several"),
@@ -229,15 +229,15 @@ def test_both_domains():
         ((GREY, LABELS / 2), "dataset: expected labels that are integers or names, got float64"),
         ((GREY, np.eye(4)[LABELS]), "dataset: expected labels [N], got float64 [40, 4]"),
         ((GREY, LABELS, LABELS), "dataset: expected a tuple (examples, labels), got 3 parts"),
-        ({"images": GREY, "label": LABELS}, "dataset: expected a mapping with examples and perhaps labels and"),
-        ({"images": GREY, "class_names": ["a", "b"]}, "dataset: expected labels with the 2 class names, got none"),
+        ({"images": GREY, "label": LABELS}, "dataset: expected a mapping with examples, optionally labels and"),
+        ({"images": GREY, "class_names": ["a", "b"]}, "dataset: expected labels for the 2 class names, got none"),
         ({"x": GREY, "y": LABELS, "class_names": ["a", "b"]}, "dataset: expected labels in 0 … 1, got 3"),
         (
             {"x": GREY, "y": ["cat"] * 40, "class_names": ["dog"]},
             "dataset: expected labels among the class names, got 'cat'",
         ),
         (GREY[:1], "arrays:image:"),
-        (tf.data.Dataset.from_tensor_slices(GREY).take(0), "dataset: expected two or more examples, got none"),
+        (tf.data.Dataset.from_tensor_slices(GREY).take(0), "dataset: expected at least two examples, got none"),
         (tf.data.Dataset.from_tensor_slices(GREY).batch(4).batch(2), "dataset: expected examples or batches of them"),
         (tf.data.Dataset.from_tensor_slices(LABELS), "dataset: expected examples or batches of them, got elements of"),
     ],
@@ -283,7 +283,7 @@ def test_training_on_points_and_going_on(tmp_path):
     whole = ganzoo.train("gan_ring", tmp_path / "whole", dataset=POINTS, steps=6, **TRAIN)
     assert np.array_equal(going_on.model.generate(5, seed=1), whole.model.generate(5, seed=1))
     in_memory._held.clear()
-    with pytest.raises(DataError, match="are data in memory that this process was not given: give the same ones again"):
+    with pytest.raises(DataError, match="is data in memory that this process does not have: pass the same data again"):
         ganzoo.train(tmp_path / "run", tmp_path / "run", steps=8, **TRAIN)
     assert ganzoo.load(tmp_path / "run").generate(1).shape == (1, 3), "which needs no data"
 

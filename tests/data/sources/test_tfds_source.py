@@ -120,7 +120,7 @@ def test_a_damaged_prepared_copy_is_named(tmp_path, monkeypatch, damage):
         opened("tiny_pictures", tmp_path)
     message = str(caught.value)
     assert message.startswith(f"tiny_pictures: its prepared copy in {file.parent} is damaged (")
-    assert message.endswith("): delete that folder to have it prepared anew")
+    assert message.endswith("): delete that folder to prepare it again")
     assert "\n" not in message
 
 
@@ -134,7 +134,7 @@ def test_without_network_fashion_mnist_names_debians_package(tmp_path, offline):
     [
         (
             "imdb_reviews",
-            "dataset.name: 'imdb_reviews' of TFDS has no 8-bit grey or colour images in a feature 'image'",
+            "dataset.name: expected 8-bit grey or colour images in a feature 'image', got 'imdb_reviews' of TFDS",
         ),
         ("mnist/nothing", "dataset.name: TFDS cannot make 'mnist/nothing': "),
         ("mnist:9.9.9", "dataset.name: TFDS cannot make 'mnist:9.9.9': "),
