@@ -67,10 +67,7 @@ def test_flags_become_arguments(output, said, calls, capsys):
 
 def test_doubts_are_told(calls, capsys):
     assert main(flags({**GIVEN, "file": "fork.pth"})) == 0
-    assert (
-        "is in models/monet; the names of its layers do not tell how it pads: compare a picture"
-        in capsys.readouterr().out
-    )
+    assert "is in models/monet; its layer names do not tell how it pads: compare a picture" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
