@@ -80,7 +80,7 @@ def test_the_speed_of_an_extractor(capsys):
     ("argv", "message"),
     [
         ("", "expected either --model NAME (a zoo model, a run, an export) or --fake folder:PATH"),
-        ("--model cgan --fake folder:x", "give --model NAME"),
+        ("--model cgan --fake folder:x", "expected either --model NAME"),
         ("--fake folder:x", "--real is missing: real examples to compare --fake with (--real folder:PATH)"),
         ("--model cgan --sheet x.jpg", "--sheet: expected FILE.png, got 'x.jpg'"),
         ("--model cgan --metrics fid,,kid", "--metrics"),

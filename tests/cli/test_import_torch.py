@@ -76,7 +76,7 @@ def test_doubts_are_told(calls, capsys):
         *[(flags({k: v for k, v in GIVEN.items() if k != name}), f"--{name} is missing: ") for name in GIVEN],
         ([*flags(GIVEN), "--size", "0"], "--size: expected an integer of at least 1, got '0'"),
         (["--domain", "a,b"], "--domain: unknown flag (did you mean '--domains'?)"),
-        (flags({**GIVEN, "to": "manet"}), "to: 'manet' is none of the domains (did you mean 'monet'?)"),
+        (flags({**GIVEN, "to": "manet"}), "to: expected one of the domains, got 'manet' (did you mean 'monet'?)"),
         (flags(GIVEN), "G.pth: no such weights file"),
     ],
 )
