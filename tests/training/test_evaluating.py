@@ -113,7 +113,7 @@ def test_none_without_being_asked(tmp_path):
     run = RunDirectory(train(tmp_path / "run", overrides={"training.steps": 20}).directory)
     assert evaluations(run) == []
     assert not run.metrics.exists()
-    with pytest.raises(WeightsError, match=r"has no best step: it was trained without --eval_every \(take step='last'"):
+    with pytest.raises(WeightsError, match=r"has no best step, .* without --eval_every \(use step='last'"):
         ganzoo.load(run.path, step="best")
 
 
@@ -123,7 +123,7 @@ def test_none_without_being_asked(tmp_path):
         ({"evaluation.metrics": ["fdi"]}, ConfigError, r"unknown metric 'fdi' \(did you mean 'fid'\?\)"),
         ({"evaluation.features": "idntity"}, ConfigError, r"unknown extractor 'idntity' \(did you mean"),
         ({"evaluation.by": "inception_score"}, UsageError, "inception_score needs an extractor that classifies"),
-        ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn is for images, ring has points"),
+        ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn: expected images, got points of ring"),
     ],
 )
 def test_what_cannot_be_computed_is_said_before_the_first_step(tmp_path, overrides, error, message):

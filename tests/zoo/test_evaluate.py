@@ -58,7 +58,7 @@ def test_an_export_of_a_conditional_model_takes_the_labels_of_the_data(tmp_path)
     of_export = evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real="mnist_5k")
     assert dict(of_export) == dict(evaluate(loaded("cgan"), ["fid"], 300))
     real = load_mnist_5k("train")[0][::10, ..., np.newaxis]
-    with pytest.raises(UsageError, match="is conditional, and the real examples have no labels"):
+    with pytest.raises(UsageError, match="expected labelled real examples for a conditional model"):
         evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real=real, features="mnist_cnn")
 
 
@@ -102,13 +102,13 @@ def test_memorisation_says_how_much_it_has_seen():
         "split": "test",
     }
     (warning,) = found.protocol["warnings"]
-    assert warning.startswith("memorisation: 300 of the 4,000 training examples were looked at")
+    assert warning.startswith("memorisation: 300 of the 4,000 training examples were checked")
 
 
 def test_a_distance_from_one_subset_has_no_spread_and_says_that_it_is_far_from_exact(digits):
     found = evaluate(digits[:200], "kid", real=digits[200:400], features="mnist_cnn")
     assert found.spread == {}
-    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but far from")
+    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but imprecise")
     assert set(evaluate(digits[:200], "kid", real=digits[200:], features="mnist_cnn").spread) == {"kid_mnist_cnn"}
 
 
@@ -190,7 +190,11 @@ def test_translations_against_other_data_of_the_same_domains(two_domains):
         ("cyclegan_digits", {"to": "blod"}, r"to: cyclegan_digits cannot make 'blod' \(it makes: plain, bold\)"),
         ("pix2pix_digits", {"to": "edges"}, r"to: pix2pix_digits cannot make 'edges'"),
         ("cyclegan_digits", {"truncation": 0.5}, r"truncation=0\.5: cyclegan_digits translates"),
-        ("cyclegan_digits", {"real": np.zeros([5, 28, 28, 1], np.uint8)}, "real: an array, and cyclegan_digits wants"),
+        (
+            "cyclegan_digits",
+            {"real": np.zeros([5, 28, 28, 1], np.uint8)},
+            "real: expected a data set of two domains for cyclegan_digits, got an array",
+        ),
         ("gan_ring", {"to": "plain"}, "to=plain: gan_ring does not translate"),
     ],
 )
@@ -201,7 +205,7 @@ def test_wrong_use_of_what_translates_or_does_not(model, arguments, message):
 
 def test_an_export_that_translates(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(UsageError, match=r"is an export, of which only those that draw are evaluated \(name the model"):
+    with pytest.raises(UsageError, match=r"exports that translate cannot be evaluated, got .* \(name the zoo model"):
         evaluate(tmp_path, to="bold")
 
 
@@ -221,18 +225,18 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"num_samples": 1}, UsageError, "num_samples=1: 2 or more wanted"),
+        ({"num_samples": 1}, UsageError, "num_samples: expected 2 or more, got 1"),
         ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: expected 2 or more examples, got 1"),
         ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "real is colour, cgan_mnist is grey"),
         ({"real": "folder:no/such"}, DataError, "folder:no/such: no such folder"),
         ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
         ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
         ({"metrics": []}, UsageError, "metrics: none given"),
-        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage need 6 or more examples"),
+        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage: expected 6 or more examples"),
         (
             {"metrics": ["label_accuracy"], "features": "fashion_cnn", "real": None},
             UsageError,
-            "label_accuracy: fashion_cnn reads other classes",
+            "label_accuracy: expected the classes of",
         ),
     ],
 )
