@@ -51,7 +51,7 @@ _MODULES = {
     "WeightsError": "ganzoo.errors",
     "card": "ganzoo.zoo.catalog",
     "config": "ganzoo.zoo.catalog",
-    "evaluate": "ganzoo.judging",
+    "evaluate": "ganzoo.zoo.evaluate",
     "export": "ganzoo.zoo.export",
     "list_models": "ganzoo.zoo.catalog",
     "load": "ganzoo.zoo.load",

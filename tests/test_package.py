@@ -69,7 +69,7 @@ def expected() -> set[str]:
     """What an installed ganzoo needs of the checkout, as paths inside the wheel."""
     code = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "ganzoo").rglob("*.py")}
     zoo = [path for path in (CHECKOUT / "zoo_configs").rglob("*") if path.suffix in (".yaml", ".safetensors")]
-    data = [path for path in (CHECKOUT / "ganzoo" / "data").iterdir() if path.suffix in (".npz", ".md")]
+    data = [path for path in (CHECKOUT / "ganzoo" / "data" / "sources").iterdir() if path.suffix in (".npz", ".md")]
     assert len(data) == 2, "the digits and their licence note"
     judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))
     assert len(judges) == 2

@@ -23,8 +23,8 @@ import yaml
 from PIL import Image
 
 import ganzoo
+from ganzoo.benchmarks.speed.references import REFERENCES
 from ganzoo.cli.base import Answer
-from ganzoo.training.references import REFERENCES
 
 CHECKOUT = Path(__file__).parent.parent
 NOT_EXECUTED = {"serving.md"}  # Docker, servers that run on; tests/serving does what it says

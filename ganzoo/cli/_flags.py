@@ -148,7 +148,11 @@ def describe(groups: Groups) -> str:
                 lines.append(left)
                 left = ""
             lines += textwrap.wrap(
-                flag.help + default_of(flag), _WIDTH, initial_indent=left.ljust(column), subsequent_indent=indent
+                flag.help + default_of(flag),
+                _WIDTH,
+                initial_indent=left.ljust(column),
+                subsequent_indent=indent,
+                break_on_hyphens=False,
             )
     return "\n".join(lines[1:])
 

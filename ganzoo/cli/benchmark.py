@@ -76,7 +76,7 @@ def _training(given: Given) -> Answer:
     given.steps = given.steps or STEPS
     changes = asked_for(given)
     steps = changes.pop("training.steps")
-    from ganzoo.training.benchmark import benchmark
+    from ganzoo.benchmarks.speed.benchmark import benchmark
 
     measured = benchmark(
         ganzoo.config(given.model),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import ganzoo
+from ganzoo.benchmarks.speed.references import REFERENCES
 from ganzoo.cli.benchmark import FLAGS, main
-from ganzoo.training.references import REFERENCES
 
 
 class Measured:
@@ -28,7 +28,7 @@ def calls(monkeypatch):
         asked.append((model, overrides, given))
         return Measured()
 
-    monkeypatch.setattr("ganzoo.training.benchmark.benchmark", benchmark)
+    monkeypatch.setattr("ganzoo.benchmarks.speed.benchmark.benchmark", benchmark)
     return asked
 
 

@@ -86,7 +86,7 @@ def pairs():
             yield pytest.param(loss, penalty, marks=[] if by_day else pytest.mark.nightly)
 
 
-@pytest.mark.parametrize(("loss", "penalty"), pairs())
+@pytest.mark.parametrize(("loss", "penalty"), list(pairs()))
 def test_every_loss_goes_with_every_penalty(loss, penalty):
     penalties = [{"name": penalty, "weight": 0.1}] if penalty else []
     model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))

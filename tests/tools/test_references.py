@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 
 import ganzoo
-from ganzoo.training.contest import compete
-from ganzoo.training.contestant import entry
-from ganzoo.training.references import SUITES, references
+from ganzoo.benchmarks.speed.contest import compete
+from ganzoo.benchmarks.speed.contestant import entry
+from ganzoo.benchmarks.speed.references import SUITES, references
 
 
 def installed(model):

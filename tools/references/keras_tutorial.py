@@ -12,14 +12,14 @@ import time
 import keras
 import tensorflow as tf
 
+from ganzoo.benchmarks.speed import turns
 from ganzoo.data.sources.mnist_5k import load_mnist_5k
-from ganzoo.training import turns
 
 LATENT_SIZE = 100
 
 
 def main() -> None:
-    """Take part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/benchmarks/speed/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=128)
     given = flags.parse_args()

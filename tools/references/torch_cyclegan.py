@@ -12,8 +12,8 @@ import time
 import torch
 from torch import nn
 
+from ganzoo.benchmarks.speed import turns
 from ganzoo.core import hardware
-from ganzoo.training import turns
 
 SIZE, WIDTH, BLOCKS = 128, 32, 6
 CYCLE_WEIGHT = 10.0
@@ -22,7 +22,7 @@ WAITING = 64  # images of each domain
 
 
 def main() -> None:
-    """Take part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/benchmarks/speed/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=1)
     flags.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 is autocast")

@@ -11,15 +11,15 @@ import time
 import torch
 from torch import nn
 
+from ganzoo.benchmarks.speed import turns
 from ganzoo.core import hardware
 from ganzoo.data.sources.mnist_5k import load_mnist_5k
-from ganzoo.training import turns
 
 LATENT_SIZE = 100
 
 
 def main() -> None:
-    """Take part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/benchmarks/speed/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=128)
     flags.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 is autocast")

@@ -15,12 +15,12 @@ from ganzoo.benchmarks.load.local import LocalServer, local_server
 from ganzoo.benchmarks.load.report import Load
 from ganzoo.benchmarks.load.traffic import Traffic, traffic
 from ganzoo.benchmarks.processes import run_apart, usage_of
+from ganzoo.benchmarks.speed.contest import speed
 from ganzoo.core import hardware
 from ganzoo.errors import ServerError
 from ganzoo.models import rows
 from ganzoo.serving.client.client import Client
 from ganzoo.serving.client.transport import GRPC, api_of, transport
-from ganzoo.training.contest import speed
 from ganzoo.training.progress import note_unless
 
 WARM_SECONDS = 3.0

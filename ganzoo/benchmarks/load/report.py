@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganzoo.benchmarks.load.traffic import Traffic
-from ganzoo.training.contest import speed, table
+from ganzoo.benchmarks.speed.contest import speed, table
 
 
 @dataclass(frozen=True)

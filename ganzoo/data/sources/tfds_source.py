@@ -216,4 +216,4 @@ def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[sto
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:600] or type(error).__name__

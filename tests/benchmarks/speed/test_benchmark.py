@@ -6,10 +6,10 @@ import json
 import pytest
 
 import ganzoo
+from ganzoo.benchmarks.speed import benchmark as module
+from ganzoo.benchmarks.speed.benchmark import Benchmark, Ratio, benchmark
+from ganzoo.benchmarks.speed.contest import Measured
 from ganzoo.errors import UsageError
-from ganzoo.training import benchmark as module
-from ganzoo.training.benchmark import Benchmark, Ratio, benchmark
-from ganzoo.training.contest import Measured
 
 
 def measured(name, speeds, **given):

@@ -1,4 +1,4 @@
-"""Contestants of ganzoo itself: `python -m ganzoo.training.contestant JSON`, one process each.
+"""Contestants of ganzoo itself: `python -m ganzoo.benchmarks.speed.contestant JSON`, one process each.
 
 `bare` repeats the compiled step on one batch; `fit` makes whole runs, with pipeline, log, TensorBoard, sample sheets
 and checkpoints.
@@ -13,11 +13,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.benchmarks.speed import turns
+from ganzoo.benchmarks.speed.contest import Contestant
 from ganzoo.core import plugins
 from ganzoo.data.pipeline import Pipeline
 from ganzoo.schema import Config, TrainingConfig, parse
-from ganzoo.training import turns
-from ganzoo.training.contest import Contestant
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ganzoo.benchmarks.speed.contest import Contestant
 from ganzoo.errors import UsageError, did_you_mean
 from ganzoo.schema import Config
-from ganzoo.training.contest import Contestant
 
-DIRECTORY = Path(__file__).parents[2] / "tools" / "references"
+DIRECTORY = Path(__file__).parents[3] / "tools" / "references"
 
 
 @dataclasses.dataclass(frozen=True)

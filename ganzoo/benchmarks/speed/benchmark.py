@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ganzoo.benchmarks.speed import contestant, references
+from ganzoo.benchmarks.speed.contest import Measured, compete, speed, table
 from ganzoo.core import hardware
 from ganzoo.errors import UsageError
 from ganzoo.schema import Config
-from ganzoo.training import contestant, references
-from ganzoo.training.contest import Measured, compete, speed, table
 from ganzoo.training.progress import note_unless
 from ganzoo.training.resolve import long_names, overridden
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from ganzoo.benchmarks.speed import contest
+from ganzoo.benchmarks.speed.contest import Contestant, Measured
 from ganzoo.errors import GanzooError
-from ganzoo.training import contest
-from ganzoo.training.contest import Contestant, Measured
 
 # A contestant that measures nothing: it notes when it works and tells figures that were made up.
 FAKE = """
 import json, os, signal, sys, tempfile, time
 from pathlib import Path
 from ganzoo.errors import DataError
-from ganzoo.training import turns
+from ganzoo.benchmarks.speed import turns
 
 name, log, given = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 speeds = given.get("speeds", [100.0] * 9)

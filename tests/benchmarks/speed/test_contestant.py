@@ -5,9 +5,10 @@ import json
 import pytest
 
 import ganzoo
+from ganzoo.benchmarks.speed import contestant
 from ganzoo.core import plugins
 from ganzoo.schema import parse
-from ganzoo.training import contestant, run
+from ganzoo.training import run
 
 SMALL = {
     "generator.widths": [8],
@@ -30,7 +31,7 @@ def test_an_entry_carries_everything(ring, monkeypatch):
     made = contestant.entry("fit", "auto", ring, {"training.seed": 7}, {"strategy": "mirrored"})
     assert made.name == "ganzoo fit (auto)"
     *module, text = made.command
-    assert module == ["-m", "ganzoo.training.contestant"]
+    assert module == ["-m", "ganzoo.benchmarks.speed.contestant"]
     given = json.loads(text)
     assert parse(given.pop("config"), "config") == ring
     asked = {"kind": "fit", "settings": {"training.seed": 7}, "engine": {"strategy": "mirrored"}}

@@ -213,7 +213,7 @@ class _Child:
             reply = json.loads(line)
         except json.JSONDecodeError:
             raise GanzooError(
-                f"{self.name}: expected a JSON line, got '{line.strip()}' (see training/turns.py)"
+                f"{self.name}: expected a JSON line, got '{line.strip()}' (see benchmarks/speed/turns.py)"
             ) from None
         if "error" in reply:
             raise GanzooError(f"{self.name}: {reply['error']}")

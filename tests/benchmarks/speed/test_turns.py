@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from ganzoo.training import turns
+from ganzoo.benchmarks.speed import turns
 
 SCRIPT = """
 from ganzoo.errors import DataError
-from ganzoo.training import turns
+from ganzoo.benchmarks.speed import turns
 
 def prepare():
     print("a library says hello")

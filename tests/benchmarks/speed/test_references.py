@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import ganzoo
+from ganzoo.benchmarks.speed.references import OTHER_THAN_FLOAT32, REFERENCES, references
 from ganzoo.errors import UsageError
-from ganzoo.training.references import OTHER_THAN_FLOAT32, REFERENCES, references
 
 
 @pytest.fixture
