@@ -1,7 +1,4 @@
-"""Flags as data: a command lists them in groups, absl-py parses them, `--help` prints them.
-
-`_shared` has the flags that several commands take.
-"""
+"""Flags as data: commands declare them in groups, absl-py parses them, `--help` prints them."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from absl import flags as absl_flags
 from ganzoo.errors import UsageError, did_you_mean
 
 _WIDTH = 100
-_WIDEST = 32  # a flag that takes more characters has its sentence on the next line
+_WIDEST = 32  # the help of a wider flag starts on the next line
 
 
 @dataclass(frozen=True)
@@ -25,16 +22,16 @@ class Flag:
     """One flag of a command.
 
     Attributes:
-      name: without dashes.
+      name: name without dashes.
       value: placeholder of the value in `--help` (`N`, `NAME|FILE`); empty for a switch (`--name`, `--noname`).
       help: one sentence, without the default.
-      convert: function from the text of a value to the value; raises ValueError for a wrong one.
-      expected: description of a right value, for the error message.
-      default: value where the flag is not given.
-      needed: what to say where the flag is not given; empty for a flag that may be left out.
-      repeatable: whether the flag may be given several times and gives a list.
-      alone: value of a flag that is given without one; None where a value has to follow.
-      ending: suffix by which a text after such a flag is its value and not the next argument.
+      convert: function from text to value; raises ValueError for an invalid one.
+      expected: description of a valid value, for the error message.
+      default: value when the flag is not given.
+      needed: error message when a required flag is missing; empty for an optional flag.
+      repeatable: whether the flag may be given several times and yields a list.
+      alone: value when the flag is given without one; None if a value is required.
+      ending: suffix that marks the text after such a flag as its value, not the next argument.
     """
 
     name: str
@@ -49,11 +46,11 @@ class Flag:
     ending: str = ""
 
     def but(self, **changes: Any) -> Flag:
-        """Return this flag with other attributes, such as the default that it has in one command."""
+        """Return a copy of this flag with some attributes changed, such as the default."""
         return replace(self, **changes)
 
     def required(self, how: str = "") -> Flag:
-        """Return this flag as one that has to be given; the message for a missing one says how, or has the help."""
+        """Return a copy of this flag that must be given; `how`, or else its help, completes the error message."""
         return replace(self, needed=how or f"{self.help[0].lower()}{self.help[1:]}")
 
 
@@ -64,22 +61,22 @@ class Given(SimpleNamespace):
     """Values of a command's flags by name, and its positional `arguments`."""
 
     def pick(self, *names: str) -> dict[str, Any]:
-        """Return some of the values, as keyword arguments for a function whose parameters have these names."""
+        """Return the named values as a dict of keyword arguments."""
         return {name: getattr(self, name) for name in names}
 
 
 def text(name: str, value: str, help: str, default: str | None = None) -> Flag:
-    """Flag that takes any text but the empty one."""
+    """Flag that takes a non-empty text."""
     return Flag(name, value, help, _not_empty, "a non-empty text", default)
 
 
 def texts(name: str, value: str, help: str) -> Flag:
-    """Flag that may be repeated, and gives a list of texts."""
+    """Repeatable flag that yields a list of texts."""
     return text(name, value, help).but(default=[], repeatable=True)
 
 
 def choice(name: str, values: Sequence[str], help: str) -> Flag:
-    """Flag that takes one of these values."""
+    """Flag that takes one of `values`."""
     return Flag(name, "|".join(values), help, _one_of(values), f"one of {', '.join(values)}")
 
 
@@ -90,30 +87,30 @@ def whole(name: str, help: str, *, at_least: int, at_most: int | None = None, de
 
 
 def names(name: str, value: str, help: str) -> Flag:
-    """Flag that takes names with commas between them: `fid,kid`."""
-    return Flag(name, value, help, _names, f"names with commas between them, such as {value}")
+    """Flag that takes comma-separated names: `fid,kid`."""
+    return Flag(name, value, help, _names, f"comma-separated names, such as {value}")
 
 
 def number(
     name: str, value: str, help: str, *, above: float, at_most: float | None = None, default: float | None = None
 ) -> Flag:
-    """Flag that takes a finite number above a bound, and `at_most` at most."""
+    """Flag that takes a finite number greater than `above` and, if given, at most `at_most`."""
     expected = f"a number above {above:g}" + (f" and at most {at_most:g}" if at_most is not None else "")
     return Flag(name, value, help, _above(above, at_most), expected, default)
 
 
 def switch(name: str, help: str, default: bool | None = False) -> Flag:
-    """Flag without a value: `--name` or `--noname`; None as its default tells "not given" from "no"."""
+    """Flag without a value: `--name` or `--noname`; the default None distinguishes "not given" from "no"."""
     return Flag(name, "", help, absl_flags.BooleanParser().parse, "true or false", default)
 
 
 def result(name: str, ending: str, help: str) -> Flag:
-    """Flag that may be followed by a file with this ending; alone it gives `-`, standard output."""
+    """Flag with an optional file of this ending; without one it yields `-`, standard output."""
     return Flag(name, f"[FILE{ending}]", help, _not_empty, "a file", alone="-", ending=ending)
 
 
 def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> Given:
-    """Read the values of all flags, and what is left as `arguments`.
+    """Parse flags and positional arguments.
 
     Raises:
       UsageError: an unknown flag, a wrong value, a missing flag, or more arguments than the command takes.
@@ -140,7 +137,7 @@ def parse(groups: Groups, argv: Sequence[str], max_arguments: int = 0) -> Given:
 
 
 def describe(groups: Groups) -> str:
-    """Format the flags as `--help` shows them, group by group."""
+    """Format the flags for `--help`, group by group."""
     column = max(len(_left(flag)) for flag in _all(groups) if len(_left(flag)) <= _WIDEST) + 2
     lines = []
     for title, members in groups.items():
@@ -157,12 +154,12 @@ def describe(groups: Groups) -> str:
 
 
 def default_of(flag: Flag) -> str:
-    """The end of a flag's line in `--help`: ` (default: 3)`, or nothing where it has none that is worth telling."""
+    """Return ` (default: 3)`, or an empty text for a switch, a repeatable flag or a flag without a default."""
     return f" (default: {flag.default})" if flag.value and flag.default is not None and not flag.repeatable else ""
 
 
 class _Parser(absl_flags.ArgumentParser[Any]):
-    """absl's parser around a flag's own `convert`, with our words for what is expected."""
+    """absl parser that applies a flag's `convert` and words its errors."""
 
     def __init__(self, flag: Flag) -> None:
         self._flag = flag
@@ -177,7 +174,7 @@ class _Parser(absl_flags.ArgumentParser[Any]):
 
 
 def _in_our_words(message: str, flags: Mapping[str, Flag]) -> str:
-    """absl's message without its own turns of phrase."""
+    """Rewrite a message of absl-py in the form of ours."""
     message = message.removeprefix("flag ")
     if wrong := re.fullmatch(r"--(\w+)=(.*): (expected .*)", message, re.DOTALL):
         return f"--{wrong[1]}: {wrong[3]}, got '{wrong[2]}'"
@@ -187,7 +184,7 @@ def _in_our_words(message: str, flags: Mapping[str, Flag]) -> str:
 
 
 def _with_values(groups: Groups, argv: Sequence[str]) -> list[str]:
-    """The arguments with a value behind every flag that may stand alone."""
+    """Insert the value of every flag that is given without one."""
     optional = {f"--{flag.name}": flag for flag in _all(groups) if flag.alone is not None}
     end = argv.index("--") if "--" in argv else len(argv)
     given, left = [], list(argv[:end])

@@ -1,6 +1,6 @@
-"""Flags that several commands take: one name, one meaning, one line of help.
+"""Flags that several commands share: one name, one meaning, one help line.
 
-A command that has its own default, or says that a flag is needed, writes `SEED.but(default=0)` or `MODEL.required(…)`.
+A command adapts them: `SEED.but(default=0)` sets its default, `MODEL.required(…)` makes the flag mandatory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _strength(text: str) -> float:
     return float(text)
 
 
-# which model, which data
+# model and data
 MODEL = text("model", "NAME|FILE|RUN", "Zoo model (`ganzoo models` lists them), YAML config or run directory")
 DATASET = text("dataset", "NAME|folder:PATH", "Data set to use instead of the config's")
 DATA_DIR = text(
@@ -28,7 +28,7 @@ DATA_DIR = text(
 )
 SKIP_BROKEN = switch("skip_broken", "Leave out images that cannot be read instead of stopping at the first")
 
-# how to train
+# training
 STEPS = whole("steps", "Number of training steps (updates of the generator)", at_least=1)
 BATCH_SIZE = whole("batch_size", "Number of examples in a batch (in training: over all replicas together)", at_least=1)
 SEED = whole("seed", "Seed of all random draws", at_least=0)
@@ -48,27 +48,27 @@ ENGINE = (
     choice("xla", ("auto", "on", "off"), "Whether XLA compiles the training step"),
 )
 
-# what to draw
+# sampling
 N = whole(
     "n",
-    "Number of samples (default: the number of labels, or 10 a class, or 64; points, rows: 1000; sequences: 100)",
+    "Number of samples (default: the number of labels, or 10 per class, or 64; points, rows: 1000; sequences: 100)",
     at_least=1,
 )
 LABELS = names(
     "labels",
     "3,3,7",
-    "Classes of the samples by number or by name (cat,dog), repeated up to --n (default: all classes in turn)",
+    "Classes of the samples by number or name (cat,dog), repeated up to --n (default: all classes in turn)",
 )
 TRUNCATION = number(
     "truncation", "T", "Scale of the latents, up to 1: smaller is more typical and less varied", above=0, default=1.0
 )
 
-# what to translate
+# translation
 TO = text("to", "DOMAIN", "Domain to translate to (default: the first that the model makes)")
 LONGEST = Flag(
     "longest",
     "N|auto",
-    "Longer side to which each image is shrunk, its aspect kept; auto takes the size that the model was trained at "
+    "Longer side to shrink each image to, keeping its aspect ratio; auto is the size that the model was trained at "
     "(default: no change)",
     _longest,
     "an integer of at least 8, or auto",
@@ -76,7 +76,7 @@ LONGEST = Flag(
 STRENGTH = Flag(
     "strength",
     "S",
-    "Share of the translation in the result, from 0 (the image as it is) to 1",
+    "Weight of the translation in the result, from 0 (the original image) to 1",
     _strength,
     "a number from 0 to 1",
     1.0,
@@ -84,12 +84,12 @@ STRENGTH = Flag(
 SIZE = whole("size", "Side to which the central square of each image is resized (default: no change)", at_least=8)
 TILE = whole(
     "tile",
-    "Side of the overlapping tiles that an image is translated in, to save memory; larger ones look better (default: "
-    "whole images, and 1024 for images of more pixels than 2048x2048)",
+    "Side of overlapping tiles, which save memory; larger ones look better (default: whole images, and 1024 for images "
+    "of more pixels than 2048x2048)",
     at_least=32,
 )
 
-# what every command takes
+# all commands
 OUTPUT = (
     result("json", ".json", "Print the result as JSON on standard output, or write it to a file"),
     switch("quiet", "Print only the bare result, if any, and errors"),
@@ -97,6 +97,6 @@ OUTPUT = (
 IMPORT = texts(
     "import",
     "MODULE",
-    "Python module to import first, from the working directory, PYTHONPATH or what is installed; losses, networks and "
-    "other parts that it registers can be used by name",
+    "Python module to import first, from the working directory, PYTHONPATH or site-packages; its registered losses, "
+    "networks and other parts can be used by name",
 )

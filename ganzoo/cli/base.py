@@ -1,8 +1,8 @@
-"""The frame of every command: flags, help, exit codes, and where its output goes.
+"""Frame of every command: flags, help, exit codes and output.
 
-Exit codes: 0 done; 2 wrong use or an error that the user can mend (one line on stderr); 75 another worker was lost; 130
-interrupted; 1 a card that does not hold (verify_card), or a bug, with its traceback. Under --json standard output has
-nothing but the result; everything else is printed on stderr.
+Exit codes: 0 success; 2 wrong use or an error that the user can mend (one line on stderr); 75 another worker was lost;
+130 interrupted; 1 a card that does not hold (verify_card), or a bug, with its traceback. Under --json, standard output
+has only the result; everything else goes to stderr.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Answer:
     """Result of a command.
 
     Attributes:
-      text: the result for people.
-      data: the same as plain data for --json.
-      brief: what --quiet prints instead of the text.
+      text: human-readable result.
+      data: result as plain data for --json.
+      brief: text that --quiet prints instead.
       code: exit code of the process.
-      leaves_threads: whether threads are left that nothing can end; the process does not wait for them.
+      leaves_threads: whether threads remain that cannot be stopped; the process does not wait for them.
     """
 
     text: str
@@ -51,10 +51,10 @@ class Command:
 
     Attributes:
       name: name of the command, as in `ganzoo NAME`.
-      about: what the command does: the docstring of its module.
+      about: description of the command; the docstring of its module.
       flags: group title -> flags; --json, --quiet and --import are added.
-      work: function from the flags' values and the positional `arguments` to the answer.
-      usage: rest of the usage line behind the required flags.
+      work: function from flags and positional `arguments` to the answer.
+      usage: end of the usage line, after the required flags.
       max_arguments: largest number of positional arguments.
     """
 
@@ -69,7 +69,7 @@ class Command:
         """Run the command and return its exit code.
 
         Args:
-          argv: the arguments after the command's name; by default those of the process.
+          argv: arguments after the command's name; by default those of the process.
         """
         arguments = sys.argv[1:] if argv is None else argv
         groups = {**self.flags, "Output": _shared.OUTPUT, "Plugins": (_shared.IMPORT,)}
@@ -100,14 +100,14 @@ class Command:
 
 @dataclass
 class Outcome:
-    """Exit code of what ran inside `reported`."""
+    """Exit code of the code inside `reported`."""
 
     code: int = 0
 
 
 @contextlib.contextmanager
 def reported(program: str) -> Iterator[Outcome]:
-    """Turn the errors that a user can mend into one line on stderr and an exit code; bugs pass through."""
+    """Turn errors that a user can mend into one line on stderr and an exit code; let bugs pass."""
     outcome = Outcome()
     try:
         yield outcome
@@ -119,12 +119,12 @@ def reported(program: str) -> Iterator[Outcome]:
         print(f"{program}: interrupted", file=sys.stderr)
         outcome.code = INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads our output any more (`ganzoo models | head -1`); Python would complain once more while it exits.
+        # The reader has closed our output (`ganzoo models | head -1`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def asks_for_help(arguments: list[str]) -> bool:
-    """Whether --help is among the arguments, however wrong the others are."""
+    """Return whether --help is among the arguments, even if others are invalid."""
     return not {"--help", "-help", "-h"}.isdisjoint(arguments)
 
 

@@ -1,7 +1,7 @@
-"""Measure how fast a model trains: a whole run against the bare compiled step and reference loops.
+"""Measure the training speed of a model: a whole run against the bare compiled step and reference loops.
 
 With --serving, measure the throughput and latency of a server of the model in a closed-loop load test.
-Run nothing else on the machine meanwhile, and look at the ratios: speeds differ between machines.
+Run nothing else on the machine meanwhile, and compare ratios: speeds differ between machines.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ FLAGS = {
             "against",
             "NAME,NAME",
             "Reference loops to compare with, from tools/references of a checkout: for dcgan_benchmark keras_tutorial, "
-            "torch, torch_channels_last, torch_bfloat16, for cyclegan_benchmark the last three; a run in float32 is "
-            "measured then too",
+            "torch, torch_channels_last, torch_bfloat16, for cyclegan_benchmark the last three; a float32 run is then "
+            "measured too",
         ),
     ),
     "How long": (
-        _flags.whole("turns", f"Number of times that each loop is measured (default: {TURNS})", at_least=1),
+        _flags.whole("turns", f"Number of measurements of each loop (default: {TURNS})", at_least=1),
         _flags.whole("steps", f"Number of training steps in each turn (default: {STEPS})", at_least=2),
     ),
     "Serving": (
         _flags.switch("serving", "Export the model, serve it on this machine, and measure the server instead"),
         _flags.whole("clients", "Number of concurrent clients (default: 64)", at_least=1, at_most=1000),
         _flags.number("seconds", "S", "Duration of the load test (default: 60)", above=0, at_most=DAY),
-        _flags.whole("request_rows", "Number of images, or points, in a request (default: 16)", at_least=1),
+        _flags.whole("request_rows", "Number of images or points in a request (default: 16)", at_least=1),
         _flags.choice("api", ("grpc", "rest"), "Protocol of the requests (default: grpc)"),
         _flags.text("server_flags", "FLAGS", "Flags of `ganzoo serve`, as in --server_flags '--batch_rows 32'"),
         _flags.text(
             "server",
             "URL",
             "Running server to measure (grpc://HOST:PORT or http://HOST:PORT), such as TensorFlow Serving; --model is "
-            "the name of the model there",
+            "then the name of the model on it",
         ),
     ),
 }
@@ -69,7 +69,7 @@ def work(given: Given) -> Answer:
 
 
 def _training(given: Given) -> Answer:
-    """TensorFlow starts in the processes that are measured, not in this one."""
+    """Measure in other processes; TensorFlow does not start in this one."""
     for name in _SERVING:
         if getattr(given, name) is not None:
             raise UsageError(f"--{name}: needs --serving")
@@ -92,7 +92,7 @@ def _training(given: Given) -> Answer:
 
 def _serving(given: Given) -> Answer:
     _check_serving(given)
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the export would take the server's memory of a GPU
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # leaves GPU memory for the server
     start.import_quietly()
     from ganzoo.benchmarks.load.measure import measure
 
@@ -103,14 +103,14 @@ def _serving(given: Given) -> Answer:
     else:
         flags = given.server_flags.split() if given.server_flags else []
         with tempfile.TemporaryDirectory() as base:
-            # The weights make no difference to the speed, so a model without trained ones can be measured.
+            # Random weights run as fast as trained ones.
             export = ganzoo.export(given.model, base, allow_untrained=True, quiet=given.quiet)
             measured = measure(export.parent.name, export=export, server_flags=flags, **asked)
     return Answer(measured.describe(), measured.to_dict(), brief=measured.describe())
 
 
 def _check_serving(given: Given) -> None:
-    """Raise UsageError for flags that do not go together, before anything starts."""
+    """Raise UsageError for flags that do not go together, before any work."""
     for flag in _TRAINING:
         if getattr(given, flag.name) != flag.default:
             raise UsageError(f"--{flag.name}: does not go with --serving, which trains nothing (leave it out)")

@@ -1,6 +1,6 @@
 """Measure how close generated images are to real ones: a zoo model, a run, an export, or two folders.
 
-Each metric is named with its feature extractor (fid_mnist_cnn). Compare figures only if extractor, number of samples
+Metrics are named with their feature extractor (fid_mnist_cnn). Compare figures only if extractor, number of samples
 and real images are the same.
 """
 
@@ -26,9 +26,9 @@ FLAGS = {
             value="NAME|FILE|RUN|EXPORT", help="Zoo model, YAML config, run directory or directory of an export"
         ),
         _shared.TO,
-        _flags.text("fake", "folder:PATH", "Images to judge instead of a model's"),
+        _flags.text("fake", "folder:PATH", "Images to evaluate instead of a model's"),
         _flags.text(
-            "real", "NAME|folder:PATH", "Real examples to compare with (default: the data that the model trains on)"
+            "real", "NAME|folder:PATH", "Real examples to compare with (default: the training data of the model)"
         ),
         _flags.text("step", "last|best|N", "Checkpoint of a run", "last"),
     ),
@@ -39,22 +39,22 @@ FLAGS = {
             "Metrics to compute (default: fid,kid,precision,recall,density,coverage, or those for translations)",
         ),
         _flags.text("features", "NAME", "Feature extractor (default: one that fits the data)"),
-        _flags.switch("list", "List all metrics and feature extractors, and do nothing else"),
+        _flags.switch("list", "List all metrics and feature extractors, and exit"),
         _flags.whole(
             "num_samples",
-            "Number of samples, or translations, and largest number of real examples (default: 10000, whole folders)",
+            "Number of samples or translations, and largest number of real examples (default: 10000, whole folders)",
             at_least=2,
         ),
         _shared.SEED.but(default=0),
         _shared.TRUNCATION,
         _shared.SIZE.but(
-            help="Side to which images of folders are cropped and resized; for translations, the real images "
+            help="Side to which images of folders are cropped and resized; for translations, that of the real images "
             "(default: the model's size)"
         ),
         _shared.DATA_DIR,
     ),
     "Looking closer": (
-        _flags.switch("speed", "Measure the speed of --features against a plain loop, and do nothing else"),
+        _flags.switch("speed", "Measure the speed of --features against a plain loop, and exit"),
         _flags.text(
             "sheet", "FILE.png", "Sheet of the best samples by realism (upper half) and the worst (lower half)"
         ),
@@ -63,15 +63,15 @@ FLAGS = {
 
 
 def work(given: Given) -> Answer:
-    """Evaluate, and draw the sheet if one is asked for."""
+    """Evaluate, and draw the sheet if requested."""
     if given.list:
         return _list()
     if given.speed:
         return _speed(given.features)
     if (given.model is None) == (given.fake is None):
-        raise UsageError("give --model NAME (a zoo model, a run, an export) or --fake folder:PATH, one of them")
+        raise UsageError("expected either --model NAME (a zoo model, a run, an export) or --fake folder:PATH")
     if given.fake is not None and given.real is None:
-        raise UsageError("--real is missing: --fake is compared with it (--real folder:PATH)")
+        raise UsageError("--real is missing: real examples to compare --fake with (--real folder:PATH)")
     if given.sheet is not None and not given.sheet.lower().endswith(".png"):
         raise UsageError(f"--sheet: expected FILE.png, got '{given.sheet}'")
     if given.sheet is not None:
@@ -99,7 +99,7 @@ def work(given: Given) -> Answer:
 
 
 def _check(given: Given, fake: str, real: str | None) -> None:
-    """Raise what names alone tell about the model and the data, before TensorFlow starts."""
+    """Check the names of the model and the data before TensorFlow starts."""
     from ganzoo.data.open import check_available
     from ganzoo.zoo import translate as translating
 
@@ -121,7 +121,7 @@ def _check(given: Given, fake: str, real: str | None) -> None:
 
 
 def _folder(name: str) -> str:
-    """Return a bare directory as `folder:PATH`, any other name as it is."""
+    """Return a bare directory as `folder:PATH`, and any other name unchanged."""
     return f"folder:{name}" if os.path.isdir(name) else name
 
 
@@ -139,7 +139,7 @@ def _list() -> Answer:
 
 def _speed(features: str | None) -> Answer:
     if features is None:
-        raise UsageError("--features is missing: whose speed? (`ganzoo evaluate --list` lists them)")
+        raise UsageError("--features is missing: feature extractor to measure (`ganzoo evaluate --list` lists them)")
     start.import_quietly()
     from ganzoo.evaluation.speed import measure
 

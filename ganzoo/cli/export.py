@@ -1,6 +1,6 @@
 """Export a model as files that need neither ganzoo nor Keras: for TensorFlow Serving, ONNX Runtime or LiteRT.
 
-The folder BASE/NAME/VERSION/ gets the model, its config and card and, for TensorFlow Serving, warm-up requests.
+BASE/NAME/VERSION/ receives the model, its config and card and, for TensorFlow Serving, warm-up requests.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ganzoo.zoo import catalog
 FLAGS = {
     "Model": (
         _shared.MODEL.required("for example --model cgan_mnist (see ganzoo models --pretrained)"),
-        _flags.switch("allow_untrained", "Export random weights if the model has no others"),
+        _flags.switch("allow_untrained", "Export random weights if the model has no trained ones"),
         _flags.choice("format", tuple(formats.ENDINGS), "Format of the files (default: savedmodel)"),
         _flags.choice(
             "precision",
             formats.PRECISIONS,
-            "Precision that a SavedModel computes in (default: float32, with the pixels of Python)",
+            "Compute precision of a SavedModel (default: float32, with the same pixels as in Python)",
         ),
     ),
     "Where to": (
         _flags.text("out", "BASE", "Base folder of all exported models", "exported"),
-        _flags.text("name", "NAME", "Name of the model on servers (default: the config's; a run has its zoo model's)"),
-        _flags.whole("version", "Number of this version", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
+        _flags.text("name", "NAME", "Name of the model on servers (default: the config's; for a run, its zoo model's)"),
+        _flags.whole("version", "Version number", at_least=1, at_most=formats.LARGEST_VERSION, default=1),
         _flags.text(
-            "deploy", "DIR", "Folder for deployment files, too: everything that serves BASE with TensorFlow Serving"
+            "deploy", "DIR", "Folder to write deployment files to, for serving all of BASE with TensorFlow Serving"
         ),
-        _flags.switch("overwrite", "Replace an existing version, and existing files of --deploy"),
+        _flags.switch("overwrite", "Replace an existing version and existing deployment files"),
     ),
 }
 
@@ -78,7 +78,7 @@ def work(given: Given) -> Answer:
 
 
 def _others(model: Path) -> list[Path]:
-    """Return the directories of the exports beside a model's."""
+    """Return the directories of the other exports in a model's base folder."""
     return sorted({path.parent.parent for path in model.parent.glob("[!.]*/[0-9]*/saved_model.pb")} - {model})
 
 

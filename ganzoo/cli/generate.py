@@ -1,6 +1,6 @@
-"""Draw images (or points) with a model of the zoo or one that you have trained.
+"""Draw samples with a model of the zoo or one that you have trained.
 
-Image i of a seed is always the same one, drawn alone or among others; each PNG carries what it was made from.
+Image i of a seed is always the same, whatever the number of images. Each PNG records what it was made from.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ FLAGS = {
         _flags.text(
             "out",
             "FILE.png|DIR/",
-            "Sheet, or folder of single images (default: MODEL_SEED.png); points, tables and sequences: plot, or their "
-            "numbers in FILE.csv or FILE.npy",
+            "Sheet, or folder of single images (default: MODEL_SEED.png); for points, tables and sequences a plot, or "
+            "their numbers in FILE.csv or FILE.npy",
         ),
     ),
 }
@@ -42,21 +42,21 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
-    form_of(given.out)  # before a model is loaded
+    form_of(given.out)  # before the model is loaded
     config = ganzoo.config(given.model)
     if not config.offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
     names = config.dataset.class_names
-    rows.by_number(config.name, given.labels, names)  # wrong ones are refused before a model is loaded
+    rows.by_number(config.name, given.labels, names)  # refuses invalid labels before the model is loaded
     with start.quiet_start():
         model: Any = ganzoo.load(given.model)
     return draw(given, model, model.name, kind=model.kind, classes=model.classes, class_names=names)
 
 
 class Drawing(Protocol):
-    """Interface that a model and a client share."""
+    """Interface that models and clients share."""
 
     name: str
 
@@ -66,15 +66,15 @@ class Drawing(Protocol):
 def draw(
     given: Given, model: Drawing, said: str, *, kind: Kind, classes: int, class_names: Sequence[str] = ()
 ) -> Answer:
-    """Draw what the flags ask for and write the files.
+    """Draw samples as the flags say, and write the files.
 
     Args:
       given: values of the flags.
       model: model or client that draws.
       said: name of the model in the answer.
-      kind: kind of data of the samples.
-      classes: number of classes; not used where --labels is given.
-      class_names: names that --labels may give the classes by.
+      kind: data kind of the samples.
+      classes: number of classes; not used if --labels is given.
+      class_names: class names that --labels may use.
 
     Raises:
       UsageError: --out or --labels does not suit the model.
@@ -89,7 +89,7 @@ def draw(
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
     out = Path(given.out or f"{model.name}_{given.seed}.png")
-    columns = min(classes, WIDEST_SHEET) if classes and not given.labels else None  # a column a class
+    columns = min(classes, WIDEST_SHEET) if classes and not given.labels else None  # one column per class
     files = [write_one(out, drawn, kind, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
     return Answer(
         f"{said}: {n} {kind.plural} of seed {given.seed} are in {out}",
@@ -105,10 +105,10 @@ def draw(
 
 
 def form_of(out: str | None) -> str:
-    """Return what --out asks for: `.png`, `.csv`, `.npy`, or the empty string for a folder.
+    """Return the form of output: `.png`, `.csv`, `.npy`, or the empty string for a folder.
 
     Raises:
-      UsageError: another kind of file.
+      UsageError: `out` is another kind of file.
     """
     if out is None:
         return ".png"
@@ -120,7 +120,7 @@ def form_of(out: str | None) -> str:
 
 
 def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int] | None:
-    """Return the label of each image: those asked for, or all classes, repeated up to n; None without classes.
+    """Return the label of each image: those given, or all classes, repeated up to n; None without classes.
 
     Raises:
       UsageError: more labels than images.
@@ -135,7 +135,7 @@ def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int]
 
 
 def write_each(folder: Path, drawn: np.ndarray, labels: list[int] | None, origin: dict[str, str]) -> list[Path]:
-    """Write each image to a PNG named by its position."""
+    """Write each image to a PNG named after its position."""
     from ganzoo.core import images
 
     files = []
@@ -154,7 +154,7 @@ def write_one(
     origin: dict[str, str],
     columns: int | None,
 ) -> Path:
-    """Write a sheet of images, a plot of other samples, or their numbers."""
+    """Write all samples to one file: a sheet of images, a plot, or the numbers."""
     from ganzoo.core import files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}

@@ -1,7 +1,8 @@
 """Convert a CycleGAN generator that was trained in PyTorch into a model.
 
-It reads the state dict of a ResNet generator of pytorch-CycleGAN-and-pix2pix or a fork of it (`latest_net_G_A.pth`),
-without PyTorch, and runs no code from it. The file does not always tell how a fork pads its images: compare a picture.
+Reads the state dict of a ResNet generator of pytorch-CycleGAN-and-pix2pix or a fork of it (`latest_net_G_A.pth`),
+without PyTorch and without running code from the file. Some forks pad images differently and the file does not tell
+how: compare a picture.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ FLAGS = {
     "Required": (
         _flags.text("file", "G.pth", "State dict of the generator").required(),
         _flags.names("domains", "A,B", "Names of both domains").required(),
-        _flags.text("to", "B", "Domain that the generator makes").required(),
+        _flags.text("to", "B", "Output domain of the generator").required(),
         _flags.text("out", "DIR", "New folder for the model").required(),
     ),
     "Optional": (
-        _flags.whole("size", "Side of the square images that it was trained on", at_least=1, default=256),
+        _flags.whole("size", "Side of the square training images", at_least=1, default=256),
         _flags.text("name", "NAME", "Name of the model (default: made from the file's name)"),
     ),
 }
@@ -29,7 +30,7 @@ def work(given: Given) -> Answer:
     from ganzoo.zoo.import_torch import import_generator
 
     config, generator = import_generator(given.file, given.out, **given.pick("domains", "to", "size", "name"))
-    doubt = "" if generator.padding_known else "; the names of its layers do not tell how it pads: compare a picture"
+    doubt = "" if generator.padding_known else "; its layer names do not tell how it pads: compare a picture"
     return Answer(
         f"{config.name}: a ResNet of width {generator.width} with {generator.blocks} blocks and "
         f"{generator.parameters:,} parameters, from {' to '.join(config.dataset.domains)}, is in {given.out}{doubt}",

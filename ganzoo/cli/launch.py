@@ -1,8 +1,7 @@
 """Start the workers of a training on this machine, or one of them in a pod of a Kubernetes job.
 
-The command of the workers follows `--`, with its own flags. Each worker gets TF_CONFIG in its environment, for
---strategy multiworker. When a worker fails the others are stopped, and the launcher exits with its code; Ctrl-C goes to
-all workers.
+The workers' command follows `--`. Each worker gets TF_CONFIG in its environment, for --strategy multiworker. When one
+worker fails, the others are stopped and the launcher exits with its code. Ctrl-C goes to all workers.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ FLAGS = {
         _flags.whole("workers", "Number of workers to start on this machine", at_least=1),
         _flags.switch("kubernetes", "Run the worker of this pod, as docs/kubernetes/train_job.yaml shows"),
     ),
-    "How": (
-        _flags.number(
-            "grace", "SECONDS", "Time that a worker has for its end before it is killed", above=0, default=30.0
-        ),
-    ),
+    "How": (_flags.number("grace", "SECONDS", "Time for a worker to end before it is killed", above=0, default=30.0),),
 }
 
 
@@ -41,8 +36,8 @@ def work(given: Given, command: list[str]) -> Answer:
     """Start the workers and wait for them, or become one.
 
     Args:
-      given: values of the launcher's own flags.
-      command: the command that each worker runs.
+      given: values of the launcher's flags.
+      command: command of each worker.
     """
     if not command:
         raise UsageError(f"expected a command after --, got none (for example: {EXAMPLE})")
@@ -59,9 +54,9 @@ def work(given: Given, command: list[str]) -> Answer:
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Split the arguments into the launcher's own and the command after the first `--`."""
+    """Split the arguments at the first `--` into the launcher's own and the workers' command."""
     if "--" in arguments:
         cut = arguments.index("--")
         return arguments[:cut], arguments[cut + 1 :]
-    # Where `--` was forgotten, the command's flags would be refused as ours: "got none" is the better message.
+    # Without `--`, the command's flags would be refused as unknown; "got none" is the better message.
     return (arguments if asks_for_help(arguments) else []), []

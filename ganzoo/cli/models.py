@@ -17,8 +17,8 @@ FLAGS = {
         _flags.switch("pretrained", "List only models with trained weights (--nopretrained: without)", default=None),
     ),
     "One model": (
-        _flags.text("model", "NAME", "Zoo model whose config to show, as YAML (--model itself may be left out)"),
-        _flags.switch("card", "Show the card instead of the config: what was measured, and how"),
+        _flags.text("model", "NAME", "Zoo model whose config to show as YAML (--model itself may be omitted)"),
+        _flags.switch("card", "Show the card with the measured numbers instead of the config"),
     ),
 }
 
@@ -39,7 +39,7 @@ def work(given: Given) -> Answer:
 
 def _one(name: str, given: Given) -> Answer:
     if given.task is not None or given.pretrained is not None:
-        raise UsageError(f"--task and --pretrained: do not go with one model, {name} (they choose what is listed)")
+        raise UsageError(f"--task, --pretrained: expected no model, got {name} (they filter the list)")
     if given.card:
         card = ganzoo.card(name)
         return Answer(str(card), card.to_dict(), brief=str(card))
@@ -53,7 +53,7 @@ def _all(task: str | None, pretrained: bool | None) -> Answer:
         tasks = [ganzoo.config(name).task for name in ganzoo.list_models()]
         raise UsageError(f"--task={task}: no model has this task{did_you_mean(task, tasks)}")
     rows = [_row(name) for name in names]
-    # Lines for a pipe or a file are not cut: the fallback is for output that has no width.
+    # Lines for a pipe or a file are not cut.
     width = shutil.get_terminal_size(fallback=(10_000, 0)).columns
     return Answer(table(rows, width), rows, brief="\n".join(names))
 
@@ -70,7 +70,7 @@ def _row(name: str) -> dict[str, str | bool]:
 
 
 def table(rows: list[dict[str, str | bool]], width: int) -> str:
-    """Format aligned columns under their names; lines are cut at the width."""
+    """Format aligned columns with a header; lines are cut at the width."""
     lines = [[name.upper() for name in COLUMNS], *([_word(row[name]) for name in COLUMNS] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

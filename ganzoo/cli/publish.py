@@ -1,7 +1,4 @@
-"""Publish the model of a finished run in the zoo, with a card of measured numbers (for maintainers).
-
-It writes the weights in float16.
-"""
+"""Publish a finished run in the zoo, as float16 weights and a card of measured numbers (for maintainers)."""
 
 from __future__ import annotations
 
@@ -16,16 +13,14 @@ from ganzoo.errors import UsageError
 FLAGS = {
     "Required": (
         _flags.text("run", "DIR", "Finished run of a zoo model").required(),
-        _flags.text("command", "TEXT", "Command that made the run").required(),
+        _flags.text("command", "TEXT", "Command that started the run").required(),
         _flags.text("intended_use", "TEXT", "Purpose of the model").required(),
         _flags.text("limits", "TEXT", "Limits of the model: what it cannot do").required(),
         _flags.text("hardware", "TEXT", "Hardware that the model was trained on").required(),
     ),
     "Optional": (
         _flags.texts("also", "DIR", "Finished run of the same config with another seed, for mean and deviation"),
-        _flags.texts(
-            "average", "STEP:PART", "Step of a checkpoint, and its part in the mean of weights that is shipped"
-        ),
+        _flags.texts("average", "STEP:PART", "Checkpoint to include in the weighted mean of weights, and its weight"),
         _shared.DATA_DIR,
     ),
 }
@@ -47,7 +42,7 @@ def work(given: Given) -> Answer:
 
 
 def _parts(given: list[str]) -> dict[int, float] | None:
-    """Read texts like `5000:1` as step -> part."""
+    """Parse texts such as `5000:1` as step -> weight."""
     parts = {}
     for text in given:
         step, _, part = text.partition(":")

@@ -1,8 +1,8 @@
-"""Ask a server for images, or to translate some: TensorFlow Serving, or `ganzoo serve`.
+"""Request samples or translations from a server: TensorFlow Serving, or `ganzoo serve`.
 
-It does what `ganzoo generate` and `ganzoo translate` do, without loading a model. The same flags give the same images,
-one grey level apart where the server batches requests; points come with six digits over REST. --to is required where a
-model makes several domains, and a PNG has the name that the model has on the server.
+Works like `ganzoo generate` and `ganzoo translate`, without loading a model. The same flags give the same images, up to
+one grey level where the server batches requests; over REST, points have six digits. --to is required for a model with
+several domains. A PNG names the model as the server does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TO_TRANSLATE = (
 
 
 def _without_default(flag: _flags.Flag) -> _flags.Flag:
-    """Return the flag with None where it is not given: one that does not apply can be refused."""
+    """Return the flag with the default None, so that a flag that does not apply can be refused."""
     return flag.but(default=None, help=flag.help + _flags.default_of(flag))
 
 
@@ -65,8 +65,8 @@ FLAGS = {
 
 
 def work(given: Given) -> Answer:
-    """Ask the server what the model does, and for that."""
-    if not given.arguments:  # so it is to draw
+    """Draw or translate, whichever the model on the server does."""
+    if not given.arguments:  # draw
         generate.form_of(given.out)
     if given.server.startswith("grpc://"):
         start.import_quietly()
@@ -107,7 +107,7 @@ def _translate(client: Client, given: Given) -> Answer:
     translate.check_places(given.out, None)
     translate.check_sizes(given.size, given.longest)
     if given.longest == "auto":
-        raise UsageError("--longest: expected an integer, got 'auto': a server does not tell a model's size")
+        raise UsageError("--longest: expected an integer, got 'auto' (a server does not report a model's size)")
     pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
     if given.size is None:
         pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken, given.longest)
@@ -143,7 +143,7 @@ def _take_defaults(given: Given, flags: Sequence[_flags.Flag]) -> None:
 
 
 def _domain(client: Client, to: str | None) -> str:
-    """Return the domain to translate to. A server does not tell which of several is the model's first."""
+    """Return the domain to translate to; a server does not report which of several is the default."""
     made = client.domains
     if to is None and len(made) == 1:
         return made[0]
@@ -154,7 +154,7 @@ def _domain(client: Client, to: str | None) -> str:
 
 
 def _translated(client: Client, given: Given, pictures: Sequence[Picture], places: dict[Path, Path]) -> list[Path]:
-    """Translate the files one by one, and return those that were; what is written stays when a later one fails."""
+    """Translate the files one by one and return the finished ones; they stay when a later one fails."""
     from ganzoo.core import images
     from ganzoo.zoo import translate as translating
 

@@ -1,6 +1,6 @@
-"""Serve exported models on this machine with the API of TensorFlow Serving, for a laptop and for tests.
+"""Serve exported models with the API of TensorFlow Serving, for a laptop and for tests.
 
-In production, run TensorFlow Serving itself on the same exports; clients need no change.
+In production, run TensorFlow Serving on the same exports; clients need no change.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ganzoo.errors import UsageError
 from ganzoo.serving.server import directory, ports
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 
-UNFINISHED = 1  # exit code if the drain time was too short
+UNFINISHED = 1  # exit code if accepted requests were dropped
 LARGEST_PORT = 65535
-LARGEST_MESSAGE = 2**31 - 1  # bytes: of a protobuf
+LARGEST_MESSAGE = 2**31 - 1  # limit of protobuf, in bytes
 DAY = 24 * 60 * 60.0
 
 
@@ -33,7 +33,7 @@ _FLAGS = {
     ),
     "Versions": (
         _flags.whole("keep_versions", "Number of versions of each model to serve, the highest ones", at_least=1),
-        _flags.number("poll_seconds", "S", "Time between two looks for new versions", above=0, at_most=DAY),
+        _flags.number("poll_seconds", "S", "Time between scans for new versions", above=0, at_most=DAY),
     ),
     "Batches": (
         _flags.whole(
@@ -42,25 +42,25 @@ _FLAGS = {
         _flags.number(
             "batch_wait_ms",
             "MS",
-            "Batch window: longest wait of a request for others while a batch runs",
+            "Batch window: longest time that a request waits for others while a batch runs",
             above=0,
             at_most=1000 * DAY,
         ),
-        _flags.whole("calls", "Number of batches that run at the same time", at_least=1),
+        _flags.whole("calls", "Number of batches that run concurrently", at_least=1),
     ),
     "Bounds": (
-        _flags.whole("queue_requests", "Largest number of waiting requests; the next one is refused", at_least=1),
-        _flags.whole("queue_rows", "Largest number of waiting rows", at_least=1),
-        _flags.whole("open_requests", "Largest number of requests between first byte and answer", at_least=1),
+        _flags.whole("queue_requests", "Largest number of queued requests; further ones are refused", at_least=1),
+        _flags.whole("queue_rows", "Largest number of queued rows", at_least=1),
+        _flags.whole("open_requests", "Largest number of concurrent requests, from first byte to answer", at_least=1),
         _flags.whole(
-            "open_bytes", "Largest size of all requests under way together; a single one may be larger", at_least=1
+            "open_bytes", "Largest total size of all concurrent requests; a single one may be larger", at_least=1
         ),
         _flags.number("request_seconds", "S", "Time limit of a request", above=0, at_most=DAY),
         _flags.whole("request_bytes", "Largest size of a request", at_least=1, at_most=LARGEST_MESSAGE),
-        _flags.number("drain_seconds", "S", "Time for requests under way when the server ends", above=0, at_most=DAY),
+        _flags.number("drain_seconds", "S", "Time for open requests to finish at shutdown", above=0, at_most=DAY),
     ),
 }
-# the defaults are those of Settings
+# Settings has the defaults
 FLAGS = {
     title: tuple(flag.but(default=getattr(Settings, flag.name, flag.default)) for flag in flags)
     for title, flags in _FLAGS.items()
@@ -68,7 +68,7 @@ FLAGS = {
 
 
 def work(given: Given) -> Answer:
-    """Serve until a signal ends it."""
+    """Serve until a signal stops the server."""
     settings = settings_of(given)
     with log_to_stderr(given.quiet) as log:
         directory.check(settings.models)
@@ -98,13 +98,13 @@ def _words(unfinished: int) -> str:
 
 
 def settings_of(given: Given) -> Settings:
-    """Return the values of the flags as settings."""
+    """Return the flags as settings."""
     return Settings(**given.pick(*Settings.__dataclass_fields__) | {"models": Path(given.models)})
 
 
 @contextlib.contextmanager
 def log_to_stderr(quiet: bool) -> Iterator[logging.Logger]:
-    """Show the server's log on stderr; under --quiet, its errors only."""
+    """Show the server's log on stderr; with `quiet`, only errors."""
     log = logging.getLogger("ganzoo.serving")
     before = log.level, log.propagate
     handler = logging.StreamHandler()

@@ -1,7 +1,7 @@
 """Train a model of the zoo, or your own config, on its data set or on your images.
 
-The run directory gets everything: log, samples, checkpoints, export. The same command again resumes the run.
-TF_CPP_MIN_LOG_LEVEL=0 in the environment shows TensorFlow's messages, errors among them, which are hidden otherwise.
+The run directory gets the log, samples, checkpoints and export. Repeat the command to resume the run.
+Set TF_CPP_MIN_LOG_LEVEL=0 in the environment to see TensorFlow's messages, which are hidden by default.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FLAGS = {
     ),
     "Training": (
         _flags.text("workdir", "DIR", "Run directory; an existing run is resumed (default: runs/NAME)"),
-        _flags.text("init_from", "NAME|RUN", "Zoo model or run whose weights to begin with instead of random ones"),
+        _flags.text("init_from", "NAME|RUN", "Zoo model or run to take the initial weights from"),
         _shared.STEPS,
         _shared.BATCH_SIZE,
         _shared.SEED,
@@ -35,7 +35,7 @@ FLAGS = {
         _flags.choice(
             "on_nan",
             ("stop", "rollback"),
-            "Stop at a value that is not finite, or go back to the last checkpoint and halve the learning rates",
+            "Stop at a non-finite value, or return to the last checkpoint and halve the learning rates",
         ),
         _shared.SET,
     ),
@@ -44,14 +44,14 @@ FLAGS = {
         _flags.switch("deterministic", "Compute the same bits each time, on any device; slower, and without XLA"),
     ),
     "Looking closer": (
-        _flags.switch("dry_run", "Measure a few steps, print parameters, memory and time, and make no run"),
+        _flags.switch("dry_run", "Run a few steps, print parameters, memory and time, and exit"),
         _flags.switch("profile", "Write a TensorBoard profile, and report whether training waits for its data"),
     ),
 }
 
 
 def work(given: Given) -> Answer:
-    """Train, or estimate what training would take."""
+    """Train, or estimate the cost of training."""
     changes = asked_for(given, given.data_dir)
     if given.init_from is not None:
         catalog.check_trained(given.init_from)
@@ -68,10 +68,10 @@ def work(given: Given) -> Answer:
 
 
 def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
-    """Return the overrides of a command that trains, checked with the model and its data before TensorFlow starts.
+    """Return the overrides of a training command, and check config and data before TensorFlow starts.
 
     Raises:
-      UsageError, ConfigError, DataError: a mistyped flag or key, or data that are not available.
+      UsageError, ConfigError, DataError: a flag or key is invalid, or the data are not available.
     """
     from ganzoo.data.open import check_available
     from ganzoo.data.sources import tfds_source
@@ -84,12 +84,12 @@ def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
 
 
 def overrides(given: Given) -> dict[str, Any]:
-    """Return the values of the config that the flags replace, by dotted key.
+    """Return the config values that the flags replace, by dotted key.
 
     Raises:
-      UsageError: a --set without '=', or a value that is given twice.
+      UsageError: a --set has no '=', or a value is given twice.
     """
-    flags = vars(given)  # not every command has all of them
+    flags = vars(given)  # commands have different flags
     asked = [(key, f"--{short}", flags.get(short)) for short, key in SHORT_NAMES.items()]
     asked = [flag for flag in asked if flag[-1] is not None]
     for setting in given.set:

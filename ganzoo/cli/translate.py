@@ -1,8 +1,8 @@
 """Translate image files from one domain into another: photographs into paintings, horses into zebras.
 
-Each file, each image in a folder (not in its subfolders) and each match of a pattern ('photos/*.jpg') becomes
-DIR/STEM.png, of the same size; files with the same stem become STEM_1.png, STEM_2.png, … in the order given. Existing
-files are replaced, but never an original. Each PNG names its model, domain and source.
+Each file, image of a folder (without subfolders) and match of a pattern ('photos/*.jpg') becomes DIR/STEM.png of the
+same size; equal stems become STEM_1.png, STEM_2.png, … in the order given. Existing files are replaced, but never an
+original. Each PNG names its model, domain and source.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FLAGS = {
     ),
     "Where to": (
         _flags.text("out", "DIR", "Folder of the translations (default: MODEL_DOMAIN)"),
-        _flags.text("sheet", "FILE.png", "Sheet of the originals beside their translations, at most 60 of them"),
+        _flags.text("sheet", "FILE.png", "Sheet of originals beside their translations, at most 60 pairs"),
     ),
 }
 
@@ -75,7 +75,7 @@ def _counted(images: int) -> str:
 
 
 def check_sizes(size: int | None, longest: int | str | None) -> None:
-    """Refuse two sizes.
+    """Refuse --size together with --longest.
 
     Raises:
       UsageError: both are given.
@@ -85,7 +85,7 @@ def check_sizes(size: int | None, longest: int | str | None) -> None:
 
 
 def check_places(out: str | None, sheet: str | None) -> None:
-    """Refuse names of the wrong kind before any work.
+    """Check --out and --sheet before any work.
 
     Raises:
       UsageError: `out` is a file, or `sheet` is not a PNG.

@@ -1,6 +1,6 @@
-"""Compute the numbers of a card again from the shipped weights; exit with 1 if one is outside its tolerance.
+"""Recompute the numbers of a card from the shipped weights; exit with 1 if one is outside its tolerance.
 
-With --all, a card whose data are not available is reported as not checked.
+With --all, cards whose data are not available are reported as not checked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DOES_NOT_HOLD = 1
 
 FLAGS = {
     "Which cards": (
-        _flags.text("model", "NAME", "Zoo model whose card to verify (--model itself may be left out)"),
+        _flags.text("model", "NAME", "Zoo model whose card to verify (--model itself may be omitted)"),
         _flags.switch("all", "Verify the cards of all models that have weights"),
     ),
     "How": (_shared.DATA_DIR,),

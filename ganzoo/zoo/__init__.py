@@ -1,1 +1,1 @@
-"""Models by name: the catalog, and what one does with a name, a run or a file: load, train, evaluate, export."""
+"""Models by name: the catalog, and functions to load, train, evaluate, export and translate with them."""

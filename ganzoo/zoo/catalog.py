@@ -1,4 +1,4 @@
-"""What the zoo has: a name -> its config, its card, its weights file. Imports no TensorFlow."""
+"""Catalog of the zoo: configs, cards and weights files by model name. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TO_EXPORT = "export a run directory, or allow random ones (allow_untrained, --al
 
 
 def list_models(task: str | None = None, pretrained: bool | None = None) -> list[str]:
-    """Names of the zoo's models, sorted.
+    """Return the names of the zoo's models, sorted.
 
     Args:
-      task: only those of this task (`image_generation`, …).
-      pretrained: only those with (True) or without (False) weights.
+      task: task of the models to list (`image_generation`, …); None lists all.
+      pretrained: True lists only models with weights, False only those without; None lists all.
     """
     return [
         name
@@ -33,10 +33,10 @@ def list_models(task: str | None = None, pretrained: bool | None = None) -> list
 
 
 def config(name: str | Path) -> Config:
-    """The config of a zoo model, by name or alias; of a YAML file; or of a run directory.
+    """Return the config of a zoo model (by name or alias), a YAML file or a run directory.
 
     Raises:
-      ConfigError: there is no such model or file, or it does not fit the schema.
+      ConfigError: no such model or file exists, or it does not fit the schema.
     """
     text = str(name)
     known = names()
@@ -45,7 +45,7 @@ def config(name: str | Path) -> Config:
     path = Path(text)
     if is_directory(path):
         if not (path / CONFIG_FILE).is_file():
-            raise ConfigError(f"{text}: no run directory ({CONFIG_FILE} is missing)")
+            raise ConfigError(f"{text}: not a run directory ({CONFIG_FILE} is missing)")
         return _read(path / CONFIG_FILE, text)
     if path.suffix in (".yaml", ".yml"):
         return _read(path, text)
@@ -53,14 +53,14 @@ def config(name: str | Path) -> Config:
 
 
 def _read(path: Path, where: str) -> Config:
-    """A config from a file, whose parts are there."""
+    """Read a config from a file and check that its parts are registered."""
     found = read_yaml(path)
     check_imports(found, where)
     return found
 
 
 def card(name: str) -> Card:
-    """The card of a zoo model, which prints as Markdown.
+    """Return the card of a zoo model; it prints as Markdown.
 
     Raises:
       ConfigError: the model is unknown, or it has no card.
@@ -76,27 +76,27 @@ def card(name: str) -> Card:
 
 
 def has_weights(name: str) -> bool:
-    """Whether the zoo ships trained weights for a model."""
+    """Return whether the zoo ships trained weights for a model."""
     return weights_path(config(name).name).is_file()
 
 
 def has_no_weights(model: str | Path) -> bool:
-    """Whether `load` would find no trained weights for a zoo name or a YAML file; a directory is left to `load`."""
+    """Return whether a zoo name or YAML file lacks trained weights; `load` checks directories itself."""
     if str(model) in names():
         return not has_weights(str(model))
     return not is_directory(Path(model))
 
 
 def check_trained(model: str | Path, way: str = TO_LOAD) -> None:
-    """Refuse a zoo name or a YAML file without trained weights; a directory is left to `load`. Imports no TensorFlow.
+    """Refuse a zoo name or YAML file without trained weights; `load` checks directories. Imports no TensorFlow.
 
     Args:
-      model: what `load` takes.
-      way: what to do instead, for the message.
+      model: zoo name, YAML file or directory, as for `load`.
+      way: alternative to training, for the error message.
 
     Raises:
       ConfigError: the model is unknown.
-      WeightsError: it has no trained weights; the message names the ways out.
+      WeightsError: it has no trained weights; the message lists the alternatives.
     """
     resolved = config(model)
     if has_no_weights(model):
@@ -105,13 +105,13 @@ def check_trained(model: str | Path, way: str = TO_LOAD) -> None:
 
 
 def _others(resolved: Config) -> str:
-    """The models that have weights for the same task, as the end of a sentence."""
+    """Return the models with weights for the same task, as the end of a sentence."""
     trained = list_models(task=resolved.task, pretrained=True)
     return f", or take one that has them ({', '.join(trained)})" if trained else ""
 
 
 def directory() -> Path:
-    """Where the zoo's configs are: inside an installed package, beside it in a checkout."""
+    """Return the folder of the zoo's configs: inside an installed package, beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "zoo_configs"
     return inside if inside.is_dir() else package.parent / "zoo_configs"
@@ -128,7 +128,7 @@ def weights_path(name: str) -> Path:
 def is_directory(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name that no file can have
+    except OSError:  # not a valid file name
         return False
 
 
@@ -138,5 +138,5 @@ def _configs() -> dict[str, Config]:
 
 
 def names() -> dict[str, str]:
-    """Every name and alias -> the name."""
+    """Return every name and alias -> name."""
     return {alias: name for name, config in _configs().items() for alias in (name, *config.aliases)}

@@ -1,4 +1,4 @@
-"""What is evaluated, by name: a zoo model, a run, an export, a folder or an array, against real examples."""
+"""Evaluate a zoo model, a run, an export, a folder or an array against real examples."""
 
 from __future__ import annotations
 
@@ -37,49 +37,52 @@ def evaluate(
     data_dir: str | Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
-    """Measures how near generated examples are to real ones.
+    """Measure how close generated examples are to real ones.
 
-    Of a model that translates, test images of one domain are translated, and compared with all images of the other.
+    A translation model is evaluated on test images of one domain: their translations are compared with all images of
+    the other.
 
     Args:
       model: a model; a zoo name, run directory, YAML file or export (SavedModel); `folder:PATH`; or examples: uint8
-        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`; rows of a table and sequences where
-        `real` names a data set of them.
-      metrics: names, in a list or with commas between them; `ganzoo evaluate --list` lists them. By default
-        `DEFAULT_METRICS`, or those that `translations.default_metrics` gives.
-      num_samples: how many are drawn and, at most, how many real ones they are compared with; 10,000 by default.
-        Folders are taken whole where it is not given, arrays always. Translations: at most how many are made.
-      to: the domain that a model which translates shall make; by default the first that it can make.
-      real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the data
-        that the model's config trains on. For translations a data set with the same domains.
-      features: name of the extractor; by default one that fits the data.
-      step: of a run: `last`, `best`, or a number.
-      seed: of the samples and of all that metrics draw.
-      truncation: as for `generate`.
-      size: crop and resize the images of folders to this side; of a model that translates, the real images that its
-        translations are compared with, which by default have the model's own size.
+        `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`; table rows and sequences if `real`
+        names a data set of them.
+      metrics: metric names, as a list or comma-separated; `ganzoo evaluate --list` lists them. By default
+        `DEFAULT_METRICS`, or `translations.default_metrics` for translations.
+      num_samples: number of samples and largest number of real examples, 10,000 by default; for translations, the
+        largest number of them. Folders are used whole by default, arrays always.
+      to: domain to translate to; by default the first that the model makes.
+      real: `folder:PATH`, an array, or the name of a data set (of the model's size and channels); by default the
+        training data of the model. For translations, a data set with the same domains.
+      features: name of the feature extractor; by default one that fits the data.
+      step: checkpoint of a run: `last`, `best`, or a number.
+      seed: seed of the samples and of the metrics' random draws.
+      truncation: scale of the latents, as for `generate`.
+      size: side to crop and resize the images of folders to; for translations, that of the real images that they are
+        compared with (by default the model's size).
       data_dir: folder of the data sets.
-      note: told what is going on, for people.
+      note: receives progress messages.
 
     Returns:
-      name with the extractor in it -> value, a dict; `.spread`, `.protocol` and `.describe()` say more.
+      Dict of metric name with extractor -> value, with `.spread`, `.protocol` and `.describe()`.
 
     Raises:
-      ConfigError, DataError, UsageError, WeightsError: one line each that says what, where and how to mend it.
+      ConfigError, DataError, UsageError, WeightsError: one line that names the thing, the value and the mend.
     """
     if num_samples is not None and num_samples < 2:
-        raise UsageError(f"num_samples={num_samples}: 2 or more wanted, and 10,000 for figures that mean something")
+        raise UsageError(f"num_samples: expected 2 or more, got {num_samples} (use 10,000 for meaningful figures)")
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
     asked = metrics.split(",") if isinstance(metrics, str) else metrics
     if config is not None and config.offers("translate"):
         if truncation != 1.0:
-            raise UsageError(f"truncation={truncation}: {config.name} translates, nothing is drawn (leave it out)")
+            raise UsageError(f"truncation={truncation}: {config.name} translates and draws nothing (leave it out)")
         config = _with_data(config, real)
         translator: Any = load(model, step=step) if isinstance(model, str | Path) else model
         return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
     if to is not None and isinstance(model, str | Path) and exported.is_export(model):
-        raise UsageError(f"to={to}: {model} is an export, of which only those that draw are evaluated (name the model)")
+        raise UsageError(
+            f"to={to}: exports that translate cannot be evaluated, got {model} (name the zoo model or run)"
+        )
     if to is not None:
         raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
     names = list(DEFAULT_METRICS if asked is None else asked)
@@ -90,7 +93,7 @@ def evaluate(
         held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
     chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
     drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
-    folders.check_alike(real_examples, drawn)  # what can be seen at once is said before the long work
+    folders.check_alike(real_examples, drawn)  # before the long work
     evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
     return evaluator(drawn, drawer)
 
@@ -107,7 +110,7 @@ def _of_translation(
     data_dir: str | Path | None,
     note: Callable[[str], None],
 ) -> Evaluation:
-    """Translations to one domain against its real images."""
+    """Compare translations to one domain with its real images."""
     to = model.check_domain(to)
     translation = open_translation(config, to, count, size=size, seed=seed, data_dir=data_dir)
     chosen = features or default_features(config.dataset, to)
@@ -119,11 +122,11 @@ def _of_translation(
 
 
 def _with_data(config: Config, real: Any) -> Config:
-    """The config of a model that translates, with other data of the same domains where they are given."""
+    """Return the config of a translation model with its data set replaced by `real`, if given."""
     if real is None:
         return config
     if not isinstance(real, str | Path):
-        raise UsageError(f"real: an array, and {config.name} wants two domains (a data set's name, or folder:PATH)")
+        raise UsageError(f"real: expected a data set of two domains for {config.name}, got an array (give folder:PATH)")
     return config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": str(real)})})
 
 
@@ -132,7 +135,7 @@ def _name_of(model: Any) -> str:
 
 
 def _config_of(model: Any) -> Config | None:
-    """The config of what is evaluated; None for folders, exports and arrays."""
+    """Return the config of what is evaluated; None for folders, exports and arrays."""
     if isinstance(model, TranslationModel) and not hasattr(model, "config"):
         raise UsageError(f"{model.name}: has no config that names its data (build it from one, or load it by name)")
     if isinstance(model, GenerativeModel | TranslationModel):
@@ -145,7 +148,7 @@ def _config_of(model: Any) -> Config | None:
 def _real(
     real: Any, model: Any, config: Config | None, count: int, of_folder: dict[str, Any], data_dir: str | Path | None
 ) -> tuple[Examples, DatasetConfig | None]:
-    """Real examples, and the data set they came from."""
+    """Return the real examples, and their data set if they come from one."""
     if real is None:
         if config is None:
             raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
@@ -160,7 +163,7 @@ def _real(
     elif isinstance(model, str | Path) and exported.is_export(model):
         dataset = _drawn_by(model, str(real))
     else:
-        raise UsageError(f"real: {real}: a data set by name needs a model that says its size (give folder:PATH)")
+        raise UsageError(f"real: {real}: a data set by name needs a model that gives its size (give folder:PATH)")
     return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
 
 
@@ -189,7 +192,7 @@ def _fake(
 
 
 def _drawn_by(export: str | Path, data: str) -> DatasetConfig:
-    """The data set of that name, with examples of the kind and shape that an export draws."""
+    """Return the config of the data set `data`, with examples of the kind and shape that an export draws."""
     kind = exported.kind_of(export)
     return DatasetConfig.model_validate({"name": data, "kind": kind.name, **kind.sizes})
 

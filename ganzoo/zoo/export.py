@@ -25,34 +25,34 @@ def export(
     allow_untrained: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Writes `directory/NAME/VERSION/`, by default a SavedModel that TensorFlow Serving loads as it is.
+    """Write `directory/NAME/VERSION/`, by default a SavedModel ready for TensorFlow Serving.
 
-    `ganzoo.exports.signatures` documents the signatures, `ganzoo.exports.bounds` what is refused.
-    `assets.extra/` gets the resolved config, the card (of a zoo model that is given by its name), and warm-up requests
-    where tensorflow-serving-api is installed. `ganzoo.exports.formats` documents the other formats' files, beside which
-    are the config and the card.
+    `ganzoo.exports.signatures` documents the signatures, `ganzoo.exports.bounds` their input checks, and
+    `ganzoo.exports.formats` the files of other formats. `assets.extra/` holds the resolved config, the card (for a zoo
+    model given by name) and, if tensorflow-serving-api is installed, warm-up requests. Other formats have config and
+    card beside their files.
 
     Args:
-      model: a model, or what `load` takes.
-      directory: the base directory of all models.
-      version: an integer of 1 or more.
-      name: that servers call it by; by default the config's, which a run shares with the zoo's model.
-      format: `savedmodel`; `onnx` or `litert`, for ONNX Runtime or LiteRT.
-      precision: that the networks of a SavedModel compute in: `float32`, which gives Python's bytes, or `bfloat16`,
-        which is faster where the processor has it, and some grey levels away.
-      overwrite: replace a version that is there.
-      allow_untrained: export random weights where a zoo model or a YAML file has no others.
+      model: a model, or a name, directory or file as for `load`.
+      directory: base directory of all exported models.
+      version: version number, 1 or more.
+      name: name of the model on servers; by default the config's, which a run shares with its zoo model.
+      format: `savedmodel`; `onnx` for ONNX Runtime; or `litert` for LiteRT.
+      precision: compute precision of a SavedModel: `float32` gives the same bytes as Python; `bfloat16` is faster on
+        processors that have it, and some grey levels off.
+      overwrite: replace an existing version.
+      allow_untrained: export random weights if a zoo model or YAML file has no trained ones.
       quiet: no notes on stderr.
 
     Returns:
       The directory of the version.
 
     Raises:
-      UsageError: there is no such format or precision, or a package for it is missing; the version is no integer of 1
-        or more, or is there already, or lies beside another in another format.
+      UsageError: format or precision is unknown, or a package for it is missing; the version is not an integer of 1 or
+        more, exists already, or lies beside one in another format.
       ConfigError: the model is unknown.
       WeightsError: there are no trained weights, or they are damaged.
-      RunError: it cannot be converted or written; a version that was there stays.
+      RunError: the model cannot be converted or written; an existing version is kept.
     """
     import_quietly()
     from ganzoo.exports.versions import base_of, check_version, write_version
@@ -60,7 +60,7 @@ def export(
 
     note = note_unless(quiet)
     if not isinstance(model, str | Path):
-        named: Any = getattr(model, "config", model)  # a model that was put together by hand has no config
+        named: Any = getattr(model, "config", model)  # a model built by hand has no config
         base = base_of(directory, named.name if name is None else name)
         return write_version(model, base, version, format=format, precision=precision, overwrite=overwrite, note=note)
     resolved = config(model)
@@ -70,7 +70,7 @@ def export(
     if not allow_untrained:
         check_trained(model, TO_EXPORT)
     if untrained:
-        note(f"{resolved.name}: has no trained weights, random ones are exported")
+        note(f"{resolved.name}: has no trained weights; exporting random ones")
     loaded = open_model(model, "random" if untrained else "pretrained", "last")
     card_file = card_path(resolved.name)
     card = card_file if str(model) in names() and card_file.is_file() else None

@@ -1,12 +1,11 @@
-"""Generators of PyTorch's CycleGAN become models of ganzoo, without PyTorch and without running code of their files.
+"""Import generators of PyTorch's CycleGAN, without PyTorch and without running code from their files.
 
-Read are state dicts of the ResNet generator of pytorch-CycleGAN-and-pix2pix and of its forks. Their names differ, so
-that a layer is told by its place and its shape; within a module, numbers count and not the order in the file. What a
-state dict does not tell is taken to be as in the original: reflection in blocks and at both ends, zeros before the
-convolutions of stride 2, rectifiers, tanh, and instance normalisation with an epsilon of 1e-5. Where the layers have
-the original's numbers, its padding layers are in between; some forks whose layers are called `initial`, `down_blocks`,
-… reflect at stride 2 too, which moved pictures by 0.014 of [-1, 1] on average (vintagify's weights, 256x256).
-
+Reads state dicts of the ResNet generator of pytorch-CycleGAN-and-pix2pix and its forks. Their layer names differ, so
+layers are identified by position and shape; within a module, numbers give the order. What a state dict does
+not tell is assumed to be as in the original: reflection padding in blocks and at both ends, zero padding before the
+convolutions of stride 2, ReLU, tanh, and instance normalisation with an epsilon of 1e-5. Layer numbers equal to the
+original's prove its padding layers. Some forks that name their layers `initial`, `down_blocks`, … use reflection at
+stride 2 too, which changed images by 0.014 of [-1, 1] on average (vintagify's weights, 256x256).
 Source: Zhu et al. 2017, arXiv:1703.10593, https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix.
 """
 
@@ -32,20 +31,20 @@ from ganzoo.zoo.load import WEIGHTS_FILE
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int, ...]
 
-SMALLEST = 32  # side of images: the discriminators that a loaded model has beside the generator have no logit for 20
+SMALLEST = 32  # image side; the discriminators of the loaded model have no logit for 20
 LARGEST_LIST = 3
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
-    """What was read.
+    """Imported generator.
 
     Attributes:
-      channels: of the images.
+      channels: number of image channels.
       width, blocks: arguments of the network `resnet`.
       arrays: variable of that network -> float32, in Keras's layout.
-      padding_known: whether the names tell that it pads images as the original does.
+      padding_known: whether the layer names prove that it pads as the original does.
     """
 
     channels: int
@@ -56,7 +55,7 @@ class Generator:
 
     @property
     def parameters(self) -> int:
-        """How many trainable numbers."""
+        """Return the number of trainable parameters."""
         return sum(array.size for array in self.arrays.values())
 
 
@@ -69,32 +68,31 @@ def import_generator(
     size: int = 256,
     name: str | None = None,
 ) -> tuple[Config, Generator]:
-    """Writes `config.yaml` and `weights.safetensors` of a model that `ganzoo.load(directory)` takes.
+    """Write `config.yaml` and `weights.safetensors`, for `ganzoo.load(directory)`.
 
     Args:
-      file: the generator's state dict, as `torch.save` wrote it (`latest_net_G_A.pth`).
-      directory: a new folder, or an empty one.
-      domains: the names of both.
-      to: the one that the generator makes.
-      size: the side of the square images that it was trained on, a multiple of 4, `SMALLEST` or more; it translates any
-        size.
-      name: of the model; by default made from the file's name.
+      file: state dict of the generator, written by `torch.save` (`latest_net_G_A.pth`).
+      directory: new or empty folder.
+      domains: names of both domains.
+      to: output domain of the generator.
+      size: side of the square training images, a multiple of 4 and at least `SMALLEST`; the model translates any size.
+      name: name of the model; by default made from the file's name.
 
     Returns:
-      The config that was written, and what was read.
+      The config written, and the generator read.
 
     Raises:
-      UsageError: `to` is not one of two domains, the size does not suit, or the directory has something in it.
-      WeightsError: the file is absent or no state dict of such a generator; nothing is written then.
-      ConfigError: a name or a size that no config can have.
+      UsageError: `to` is not one of two domains, the size is invalid, or the directory is not empty.
+      WeightsError: the file is missing or not a state dict of such a generator; nothing is written.
+      ConfigError: the name or size is not valid in a config.
       RunError: the directory cannot be written.
     """
     directory = Path(directory)
     before = _start(domains, to)
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
-        raise UsageError(f"{directory}: is there already, and no empty folder (give a new one)")
+        raise UsageError(f"{directory}: expected a new or empty folder (choose another one)")
     if size < SMALLEST or size % 4:
-        raise UsageError(f"size: {size} given, a multiple of 4 from {SMALLEST} on wanted")
+        raise UsageError(f"size: expected a multiple of 4 of at least {SMALLEST}, got {size}")
     generator = read_generator(file)
     data = _config(generator, Path(file), [before, to], size, name)
     config = parse(data, str(directory / CONFIG_FILE))
@@ -104,31 +102,31 @@ def import_generator(
 
 
 def _start(domains: Sequence[str], to: str) -> str:
-    """The domain that a generator of images of `to` starts from."""
+    """Return the input domain of a generator that makes images of `to`."""
     if len(set(domains)) != 2 or len(domains) != 2:
-        raise UsageError(f"domains: {','.join(domains)} given, two different names wanted")
+        raise UsageError(f"domains: expected two different names, got {','.join(domains)}")
     if to not in domains:
-        raise UsageError(f"to: '{to}' is none of the domains{did_you_mean(to, domains)}")
+        raise UsageError(f"to: expected one of the domains, got '{to}'{did_you_mean(to, domains)}")
     return other_domain(domains, to)
 
 
 def read_generator(path: str | Path) -> Generator:
-    """Reads the state dict of a ResNet generator.
+    """Read the state dict of a ResNet generator.
 
-    A convolution's bias before an instance normalisation is left out: it moves a channel's mean and nothing else, and
-    the normalisation takes the mean away. Scales and offsets that the file lacks (`affine=False`) are 1 and 0. Running
-    statistics without a scale, which PyTorch before 0.4 wrote, are left out as the original's own loader does.
+    The bias of a convolution before an instance normalisation is dropped: the normalisation subtracts the mean that it
+    shifts. Missing scales and offsets (`affine=False`) are 1 and 0. Running statistics without a scale, which PyTorch
+    before 0.4 wrote, are dropped, as by the original's loader.
 
     Raises:
-      WeightsError: the file is absent, damaged, asks for code, or holds another network; one line.
+      WeightsError: the file is missing, damaged, contains code, or holds another network.
     """
     tensors = _tensors(path)
     convolutions = {name: array.shape for name, array in tensors.items() if array.ndim == 4}
     shapes = list(convolutions.values())
     if not shapes:
-        raise WeightsError(f"{path}: no convolutions in it: not a generator of images")
+        raise WeightsError(f"{path}: expected an image generator, got a network without convolutions")
     if shapes[0][2:] == (4, 4) and shapes[-1][0] == 1:
-        raise WeightsError(f"{path}: a discriminator (give the generator's file, such as latest_net_G_A.pth)")
+        raise WeightsError(f"{path}: expected a generator, got a discriminator (give, for example, latest_net_G_A.pth)")
     width, channels = shapes[0][:2]
     blocks = max(1, shapes.count((4 * width, 4 * width, 3, 3)) // 2)
     wanted = _layout(channels, width, blocks)
@@ -144,16 +142,16 @@ def read_generator(path: str | Path) -> Generator:
 
 
 def _tensors(path: str | Path) -> Arrays:
-    """Those that the network has use for, in order; see `read_generator`."""
+    """Return the tensors that the network uses, in order; see `read_generator`."""
     state = read_state_dict(path)
     if sum(array.nbytes for array in state.values()) > Path(path).stat().st_size:
-        raise WeightsError(f"{path}: its tensors claim more than the file holds")
+        raise WeightsError(f"{path}: declares larger tensors than the file holds (it is damaged)")
     for name in state:
         module, _, leaf = name.rpartition(".")
         if leaf in RUNNING and f"{module}.weight" in state:
-            raise WeightsError(f"{path}: {name}: batch normalisation (only instance normalisation is imported)")
+            raise WeightsError(f"{path}: {name}: expected instance normalisation, got batch normalisation")
         if name.endswith("conv_block.0.weight"):
-            raise WeightsError(f"{path}: {name}: blocks padded with zeros (only those with reflection are imported)")
+            raise WeightsError(f"{path}: {name}: expected blocks with reflection padding, got zero padding")
     kept = {name: array for name, array in _in_order(state).items() if name.rpartition(".")[2] not in RUNNING}
     convolutions = [name for name, array in kept.items() if name.endswith("weight") and array.ndim == 4]
     without_effect = {f"{name.removesuffix('weight')}bias" for name in convolutions[:-1]}
@@ -161,9 +159,9 @@ def _tensors(path: str | Path) -> Arrays:
 
 
 def _in_order(state: Mapping[str, np.ndarray]) -> Arrays:
-    """The tensors as the network runs them: the file's order, but siblings that are numbers by their number.
+    """Return the tensors in network order: the file's order, with numbered siblings sorted by number.
 
-    A file that was written again with its names sorted has `model.10` before `model.4`, and biases before weights.
+    A file rewritten with sorted names has `model.10` before `model.4`, and biases before weights.
     """
     places: dict[str, int] = {}
 
@@ -179,9 +177,9 @@ def _in_order(state: Mapping[str, np.ndarray]) -> Arrays:
 
 
 def _layout(channels: int, width: int, blocks: int) -> dict[str, Shape]:
-    """The network's variables in the order in which it runs, with the shapes that PyTorch's tensors have.
+    """Return the network's variables in execution order, with the shapes of PyTorch's tensors.
 
-    Those of convolutions are [to, from, height, width], those of transposed ones [from, to, height, width].
+    Convolutions are [out, in, height, width], transposed ones [in, out, height, width].
     """
     deep = 4 * width
     convolutions: dict[str, Shape] = {
@@ -200,9 +198,9 @@ def _layout(channels: int, width: int, blocks: int) -> dict[str, Shape]:
 
 
 def _numbered_as_the_original(convolutions: Iterable[str], blocks: int) -> bool:
-    """Whether the numbers in the convolutions' names leave room for the original's padding layers and for no others.
+    """Return whether the numbers of the convolutions leave room for exactly the original's padding layers.
 
-    They are places in a sequence: `model.1` comes after a padding layer, `model.10.conv_block.5` (6 with dropout) too.
+    Numbers are positions in a sequence: padding layers precede `model.1` and `model.10.conv_block.5` (6 with dropout).
     """
     numbers = [[part for part in name.split(".") if part.isdecimal()] for name in convolutions]
     ends = [10 + blocks, 13 + blocks, 17 + blocks]
@@ -215,27 +213,27 @@ def _numbered_as_the_original(convolutions: Iterable[str], blocks: int) -> bool:
 
 
 def _check(tensors: Arrays, wanted: Mapping[str, Shape], problem: str) -> None:
-    """Whether each tensor has the shape of the variable in its place; the first that do not are told."""
+    """Check that each tensor has the shape of its variable, and report the first that differ."""
     wrong = []
     for given, asked in itertools.zip_longest(tensors.items(), wanted.items()):
         if asked is None:
-            wrong.append(f"{given[0]} {list(given[1].shape)} is too much")
+            wrong.append(f"{given[0]} {list(given[1].shape)} is unexpected")
         elif given is None:
             wrong.append(f"{list(asked[1])} for {asked[0]} is missing")
         elif given[1].shape != asked[1]:
-            wrong.append(f"{given[0]} is {list(given[1].shape)}, {list(asked[1])} wanted for {asked[0]}")
+            wrong.append(f"{given[0]}: expected {list(asked[1])} for {asked[0]}, got {list(given[1].shape)}")
     if wrong:
         more = f"; and {len(wrong) - LARGEST_LIST} more" if len(wrong) > LARGEST_LIST else ""
         raise WeightsError(f"{problem}: {'; '.join(wrong[:LARGEST_LIST])}{more}")
 
 
 def _converted(array: np.ndarray) -> np.ndarray:
-    """PyTorch's layout -> Keras's, float32; for kernels that is the same permutation, transposed or not."""
+    """Convert PyTorch's layout to Keras's, as float32; kernels share one permutation, transposed or not."""
     return np.asarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, np.float32)
 
 
 def _config(generator: Generator, file: Path, domains: list[str], size: int, name: str | None) -> dict[str, Any]:
-    """What `config.yaml` says; a model of one generator is a Pix2Pix, which could be trained on with pairs."""
+    """Return the values of `config.yaml`; one generator makes a Pix2Pix, which could be trained further with pairs."""
     adam = {"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5}
     return {
         "schema": 1,
@@ -243,7 +241,7 @@ def _config(generator: Generator, file: Path, domains: list[str], size: int, nam
         "task": "image_translation",
         "summary": f"From {domains[0]} to {domains[1]}; imported from {file.name}",
         "source": "Zhu et al. 2017, arXiv:1703.10593; trained elsewhere, in PyTorch",
-        "licence": {"data": "unknown", "weights": f"that of {file.name}, which ganzoo does not know"},
+        "licence": {"data": "unknown", "weights": f"that of {file.name}, unknown to ganzoo"},
         "dataset": {
             "name": "folder:unknown",
             "size": size,

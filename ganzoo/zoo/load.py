@@ -1,4 +1,4 @@
-"""Load a model by its name, or from a run, a directory or a YAML file."""
+"""Load a model by name, or from a run, a directory or a YAML file."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
     from ganzoo.models.protocol import Model
 
-WEIGHTS_FILE = "weights.safetensors"  # in a directory of a model that was not trained here
+WEIGHTS_FILE = "weights.safetensors"  # in the directory of an imported model
 
 
 def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
-    """A model, ready to draw from or to translate with.
+    """Return a model, ready to generate or translate.
 
     Args:
       model: a zoo name, a run directory, a directory with config.yaml and weights.safetensors, or a YAML file.
-      weights: `pretrained` (the zoo's or the run's), `random` (fresh ones), or the path of a `.safetensors` file.
-      step: of a run: `last`, `best` (by the metric that `--eval_every` chose by), or the number of a step that has a
-        checkpoint.
+      weights: `pretrained` (the zoo's or the run's), `random`, or the path of a `.safetensors` file.
+      step: checkpoint of a run: `last`, `best` (by the metric that `--eval_every` monitored), or its step.
 
     Returns:
-      A keras.Model subclass (which one depends on the config's scheme) whose generators hold the trained moving
-      averages.
+      A keras.Model subclass (which one depends on the config's scheme). Its generators hold the moving averages of the
+      trained weights.
 
     Raises:
       ConfigError: the model is unknown.
-      WeightsError: there are no trained weights, or they are damaged; the message names the ways out.
-      UsageError: `step` for something that is not a run; Keras has another backend than TensorFlow.
+      WeightsError: there are no trained weights, or they are damaged; the message lists the alternatives.
+      UsageError: `step` is given for something other than a run; Keras has another backend than TensorFlow.
     """
     import_quietly()
     loaded = open_model(model, weights, step)
@@ -50,7 +49,7 @@ def open_model(model: str | Path, weights: str | Path, step: str | int) -> Stepp
     file = Path(model) / WEIGHTS_FILE
     is_run = is_folder and ((Path(model) / "checkpoints").is_dir() or not file.is_file())
     if step != "last" and not (is_run and str(weights) == "pretrained"):
-        raise UsageError(f"step={step!r}: only the weights of a run directory have steps (leave it out)")
+        raise UsageError(f"step={step!r}: expected a run directory, got {model} (leave step out)")
     if str(weights) == "random":
         return _build(resolved)
     if str(weights) != "pretrained":
@@ -84,9 +83,9 @@ def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
     from ganzoo.training.directory import RunDirectory
     from ganzoo.training.evaluating import asked_step
 
-    # as it was trained: what its checkpoint holds depends on it, what is drawn from it does not
+    # with the run's precision, which its checkpoint depends on
     model = _build(resolved, resolved.training.precision)
     restored = Checkpoints(run / "checkpoints").restore(model, asked_step(RunDirectory(run), step))
     if restored is None:
-        raise WeightsError(f"{run}: has no checkpoint yet (let it train to its first, or ask for weights='random')")
+        raise WeightsError(f"{run}: has no checkpoint yet (train to the first one, or pass weights='random')")
     return model

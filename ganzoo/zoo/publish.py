@@ -1,4 +1,4 @@
-"""From finished runs to the zoo: weights in float16 and a card with measured numbers."""
+"""Publish finished runs in the zoo: weights in float16 and a card with measured numbers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ganzoo.zoo.load import load
 from ganzoo.zoo.verify import real_name
 
 METRICS = ("fid", "kid", "precision", "recall", "density", "coverage", "memorisation", "copies")
-OF_CLASSES = ("inception_score", "mode_coverage")  # where the extractor classifies
-OF_LABELS = ("label_accuracy", "class_diversity", "class_diversity_least")  # where the model is conditional too
+OF_CLASSES = ("inception_score", "mode_coverage")  # for extractors that classify
+OF_LABELS = ("label_accuracy", "class_diversity", "class_diversity_least")  # for conditional models too
 SAMPLES = 10_000
-# How far a figure may move on another machine, whose rounding tips some pixels: its share, and the least.
+# How far a figure may differ on another machine, whose rounding changes some pixels: relative, and at least.
 TOLERANCE = 0.02
 LEAST_TOLERANCE = {"kid": 5e-4, "fid": 0.02, "copies": 0.001, "cycle_error": 5e-4, "translation_error": 5e-4}
 LEAST_TOLERANCE |= dict.fromkeys(("taken_for_target", "untouched_taken", "classifier_accuracy"), 0.02)  # 1 image of 60
 LEAST_TOLERANCE_ELSE = 0.005
 
-Measured = dict[str | None, Evaluation]  # by the domain that was made; None for a model that draws
+Measured = dict[str | None, Evaluation]  # by target domain; None for a model that draws
 
 
 def publish(
@@ -47,34 +47,33 @@ def publish(
     average: Mapping[int, float] | None = None,
     data_dir: str | Path | None = None,
 ) -> Card:
-    """Writes `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
+    """Write `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
 
-    The numbers are those of the float16 weights, read back from a file. The time is that of all sessions that ended by
-    themselves or by a signal; one that was killed has left none.
+    The numbers are measured with the float16 weights, read back from a file. The training time covers all sessions that
+    ended by themselves or by a signal; a killed session is not recorded.
 
     Args:
-      run_directory: a finished run of a zoo model.
-      command: the command that made it, for the card.
+      run_directory: finished run of a zoo model.
+      command: command that started the run, for the card.
       intended_use, limits, hardware: sentences for the card.
-      others: finished runs of the same config with other seeds; the card gives mean and deviation over all of them.
-      average: ship the mean of the weights at several steps, which every run has checkpoints of, instead of the last
-        ones: step -> its part. Source: Izmailov et al. 2018, arXiv:1803.05407.
+      others: finished runs of the same config with other seeds; the card gives mean and deviation over all runs.
+      average: step -> weight, to ship the weighted mean of these checkpoints, which every run must have, instead of the
+        last one. Source: Izmailov et al. 2018, arXiv:1803.05407.
       data_dir: folder of the data sets, for data that are not embedded.
 
     Raises:
-      DataError: the data for the numbers cannot be had.
-      UsageError: the run's config is not the zoo's, so that the zoo's name would not mean these weights; a run is not
-        finished; another one differs in more than its seed; or `average` is asked of a network with batch
-        normalisation. Nothing is written then.
+      DataError: the data for the numbers are not available.
+      UsageError: the run's config is not the zoo's; a run is not finished; another run differs in more than its seed;
+        or `average` is given for a network with batch normalisation. Nothing is written.
     """
     run = RunDirectory(run_directory)
     config = catalog.config(run.path)
     if not _same(run.decided(catalog.config(config.name)), config):
-        raise UsageError(f"{run.path}: was trained with another config than zoo_configs/{config.name}.yaml")
+        raise UsageError(f"{run.path}: expected the config of zoo_configs/{config.name}.yaml, got another one")
     sessions = _sessions(run)
     seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
     if len(set(seeds)) < len(seeds):
-        raise UsageError(f"{config.name}: runs of the seeds {seeds}: each wants a seed of its own")
+        raise UsageError(f"{config.name}: expected runs of different seeds, got {seeds}")
     speeds = [record["images_per_second"] for record in run.read_losses() if "images_per_second" in record]
     with tempfile.TemporaryDirectory() as folder:
         drafts = [
@@ -116,15 +115,15 @@ def publish(
 
 
 def _sessions(run: RunDirectory) -> list[dict[str, Any]]:
-    """The log's lines on the ends of a finished run's sessions."""
+    """Return the log entries that end the sessions of a finished run."""
     sessions = [record for record in run.read_log() if "seconds" in record and "peak_memory_gib" in record]
     if not sessions or sessions[-1]["event"] != "finished":
-        raise UsageError(f"{run.path}: is not finished (give the command that began it again)")
+        raise UsageError(f"{run.path}: expected a finished run (repeat its command to resume it)")
     return sessions
 
 
 def _seed_of(run: RunDirectory, config: Config) -> int:
-    """The seed of another run, which differs in nothing else."""
+    """Return the seed of another run, which must differ in nothing else."""
     _sessions(run)
     other = catalog.config(run.path)
     if not _same(other.override({"training.seed": config.training.seed}), config):
@@ -133,18 +132,18 @@ def _seed_of(run: RunDirectory, config: Config) -> int:
 
 
 def _same(one: Config, other: Config) -> bool:
-    """Whether two configs train the same, however often they evaluate."""
+    """Return whether two configs train the same model, however often they evaluate."""
     return one == other.model_copy(update={"evaluation": one.evaluation})
 
 
 def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> Path:
-    """The run's weights as they would be shipped."""
+    """Write the run's weights as they would be shipped, and return the file."""
     parts: Mapping[Any, float] = average or {"last": 1.0}
     models: list[Any] = [load(run, step=step) for step in parts]
     first, *others = shipped = [model.weights_to_ship() for model in models]
     statistics = [name for name in first if "/moving_" in name]
     if statistics and others:
-        raise UsageError(f"average: {statistics[0]} is a statistic, and the mean's own is not the mean of these")
+        raise UsageError(f"average: expected a network without batch statistics, got {statistics[0]} (leave it out)")
     shares = np.array(list(parts.values())) / sum(parts.values())
     arrays = {}
     for name in first:
@@ -158,7 +157,7 @@ def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measure
     if config.offers("translate"):
         return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in model.translators}
     features = default_features(config.dataset)
-    judged = features in ("mnist_cnn", "fashion_cnn")  # of the very classes that the data have
+    judged = features in ("mnist_cnn", "fashion_cnn")  # these classify the classes of the data
     metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and model.classes else ())
     return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
 
@@ -177,7 +176,7 @@ def _record(to: str | None, found: Evaluation) -> EvaluationRecord:
 
 
 def _metric(to: str | None, key: str, measured: Sequence[Evaluation]) -> Metric:
-    """One number of the card: that of the first evaluation; they are of different seeds."""
+    """Return one number of the card: the first evaluation's, with mean and deviation over the seeds."""
     name = key.removesuffix(f"_{measured[0].protocol['features']}")
     values = [evaluation[key] for evaluation in measured]
     over_seeds = None
@@ -188,7 +187,7 @@ def _metric(to: str | None, key: str, measured: Sequence[Evaluation]) -> Metric:
 
 
 def _rounded(value: float | np.floating) -> float:
-    """To five significant digits."""
+    """Round to five significant digits."""
     return float(f"{value:.5g}")
 
 

@@ -1,4 +1,4 @@
-"""Train a model by its name, or from a run directory or a YAML file."""
+"""Train a model by name, or from a run directory or a YAML file."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ def train(
     deterministic: bool = False,
     **settings: Any,
 ) -> Run:
-    """Trains a model, or goes on with a run that was stopped.
+    """Train a model, or resume a stopped run.
 
     Args:
       model: a zoo name, a YAML file, a run directory, or a Config.
-      workdir: the run's own directory; by default `runs/NAME`. The same call again resumes.
-      overrides: dotted key -> value, as `--set` (`{"optimizer.generator.learning_rate": 1e-4}`).
-      init_from: what `load` takes: begin with its weights instead of random ones. Moving averages start both the
-        averages and the networks themselves. Models that translate ship no discriminators, runs have them. A run that
-        goes on has its own.
+      workdir: run directory, by default `runs/NAME`. Repeat the call to resume.
+      overrides: dotted key -> value, as for `--set` (`{"optimizer.generator.learning_rate": 1e-4}`).
+      init_from: zoo model or run to take the initial weights from, as for `load`; its moving averages initialise both
+        the averages and the networks. Zoo weights of translation models have no discriminators; runs have them. A
+        resumed run ignores it.
       data_dir: folder of TFDS data sets.
-      skip_broken: leave broken images of a folder out, with a warning.
-      quiet: no bar and no notes.
-      profile: write a TensorBoard profile of some steps, and say whether the run waits for its input.
+      skip_broken: leave out broken images of a folder, with a warning.
+      quiet: no progress bar and no notes.
+      profile: write a TensorBoard profile of some steps, and report whether training waits for its input.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
-      settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short for the overrides of those
-        names. `dataset` is also data in memory: an array, a tuple (examples, labels), a mapping, or a tf.data.Dataset,
-        see `ganzoo.data.sources.in_memory.hold`. The config of the run then has the hash of their content, and a run
-        that goes on needs them again.
+      settings: `dataset`, `steps`, `batch_size`, `seed`, `precision`, `xla`, `on_nan`: short names of overrides.
+        `dataset` may also be data in memory: an array, a tuple (examples, labels), a mapping, or a tf.data.Dataset; see
+        `ganzoo.data.sources.in_memory.hold`. The run's config then holds a hash of the data, and a resumed run needs
+        them again.
 
     Returns:
-      The run: `run.model` draws, `run.directory` has the files; `run.finished` is False where Ctrl-C or SIGTERM came.
+      The run: `run.model` generates, `run.directory` holds the files, `run.finished` is False after Ctrl-C or SIGTERM.
 
     Raises:
-      ConfigError, DataError, RunError: one line each that says what, where and how to mend it.
+      ConfigError, DataError, RunError: one line that names the thing, the value and the mend.
       UsageError, WeightsError: `init_from` has other networks, or no weights.
     """
     if init_from is not None:
@@ -87,9 +87,9 @@ def train(
 
 
 def _take_over(model: SteppedModel, source: str | Path) -> str:
-    """Gives a new model the weights of another one; says of which, and of what step."""
+    """Copy another model's weights into a new model, and return a description of the source and its step."""
     given = open_model(source, "pretrained", "last")
-    trained_here = given.step > 0  # then all of it is there, and otherwise what a weights file holds
+    trained_here = given.step > 0  # a run has all weights, a weights file only some
     roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
     for role in sorted(roles):
         theirs = given.averages.get(role, given.networks[role]).get_weights()

@@ -1,4 +1,4 @@
-"""Image files from one domain into another: found, checked, translated by a model, named and written."""
+"""Translate image files from one domain into another: find, check, translate, name and write them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ganzoo.zoo import catalog
 if TYPE_CHECKING:
     from ganzoo.models.translation import TranslationModel
 
-# Measured on a CPU, a ResNet takes 0.7 KB a pixel at width 32, twice that at the paper's 64: 6 GB for 2048x2048.
+# Measured on a CPU, a ResNet takes 0.7 KB per pixel at width 32 and twice that at the paper's 64: 6 GB for 2048x2048.
 LARGEST_WHOLE = 2048
 AUTOMATIC_TILE = 1024
 SHEET_PAIRS = 60
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file, and its size as the header has it (before it is turned upright)."""
+    """Image file and its size in the header (before EXIF rotation)."""
 
     path: Path
     width: int
@@ -50,11 +50,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Translated:
-    """What was made.
+    """Result of `translate_files`.
 
     Attributes:
-      files: source -> the file written; without what was left out.
-      sheet_pairs: how many pairs are on the sheet.
+      files: source -> file written; without the images left out.
+      sheet_pairs: number of pairs on the sheet.
     """
 
     files: dict[Path, Path]
@@ -62,15 +62,15 @@ class Translated:
 
 
 def check_translates(model: str, to: str | None) -> None:
-    """Refuses a model that does something else, before it is built.
+    """Refuse a model that does not translate, before it is built.
 
     Args:
-      model: as `catalog.config` takes it.
-      to: the domain that is wanted; None for the first that it makes.
+      model: name, file or directory, as for `catalog.config`.
+      to: target domain; None for the model's first.
 
     Raises:
       ConfigError: the model is unknown.
-      UsageError: it does not translate, or not to that domain.
+      UsageError: the model does not translate, or not to that domain.
     """
     config = catalog.config(model)
     if not config.offers("translate"):
@@ -78,30 +78,30 @@ def check_translates(model: str, to: str | None) -> None:
         others = ", ".join(catalog.list_models(task=task, pretrained=True) or catalog.list_models(task=task))
         what = kinds.of(config.dataset).plural
         raise UsageError(
-            f"{config.name}: makes {what} from noise and does not translate any (draw with ganzoo generate --model "
-            f"{model}, or translate with one of these: {others})"
+            f"{config.name}: makes {what} from noise and does not translate (use ganzoo generate --model {model}, or "
+            f"translate with one of these: {others})"
         )
     check_domain(config, to)
 
 
 def check_domain(config: Config, to: str | None) -> None:
-    """Refuse a domain that a model cannot make, without TensorFlow; its scheme is asked once the model is loaded.
+    """Refuse a domain that a model cannot make, without TensorFlow; the loaded model checks again.
 
     Raises:
-      UsageError: the domain is unknown, or the one that pairs are translated from.
+      UsageError: the domain is unknown, or the input domain of a model of pairs.
     """
     domains = config.dataset.domains
     choose_domain(config.name, to, domains[1:] if config.dataset.paired else domains)
 
 
 def find(names: Sequence[str]) -> list[Path]:
-    """The image files that are meant, each once, in the order given.
+    """Return the image files, each once, in the order given.
 
     Args:
-      names: files, folders (all images directly in them, but hidden ones), and patterns such as `*.jpg`.
+      names: files, folders (all images directly in them, except hidden ones), and patterns such as `*.jpg`.
 
     Raises:
-      UsageError: no names, one that is not there, a folder without images, or a pattern that nothing matches.
+      UsageError: there are no names, a file is missing, a folder has no images, or a pattern matches nothing.
     """
     if not names:
         raise UsageError("no images given: name files, folders or patterns (ganzoo translate --model NAME photo.jpg)")
@@ -112,14 +112,14 @@ def find(names: Sequence[str]) -> list[Path]:
 
 
 def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
-    """Opens all files and reads no more than their headers: what is no image is known before the long work.
+    """Read the headers of all files, to find invalid images before the long work.
 
     Args:
-      paths: the files.
-      skip_broken: leave out what cannot be read, with a warning.
+      paths: image files.
+      skip_broken: leave out unreadable files, with a warning.
 
     Raises:
-      DataError: an unreadable file, no image, or too large a one; all of them without `skip_broken`.
+      DataError: a file is unreadable, not an image or too large; with `skip_broken`, only if all are.
     """
     pictures, broken = [], {}
     for path in paths:
@@ -134,14 +134,14 @@ def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
 def large_enough(
     pictures: Sequence[Picture], smallest: int, skip_broken: bool, longest: int | None = None
 ) -> list[Picture]:
-    """The images with sides of `smallest` pixels or more.
+    """Return the images whose sides are at least `smallest` pixels.
 
     Args:
-      longest: shrink the longer side to this first; None keeps the sizes.
+      longest: longer side to shrink to first; None keeps the sizes.
       skip_broken: leave the others out, with a warning.
 
     Raises:
-      DataError: an image is too small; all of them with `skip_broken`.
+      DataError: an image is too small; with `skip_broken`, only if all are.
     """
     small = {}
     for picture in pictures:
@@ -151,17 +151,17 @@ def large_enough(
             became = f", {width}x{height} with --longest {longest}" if shrunk else ""
             mend = "leave --longest out or make it larger" if shrunk else "enlarge it with --size N"
             small[picture.path] = DataError(
-                f"{picture.path}: {picture.width}x{picture.height} pixels{became}, {smallest}x{smallest} is the least: "
-                f"remove it, {mend}"
+                f"{picture.path}: expected at least {smallest}x{smallest} pixels, got {picture.width}x{picture.height}"
+                f"{became}: remove it, {mend}"
             )
     _report(small, skip_broken, len(pictures))
     return [picture for picture in pictures if picture.path not in small]
 
 
 def outputs(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """source -> the PNG file of its translation: STEM.png, and where several have a stem STEM_1.png, STEM_2.png, …
+    """Return source -> PNG file of its translation: STEM.png, or STEM_1.png, STEM_2.png, … for equal stems.
 
-    The numbers go in the order given; upper and lower case are one, as on many disks.
+    Numbers follow the order given; stems are compared without case, as on many file systems.
 
     Raises:
       UsageError: a source would be replaced.
@@ -191,27 +191,27 @@ def translate_files(
     sheet: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> Translated:
-    """Translates image files one after another; what is written stays, whatever happens to the next.
+    """Translate image files one after another; finished files stay if a later one fails.
 
     Args:
-      model: what translates.
-      pictures: the files, as `headers` gives them.
-      folder: where the PNG files go, see `outputs`; older ones of the same name are replaced. Each carries the names
-        of model, domain and source, and `size`, `longest`, `strength` and `tile` where they had a part in it.
-      to: the domain that is wanted; by default the first that the model can make.
-      size: crop the central square of each image and resize it to this side first, as for training; a note says so.
+      model: translation model.
+      pictures: image files, from `headers`.
+      folder: folder of the PNG files, see `outputs`; existing ones are replaced. Each records model, domain and
+        source, and `size`, `longest`, `strength` and `tile` if used.
+      to: target domain; by default the first that the model makes.
+      size: side to crop and resize each image to first (its central square), as in training; a note says so.
       longest, strength: see `TranslationModel.translate`; a note says what `auto` is. `longest` excludes `size`.
       tile: see `TranslationModel.translate`; by default 1024 for images of more pixels than 2048x2048, none for others.
-      batch_size: images of one shape that are translated together, at most.
-      skip_broken: leave out images that turn out broken or too small, with a warning.
-      sheet: a PNG file for originals beside their translations, the first 60 of them.
-      quiet: no bar and no notes.
+      batch_size: largest number of images of one shape to translate together.
+      skip_broken: leave out broken and too small images, with a warning.
+      sheet: PNG file for the first 60 originals beside their translations.
+      quiet: no progress bar and no notes.
 
     Raises:
-      UsageError: an unknown domain; a source that would be replaced; a tile that is too small; `longest` or `strength`
-        out of range; `size` and `longest`.
-      DataError: an image that cannot be decoded, or is too small; all of them with `skip_broken`.
-      RunError: a file cannot be written, or an image takes more memory than there is.
+      UsageError: the domain is unknown, a source would be replaced, the tile is too small, `longest` or `strength` is
+        out of range, or `size` and `longest` are both given.
+      DataError: an image cannot be decoded or is too small; with `skip_broken`, only if all are.
+      RunError: a file cannot be written, or an image does not fit into memory.
     """
     to = model.check_domain(to)
     if size is not None and longest is not None:
@@ -254,13 +254,12 @@ def translate_files(
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    """A file's name where only Unicode can be written: bytes that are none (Linux has such names) become question
-    marks."""
+    """Return a file name as valid Unicode; undecodable bytes, which Linux allows, become question marks."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 class _Job:
-    """Reads and translates images batch by batch, and draws the bar."""
+    """Translation of images batch by batch, with a progress bar."""
 
     def __init__(
         self,
@@ -289,7 +288,7 @@ class _Job:
         cropped = sum(picture.width != picture.height for picture in pictures) if size is not None else 0
         if cropped:
             self.bar.note(
-                f"{cropped} image(s) are cropped to their central square (--longest {size} keeps all of them)"
+                f"{cropped} image(s) are cropped to their central square (--longest {size} keeps the whole image)"
             )
         automatic = sum(self._tile(*self.shape(picture)) is not None for picture in pictures) if tile is None else 0
         if automatic:
@@ -299,11 +298,11 @@ class _Job:
             )
 
     def run(self) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
-        """(path, original, translation) of each image that can be read.
+        """Yield (path, original, translation) of each readable image.
 
         Raises:
-          DataError: one cannot, without `skip_broken`.
-          RunError: one does not fit into memory.
+          DataError: an image is unreadable, without `skip_broken`.
+          RunError: an image does not fit into memory.
         """
         for batch in self._batches():
             paths, originals = zip(*batch, strict=True)
@@ -312,7 +311,7 @@ class _Job:
             yield from zip(paths, originals, made, strict=True)
 
     def origin(self, original: np.ndarray) -> dict[str, str]:
-        """What a translation's PNG says about it."""
+        """Return the metadata of a translation's PNG."""
         tile = self._tile(*original.shape[:2])
         own = {"model": self.model.name, "to": self.to, "size": self.size, "longest": self.longest, "tile": tile}
         if self.strength != 1.0:
@@ -327,12 +326,12 @@ class _Job:
             try:
                 image = self._read(picture)
             except DataError:
-                if batch:  # what was read before it is not lost
+                if batch:  # finish the images read before
                     yield batch
                 raise
             if image is None:
                 continue
-            pixels = (len(batch) + 1) * math.prod(image.shape[:2])  # more would wait here, and not go together
+            pixels = (len(batch) + 1) * math.prod(image.shape[:2])  # bounds the memory of waiting images
             if batch and (len(batch) == self.batch_size or pixels > PIXELS_A_CALL or image.shape != batch[0][1].shape):
                 yield batch
                 batch = []
@@ -367,8 +366,8 @@ class _Job:
             height, width = originals.shape[1:3]
             smaller = max(32, (tile or AUTOMATIC_TILE) // 2)
             raise RunError(
-                f"{paths[0]}: {width}x{height} pixels take more memory than there is (--tile {smaller} "
-                "translates it in smaller squares, --size N makes it smaller)"
+                f"{paths[0]}: {width}x{height} pixels do not fit into memory (--tile {smaller} translates it in "
+                "tiles, --size N makes it smaller)"
             ) from error
         self._advance(len(paths))
         return made
@@ -378,11 +377,11 @@ class _Job:
         self.bar.update(self.done, {})
 
     def shape(self, picture: Picture) -> tuple[int, int]:
-        """Height and width of what is translated."""
+        """Return height and width of the image to translate."""
         return (self.size, self.size) if self.size else _shrunk(picture, self.longest)
 
     def _parts(self, picture: Picture) -> int:
-        """How often the network is called for an image, but for those that go together."""
+        """Return the number of network calls for an image outside batches."""
         height, width = self.shape(picture)
         tile = self._tile(height, width)
         return tiles_in(height, width, tile) if tile else 1
@@ -392,13 +391,13 @@ class _Job:
 
 
 def _shrunk(picture: Picture, longest: int | None) -> tuple[int, int]:
-    """Height and width once the longer side is shrunk."""
+    """Return height and width after shrinking the longer side."""
     height, width = picture.height, picture.width
     return (height, width) if longest is None else images.shrunk_size(height, width, longest)
 
 
 def _expanded(name: str) -> list[Path]:
-    """What an argument names, once the patterns in it are replaced, which not every shell does."""
+    """Expand the pattern in an argument, as not every shell does."""
     path = Path(name).expanduser()
     if path.exists():
         return [path]
@@ -429,16 +428,16 @@ def _header(path: Path) -> Picture:
     try:
         with images.quiet_about_size(), Image.open(path, formats=images.FORMATS) as image:
             return Picture(path, image.width, image.height)
-    except Exception:  # Pillow raises nearly anything; `read` says in one line what it is
+    except Exception:  # Pillow raises nearly anything; `read` raises a one-line error
         height, width = images.read(path).shape[:2]
         return Picture(path, width, height)
 
 
 def _report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> None:
-    """Stops at broken images, or warns of them.
+    """Raise or warn about broken images.
 
     Raises:
-      DataError: there are some, without `skip_broken`; or all of them are broken, with it.
+      DataError: there are some, without `skip_broken`; or all are broken, with it.
     """
     if not broken:
         return
@@ -453,10 +452,10 @@ def _report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> No
 
 
 def _check_sheet(sheet: Path, places: dict[Path, Path]) -> None:
-    """Refuses a sheet that would replace an original or a translation, or cannot be written.
+    """Refuse a sheet that would replace an original or a translation, or cannot be written.
 
     Raises:
-      UsageError, RunError: so.
+      UsageError, RunError: the sheet is refused.
     """
     _refuse_sources(list(places), [sheet])
     if sheet.resolve() in {place.resolve() for place in places.values()}:
@@ -465,7 +464,7 @@ def _check_sheet(sheet: Path, places: dict[Path, Path]) -> None:
 
 
 def _numbered(stem: str, taken: set[str]) -> str:
-    """The first of STEM_1, STEM_2, … that is free; it is taken then."""
+    """Return the first free name of STEM_1, STEM_2, …, and mark it as taken."""
     name = next(name for number in itertools.count(1) if (name := f"{stem}_{number}").casefold() not in taken)
     taken.add(name.casefold())
     return name
@@ -479,6 +478,6 @@ def _refuse_sources(paths: Sequence[Path], places: Iterable[Path]) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What two names of one file have in common, whatever links and upper case lie between."""
+    """Return device and inode, equal for all names of one file (links, letter case)."""
     status = path.stat()
     return status.st_dev, status.st_ino

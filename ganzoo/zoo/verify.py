@@ -1,4 +1,4 @@
-"""Cards that can be proved wrong: their numbers, computed again from the shipped weights."""
+"""Verify cards: recompute their numbers from the shipped weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ganzoo.zoo.evaluate import evaluate
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One number of a card and what it came to this time.
+    """One number of a card, recomputed.
 
     Attributes:
-      metric: its name, with the extractor and, of translations, the domain.
-      stated, found: the two values.
-      tolerance: how far they may be apart.
+      metric: name of the metric, with the extractor and, for translations, the domain.
+      stated, found: value on the card and recomputed value.
+      tolerance: largest allowed difference.
     """
 
     metric: str
@@ -29,19 +29,19 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the card is right; NaN never is."""
+        """Return whether the values agree; NaN never does."""
         return abs(self.found - self.stated) <= self.tolerance
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of a card.
+    """Result of verifying a card.
 
     Attributes:
-      name: of the model.
-      checks: a number each.
-      problems: what else is wrong, in one line each.
-      unchecked: why nothing was computed, as the data cannot be had here; empty where all was.
+      name: name of the model.
+      checks: one check per number.
+      problems: other problems, one line each.
+      unchecked: reason why nothing was computed, such as missing data; empty otherwise.
     """
 
     name: str
@@ -51,24 +51,24 @@ class Verdict:
 
     @property
     def holds(self) -> bool | None:
-        """Whether all of the card is right; None where that was not checked."""
+        """Return whether the whole card holds; None if it was not checked."""
         if self.unchecked:
             return None
         return not self.problems and all(check.holds for check in self.checks)
 
     @property
     def outcome(self) -> str:
-        """`holds`, `does not hold` or `not checked`."""
+        """Return `holds`, `does not hold` or `not checked`."""
         return {True: "holds", False: "does not hold", None: "not checked"}[self.holds]
 
     def to_dict(self) -> dict[str, Any]:
-        """For machines; `holds` is null where nothing was checked."""
+        """Return plain data for JSON; `holds` is null if nothing was checked."""
         checks = [{**dataclasses.asdict(check), "holds": check.holds} for check in self.checks]
         told = {"name": self.name, "holds": self.holds, "checks": checks, "problems": self.problems}
         return told | ({"unchecked": self.unchecked} if self.unchecked else {})
 
     def describe(self) -> str:
-        """For people."""
+        """Return a human-readable report."""
         if self.unchecked:
             return f"{self.name}: NOT CHECKED\n  {self.unchecked}"
         lines = [f"{self.name}: {'holds' if self.holds else 'DOES NOT HOLD'}"]
@@ -87,24 +87,24 @@ def verify(
     data_dir: str | Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Verdict:
-    """Computes all numbers of a card again.
+    """Recompute all numbers of a card.
 
     Args:
-      name: of a zoo model with weights, whose SHA-256 `load` compares with the card's.
-      card: another one than the zoo's.
+      name: zoo model with weights; `load` compares their SHA-256 with the card's.
+      card: card to verify instead of the zoo's.
       data_dir: folder of the data sets, for data that are not embedded.
-      note: told what is going on.
+      note: receives progress messages.
 
     Raises:
       ConfigError: there is no such model or card.
-      DataError: the data cannot be had.
-      WeightsError: the weights are not those of the card, or an extractor's cannot be had.
+      DataError: the data are not available.
+      WeightsError: the weights are not those of the card, or those of an extractor are not available.
     """
     card = card if card is not None else catalog.card(name)
     checks, problems = [], []
     config = catalog.config(name)
     if card.licence != config.licence:
-        problems.append("licence: not the config's")
+        problems.append("licence: differs from the config's")
     if config.offers("generate") and "memorisation" not in {metric.name for metric in card.metrics}:
         problems.append("metrics: no memorisation figure")
     for how in card.evaluations:
@@ -117,7 +117,7 @@ def verify(
 def _again(
     name: str, card: Card, how: EvaluationRecord, data_dir: str | Path | None, note: Callable[[str], None]
 ) -> tuple[list[Check], list[str]]:
-    """One evaluation of a card, made again: its numbers, and what else is wrong."""
+    """Repeat one evaluation of a card; return its checks and other problems."""
     metrics, problems = card.metrics_of(how), []
     found = evaluate(
         name,
@@ -130,19 +130,17 @@ def _again(
         note=note,
     )
     if found.protocol["features_sha256"] != how.features_sha256:
-        problems.append(f"features: {how.features} is not the one that the card was made with")
+        problems.append(f"features: the weights of {how.features} are not those that the card was made with")
     real = found.protocol["real"]
     if (real["count"], real_name(real)) != (how.real_count, how.real):
-        problems.append(f"real: {real['count']:,} examples of {real_name(real)} were found")
+        problems.append(f"real: expected {how.real_count:,} of {how.real}, got {real['count']:,} of {real_name(real)}")
     if found.protocol["fake"]["count"] != how.num_samples:
-        problems.append(
-            f"num_samples: {found.protocol['fake']['count']:,} could be made, the card has {how.num_samples:,}"
-        )
+        problems.append(f"num_samples: expected {how.num_samples:,}, got {found.protocol['fake']['count']:,}")
     keys = {f"{metric.name}_{how.features}": metric for metric in metrics}
     to = f", to {how.to}" if how.to else ""
     return [Check(key + to, metric.value, found[key], metric.tolerance) for key, metric in keys.items()], problems
 
 
 def real_name(about: dict[str, Any]) -> str:
-    """What a protocol's real examples are called on a card: `mnist_5k train`, `cycle_gan/x (a) train+test`."""
+    """Return the card's name of a protocol's real examples: `mnist_5k train`, `cycle_gan/x (a) train+test`."""
     return " ".join(filter(None, [about["name"], about.get("split")]))

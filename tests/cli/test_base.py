@@ -74,9 +74,9 @@ def test_help(argv, capsys):
         "Output:\n  --json [FILE.json]  Print the result as JSON on standard output, or write it to a file\n"
         "  --[no]quiet         Print only the bare result, if any, and errors\n\n"
         "Plugins:\n"
-        "  --import MODULE …   Python module to import first, from the working directory, PYTHONPATH or what\n"
-        "                      is installed; losses, networks and other parts that it registers can be used\n"
-        "                      by name\n"
+        "  --import MODULE …   Python module to import first, from the working directory, PYTHONPATH or\n"
+        "                      site-packages; its registered losses, networks and other parts can be used by\n"
+        "                      name\n"
     )
 
 

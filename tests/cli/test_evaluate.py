@@ -79,9 +79,9 @@ def test_the_speed_of_an_extractor(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("", "give --model NAME (a zoo model, a run, an export) or --fake folder:PATH, one of them"),
-        ("--model cgan --fake folder:x", "give --model NAME"),
-        ("--fake folder:x", "--real is missing: --fake is compared with it (--real folder:PATH)"),
+        ("", "expected either --model NAME (a zoo model, a run, an export) or --fake folder:PATH"),
+        ("--model cgan --fake folder:x", "expected either --model NAME"),
+        ("--fake folder:x", "--real is missing: real examples to compare --fake with (--real folder:PATH)"),
         ("--model cgan --sheet x.jpg", "--sheet: expected FILE.png, got 'x.jpg'"),
         ("--model cgan --metrics fid,,kid", "--metrics"),
         ("--model cgan --num_samples 1", "--num_samples"),
@@ -89,7 +89,7 @@ def test_the_speed_of_an_extractor(capsys):
         ("--model cgan --features mnist", "evaluation.features: unknown extractor 'mnist' (did you mean 'mnist_cnn'?)"),
         ("--model cgna", "unknown model 'cgna'"),
         ("--model cgan --to monet", "to=monet: cgan does not translate (leave it out)"),
-        ("--speed", "--features is missing: whose speed?"),
+        ("--speed", "--features is missing: feature extractor to measure"),
     ],
 )
 def test_wrong_use(argv, message, capsys):

@@ -71,7 +71,7 @@ def test_arguments_stand_anywhere():
         ("--steps 0", "--steps: expected an integer of at least 1, got '0'"),
         ("--steps", "--steps: expected a value, got none (write --steps N)"),
         ("--model=", "--model: expected a non-empty text, got ''"),
-        ("--labels 3,", "--labels: expected names with commas between them, such as 3,3,7, got '3,'"),
+        ("--labels 3,", "--labels: expected comma-separated names, such as 3,3,7, got '3,'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
         ("--truncation nan", "--truncation: expected a number above 0, got 'nan'"),
         ("--truncation inf", "--truncation: expected a number above 0, got 'inf'"),

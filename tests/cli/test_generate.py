@@ -148,7 +148,7 @@ def test_more_labels_than_images():
     [
         ("--n 0", "--n: expected an integer of at least 1, got '0'"),
         ("--labels three", "labels: expected integers, got 'three' (cgan_mnist has no class names)"),
-        ("--labels 1,,2", "--labels: expected names with commas between them, such as 3,3,7, got '1,,2'"),
+        ("--labels 1,,2", "--labels: expected comma-separated names, such as 3,3,7, got '1,,2'"),
         ("--labels 1,2 --n 1", "--n: expected at least 2, the number of --labels, got 1 (leave out --n)"),
         ("--seed -1", "--seed: expected an integer of at least 0, got '-1'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),

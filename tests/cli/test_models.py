@@ -69,7 +69,7 @@ def test_one_config_as_json(capsys):
         ("--task image_generatoin", "no model has this task (did you mean 'image_generation'?)"),
         ("cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
         ("--card", "--card: expected the NAME of a model, got none (for example: ganzoo models cgan --card)"),
-        ("cgan --pretrained", "--task and --pretrained: do not go with one model, cgan (they choose what is listed)"),
+        ("cgan --pretrained", "--task, --pretrained: expected no model, got cgan (they filter the list)"),
         ("cgan --model gan_ring", "--model: expected one model, got 'cgan' and 'gan_ring' (give one at a time)"),
         ("cgan gan_ring", "'gan_ring': unexpected argument"),
         ("gan_ring --card", "gan_ring: has no card"),

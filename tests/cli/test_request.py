@@ -226,7 +226,7 @@ def test_what_is_done_is_told_of(painter, capsys):
         ),
         ("--model fake", ("monet",), "no images given"),
         ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
-        ("--model fake --longest auto a.jpg", ("monet",), "--longest: expected an integer, got 'auto': a server does"),
+        ("--model fake --longest auto a.jpg", ("monet",), "--longest: expected an integer, got 'auto' (a server does"),
         ("--model fake --longest 9 --size 9 a.jpg", ("monet",), "--size, --longest: expected one of them"),
         ("--model fake --out a.png photo.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
     ],

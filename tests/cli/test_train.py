@@ -156,7 +156,7 @@ def test_data_that_cannot_be_had_is_told_in_one_line_before_tensorflow_starts(fl
 
 def test_help_says_how_to_see_the_messages_of_tensorflow(capsys):
     assert main(["--help"]) == 0
-    assert "\nTF_CPP_MIN_LOG_LEVEL=0 in the environment " in capsys.readouterr().out
+    assert "\nSet TF_CPP_MIN_LOG_LEVEL=0 in the environment " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])

@@ -217,7 +217,7 @@ def test_a_crop_is_told_of(model, capsys):
     draw("square.png", 30, 30)
     assert run("wide.png", "square.png", "--size", "20") == 0
     lines = capsys.readouterr().err.splitlines()
-    assert "1 image(s) are cropped to their central square (--longest 20 keeps all of them)" in lines
+    assert "1 image(s) are cropped to their central square (--longest 20 keeps the whole image)" in lines
     assert run("square.png", "--size", "20") == 0
     assert "cropped" not in capsys.readouterr().err
 
@@ -368,8 +368,8 @@ def test_too_small_an_image(model, capsys, caplog):
     draw("small.png", 7, 20)
     assert run("a.png", "small.png") == 2
     assert capsys.readouterr().err == (
-        "ganzoo translate: small.png: 20x7 pixels, 8x8 is the least: remove it, enlarge it with --size N, or leave such"
-        " files out with --skip_broken\n"
+        "ganzoo translate: small.png: expected at least 8x8 pixels, got 20x7: remove it, enlarge it with --size N, or "
+        "leave such files out with --skip_broken\n"
     )
     assert not Path("tiny_summer").exists()
     assert run("a.png", "small.png", "--skip_broken") == 0
@@ -384,8 +384,8 @@ def test_out_of_memory(model, monkeypatch, capsys):
     draw("a.png")
     assert run("a.png") == 2
     assert capsys.readouterr().err == (
-        "ganzoo translate: a.png: 16x12 pixels take more memory than there is (--tile 512 translates it in smaller "
-        "squares, --size N makes it smaller)\n"
+        "ganzoo translate: a.png: 16x12 pixels do not fit into memory (--tile 512 translates it in "
+        "tiles, --size N makes it smaller)\n"
     )
     assert run("a.png", "--tile", "48") == 2
     assert "(--tile 32 translates" in capsys.readouterr().err
@@ -409,7 +409,7 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ),
         (
             "a.png --longest 8",
-            "a.png: 16x12 pixels, 8x6 with --longest 8, 8x8 is the least: remove it, leave --longest",
+            "a.png: expected at least 8x8 pixels, got 16x12, 8x6 with --longest 8: remove it, leave --longest",
         ),
         ("a.png --strength 1.1", "--strength: expected a number from 0 to 1, got '1.1'"),
         ("a.png --strength nan", "--strength: expected a number from 0 to 1, got 'nan'"),
@@ -430,9 +430,9 @@ def test_out_of_memory(model, monkeypatch, capsys):
         ("/dev/null", "/dev/null: neither a file nor a folder (give image files)"),
         (
             "a.png --model cgan_mnist",
-            "cgan_mnist: makes images from noise and does not translate any (draw with ganzoo",
+            "cgan_mnist: makes images from noise and does not translate (use ganzoo generate",
         ),
-        ("a.png --model gan_ring", "gan_ring: makes points from noise and does not translate any"),
+        ("a.png --model gan_ring", "gan_ring: makes points from noise and does not translate"),
         ("a.png --model cyclegan_digit", "unknown model 'cyclegan_digit' (did you mean 'cyclegan_digits'?)"),
     ],
 )

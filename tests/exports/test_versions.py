@@ -239,7 +239,7 @@ def test_untrained_models_are_exported_only_when_asked_for(tmp_path, capsys):
         ganzoo.export("gan_ring", tmp_path)
     assert not any(tmp_path.iterdir())
     path = ganzoo.export("gan_ring", tmp_path, allow_untrained=True)
-    assert capsys.readouterr().err == "gan_ring: has no trained weights, random ones are exported\n"
+    assert capsys.readouterr().err == "gan_ring: has no trained weights; exporting random ones\n"
     signatures = tf.saved_model.load(str(path)).signatures
     assert sorted(signatures) == ["decode", "generate", "serving_default"]
     inputs = {"seeds": tf.constant([[5, 0], [5, 1]]), "truncation": tf.ones(2)}

@@ -130,7 +130,7 @@ def test_weights_of_another_model_are_refused():
 
 
 def test_only_runs_have_steps():
-    with pytest.raises(UsageError, match="only the weights of a run directory have steps"):
+    with pytest.raises(UsageError, match="expected a run directory, got"):
         ganzoo.load("cgan", step=100)
 
 

@@ -187,7 +187,11 @@ def test_translations_against_other_data_of_the_same_domains(tmp_path, digits):
         ("cyclegan_digits", {"to": "blod"}, r"to: cyclegan_digits cannot make 'blod' \(it makes: plain, bold\)"),
         ("pix2pix_digits", {"to": "edges"}, r"to: pix2pix_digits cannot make 'edges'"),
         ("cyclegan_digits", {"truncation": 0.5}, r"truncation=0\.5: cyclegan_digits translates"),
-        ("cyclegan_digits", {"real": np.zeros([5, 28, 28, 1], np.uint8)}, "real: an array, and cyclegan_digits wants"),
+        (
+            "cyclegan_digits",
+            {"real": np.zeros([5, 28, 28, 1], np.uint8)},
+            "real: expected a data set of two domains for cyclegan_digits, got an array",
+        ),
         ("gan_ring", {"to": "plain"}, "to=plain: gan_ring does not translate"),
     ],
 )
@@ -198,7 +202,7 @@ def test_wrong_use_of_what_translates_or_does_not(model, arguments, message):
 
 def test_an_export_that_translates(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(UsageError, match=r"is an export, of which only those that draw are evaluated \(name the model"):
+    with pytest.raises(UsageError, match=r"exports that translate cannot be evaluated, got .* \(name the zoo model"):
         evaluate(tmp_path, to="bold")
 
 
@@ -218,7 +222,7 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"num_samples": 1}, UsageError, "num_samples=1: 2 or more wanted"),
+        ({"num_samples": 1}, UsageError, "num_samples: expected 2 or more, got 1"),
         ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: expected 2 or more examples, got 1"),
         ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "real is colour, cgan_mnist is grey"),
         ({"real": "folder:no/such"}, DataError, "folder:no/such: no such folder"),

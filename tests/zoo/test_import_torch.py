@@ -134,30 +134,30 @@ ALL = {f"conv{i}.weight": (8, 3 + i, 5, 5) for i in range(5)}
     [
         (
             changed(**UP4),
-            PREFIX + "model.12.weight is [16, 8, 4, 4], [16, 8, 3, 3] wanted for up1/kernel; "
-            "model.15.weight is [8, 4, 4, 4], [8, 4, 3, 3] wanted for up2/kernel",
+            PREFIX + "model.12.weight: expected [16, 8, 3, 3] for up1/kernel, got [16, 8, 4, 4]; "
+            "model.15.weight: expected [8, 4, 3, 3] for up2/kernel, got [8, 4, 4, 4]",
         ),
         (changed(**{"model.19.bias": None}), PREFIX + "[3] for end/bias is missing"),
-        (changed(**{"model.20.weight": (5,)}), PREFIX + "model.20.weight [5] is too much"),
+        (changed(**{"model.20.weight": (5,)}), PREFIX + "model.20.weight [5] is unexpected"),
         (
             {name: np.zeros(shape, np.float32) for name, shape in ALL.items()},
-            "g.pth: not a ResNet generator of width 8 with 1 blocks: conv0.weight is [8, 3, 5, 5], [8, 3, 7, 7] wanted "
-            "for start/kernel; conv1.weight is [8, 4, 5, 5], [16, 8, 3, 3] wanted for down1/kernel; conv2.weight is "
-            "[8, 5, 5, 5], [32, 16, 3, 3] wanted for down2/kernel; and 6 more",
+            "g.pth: not a ResNet generator of width 8 with 1 blocks: conv0.weight: expected [8, 3, 7, 7] for "
+            "start/kernel, got [8, 3, 5, 5]; conv1.weight: expected [16, 8, 3, 3] for down1/kernel, got [8, 4, 5, 5]; "
+            "conv2.weight: expected [32, 16, 3, 3] for down2/kernel, got [8, 5, 5, 5]; and 6 more",
         ),
         (
             changed(**{"model.2.running_mean": (4,)}),
-            "g.pth: model.2.running_mean: batch normalisation (only instance normalisation is imported)",
+            "g.pth: model.2.running_mean: expected instance normalisation, got batch normalisation",
         ),
         (
             {name.replace("block.1.", "block.0."): array for name, array in original().items()},
-            "g.pth: model.10.conv_block.0.weight: blocks padded with zeros (only those with reflection are imported)",
+            "g.pth: model.10.conv_block.0.weight: expected blocks with reflection padding, got zero padding",
         ),
         (
             {"model.0.weight": np.zeros((8, 3, 4, 4)), "model.2.weight": np.zeros((1, 8, 4, 4))},
-            "g.pth: a discriminator (give the generator's file, such as latest_net_G_A.pth)",
+            "g.pth: expected a generator, got a discriminator (give, for example, latest_net_G_A.pth)",
         ),
-        ({"fc.weight": np.zeros((3, 3))}, "g.pth: no convolutions in it: not a generator of images"),
+        ({"fc.weight": np.zeros((3, 3))}, "g.pth: expected an image generator, got a network without convolutions"),
     ],
 )
 def test_another_network(state, message, read):
@@ -170,7 +170,7 @@ def test_another_network(state, message, read):
 def test_tensors_larger_than_their_file(monkeypatch, tmp_path):
     monkeypatch.setattr(importing, "read_state_dict", lambda path: original())
     (tmp_path / "g.pth").write_bytes(b"small")
-    with pytest.raises(WeightsError, match=r"g.pth: its tensors claim more than the file holds$"):
+    with pytest.raises(WeightsError, match=r"g.pth: declares larger tensors than the file holds \(it is damaged\)$"):
         read_generator(tmp_path / "g.pth")
 
 
@@ -194,9 +194,9 @@ def test_no_such_file_or_none_of_pytorch_s(data, message, tmp_path):
 @pytest.mark.parametrize(
     ("domains", "to", "message"),
     [
-        (["photo"], "photo", "domains: photo given, two different names wanted"),
-        (["photo", "photo"], "photo", "domains: photo,photo given, two different names wanted"),
-        (["photo", "monet"], "money", "to: 'money' is none of the domains (did you mean 'monet'?)"),
+        (["photo"], "photo", "domains: expected two different names, got photo"),
+        (["photo", "photo"], "photo", "domains: expected two different names, got photo,photo"),
+        (["photo", "monet"], "money", "to: expected one of the domains, got 'money' (did you mean 'monet'?)"),
     ],
 )
 def test_wrong_domains(domains, to, message, tmp_path):
@@ -207,14 +207,14 @@ def test_wrong_domains(domains, to, message, tmp_path):
 
 @pytest.mark.parametrize("size", [28, 130])
 def test_a_size_that_could_not_be_loaded(size, tmp_path):
-    with pytest.raises(UsageError, match=f"^size: {size} given, a multiple of 4 from 32 on wanted$"):
+    with pytest.raises(UsageError, match=f"^size: expected a multiple of 4 of at least 32, got {size}$"):
         import_generator(tmp_path / "g.pth", tmp_path / "out", domains=["a", "b"], to="b", size=size)
 
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
     for place in (tmp_path, tmp_path / "config.yaml"):
-        with pytest.raises(UsageError, match="is there already, and no empty folder"):
+        with pytest.raises(UsageError, match="expected a new or empty folder"):
             import_generator(tmp_path / "g.pth", place, domains=["a", "b"], to="b")
 
 
