@@ -1,1 +1,1 @@
-"""A local server of exported models, and a client of it and of TensorFlow Serving."""
+"""Local server of exported models, and client for it and for TensorFlow Serving."""

@@ -315,7 +315,7 @@ def test_a_start_with_a_corrupt_version(put_version, serve, refused):
     server = serve()
     assert server.rest.predict({"x": [1]}) == [2]
     assert states(server)[3][0] == "END"
-    with pytest.raises(refused, match="UNAVAILABLE: no version is served of broken"):
+    with pytest.raises(refused, match="UNAVAILABLE: no version of broken is served"):
         server.rest.get("/readyz")
 
 

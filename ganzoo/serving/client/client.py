@@ -18,14 +18,14 @@ from ganzoo.serving.client.connection import Connection
 from ganzoo.serving.client.metadata import Signature
 from ganzoo.serving.client.retries import Call
 
-# Per request: the bounds in the graph are 1024 rows and 2**22 pixels, and a server holds many requests at once.
+# Per request; the graph allows 1024 rows and 2**22 pixels, but a server holds many requests at once.
 MOST_ROWS = 256
 MOST_PIXELS = 2**20
 
 _TRANSLATE = "translate_to_"
 _FILES = "_bytes"
 # Error of the graph for a wrong label (see `bounds.of_draws`); exports of ganzoo 0.1 say "integers from 0 to 9 wanted".
-# Nothing else from a server tells the number of classes.
+# A server reports the number of classes nowhere else.
 _CLASSES = re.compile(r"labels: (?:expected )?integers from 0 to (\d+)\b")
 
 
@@ -36,15 +36,15 @@ class Client(Connection):
       address: `http://HOST:PORT`, `https://…`, or `grpc://HOST:PORT`, which needs the extra `serving`.
       model: Name of the model on the server.
       version: Version of the model; by default the server's choice, which is the newest. A call that is split into
-        several requests sends all of them to one version, and starts again, at most twice, if that is unloaded.
+        several requests sends all of them to one version, and starts again, at most twice, if it is unloaded.
       timeout: Time limit of a call in seconds, with all of its requests and their retries.
       retries: Largest number of retries of a request: after a lost connection, or if the server is too busy or not
-        ready (429, 503, RESOURCE_EXHAUSTED, UNAVAILABLE). The delays grow from a quarter of a second, and are as long
-        as the server asks.
-      note: Function that gets a line, once in a call, when a request is retried.
+        ready (429, 503, RESOURCE_EXHAUSTED, UNAVAILABLE). Delays grow from 0.25 s; the server may set
+        them.
+      note: Function that receives a message at the first retry of a call.
 
     Raises:
-      UsageError: An address of another form; a version, timeout or retries out of range; a missing package.
+      UsageError: Invalid address; version, timeout or retries out of range; missing package.
 
     The metadata of the model are requested once and kept. Use the client in a `with` block, or close it with `close`;
     a closed client takes no more calls.
@@ -58,7 +58,7 @@ class Client(Connection):
         truncation: float = 1.0,
         positions: Any = None,
     ) -> np.ndarray:
-        """Examples, the same as those of the model's own `generate`, whose arguments it takes.
+        """Draw samples, with the arguments and results of the model's own `generate`.
 
         Returns:
           uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, which TensorFlow Serving's REST API rounds to six
@@ -73,7 +73,7 @@ class Client(Connection):
             return self._by_one_version(lambda call: self._drawn(call, n, labels, seed, truncation, positions))
         except ServerError as refusal:
             found = _CLASSES.search(str(refusal))
-            if found and labels is not None:  # the wrong labels may be those of another request in the batch
+            if found and labels is not None:  # the error may be about another request in the batch
                 rows.check_labels(self.name, int(found.group(1)) + 1, labels, np.size(labels))
             raise
 
@@ -86,15 +86,15 @@ class Client(Connection):
         strength: float = 1.0,
         tile: int | None = None,
     ) -> Any:
-        """Translations of images to another domain.
+        """Translate images to another domain.
 
         Args:
           images: One image or several, as for the model's own `translate`, from 8x8 pixels to the server's limit.
           to: Target domain; by default the first one of the model.
-          longest: Length in pixels to which the longer side of each image is reduced first; None keeps the size.
+          longest: Length in pixels to shrink the longer side of each image to first; None keeps the size.
           strength: Blend of the translation with the image, in [0, 1]: 0 is the image, 1 the translation.
-          tile: Side of overlapping squares that are translated one by one and blended, for images above the limit.
-            Each is normalised by itself, so large tiles look better.
+          tile: Side of overlapping squares to translate one by one and blend, for images above the limit. Each is
+            normalised separately, so large tiles look better.
 
         Returns:
           uint8, like the model's own `translate`.
@@ -108,14 +108,14 @@ class Client(Connection):
         return self._by_one_version(lambda call: self._translated(call, images, to, longest, strength, tile))
 
     def translate_bytes(self, files: Sequence[bytes], to: str | None = None) -> list[bytes]:
-        """Translations of image files, which the server decodes: PNG or JPEG of any size; EXIF orientation is ignored.
+        """Translate PNG or JPEG files of any size, which the server decodes; EXIF orientation is ignored.
 
         Args:
           files: Content of each file.
           to: Target domain; required if the model has several.
 
         Returns:
-          Content of a PNG file for each.
+          Content of a PNG file for each file.
 
         Raises:
           UsageError: No files, or not bytes; otherwise as `translate`.
@@ -134,7 +134,7 @@ class Client(Connection):
 
     @property
     def classes(self) -> int:
-        """Number of classes; 0 for a model that is not conditional, or does not draw."""
+        """Number of classes; 0 for a model that is unconditional or does not draw."""
         call = self._call()
         drawing = self._metadata(call).signatures.get("generate")
         return self._classes(call) if drawing is not None and "labels" in drawing.inputs else 0
@@ -149,7 +149,7 @@ class Client(Connection):
         return tuple(name.removeprefix(_TRANSLATE) for name in names if name.startswith(_TRANSLATE))
 
     def _translation(self, to: str | None, call: Call) -> Signature:
-        """Signature to a domain; without one `serving_default` if there are several: it leads to the first."""
+        """Return the signature of a domain; without one, that of the only domain or `serving_default`, the first."""
         domains = self._domains(call)
         if not domains:
             return self._signature(f"{_TRANSLATE}{to or 'DOMAIN'}", call)
@@ -196,10 +196,10 @@ class Client(Connection):
         return given.mapped(translated, strength)
 
     def _made_for(self) -> int:
-        raise UsageError("longest: expected a number, got 'auto': a server does not say what size a model was made for")
+        raise UsageError("longest: expected an integer, got 'auto' (a server does not report a model's size)")
 
     def _as_they_are(self, batch: np.ndarray, signature: Signature, call: Call) -> np.ndarray:
-        """Translations of whole images of one size."""
+        """Translate whole images of one size."""
         inputs = {"images": batch}
         if self._transport.prefers_files and f"{signature.name}{_FILES}" in self._metadata(call).signatures:
             signature = self._signature(f"{signature.name}{_FILES}", call)
@@ -213,9 +213,9 @@ class Client(Connection):
         return result
 
     def _classes(self, call: Call) -> int:
-        """Number of classes, read from the server's error for a wrong label.
+        """Read the number of classes from the server's error for an invalid label.
 
-        The wrong label goes to `decode`: with `generate`, it would fail the requests that share its batch.
+        The label is sent to `decode`: with `generate`, it would fail the requests that share its batch.
         """
         if self._known_classes is None:
             signature = self._signature("decode", call)
@@ -233,14 +233,14 @@ class Client(Connection):
         return self._known_classes
 
     def _image_shape(self, signature: Signature) -> tuple[int, int, int]:
-        """Height and width (0 if free) and channels of the images of a signature."""
+        """Return height and width (0 if free) and channels of a signature's images."""
         shape = (signature.inputs.get("images") or signature.outputs["images"]).shape
         if len(shape) != 4 or shape[3] not in (1, 3):
             raise UsageError(f"{self.name}: '{signature.name}': expected images [n, H, W, 1 or 3], got {list(shape)}")
         return shape[1] or 0, shape[2] or 0, shape[3]
 
     def _pictures(self, made: np.ndarray, channels: int) -> np.ndarray:
-        """uint8 `[n, H, W, C]` of images or of PNG files."""
+        """Return images or PNG files as uint8 `[n, H, W, C]`."""
         if made.dtype != object:
             return made
         try:
@@ -255,7 +255,7 @@ def _rows_a_request(pixels: int) -> int:
 
 
 def _objects(files: Sequence[bytes]) -> np.ndarray:
-    """Array of bytes that keeps trailing zeros."""
+    """Return an array of bytes that keeps trailing zeros."""
     array = np.empty(len(files), object)
     array[:] = files
     return array

@@ -15,13 +15,13 @@ from ganzoo.serving.client.retries import AbsentError, Answer, AttemptError, Cal
 from ganzoo.serving.client.transport import transport
 
 TIMEOUT = 120.0  # seconds
-RETRIES = 5  # the last comes about eight seconds after the first
+RETRIES = 5  # spread over about eight seconds
 READY_SECONDS = 5.0
-VERSIONS = 3  # tried by one call, if each is unloaded before the call is done
+VERSIONS = 3  # tried by one call, if each is unloaded during it
 
 
 class Connection:
-    """See `Client`, the public class."""
+    """Base of `Client`, which documents it."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Connection:
         self._known_classes: int | None = None
 
     def metadata(self) -> Metadata:
-        """Current metadata of the model.
+        """Return the current metadata of the model.
 
         Raises:
           UsageError: A closed client.
@@ -52,11 +52,11 @@ class Connection:
         return self._newest(self._call())
 
     def ready(self) -> bool:
-        """Whether the model answers requests; waits five seconds at most, without retries.
+        """Return whether the model answers requests; wait at most five seconds, without retries.
 
         Raises:
           UsageError: A closed client.
-          ServerError: The server refuses the question, or is of another kind.
+          ServerError: The server refuses the request, or is not TensorFlow Serving.
         """
         self._check_open()
         try:
@@ -70,7 +70,7 @@ class Connection:
         return True
 
     def signature(self, name: str) -> Signature:
-        """Inputs and outputs of a signature.
+        """Return inputs and outputs of a signature.
 
         Raises:
           UsageError: An unknown signature; the message names the known ones. A closed client.
@@ -79,7 +79,7 @@ class Connection:
         return self._signature(name, self._call())
 
     def close(self) -> None:
-        """Ends the connections to the server."""
+        """End the connections to the server."""
         self._closed = True
         self._transport.close()
 
@@ -98,7 +98,7 @@ class Connection:
             raise UsageError(f"{self.name}: the client of {self.address} is closed")
 
     def _by_one_version(self, work: Callable[[Call], Answer]) -> Answer:
-        """Result of a call; starts again with the newest version if the one that `_pin` chose is unloaded."""
+        """Run a call, and again with the newest version if the one that `_pin` chose is unloaded."""
         call = self._call()
         for _ in range(VERSIONS - 1):
             try:
@@ -110,7 +110,7 @@ class Connection:
         return work(call)
 
     def _pin(self, call: Call) -> None:
-        """Fixes the version of all further requests of a call."""
+        """Fix the version of all further requests of a call."""
         if call.version is None:
             call.version = self._newest(call).version
 
@@ -136,7 +136,7 @@ class Connection:
     def _in_parts(
         self, signature: Signature, inputs: Mapping[str, np.ndarray], rows_a_request: int, call: Call
     ) -> np.ndarray:
-        """The only output of a signature for all rows, in as many requests as necessary."""
+        """Return the only output of a signature for all rows, in as many requests as necessary."""
         if set(inputs) != set(signature.inputs) or len(signature.outputs) != 1:
             raise UsageError(
                 f"{self.name}: expected a model exported by ganzoo, got a '{signature.name}' from "

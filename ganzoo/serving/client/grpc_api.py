@@ -1,6 +1,6 @@
 """Transport over TensorFlow Serving's gRPC API, with the official stubs of tensorflow-serving-api.
 
-The stubs import TensorFlow, as their messages contain those of TensorFlow.
+The stubs import TensorFlow, whose messages they contain.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ except ImportError:
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),  # 4 MB by default: fewer than 6 images of 512x512 pixels
     ("grpc.max_send_message_length", -1),
-    ("grpc.enable_retries", 0),  # `Call` does it, and counts
+    ("grpc.enable_retries", 0),  # `Call` retries, and counts
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 
-# Messages of gRPC itself, whose codes are the same as those of a server.
+# Messages of the gRPC library; its codes equal those of a server.
 _NOBODY = re.compile("failed to connect|DNS resolution failed")
 _OTHER_PORT = re.compile("Failed parsing HTTP/2|http1.x server")
 _TOO_LARGE = "message larger than max"
 
-_NEARLY = 0.1  # seconds that may be left when the time limit of the client is over
+_NEARLY = 0.1  # seconds that may remain when the client times out
 
 
 class GrpcTransport:
@@ -59,7 +59,7 @@ class GrpcTransport:
         answer = self._ask(self._stub.GetModelMetadata, request, version, seconds)
         described = get_model_metadata_pb2.SignatureDefMap()
         if not answer.metadata["signature_def"].Unpack(described):
-            raise AttemptError(f"{self._address}: {self._model}: its metadata have another form")
+            raise AttemptError(f"{self._address}: {self._model}: unexpected metadata")
         found = described.signature_def
         return Metadata(
             self._model,
@@ -95,7 +95,7 @@ class GrpcTransport:
             raise ValueError(str(error)) from None
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._channel.close()
 
     def _request(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> predict_pb2.PredictRequest:
@@ -114,7 +114,7 @@ class GrpcTransport:
         try:
             return method(request, timeout=seconds)
         except grpc.RpcError as error:
-            # The time limit of the server has the same code.
+            # A timeout of the server has the same code.
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and time.monotonic() > end - _NEARLY:
                 raise TimeoutError from None
             raise self._refusal(error, version) from None
@@ -144,7 +144,7 @@ def _outputs(response: predict_pb2.PredictResponse, signature: Signature) -> dic
 
 
 def _wait(error: Any) -> float | None:
-    """Delay in seconds that the server asks for: pushback (gRPC proposal A6) or Retry-After."""
+    """Return the delay in seconds that the server requests: pushback (gRPC proposal A6) or Retry-After."""
     said = dict(error.trailing_metadata() or ())
     for key, unit in (("grpc-retry-pushback-ms", 1000.0), ("retry-after", 1.0)):
         if str(said.get(key, "")).isdecimal():
@@ -163,7 +163,7 @@ def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _array(outputs: Mapping[str, Any], name: str, dtype: str) -> np.ndarray:
-    if name not in outputs:  # a protobuf map would make one up
+    if name not in outputs:  # a protobuf map would create it
         raise KeyError(name)
     array = tf.make_ndarray(outputs[name])
     if np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype) != array.dtype or not array.ndim:

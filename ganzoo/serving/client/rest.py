@@ -41,14 +41,14 @@ class RestTransport:
         self._session = requests.Session()
 
     def metadata(self, version: int | None, seconds: float) -> Metadata:
-        """Metadata of the model.
+        """Return the metadata of the model.
 
         Args:
           version: Version of the model; None is the server's choice.
           seconds: Time limit.
 
         Raises:
-          AttemptError: No answer, or one that cannot be read.
+          AttemptError: No answer, or an unreadable one.
           TimeoutError: The time limit is over.
         """
         answer = self._ask("GET", "/metadata", None, version, seconds)
@@ -60,12 +60,12 @@ class RestTransport:
                 {name: _signature(name, described[name]) for name in sorted(described) if not name.startswith("__")},
             )
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._strange("its metadata have another form") from None
+            raise self._strange("unexpected metadata") from None
 
     def predict(
         self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float
     ) -> Mapping[str, np.ndarray]:
-        """Outputs of a signature by name.
+        """Return the outputs of a signature by name.
 
         Args:
           signature: Signature in the metadata.
@@ -82,12 +82,12 @@ class RestTransport:
             raise self._strange(f"the outputs of '{signature.name}' differ from its metadata") from None
 
     def encode(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> bytes:
-        """Body of a request; the arguments are those of `predict`."""
+        """Return the body of a request; the arguments are those of `predict`."""
         columns = {name: _to_json(values) for name, values in inputs.items()}
         return json.dumps({"signature_name": signature.name, "inputs": columns}).encode()
 
     def decode(self, content: bytes, signature: Signature) -> dict[str, np.ndarray]:
-        """Outputs by name in the body of an answer.
+        """Return the outputs by name in the body of an answer.
 
         Raises:
           ValueError: The answer does not have the outputs of the signature.
@@ -95,7 +95,7 @@ class RestTransport:
         return _outputs(json.loads(content), signature)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _ask(self, method: str, path: str, body: bytes | None, version: int | None, seconds: float) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class RestTransport:
 def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
     try:
         outputs = answer["outputs"]
-        if len(signature.outputs) == 1:  # then it comes without its name
+        if len(signature.outputs) == 1:  # a single output has no name
             outputs = dict.fromkeys(signature.outputs, outputs)
         return {name: _to_array(outputs[name], tensor.dtype) for name, tensor in signature.outputs.items()}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -155,17 +155,17 @@ def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
 
 
 def nobody(address: str, reason: str) -> AttemptError:
-    """Error for an address without a server."""
+    """Return the error for an address without a server."""
     return AttemptError(f"{address}: no server answers: {reason} (start one: ganzoo serve --models DIR)", passing=True)
 
 
 def other_port(address: str, asked: str, kind: str, right: str) -> AttemptError:
-    """Error for a port of the other API."""
+    """Return the error for a port of the other API."""
     return AttemptError(f"{address}: is not TensorFlow Serving's {asked} API, perhaps the {kind} port (try {right})")
 
 
 def not_there(address: str, model: str, version: int | None, reason: str) -> str:
-    """Message for a server without the model."""
+    """Return the message for a server without the model."""
     which = "" if version is None else f"version {version} of "
     return f"{address}: {which}model '{model}' is not ready: {reason} (check the name, or wait)"
 
@@ -187,7 +187,7 @@ def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _dtype(name: str) -> str:
-    """NumPy dtype of `DT_FLOAT`, `DT_INT32`, …"""
+    """Return the NumPy dtype of `DT_FLOAT`, `DT_INT32`, …"""
     name = name.removeprefix("DT_").lower()
     return {"float": "float32", "double": "float64"}.get(name, name)
 
@@ -209,7 +209,7 @@ def _to_array(values: Any, dtype: str) -> np.ndarray:
 
 
 def _content(response: requests.Response, end: float) -> bytes:
-    """Content of an answer; checks the time after each part of it, however small.
+    """Read the content of an answer, checking the time after each part.
 
     Raises:
       TimeoutError: The time limit is over.
@@ -230,7 +230,7 @@ def _json(content: bytes) -> Any:
 
 
 def _seconds_to_wait(header: str | None) -> float | None:
-    """Delay in Retry-After, in seconds or as a date (RFC 9110, 10.2.3)."""
+    """Return the delay in Retry-After, in seconds or as a date (RFC 9110, 10.2.3)."""
     if header is None:
         return None
     if header.strip().isdecimal():
@@ -247,7 +247,7 @@ def _reason(error: Exception) -> str:
 
 
 def _innermost(error: Exception) -> BaseException:
-    """Original error inside those of requests and urllib3."""
+    """Return the original error inside those of requests and urllib3."""
     innermost: BaseException = error
     while (below := innermost.__cause__ or innermost.__context__) is not None:
         innermost = below

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ganzoo.errors import ServerError
 
-FIRST_WAIT = 0.25  # seconds; each next one is twice as long
+FIRST_WAIT = 0.25  # seconds; doubles each time
 LONGEST_WAIT = 8.0
 LONGEST_MESSAGE = 400  # characters of a server's message
 
@@ -19,17 +19,17 @@ Answer = TypeVar("Answer")
 
 
 class AbsentError(ServerError):
-    """The model, or the version of it, is not on the server."""
+    """Missing model or version on the server."""
 
 
 class AttemptError(Exception):
     """Failed attempt of a request.
 
     Attributes:
-      message: Message of one line.
+      message: One-line message.
       passing: Whether a retry may succeed.
       absent: Whether the model is not on the server.
-      wait: Delay before a retry that the server asks for, in seconds.
+      wait: Delay before a retry that the server requests, in seconds.
     """
 
     def __init__(self, message: str, *, passing: bool = False, absent: bool = False, wait: float | None = None) -> None:
@@ -45,7 +45,7 @@ class Call:
       version: Version of the model; None is the server's choice.
       timeout: Time limit of the call in seconds.
       retries: Largest number of retries of a request.
-      note: Function that gets a line at the first retry.
+      note: Function that receives a message at the first retry.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Call:
         self._end = time.monotonic() + timeout
 
     def ask(self, request: Callable[[float], Answer]) -> Answer:
-        """Result of a request, after retries.
+        """Return the result of a request, after retries.
 
         Args:
-          request: Function of the seconds left; raises AttemptError, or TimeoutError when these are over.
+          request: Function of the remaining seconds; raises AttemptError, or TimeoutError when they are over.
 
         Raises:
           AbsentError: The model is not on the server.
@@ -100,7 +100,7 @@ class Call:
 
 
 def one_line(message: str) -> str:
-    """Printable message of a server, without TensorFlow's stack of nodes."""
+    """Return a server's message as one printable line, without TensorFlow's stack of nodes."""
     reason = re.search(r"assertion failed: (\[.*)", message)
     if reason:  # [expected …, got] [value]
         message = reason.group(1).strip().replace("] [", " ").removeprefix("[").removesuffix("]")
@@ -110,5 +110,5 @@ def one_line(message: str) -> str:
 
 
 def _backoff(failures: int) -> float:
-    """Delay in seconds: exponential, with jitter so that clients do not return all at once."""
+    """Return a delay in seconds: exponential, with jitter so that clients do not retry all at once."""
     return min(LONGEST_WAIT, FIRST_WAIT * 2**failures) * random.uniform(0.5, 1.0)

@@ -33,7 +33,7 @@ class Transport(Protocol):
 
 
 def transport(address: str, model: str) -> Transport:
-    """Transport of requests to an address, for one model.
+    """Return the transport of requests to an address, for one model.
 
     Raises:
       UsageError: As `api_of`, or a missing package.
@@ -48,10 +48,10 @@ def transport(address: str, model: str) -> Transport:
 
 
 def api_of(address: str) -> str:
-    """API of an address, `grpc` or `rest`.
+    """Return the API of an address, `grpc` or `rest`.
 
     Raises:
-      UsageError: The address has another form.
+      UsageError: The address is invalid.
     """
     form = "http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT"
     wrong = UsageError(f"address: expected {form}, got {address!r}")

@@ -1,6 +1,6 @@
-"""Batching: rows of several requests run in one call.
+"""Batching: one call runs the rows of several requests.
 
-All state belongs to one asyncio loop, so there are no locks; the calls themselves run in threads.
+All state belongs to one asyncio loop, without locks; the calls run in threads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ganzoo.serving.server.servable import Arrays, Servable, Signature
 from ganzoo.serving.server.settings import MOST_ROWS, Settings
 from ganzoo.serving.server.status import ServingError
 
-PIXELS_TOGETHER = 2**20  # of images in one call: larger batches are no faster, and only add latency
+PIXELS_TOGETHER = 2**20  # per call; larger batches are no faster and only add latency
 
 Outputs = dict[str, np.ndarray]
 
@@ -69,7 +69,7 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, servable: Servable, signature: Signature, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Queues a request and returns its outputs.
+        """Queue a request and return its outputs.
 
         A request whose task is cancelled leaves the queue; a call that has started runs to its end.
 
@@ -97,7 +97,7 @@ class Batcher:
         return self._running
 
     def close(self) -> None:
-        """Ends the threads after their calls, without waiting for these."""
+        """End the threads after their calls, without waiting for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, waiting: Waiting) -> None:
@@ -105,7 +105,7 @@ class Batcher:
         self._count(1, waiting.rows)
 
     def _start_calls(self) -> None:
-        """Starts the groups that are due, and schedules itself for the next one."""
+        """Start the groups that are due, and schedule itself for the next one."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -123,7 +123,7 @@ class Batcher:
             call.add_done_callback(partial(self._finish, batch))
 
     def _due(self, group: deque[Waiting], now: float) -> float:
-        """Time at which a group may run; if it may run now, the arrival of its first request: the oldest is first."""
+        """Return the time at which a group may run; if that is now, the arrival of its first request."""
         first = group[0]
         alone = self._running == 0 or first.key is None
         if alone or now - first.arrived >= self._wait or sum(waiting.rows for waiting in group) >= self._most(first):
@@ -131,11 +131,11 @@ class Batcher:
         return first.arrived + self._wait
 
     def _most(self, first: Waiting) -> int:
-        """Largest number of rows of a batch of the group."""
+        """Return the largest number of rows of a batch of the group."""
         return min(self._most_rows, max(1, PIXELS_TOGETHER // max(1, first.pixels)))
 
     def _take(self, key: Hashable) -> list[Waiting]:
-        """Removes the first requests of a group from the queue, as many as fit a batch."""
+        """Remove the first requests of a group from the queue, as many as fit a batch."""
         group = self._groups[key]
         batch = [group.popleft()]
         rows, most = batch[0].rows, self._most(batch[0])
@@ -159,14 +159,14 @@ class Batcher:
                 waiting.outcome.set_result(done.result()[i])
             elif len(batch) == 1:
                 waiting.outcome.set_exception(error)
-            else:  # each runs alone, which shows the bad one
+            else:  # run each alone, to isolate the bad one
                 waiting.key = None
                 self._add(waiting)
         self._report()
         self._start_calls()
 
     def _withdraw(self, waiting: Waiting) -> None:
-        """Removes a request from the queue, if it is still there."""
+        """Remove a request from the queue, if it is still there."""
         place = _place(waiting)
         group = self._groups.get(place)
         if group and waiting in group:
@@ -185,12 +185,12 @@ class Batcher:
 
 
 def _place(waiting: Waiting) -> Hashable:
-    """Key of a request's queue: that of its group, or its own."""
+    """Return the key of a request's queue: that of its group, or its own."""
     return id(waiting) if waiting.key is None else waiting.key
 
 
 def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple[int, int, Hashable | None]:
-    """Rows of a request, pixels of a row, and key of its group."""
+    """Return the rows of a request, the pixels of a row, and the key of its group."""
     rows = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
     files = any(array.dtype == object for array in inputs.values())
     if not signature.batched or files or len(rows) != 1 or 0 in rows:
@@ -201,7 +201,7 @@ def _group_of(servable: Servable, signature: Signature, inputs: Arrays) -> tuple
 
 
 def _run(batch: Sequence[Waiting], metrics: Metrics) -> list[Outputs]:
-    """Outputs of each request; runs in a thread."""
+    """Return the outputs of each request; runs in a thread."""
     first = batch[0]
     outputs = _together(batch) if len(batch) > 1 else [first.servable.call(first.signature, first.inputs)]
     metrics.batch(first.servable.model, first.signature.name, len(batch), sum(waiting.rows for waiting in batch))

@@ -16,7 +16,7 @@ Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 def models_in(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSError]]:
-    """Versions of each model in the directory, and directories in it that cannot be read."""
+    """Return the versions of each model in the directory, and its unreadable subdirectories."""
     found, unreadable = {}, {}
     for folder in base.iterdir():
         if not MODEL_NAME.fullmatch(folder.name):
@@ -34,7 +34,7 @@ def models_in(base: Path) -> tuple[dict[str, dict[int, Path]], dict[Path, OSErro
 
 
 def _versions(folder: Path) -> dict[int, Path]:
-    """Versions in the directory of a model that are SavedModels."""
+    """Return the SavedModel versions in the directory of a model."""
     return {
         int(path.name): path
         for path in folder.iterdir()
@@ -47,7 +47,7 @@ def _is_foreign(version: Path) -> bool:
 
 
 def fingerprint(directory: Path) -> Fingerprint:
-    """Sizes and times of the files, which change while files are copied or replaced."""
+    """Return sizes and times of the files, which change while files are copied or replaced."""
     found = []
     with contextlib.suppress(OSError):  # deleted or unreadable: loading reports it
         for path in sorted(directory.rglob("*")):
@@ -57,7 +57,7 @@ def fingerprint(directory: Path) -> Fingerprint:
 
 
 def check(base: Path) -> None:
-    """Raises UsageError for a directory that does not exist, cannot be read, or has no export that can be served."""
+    """Raise UsageError for a directory that is missing, unreadable, or without an export that can be served."""
     if not base.is_dir():
         raise UsageError(f"{base}: no such directory of models (create one: ganzoo export --out {base})")
     try:

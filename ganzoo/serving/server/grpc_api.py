@@ -24,7 +24,7 @@ SIGNATURES = "signature_def"  # the only metadata field
 
 
 def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.aio.Server:
-    """gRPC server, without ports and not started."""
+    """Return a gRPC server, without ports and not started."""
     options = [
         ("grpc.max_receive_message_length", settings.request_bytes),
         ("grpc.max_send_message_length", -1),
@@ -93,7 +93,7 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _asked(request: Any) -> tuple[str, int | None]:
-    """Model and version in the ModelSpec of a request."""
+    """Return model and version in the ModelSpec of a request."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
     spec: model_pb2.ModelSpec = request.model_spec
@@ -103,7 +103,7 @@ def _asked(request: Any) -> tuple[str, int | None]:
 
 
 def _refused(context: grpc.aio.ServicerContext, error: ServingError) -> Any:
-    """Ends a request with an error. `context.abort` would raise one that keeps the request, see `let_go`."""
+    """End a request with an error. `context.abort` would raise one that keeps the request alive, see `let_go`."""
     error.let_go()
     context.set_code(grpc.StatusCode[error.code])
     context.set_details(error.message)

@@ -24,8 +24,8 @@ from ganzoo.serving.server.status import invalid
 
 ROWS, COLUMNS = "instances", "inputs"
 BYTES_ENDING = "_bytes"
-MOST_LISTS, MOST_OBJECTS = 5 * 2**20, 2**16  # more than the largest call has: 2048x2048 pixels, each a list; 1024 rows
-ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number is written 3.4028235e38, which is above it and rounds to it
+MOST_LISTS, MOST_OBJECTS = 5 * 2**20, 2**16  # above the largest call: 2048x2048 pixels, each a list; 1024 rows
+ROUNDED = {tf.float32: 1 + 2**-25}  # its largest number prints as 3.4028235e38, which is larger and rounds to it
 
 
 class JsonExchange:
@@ -41,7 +41,7 @@ class JsonExchange:
         self._by_rows = True
 
     def read(self, servable: Servable) -> tuple[Signature, Arrays]:
-        """Requested signature, and its inputs.
+        """Return the requested signature and its inputs.
 
         Raises:
           ServingError: The body does not fit the signature.
@@ -63,7 +63,7 @@ class JsonExchange:
         return signature, inputs
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> bytes:
-        """Answer, in the form of the request.
+        """Return the answer, in the form of the request.
 
         Raises:
           ServingError: The outputs cannot be written in that form.
@@ -82,7 +82,7 @@ class JsonExchange:
 
 
 def array_of(value: Any, dtype: tf.DType, name: str) -> np.ndarray:
-    """Array of nested lists.
+    """Convert nested lists to an array.
 
     Args:
       value: Value or nested lists, of one length at each level.
@@ -154,7 +154,7 @@ def _only(names: set[str], key: str) -> set[str]:
 
 
 def _is_object(value: Any) -> bool:
-    """Whether a value is an object of inputs, not bytes."""
+    """Return whether a value is an object of inputs, not bytes."""
     return isinstance(value, dict) and not _is_bytes(value)
 
 
@@ -193,14 +193,14 @@ def _string(leaf: Any, name: str) -> bytes:
 
 
 def _writable(name: str, array: np.ndarray) -> Any:
-    """Value that `json` writes, with NaN and infinities, as in TensorFlow Serving."""
+    """Convert to a value for `json`, with NaN and infinities, as in TensorFlow Serving."""
     if array.dtype == object:
         coded = [_coded(name, value) for value in array.reshape(-1)]
         cells = np.empty(len(coded), object)
         cells[:] = coded
         return cells.reshape(array.shape).tolist()
     if array.dtype.kind not in "biu" and array.dtype != np.float64:
-        # The shortest number that is this float32, not the float64 with all its digits.
+        # The shortest decimal that rounds to this float32.
         array = array.astype(np.float32).astype(np.str_).astype(np.float64)
     return array.tolist()
 

@@ -1,7 +1,7 @@
-"""Life of a server: ports, models, both APIs, and a drain in which no accepted request is lost.
+"""Lifecycle of a server: ports, models, both APIs, and a drain that loses no accepted request.
 
 Both APIs, the queue and its timers run in one asyncio loop (uvicorn and grpc.aio), so they need no locks and share
-cancellation and time. TensorFlow runs in threads of its own, and so do loading and large messages.
+cancellation and time. TensorFlow, loading and large messages run in threads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ganzoo.serving.server.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-REFUSING_SECONDS = 0.25  # in which clients learn that the server stops
+REFUSING_SECONDS = 0.25  # time to tell clients that the server is stopping
 WRITING_SECONDS = 5  # to send finished answers
 
 
@@ -53,8 +53,8 @@ class Ended:
 
     Attributes:
       unfinished: Number of accepted requests that were aborted.
-      busy: Whether TensorFlow still loads a version, or runs a call whose request timed out: only the end of the
-        process ends these.
+      busy: Whether TensorFlow still loads a version or runs a call whose request timed out; only the end of the
+        process stops it.
     """
 
     unfinished: int
@@ -62,16 +62,16 @@ class Ended:
 
 
 def serve(settings: Settings, ports: Ports, started: Started = lambda addresses: None) -> Ended:
-    """Serves until SIGTERM or SIGINT, in the main thread; a second signal aborts the requests in flight.
+    """Serve until SIGTERM or SIGINT, in the main thread; a second signal aborts the requests in flight.
 
     Args:
       settings: Settings of the server.
       ports: Ports of these settings.
-      started: Function that gets the addresses once requests are answered; not called if a signal comes before the
+      started: Function that receives the addresses once the server answers; not called if a signal arrives before the
         models are loaded.
 
     Raises:
-      UsageError: A port or a directory of models that cannot be used.
+      UsageError: A port or the directory of models cannot be used.
     """
 
     async def until_signal() -> Ended:
@@ -89,7 +89,7 @@ def serve(settings: Settings, ports: Ports, started: Started = lambda addresses:
 
 @contextlib.contextmanager
 def running(settings: Settings) -> Iterator[Addresses]:
-    """Server in a thread of this process, drained at the end of the block.
+    """Run a server in a thread of this process, drained at the end of the block.
 
     Raises:
       UsageError: As `serve`.
@@ -155,7 +155,7 @@ async def _serve(
 
 
 def _beside(work: Callable[[], None]) -> asyncio.Future[None]:
-    """Future of work in a thread that the end of the loop does not wait for."""
+    """Run work in a thread that the loop does not wait for at its end."""
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
@@ -182,11 +182,11 @@ def _beside(work: Callable[[], None]) -> asyncio.Future[None]:
 async def _open_apis(
     service: Service, metrics: Metrics, settings: Settings, ports: Ports
 ) -> AsyncIterator[tuple[grpc.aio.Server, _Rest, asyncio.Future[None]]]:
-    """Both APIs, open; closed at the end of the block."""
+    """Open both APIs, and close them at the end of the block."""
     listen(ports.rest, "rest_port")
     rpc_server = grpc_server(service, metrics, settings)
     address = address_of(ports.grpc)
-    ports.grpc.close()  # gRPC binds ports itself without telling why it cannot: so this was tried first
+    ports.grpc.close()  # gRPC binds ports itself, but reports no reason for a failure; this socket did
     try:
         try:
             rpc_server.add_insecure_port(address)
@@ -199,10 +199,10 @@ async def _open_apis(
 
 
 async def _close(rpc_server: grpc.aio.Server, rest: _Rest, serving: asyncio.Future[None]) -> None:
-    """Closes both APIs, which have answered UNAVAILABLE since the start of the drain, and do for a moment longer.
+    """Close both APIs, a moment after the drain, in which they answer UNAVAILABLE.
 
     A request that arrives while an API closes gets a lost connection (REST) or CANCELLED (gRPC), which do not tell
-    that a retry is safe.
+    whether a retry is safe.
     """
     await asyncio.sleep(REFUSING_SECONDS)
     rest.should_exit = True
@@ -210,7 +210,7 @@ async def _close(rpc_server: grpc.aio.Server, rest: _Rest, serving: asyncio.Futu
 
 
 class _Rest(uvicorn.Server):
-    """uvicorn without its own signal handlers."""
+    """uvicorn server without signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -220,7 +220,7 @@ class _Rest(uvicorn.Server):
 async def _start_rest(
     service: Service, metrics: Metrics, settings: Settings, listening: socket.socket
 ) -> tuple[_Rest, asyncio.Future[None]]:
-    """REST API, open."""
+    """Open the REST API."""
     config = uvicorn.Config(
         rest_app(service, metrics, settings),
         lifespan="off",

@@ -20,7 +20,7 @@ POWERS = tuple(float(2**power) for power in range(11))
 
 @dataclass
 class Seen:
-    """Labels of a request so far; only existing models and signatures become labels, so that these stay few."""
+    """Labels of a request so far; only existing models and signatures become labels, to keep them few."""
 
     api: str
     model: str = ""
@@ -55,7 +55,7 @@ class Metrics:
 
     @contextmanager
     def request(self, api: str) -> Iterator[Seen]:
-        """Counts one request; a bug inside is logged and becomes an INTERNAL error."""
+        """Count one request; a bug inside is logged and becomes an INTERNAL error."""
         seen, code, start = Seen(api), "CANCELLED", time.perf_counter()
         try:
             yield seen
@@ -72,16 +72,16 @@ class Metrics:
             self._seconds.labels(api, seen.model, seen.signature).observe(time.perf_counter() - start)
 
     def batch(self, model: str, signature: str, requests: int, rows: int) -> None:
-        """Counts one call."""
+        """Count one call."""
         self._batch_requests.labels(model, signature).observe(requests)
         self._batch_rows.labels(model, signature).observe(rows)
 
     def load(self, requests: int, rows: int, calls: int) -> None:
-        """Sets the length of the queue, and the number of running calls."""
+        """Set the length of the queue, and the number of running calls."""
         self._queue_requests.set(requests)
         self._queue_rows.set(rows)
         self._calls.set(calls)
 
     def page(self) -> bytes:
-        """All metrics in the text format of Prometheus."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -1,9 +1,8 @@
-"""Served versions: a directory is watched, versions are loaded and unloaded, requests keep theirs until they are done.
+"""Served versions: watch a directory, load and unload versions, and keep those in use.
 
-BASE/NAME/VERSION/ is version VERSION of the model NAME. The highest numbers that load are served. A version is loaded
-and warmed up beside the served ones, takes over, and only then an older one is unloaded, once its last request is done.
-A version that cannot be loaded is reported, and tried again when its files change. A served version whose files are
-replaced is loaded again.
+BASE/NAME/VERSION/ is version VERSION of the model NAME. The highest numbers that load are served. A new version
+is loaded and warmed up beside the served ones; then an older one is unloaded, after its last request. A version that
+cannot be loaded is reported, and retried when its files change. A served version whose files are replaced is reloaded.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Version:
       error: Error of the last attempt to load it.
       servable: Loaded version; None if it is not loaded.
       leases: Number of requests that use it.
-      tried: Fingerprint of the files of the last attempt to load it.
+      tried: Fingerprint of the files at the last attempt to load it.
       seen: Fingerprint of changed files at the last scan: being copied, or replaced.
       missing: Whether the files were missing at the last scan.
     """
@@ -53,10 +52,10 @@ class Models:
     """Models of a directory; its methods are thread-safe."""
 
     def __init__(self, base: Path, keep_versions: int, poll_seconds: float) -> None:
-        """Checks the directory, without loading anything.
+        """Check the directory, without loading anything.
 
         Raises:
-          UsageError: No such directory, or no export in it.
+          UsageError: The directory is missing or has no export.
         """
         self._base, self._keep, self._poll_seconds = base, keep_versions, poll_seconds
         self._lock = threading.Lock()
@@ -69,7 +68,7 @@ class Models:
         check(base)
 
     def start(self) -> None:
-        """Loads the models and watches the directory.
+        """Load the models and watch the directory.
 
         Raises:
           UsageError: No model could be loaded.
@@ -80,22 +79,22 @@ class Models:
         if not any(version.state == "AVAILABLE" for version in versions):
             reasons = [version.error for version in versions if version.error]
             raise UsageError(
-                f"{self._base}: no model could be loaded ({reasons[0] if reasons else 'there is none any more'})"
+                f"{self._base}: no model could be loaded ({reasons[0] if reasons else 'all were deleted'})"
             )
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stops watching, without waiting for a version that is being loaded."""
+        """Stop watching, without waiting for a version that is being loaded."""
         self._stopped.set()
 
     @property
     def loading(self) -> bool:
-        """Whether a version is being loaded, which only the end of the process can stop."""
+        """Return whether a version is being loaded, which only the end of the process stops."""
         return self._loading.is_set()
 
     @contextlib.contextmanager
     def lease(self, name: str, number: int | None = None) -> Iterator[Servable]:
-        """Keeps a version loaded for a request: the highest, or the one with this number.
+        """Keep a version loaded for a request: the highest, or the one with this number.
 
         Raises:
           ServingError: NOT_FOUND.
@@ -118,7 +117,7 @@ class Models:
                 self._let_go_when_free(version)
 
     def status(self, name: str, number: int | None = None) -> list[Version]:
-        """Status of the versions of a model, the highest first, or of the one with this number.
+        """Return the status of the versions of a model, highest first, or of the one with this number.
 
         Raises:
           ServingError: NOT_FOUND.
@@ -131,7 +130,7 @@ class Models:
         return sorted(found, key=lambda version: -version.number)
 
     def without_version(self) -> list[str]:
-        """Models of which no version could be loaded."""
+        """Return the models without a loaded version."""
         with self._lock:
             return [
                 name
@@ -141,7 +140,7 @@ class Models:
             ]
 
     def scan(self) -> None:
-        """Scans the directory once, and loads and unloads versions."""
+        """Scan the directory once, and load and unload versions."""
         try:
             found, unreadable = models_in(self._base)
         except OSError as error:
@@ -166,13 +165,13 @@ class Models:
                 version.state = "UNLOADING"
                 self._let_go_when_free(version)
             for number in versions.keys() - found.keys():
-                versions[number].error = ""  # a deleted version is no error any more
+                versions[number].error = ""  # a deleted version has no error
         for version in old:
             why = "a newer one is served" if version.number in found else "it was deleted"
             _log.info("%s: version %d is unloaded: %s", name, version.number, why)
 
     def _just_missing(self, versions: dict[int, Version], found: Mapping[int, Path]) -> list[int]:
-        """Served versions whose directory has just gone: another one may be about to take its name."""
+        """Return served versions whose directory has just gone; another may be about to take its name."""
         with self._lock:
             served = [version for version in versions.values() if version.state == "AVAILABLE"]
         just = [version.number for version in served if version.number not in found and not version.missing]
@@ -181,7 +180,7 @@ class Models:
         return just
 
     def _is_loaded(self, name: str, versions: dict[int, Version], number: int, directory: Path | None) -> bool:
-        """Loads a version, unless it is loaded already or its files failed before; returns whether it is served."""
+        """Load a version, unless it is loaded already or its files failed before; return whether it is served."""
         with self._lock:
             version = versions.setdefault(number, Version(number))
             served = version.state == "AVAILABLE"
@@ -233,13 +232,13 @@ class Models:
             try:
                 self.scan()
             except Exception:
-                _log.exception("%s: the scan failed; it is tried again", self._base)
+                _log.exception("%s: the scan failed; retrying", self._base)
             if self._garbage:
                 self._garbage = False
                 gc.collect()  # a loaded SavedModel has reference cycles
 
     def _complain(self, unreadable: Mapping[Path, OSError]) -> None:
-        """Logs directories that cannot be read, each once."""
+        """Log directories that cannot be read, each once."""
         for folder in unreadable.keys() - self._complained_of:
             _log.error("%s: cannot be read (%s); loaded versions stay", folder, unreadable[folder].strerror)
         self._complained_of = set(unreadable)

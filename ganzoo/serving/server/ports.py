@@ -15,7 +15,7 @@ BACKLOG = 2048  # pending connections: uvicorn's default
 
 @dataclass(frozen=True)
 class Ports:
-    """Two bound sockets that do not listen yet: connections before the models are loaded are refused."""
+    """Two bound sockets that do not listen yet, so connections are refused until the models are loaded."""
 
     rest: socket.socket
     grpc: socket.socket
@@ -23,12 +23,12 @@ class Ports:
 
 @contextlib.contextmanager
 def taken(host: str, rest_port: int, grpc_port: int) -> Iterator[Ports]:
-    """Binds both ports during the block.
+    """Bind both ports during the block.
 
     Raises:
       UsageError: A port cannot be bound.
     """
-    if rest_port == grpc_port != 0:  # the second of two sockets that do not listen could be bound
+    if rest_port == grpc_port != 0:  # two sockets that do not listen can share a port
         raise UsageError(
             f"grpc_port: expected another port than rest_port, got {grpc_port} for both (give another, or 0)"
         )
@@ -37,10 +37,10 @@ def taken(host: str, rest_port: int, grpc_port: int) -> Iterator[Ports]:
 
 
 def listen(bound: socket.socket, flag: str) -> None:
-    """Starts listening on a socket.
+    """Start listening on a socket.
 
     Raises:
-      UsageError: Another process bound the same port and listens already.
+      UsageError: Another process listens on the port.
     """
     try:
         bound.listen(BACKLOG)
@@ -49,19 +49,19 @@ def listen(bound: socket.socket, flag: str) -> None:
 
 
 def address_of(bound: socket.socket) -> str:
-    """Address of a socket: `127.0.0.1:8501`, `[::1]:8501`."""
+    """Return the address of a socket: `127.0.0.1:8501`, `[::1]:8501`."""
     return _address(*bound.getsockname()[:2])
 
 
 def cannot_use(address: str, flag: str, error: Exception) -> UsageError:
-    """Error for a port that is in use or not allowed."""
+    """Return the error for a port that is in use or not allowed."""
     reason = getattr(error, "strerror", None) or str(error)
     return UsageError(f"{flag}: {address} cannot be used: {reason} (give another port, or 0)")
 
 
 def _bound(host: str, port: int, flag: str) -> socket.socket:
     try:
-        # IPv4 first, for a name with addresses of both kinds, such as localhost.
+        # Prefer IPv4 for a name with both kinds of address, such as localhost.
         found = sorted(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), key=lambda found: found[0])
         family, kind, protocol, _, address = found[0]
     except (OSError, OverflowError, UnicodeError) as error:

@@ -15,19 +15,19 @@ from ganzoo.serving.server.models import Version
 from ganzoo.serving.server.servable import DEEPEST, Arrays, Servable, Signature
 from ganzoo.serving.server.status import invalid
 
-MOST_INPUTS = 256  # more than any signature has, and few enough to check in the loop
-STRING_BYTES = 64  # overhead of a string, approximately, in Python and in TensorFlow
+MOST_INPUTS = 256  # above any signature, and few enough to check in the loop
+STRING_BYTES = 64  # approximate overhead of a string in Python and TensorFlow
 
 
 class ProtoExchange:
     """Request as a proto, and its answer.
 
     Attributes:
-      size: Bytes of the message or of its arrays: a few bytes can stand for any number of equal values.
+      size: Bytes of the message, or of its arrays if larger: few bytes can encode many equal values.
     """
 
     def __init__(self, request: predict_pb2.PredictRequest, most_bytes: int) -> None:
-        """Checks sizes before any array is made.
+        """Check sizes before any array is made.
 
         Args:
           most_bytes: Largest array of an input, in bytes.
@@ -46,7 +46,7 @@ class ProtoExchange:
         self.size = max(request.ByteSize(), sum(expanded.values()))
 
     def read(self, servable: Servable) -> tuple[Signature, Arrays]:
-        """Requested signature, and its inputs.
+        """Return the requested signature and its inputs.
 
         Raises:
           ServingError: The message does not fit the signature.
@@ -65,7 +65,7 @@ class ProtoExchange:
         return signature, {name: self._array(name) for name in signature.inputs}
 
     def write(self, servable: Servable, signature: Signature, outputs: Arrays) -> predict_pb2.PredictResponse:
-        """Answer, with the requested outputs."""
+        """Return the answer, with the requested outputs."""
         response = predict_pb2.PredictResponse()
         response.model_spec.name = servable.model
         response.model_spec.version.value = servable.version
@@ -102,7 +102,7 @@ def _shape(name: str, tensor: tensor_pb2.TensorProto) -> list[int]:
 
 
 def _expanded(tensor: tensor_pb2.TensorProto, elements: int) -> int:
-    """Bytes of the elements; the last value stands for all that are missing."""
+    """Return the bytes of the elements; the last value is repeated for missing ones."""
     if tensor.dtype == tf.string.as_datatype_enum:
         texts = tensor.string_val
         return elements * STRING_BYTES + max(0, elements - len(texts)) * (len(texts[-1]) if texts else 0)
@@ -119,7 +119,7 @@ def _check_type(name: str, given: int, wanted: tf.DType) -> None:
 
 
 def status_response(versions: Sequence[Version]) -> get_model_status_pb2.GetModelStatusResponse:
-    """Status of versions, as in TensorFlow Serving."""
+    """Return the status of versions, as in TensorFlow Serving."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for version in versions:
         status = response.model_version_status.add()
@@ -131,7 +131,7 @@ def status_response(versions: Sequence[Version]) -> get_model_status_pb2.GetMode
 
 
 def signature_map(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap:
-    """All signatures of the SavedModel."""
+    """Return all signatures of the SavedModel."""
     signatures = get_model_metadata_pb2.SignatureDefMap()
     for name, signature in servable.signature_defs.items():
         signatures.signature_def[name].CopyFrom(signature)

@@ -28,7 +28,7 @@ PROBES = ["GET", "HEAD"]
 
 
 def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
-    """Application for uvicorn."""
+    """Return the application for uvicorn."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)  # TensorFlow Serving documents its API
     models = service.models
 
@@ -70,7 +70,7 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     async def ready() -> Response:
         missing = models.without_version()
         if service.draining or missing:
-            why = "the server is stopping" if service.draining else f"no version is served of {', '.join(missing)}"
+            why = "the server is stopping" if service.draining else f"no version of {', '.join(missing)} is served"
             raise ServingError("UNAVAILABLE", why)
         return Response("ok\n", media_type="text/plain")
 
@@ -81,7 +81,7 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     @app.exception_handler(ServingError)
     async def refused(request: Request, error: ServingError) -> Response:
         error.let_go()
-        # The body may not have been read to its end, or the server stops: the connection cannot be reused.
+        # The connection cannot be reused: the body may be unread, or the server stopping.
         ends = error.code in ("TOO_LARGE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
         return _json(json.dumps({"error": error.message}), error.http, {"Connection": "close"} if ends else {})
 
@@ -94,11 +94,11 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
 
 
 async def _body(request: Request, most: int, hold: Callable[[int], None]) -> bytes:
-    """Body of a request.
+    """Read the body of a request.
 
     Args:
       most: Largest size in bytes.
-      hold: Function of the size of each part, which may raise.
+      hold: Function called with the size of each part; may raise.
 
     Raises:
       ServingError: TOO_LARGE, CANCELLED, INVALID_ARGUMENT.
@@ -113,7 +113,7 @@ async def _body(request: Request, most: int, hold: Callable[[int], None]) -> byt
             if size <= most:
                 hold(len(part))
                 parts.append(part)
-            elif size > 2 * most:  # up to that it is discarded: a client that still writes does not read the answer
+            elif size > 2 * most:  # discard less: a client that is still writing does not read the answer
                 break
     except ClientDisconnect:
         raise ServingError("CANCELLED", "the client disconnected before its request was complete") from None
@@ -124,7 +124,7 @@ async def _body(request: Request, most: int, hold: Callable[[int], None]) -> byt
 
 @contextlib.contextmanager
 def _watched(request: Request, admitted: Admitted) -> Iterator[None]:
-    """Cancels a complete request when its client disconnects."""
+    """Cancel a complete request when its client disconnects."""
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -147,7 +147,7 @@ def _number(version: str | None) -> int | None:
 
 
 def _malformed(method: str, path: str) -> ServingError:
-    """Error for an unknown path."""
+    """Return the error for an unknown path."""
     if re.search(r":(classify|regress)$", path):
         return ServingError("UNIMPLEMENTED", "classify and regress are not supported by this server (use predict)")
     if "/labels/" in path:

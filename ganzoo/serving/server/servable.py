@@ -36,12 +36,12 @@ class Signature:
 
     @property
     def batched(self) -> bool:
-        """Whether all inputs and outputs have a free number of rows."""
+        """Return whether all inputs and outputs have a free number of rows."""
         specs = [*self.inputs.values(), *self.outputs.values()]
         return bool(self.inputs) and all(spec.shape.rank and spec.shape[0] is None for spec in specs)
 
     def check(self, shapes: Mapping[str, Sequence[int]]) -> None:
-        """Raises ServingError for an input whose shape does not fit the signature."""
+        """Raise ServingError for an input whose shape does not fit the signature."""
         for name, shape in shapes.items():
             expected = self.inputs[name].shape
             if not expected.is_compatible_with(shape):
@@ -54,15 +54,14 @@ class Servable:
     Attributes:
       model, version: Name of the model and number of the version.
       signature_defs: Signatures of the SavedModel by name, for metadata.
-      pixels: Pixels of the largest image that it draws, if the size is fixed; a signature that returns files does not
-        tell it.
+      pixels: Pixels of the largest image that it draws, if the size is fixed and a signature returns images.
     """
 
     def __init__(self, model: str, version: int, directory: Path) -> None:
-        """Loads and warms up the SavedModel.
+        """Load and warm up the SavedModel.
 
         Raises:
-          Exception: Any error of TensorFlow for a missing, incomplete or broken SavedModel.
+          Exception: Any error of TensorFlow, for a missing, incomplete or broken SavedModel.
         """
         self.model, self.version = model, version
         self.signature_defs = _signature_defs(directory / "saved_model.pb")
@@ -78,7 +77,7 @@ class Servable:
         self._warm_up(directory / "assets.extra" / warm_up.FILE)
 
     def signature(self, name: str) -> Signature:
-        """Signature by name; the empty name is `serving_default`.
+        """Return a signature by name; the empty name is `serving_default`.
 
         Raises:
           ServingError: FAILED_PRECONDITION, as in TensorFlow Serving, for an unknown name.
@@ -90,7 +89,7 @@ class Servable:
         return self._signatures[name]
 
     def call(self, signature: Signature, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Runs a signature.
+        """Run a signature.
 
         Args:
           signature: Signature to run.
@@ -107,7 +106,7 @@ class Servable:
             raise of_tensorflow(error) from None
 
     def _warm_up(self, file: Path) -> None:
-        """Runs the warm-up requests of the export; a failure means that it is broken."""
+        """Run the warm-up requests of the export; if one fails, the export is broken."""
         if not file.is_file():
             return
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():

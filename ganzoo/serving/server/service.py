@@ -1,4 +1,4 @@
-"""Handling of requests of both APIs: admission, version, decoding, call, encoding, and the time limit."""
+"""Request handling for both APIs: admission, version, decoding, call, encoding and time limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganzoo.serving.server.settings import Settings
 from ganzoo.serving.server.status import ServingError
 
 READING_SECONDS = 2.0  # for incomplete requests to arrive when the server stops
-LARGE = 64 * 1024  # bytes; decoding or encoding more would block the loop for too long
+LARGE = 64 * 1024  # bytes; coding more would block the loop for too long
 
 Answer = TypeVar("Answer", covariant=True)
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Admitted:
 
     Attributes:
       limit: Time limit.
-      size: Bytes that it holds.
+      size: Bytes held.
       whole: Whether it has arrived completely.
       ended: Error that ends it before its time limit.
     """
@@ -51,7 +51,7 @@ class Admitted:
     ended: ServingError | None = None
 
     def end(self, why: ServingError) -> None:
-        """Ends the request with an error."""
+        """End the request with an error."""
         self.ended = self.ended or why
         with contextlib.suppress(RuntimeError):  # its time limit has just passed
             self.limit.reschedule(asyncio.get_running_loop().time())
@@ -76,14 +76,14 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def admitted(self, seconds: float, size: int = 0) -> AsyncIterator[Admitted]:
-        """Admits a request for the block, within a time limit.
+        """Admit a request for the duration of the block, within a time limit.
 
         Args:
           seconds: Time limit of the answer.
           size: Bytes that have arrived already; see `hold`.
 
         Raises:
-          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or the error that ended it.
+          ServingError: UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or the error that ended the request.
         """
         if self.draining:
             raise ServingError("UNAVAILABLE", "the server is stopping")
@@ -108,7 +108,7 @@ class Service:
                 self._empty.set()
 
     def hold(self, request: Admitted, size: int) -> None:
-        """Counts more bytes of a request.
+        """Count more bytes of a request.
 
         Raises:
           ServingError: RESOURCE_EXHAUSTED if all requests together hold too many; a single one may hold any number.
@@ -120,12 +120,12 @@ class Service:
         self._bytes += size
 
     async def predict(self, exchange: Exchange[T], model: str, version: int | None, seen: Seen) -> T:
-        """Answers one request.
+        """Answer one request.
 
         Args:
           exchange: Request.
           model, version: Requested model and version; None is the newest version.
-          seen: Metric labels, which get the names that exist.
+          seen: Metric labels to fill in with existing names.
 
         Raises:
           ServingError: An error of the request.
@@ -139,9 +139,9 @@ class Service:
             return await self._beside(size, lambda: exchange.write(servable, signature, outputs))
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> int:
-        """Refuses new requests, and waits for those in flight, which are aborted when the time is over.
+        """Refuse new requests, wait for those in flight, and abort them when the time is over.
 
-        Incomplete requests were not accepted; they are refused after a moment.
+        Incomplete requests are not accepted yet; they are refused after a moment.
 
         Args:
           seconds: Longest time to wait.
@@ -167,18 +167,18 @@ class Service:
         return unfinished
 
     def close(self) -> None:
-        """Ends the thread, without waiting for it."""
+        """End the thread, without waiting for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _beside(self, size: int, work: Callable[[], T]) -> T:
-        """Result of work, in a thread if it is large: one at a time, as each holds Python's lock and much memory."""
+        """Run work, in a thread if large: one at a time, as each holds Python's lock and much memory."""
         if size <= LARGE:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._thread, _uncollected, work)
 
 
 def _uncollected(work: Callable[[], T]) -> T:
-    """Result of work without the cyclic garbage collector, which would scan millions of new lists repeatedly."""
+    """Run work without the cyclic garbage collector, which would scan millions of new lists repeatedly."""
     was = gc.isenabled()
     gc.disable()
     try:

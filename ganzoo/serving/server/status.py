@@ -16,7 +16,7 @@ HTTP = {
     "FAILED_PRECONDITION": 400,
     "OUT_OF_RANGE": 400,
     "NOT_FOUND": 404,
-    "TOO_LARGE": 413,  # only HTTP: gRPC itself refuses a message that is too large
+    "TOO_LARGE": 413,  # HTTP only: gRPC itself refuses messages that are too large
     "RESOURCE_EXHAUSTED": 429,
     "UNIMPLEMENTED": 501,
     "UNAVAILABLE": 503,
@@ -24,9 +24,9 @@ HTTP = {
 }
 INTERNAL = 500  # and all other codes
 
-LONGEST = 1000  # characters of a message: gRPC sends it in a header
+LONGEST = 1000  # characters of a message, which gRPC sends in a header
 
-# Text around the message of an error of TensorFlow.
+# Text that TensorFlow adds around an error message.
 _AROUND = re.compile(
     r"Graph execution error:|Detected at node .*|<stack traces unavailable>|\[\[\{\{node .*?\}\}\]\]|\[Op:[^\]]*\]"
 )
@@ -36,8 +36,8 @@ class ServingError(Exception):
     """Error that answers a request.
 
     Attributes:
-      code: Code of `HTTP`, or another one of gRPC.
-      message: Message of one line.
+      code: Code of `HTTP`, or another gRPC code.
+      message: One-line message.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -51,7 +51,7 @@ class ServingError(Exception):
         return HTTP.get(self.code, INTERNAL)
 
     def let_go(self) -> None:
-        """Drops the traceback.
+        """Drop the traceback.
 
         Its frames hold the request and its arrays, which hold the error: they would stay in memory until the cyclic
         garbage collector runs.
@@ -60,10 +60,10 @@ class ServingError(Exception):
 
 
 def invalid(message: str) -> ServingError:
-    """Error for an invalid request."""
+    """Return the error for an invalid request."""
     return ServingError("INVALID_ARGUMENT", message)
 
 
 def of_tensorflow(error: tf.errors.OpError) -> ServingError:
-    """Error of an operation, without the text around its message."""
+    """Convert an error of an operation, without the text around its message."""
     return ServingError(error_codes_pb2.Code.Name(error.error_code), _AROUND.sub("", error.message))
