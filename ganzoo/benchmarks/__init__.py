@@ -1,1 +1,1 @@
-"""Contests and load tests, each in processes of their own."""
+"""Speed contests and load tests, in separate processes."""

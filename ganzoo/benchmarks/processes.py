@@ -1,4 +1,4 @@
-"""Functions that run in processes of their own, and the memory and CPU time that a process uses."""
+"""Functions in separate processes, and the memory and CPU time that a process uses."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MEMORY_EVERY = 1.0  # seconds
 
 
 class Process:
-    """A function in a process of its own, which ends with the block, and with this process.
+    """Function in a separate process, which ends with the block and with this process.
 
     Args:
       name: Name in messages.
-      function: Function of a module that a new interpreter can import. The module must not import TensorFlow at its
-        top: the process is set up first.
+      function: Function of a module that a new interpreter can import. The module must not import TensorFlow at
+        its top, so that the process is set up first.
       arguments: Arguments of the function; they are pickled, and so is its result.
     """
 
@@ -55,7 +55,7 @@ class Process:
         self._folder.cleanup()
 
     def result(self) -> Any:
-        """Waits for the function's result.
+        """Wait for the function's result.
 
         Raises:
           GanzooError: The process failed; one line.
@@ -67,11 +67,11 @@ class Process:
 
     @property
     def output(self) -> str:
-        """Text that the process has printed so far."""
+        """Return the text that the process has printed so far."""
         return self._output.read_text(encoding="utf-8", errors="replace")
 
     def failure(self) -> GanzooError:
-        """Waits for the end of the process and describes it in one line."""
+        """Wait for the end of the process and describe it in one line."""
         self.process.join()
         code = self.process.exitcode or 0
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -81,14 +81,14 @@ class Process:
 
 
 def run_apart(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Result of a function that runs in a process of its own; see `Process`."""
+    """Run a function in a separate process and return its result; see `Process`."""
     with Process(name, function, *arguments) as process:
         return process.result()
 
 
 @dataclass
 class Usage:
-    """Resources that a process used; empty for a process that cannot be seen.
+    """Resources that a process used; empty for an inaccessible process.
 
     Attributes:
       memory_mib: Resident memory in MiB, second by second.
@@ -101,7 +101,7 @@ class Usage:
 
 @contextlib.contextmanager
 def usage_of(pid: int | None) -> Iterator[Usage]:
-    """Resources that a process uses while the block runs; None is a process on another machine."""
+    """Record the resources that a process uses during the block; None is a process on another machine."""
     usage = Usage()
     if pid is None:
         yield usage
@@ -109,7 +109,7 @@ def usage_of(pid: int | None) -> Iterator[Usage]:
     process, ended = psutil.Process(pid), threading.Event()
 
     def sample() -> None:
-        with contextlib.suppress(psutil.Error):  # the process has ended: its caller reports it
+        with contextlib.suppress(psutil.Error):  # the process has ended; its caller reports it
             while True:
                 usage.memory_mib.append(process.memory_info().rss / 2**20)
                 if ended.wait(MEMORY_EVERY):
@@ -131,7 +131,7 @@ def _work(results: Connection, output: str, function: Callable[..., Any], argume
     for descriptor in (1, 2):
         os.dup2(os.open(output, os.O_WRONLY | os.O_APPEND), descriptor)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or the first process takes all memory of the GPU
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else the first process takes all GPU memory
     threading.Thread(target=_end_with_parent, daemon=True).start()
     results.send(function(*arguments))
 

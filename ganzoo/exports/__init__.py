@@ -1,1 +1,1 @@
-"""SavedModels and other formats, and the files that deploy them."""
+"""Export of models as SavedModel, ONNX or LiteRT, and deployment files."""

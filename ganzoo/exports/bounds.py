@@ -12,8 +12,8 @@ import tensorflow as tf
 from ganzoo.models.rows import LARGEST_SEED
 
 MOST_ROWS = 1024  # per call
-MOST_PIXELS = 2**22  # per call of a network, over all rows: 2048x2048
-MOST_PIXELS_OF_FILES = 2**24  # per call that takes files, which are processed one by one
+MOST_PIXELS = 2**22  # per network call, over all rows: 2048x2048
+MOST_PIXELS_OF_FILES = 2**24  # per call with files, which are processed one by one
 LARGEST_SIDE = 4096
 
 # Limits on the content of an image file, whatever its header says: a few hundred kB can take minutes to decode.
@@ -29,13 +29,13 @@ MOST_SCANS = 64  # of JPEG: encoders write 10, and an embedded preview may have 
 
 
 def of_rows(inputs: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
-    """Checks the number of rows, which all inputs share.
+    """Check the number of rows, which all inputs share.
 
     Args:
       inputs: Inputs by name, each `[N, …]`.
 
     Returns:
-      Assertions, which the computation has to wait for.
+      Assertions that the computation depends on.
     """
     (first, given), *others = ((name, tf.shape(tensor)[0]) for name, tensor in inputs.items())
     checks = [_check((given >= 1) & (given <= MOST_ROWS), f"{first}: expected 1 to {MOST_ROWS} rows, got", given)]
@@ -46,11 +46,11 @@ def of_rows(inputs: Mapping[str, tf.Tensor]) -> list[tf.Operation]:
 
 
 def of_draws(inputs: Mapping[str, tf.Tensor], classes: int, pixels: int) -> list[tf.Operation]:
-    """Checks the inputs of a generator.
+    """Check the inputs of a generator.
 
     Args:
       inputs: Inputs by name: any of `seeds`, `latents`, `truncation` and `labels`.
-      classes: Number of classes; labels have to be below it.
+      classes: Number of classes; labels must be below it.
       pixels: Pixels of one image; 0 for points.
     """
     checks = of_rows(inputs)
@@ -76,7 +76,7 @@ def of_draws(inputs: Mapping[str, tf.Tensor], classes: int, pixels: int) -> list
 
 
 def of_images(images: tf.Tensor, smallest: int) -> list[tf.Operation]:
-    """Checks images uint8 `[N, H, W, C]`, whose sides have at least `smallest` pixels."""
+    """Check images uint8 `[N, H, W, C]`, whose sides have at least `smallest` pixels."""
     shape = tf.shape(images, out_type=tf.int64)
     pixels = tf.reduce_prod(shape[:3])
     return [
@@ -87,7 +87,7 @@ def of_images(images: tf.Tensor, smallest: int) -> list[tf.Operation]:
 
 
 def of_files(sizes: tf.Tensor, lengths: tf.Tensor, smallest: int) -> list[tf.Operation]:
-    """Checks the sizes in the headers of image files, and the lengths of the files, before one is decoded.
+    """Check the sizes in the headers of image files, and the lengths of the files, before decoding.
 
     Args:
       sizes: Height and width, int64 `[N, 2]`.
@@ -115,18 +115,18 @@ def of_files(sizes: tf.Tensor, lengths: tf.Tensor, smallest: int) -> list[tf.Ope
 
 
 def of_scans(scans: tf.Tensor) -> list[tf.Operation]:
-    """Checks the scans of JPEG files, int64 `[N]`, counted up to one too many: each scan passes over all pixels."""
+    """Check the scans of JPEG files, int64 `[N]`, counted up to one too many: each scan passes over all pixels."""
     expected = f"image_bytes: expected at most {MOST_SCANS} scans in a JPEG file, counted up to {MOST_SCANS + 1}, got"
     return [_check(scans <= MOST_SCANS, expected, scans)]
 
 
 def most_chunks(lengths: tf.Tensor) -> tf.Tensor:
-    """Largest number of chunks of PNG files of so many bytes, int64 like these."""
+    """Return the largest number of chunks of PNG files of these lengths, int64."""
     return FREE_CHUNKS + lengths // BYTES_A_CHUNK
 
 
 def of_chunks(chunks: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor) -> list[tf.Operation]:
-    """Checks the chunks of PNG files.
+    """Check the chunks of PNG files.
 
     Args:
       chunks: int64 `[N, 3]`: number of chunks, counted up to one too many; number of compressed texts and profiles;
@@ -162,7 +162,7 @@ def of_chunks(chunks: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor) -> list[t
 
 
 def of_formats(known: tf.Tensor, whole: tf.Tensor) -> list[tf.Operation]:
-    """Checks, bool `[N]` each, whether the format of a file is known, and whether its header is complete."""
+    """Check that all files have a known format and a complete header; both arguments are bool `[N]`."""
     return [
         _check(known, "image_bytes: expected PNG or JPEG files; whether they are:", known),
         _check(whole, "image_bytes: expected PNG files with a complete header; whether they have it:", whole),

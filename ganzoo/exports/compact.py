@@ -1,4 +1,4 @@
-"""Storage of weights as float16, where that loses nothing."""
+"""Lossless storage of weights as float16."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ganzoo.engine.exported import Exported
 
 
 def compact(functions: Mapping[str, Exported]) -> tuple[dict[str, Exported], list[tf.Variable]]:
-    """Functions that read float16 copies of their weights, if these are exact; the graph casts them back.
+    """Make functions read float16 copies of their weights, if these are exact; the graph casts them back.
 
-    Weights that ship as float16 are exact. The same Python functions are traced again, on the same numbers.
+    The zoo's weights ship as float16, so they are exact. The Python functions are traced again, on the same numbers.
 
     Args:
       functions: Functions of a model by name.
 
     Returns:
-      The functions by name, and the variables that they read, each once. If a weight is not exactly a float16 number,
-      the given functions.
+      The functions by name, and the variables that they read, each once. Returns the given functions if any weight is
+      not a float16 number.
     """
     used = {id(variable): variable for function in functions.values() for variable in function.variables}
     values = {key: variable.numpy() for key, variable in used.items()}

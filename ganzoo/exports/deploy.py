@@ -19,7 +19,7 @@ from ganzoo.errors import UsageError
 from ganzoo.exports import bounds
 from ganzoo.exports.rendering import IMAGE, Served, deployment, request
 
-# The name of a Kubernetes Service has 63 characters at most, "ganzoo-" and this.
+# A Kubernetes Service name has at most 63 characters: "ganzoo-" and this.
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,54}[A-Za-z0-9])?")
 # host:port/name, then a version other than latest, or a digest.
 PINNED = re.compile(r"[^\s:@]+(:\d+/[^\s:@]+)?(:(?!latest$)[\w.-]+|(:[\w.-]+)?@sha256:[0-9a-f]{64})", re.ASCII)
@@ -28,7 +28,7 @@ PINNED = re.compile(r"[^\s:@]+(:\d+/[^\s:@]+)?(:(?!latest$)[\w.-]+|(:[\w.-]+)?@s
 def write_deployment(
     exports: Sequence[str | Path], directory: str | Path, *, image: str = IMAGE, overwrite: bool = False
 ) -> list[Path]:
-    """Writes a directory of files that run exported models; its README.md describes each file.
+    """Write a directory of files that run exported models; its README.md describes each file.
 
     Args:
       exports: Directories of exported models, `BASE/NAME` with the versions inside, all in one BASE. The example in
@@ -64,12 +64,12 @@ def write_deployment(
 
 
 def check_before_export(name: str, directory: str | Path, overwrite: bool, beside: Iterable[Path] = ()) -> None:
-    """Makes the checks of `write_deployment` before the model is exported.
+    """Run the checks of `write_deployment` before the model is exported.
 
     Args:
       name: Name of the model.
       directory, overwrite: As for `write_deployment`.
-      beside: Exports that are deployed with it.
+      beside: Exports to deploy with it.
 
     Raises:
       UsageError: A name that Kubernetes does not allow, a directory that is not an export, or existing files.
@@ -82,7 +82,7 @@ def check_before_export(name: str, directory: str | Path, overwrite: bool, besid
 
 
 def _common_base(exports: Sequence[Path]) -> Path:
-    """Common parent directory."""
+    """Return the common parent directory."""
     if not exports:
         raise UsageError("exports: expected the directory of at least one exported model, got none")
     first, *others = [export.resolve() for export in exports]
@@ -107,17 +107,17 @@ def _check_name(name: str) -> None:
 
 
 def _resource_name(names: Sequence[str]) -> str:
-    """Name of the resources in Kubernetes: that of the model, if there is only one."""
+    """Return the name of the Kubernetes resources: that of the model, if there is only one."""
     return "ganzoo-serving" if len(names) > 1 else "ganzoo-" + re.sub(r"[_.]", "-", names[0].lower())
 
 
 def _newest_graph(export: Path) -> MetaGraphDef:
-    """Graph of the newest version."""
+    """Return the graph of the newest version."""
     versions = {int(path.name): path for path in export.glob("*") if re.fullmatch(r"[0-9]+", path.name)}
     newest = versions[max(versions)] if versions else export / "1"
     file = newest / "saved_model.pb"
     if not file.is_file():
-        raise UsageError(f"{export}: is not an exported model: {file} does not exist (create one with ganzoo export)")
+        raise UsageError(f"{export}: not an exported model: {file} does not exist (create one with ganzoo export)")
     content = saved_model_pb2.SavedModel()
     try:
         content.ParseFromString(file.read_bytes())
@@ -139,22 +139,22 @@ def _served(export: Path, graph: MetaGraphDef) -> Served:
 
 
 def _translates(model: Served) -> bool:
-    """Whether the model translates, so that rows of several requests must not share a call.
+    """Return whether the model translates, so that requests must not share a call.
 
-    They would have to be images of one size, and share the bound on pixels of one call.
+    Their images would need one size, and would share the bound on pixels per call.
     """
     return any(set(inputs) & {"images", "image_bytes"} for inputs in model.signatures.values())
 
 
 def _request_rows(graph: MetaGraphDef) -> int:
-    """Largest number of images, or points, of one call: the bound in the graph."""
+    """Return the largest number of images or points per call, the bound in the graph."""
     images = graph.signature_def["generate"].outputs["images"].tensor_shape.dim
     pixels = math.prod(side.size for side in images[1:3])  # 1 for points, which have no images
     return max(1, min(bounds.MOST_ROWS, bounds.MOST_PIXELS // pixels))
 
 
 def _seen_from(directory: Path, base: Path) -> str:
-    """Path of the base from the Compose file: relative, so that both can be moved together."""
+    """Return the path of the base relative to the Compose file, so that both can be moved together."""
     path = Path(os.path.relpath(base, directory.resolve())).as_posix()
     return path if path.startswith(".") else f"./{path}"
 
@@ -167,7 +167,7 @@ def _check_free(paths: Iterable[Path], overwrite: bool) -> None:
 
 
 def _write(texts: Mapping[str, str], directory: Path, overwrite: bool) -> list[Path]:
-    """Writes all files or none: into a temporary directory first, and then each is moved to its place."""
+    """Write all files or none: into a temporary directory first, then move each to its place."""
     paths = {name: directory / name for name in texts}
     _check_free(paths.values(), overwrite)
     try:

@@ -1,4 +1,4 @@
-"""ONNX and LiteRT files, one for each network, with uint8 images at their edges.
+"""ONNX and LiteRT files, one per network, with uint8 images as inputs and outputs.
 
 TensorFlow is imported only when a file is written.
 """
@@ -32,7 +32,7 @@ AXES = "NHW"  # names of the free axes in an ONNX file
 
 
 def check(format: str, precision: str = FLOAT32) -> None:
-    """Checks that a format can be written, before the model is built.
+    """Check that a format can be written, before the model is built.
 
     Raises:
       UsageError: An unknown format or precision, a format without that precision, or a missing package.
@@ -49,7 +49,7 @@ def check(format: str, precision: str = FLOAT32) -> None:
 
 
 def check_beside(version: Path, format: str) -> None:
-    """Checks that all versions of a model have one format: a server loads the newest, which has to be a SavedModel.
+    """Check that all versions of a model have one format: a server loads the newest, which must be a SavedModel.
 
     Raises:
       UsageError: Another version has another format.
@@ -61,7 +61,7 @@ def check_beside(version: Path, format: str) -> None:
 
 
 def write(model: SteppedModel, directory: Path, format: str) -> None:
-    """Writes one file for each network into a directory.
+    """Write one file per network into a directory.
 
     Generator, `NAME.onnx` (`.tflite`):
       latents float32 [N, latent_size], labels int32 [N] if conditional -> images uint8 [N, H, W, C], or points float32
@@ -76,19 +76,19 @@ def write(model: SteppedModel, directory: Path, format: str) -> None:
     for name, function in _files(model).items():
         try:
             made = convert(_named(function))
-        except Exception as error:  # the converters raise nearly anything, on many lines
+        except Exception as error:  # converters raise nearly anything, on many lines
             raise RunError(f"{name}: does not convert to {format} ({' '.join(str(error).split())[:300]})") from error
         (directory / f"{name}{ENDINGS[format]}").write_bytes(made)
 
 
 def _files(model: SteppedModel) -> dict[str, Exported]:
-    """File name -> function. `generate` is left out: no format has the integer operations of its draws."""
+    """Return file name -> function, without `generate`: no format has the integer operations of its draws."""
     functions = model.exported()
     return {model.name: functions["decode"]} if "decode" in functions else functions
 
 
 def _named(function: Exported) -> Function:
-    """Function whose output has a name, which the converters keep; in ONNX it must differ from the inputs' names."""
+    """Name the output, which converters keep; in ONNX it must differ from the inputs' names."""
     import tensorflow as tf
 
     signature = function.run.input_signature
@@ -111,12 +111,12 @@ def _onnx(named: Function) -> bytes:
 
 
 def _floor_mod(graph: Any, node: Any, *_: Any, **__: Any) -> None:
-    """Maps FloorMod to Mod, which is the same for integers; tf2onnx 1.17 takes C's modulo, which differs below 0."""
+    """Map FloorMod to Mod, equal for integers; tf2onnx 1.17 uses C's modulo, which differs below 0."""
     node.type = "Mod"
 
 
 def _litert(named: Function) -> bytes:
-    """Converts through a SavedModel, which alone keeps the names of inputs and outputs."""
+    """Convert through a SavedModel, the only way that keeps the names of inputs and outputs."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +125,7 @@ def _litert(named: Function) -> bytes:
 
 
 def _with_builtins(named: Function) -> Function:
-    """Copy of a function with built-in operations in place of those that LiteRT lacks; variables become constants."""
+    """Copy a function, replacing operations that LiteRT lacks with built-in ones; variables become constants."""
     import tensorflow as tf
 
     concrete = named.get_concrete_function()

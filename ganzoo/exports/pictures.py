@@ -17,7 +17,7 @@ JPEG_SCAN = b"\xff\xda\0"  # marker of a scan and the upper byte of its header's
 
 
 def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
-    """The given files, after a check, without decoding, that all can be decoded in bounded memory and time.
+    """Return the files after checking, without decoding, that they decode in bounded memory and time.
 
     Args:
       files: Content of each file, string `[N]`.
@@ -41,7 +41,7 @@ def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
 
 
 def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
-    """Pixels of a checked file, uint8 `[H, W, channels]`, with 1 or 3 channels."""
+    """Return the pixels of a checked file, uint8 `[H, W, channels]`, with 1 or 3 channels."""
     pixels = tf.cond(_is_png(file), lambda: _on_white(_rgba(file)), lambda: _rgb(file))
     return tf.cast(_luma(pixels) if channels == 1 else pixels, tf.uint8)
 
@@ -51,7 +51,7 @@ def _is_png(file: tf.Tensor) -> tf.Tensor:
 
 
 def _size(file: tf.Tensor) -> tf.Tensor:
-    """Height and width in the header, int64 `[2]`."""
+    """Return height and width in the header, int64 `[2]`."""
     return tf.cond(_is_png(file), lambda: _png_size(file), lambda: tf.image.extract_jpeg_shape(file, tf.int64)[:2])
 
 
@@ -62,15 +62,15 @@ def _png_size(file: tf.Tensor) -> tf.Tensor:
 
 
 def _scans(files: tf.Tensor) -> tf.Tensor:
-    """Upper bound of the scans of JPEG files, int64 `[N]`, counted up to one too many.
+    """Return an upper bound of the scans of JPEG files, int64 `[N]`, counted up to one too many.
 
-    Compressed pixels never contain the start of a scan. Embedded previews do, and other data by chance once in 16 MB.
+    Compressed pixels never contain the scan marker. Embedded previews do, and other data by chance once in 16 MB.
     """
     return tf.strings.split(files, JPEG_SCAN, maxsplit=bounds.MOST_SCANS + 1).row_lengths() - 1
 
 
 def _chunks(file: tf.Tensor) -> tf.Tensor:
-    """Counts of a PNG file for `bounds.of_chunks`, int64 `[3]`, read from chunk to chunk; zeros for JPEG."""
+    """Return the counts of a PNG file for `bounds.of_chunks`, int64 `[3]`, read from chunk to chunk; zeros for JPEG."""
     length = tf.cast(tf.strings.length(file), tf.int64)
     most = bounds.most_chunks(length)
 
@@ -98,9 +98,9 @@ def _bytes(file: tf.Tensor, start: int, count: int) -> tf.Tensor:
 
 
 def _rgba(file: tf.Tensor) -> tf.Tensor:
-    """Pixels of a PNG file, int32 `[H, W, 4]`.
+    """Return the pixels of a PNG file, int32 `[H, W, 4]`.
 
-    TensorFlow gives files of d < 8 bits per sample without alpha the alpha 2**d - 1 instead of 255.
+    For files of d < 8 bits per sample without alpha, TensorFlow gives the alpha 2**d - 1 instead of 255.
     """
     rgba = tf.cast(tf.io.decode_png(file, channels=4), tf.int32)
     bits = tf.cast(_bytes(file, 24, 1)[0], tf.int32)
@@ -113,7 +113,7 @@ def _rgb(file: tf.Tensor) -> tf.Tensor:
 
 
 def _on_white(rgba: tf.Tensor) -> tf.Tensor:
-    """Pixels on white, int32 `[H, W, 3]`, rounded like Pillow's `alpha_composite`."""
+    """Composite pixels on white, int32 `[H, W, 3]`, rounded like Pillow's `alpha_composite`."""
     colour, alpha = rgba[..., :3], rgba[..., 3:]
     mixed = (colour * alpha + 255 * (255 - alpha) + 128) * 128
     shift = tf.bitwise.right_shift
@@ -121,6 +121,6 @@ def _on_white(rgba: tf.Tensor) -> tf.Tensor:
 
 
 def _luma(rgb: tf.Tensor) -> tf.Tensor:
-    """Luma, int32 `[H, W, 1]`, rounded like Pillow."""
+    """Return luma, int32 `[H, W, 1]`, rounded like Pillow."""
     weighted = tf.reduce_sum(rgb * tf.constant([19595, 38470, 7471]), axis=-1, keepdims=True)
     return tf.bitwise.right_shift(weighted + 2**15, 16)

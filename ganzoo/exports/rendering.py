@@ -1,7 +1,7 @@
-"""Texts of a deployment, from the templates in `deployment/`.
+"""Deployment files from the templates in `deployment/`.
 
-`${name}` stands for a value; alone on a line, for lines with its indentation. Flags and fields follow the source of the
-server (github.com/tensorflow/serving: model_servers/main.cc, servables/tensorflow/session_bundle_config.proto,
+`${name}` is replaced by a value; alone on a line, by lines with its indentation. Flags and fields follow the server's
+source (github.com/tensorflow/serving: model_servers/main.cc, servables/tensorflow/session_bundle_config.proto,
 batching/README.md); the image itself was never run.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from textwrap import indent
 
 TEMPLATES = Path(__file__).parent / "deployment"
-IMAGE = "tensorflow/serving:2.21.0"  # the version of TensorFlow that exports: an older one may not load the model
+IMAGE = "tensorflow/serving:2.21.0"  # the exporting TensorFlow's version; an older one may not load the model
 REST_PORT = 8501  # also in the templates
 MAX_BATCH_SIZE = 128  # measured, see docs/serving.md
 
 # Description of each config in the README.
 CONFIGS = {
     "models.config": "models, their directories and served versions; read again every 30 s",
-    "batching.config": "batching of requests: starting values, to be measured on your machine",
+    "batching.config": "batching of requests: starting values; measure them on your machine",
     "monitoring.config": "metrics for Prometheus at `/monitoring/prometheus/metrics`",
 }
 
@@ -36,7 +36,7 @@ SAVE_PNG = (
 
 @dataclass(frozen=True)
 class Served:
-    """A model of a deployment.
+    """Model of a deployment.
 
     Attributes:
       name: Name of the model on the server.
@@ -50,7 +50,7 @@ class Served:
 def deployment(
     models: Sequence[Served], *, resource: str, image: str, base: str, batching: bool, request_rows: int
 ) -> dict[str, str]:
-    """Files of a deployment: name -> text.
+    """Return the files of a deployment: name -> text.
 
     Args:
       models: At least one model; the README's example uses the first one, which needs a `request`.
@@ -103,7 +103,7 @@ def deployment(
 
 
 def request(model: Served) -> str | None:
-    """Shell command that gets an image (or points) from the server; None for a model without a known signature."""
+    """Return a shell command that requests an image (or points); None for a model without a known signature."""
     url = f"http://127.0.0.1:{REST_PORT}/v1/models/{model.name}:predict"
     known = {name: inputs for name, inputs in model.signatures.items() if set(inputs) <= VALUES.keys()}
     if inputs := known.get("generate_png"):
@@ -136,10 +136,10 @@ def _fill(template: str, **values: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """YAML string that Compose takes literally."""
+    """Return a YAML string that Compose takes literally."""
     return json.dumps(_literal(text), ensure_ascii=False)
 
 
 def _literal(text: str) -> str:
-    """Text with its dollars escaped: Compose replaces $NAME."""
+    """Escape dollars, as Compose replaces $NAME."""
     return text.replace("$", "$$")

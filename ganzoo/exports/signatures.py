@@ -1,4 +1,4 @@
-"""Signatures of an export: the functions of a model under fixed names, with bounds and with PNG files."""
+"""Signatures of an export: a model's functions under fixed names, with bounds and PNG files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Signatures: TypeAlias = dict[str, Function]
 
 
 def signatures(functions: Mapping[str, Exported]) -> Signatures:
-    """Signatures of a SavedModel by name.
+    """Return the signatures of a SavedModel by name.
 
-    The first axis of every input is the rows of a call; row i of the output depends on row i alone.
+    The first axis of every input is the batch; row i of the output depends on row i alone.
     Signatures of a model that draws:
       generate(seeds int32 [N, 2] = (seed, position), truncation float32 [N], labels int32 [N] if conditional)
         -> images uint8 [N, H, W, C], points or rows float32 [N, columns], or sequences float32 [N, length, columns]

@@ -37,23 +37,22 @@ def write_version(
     card: Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Writes `base/VERSION/`.
+    """Write `base/VERSION/`.
 
-    The default is a SavedModel, which TensorFlow Serving loads as it is, with the signatures of
-    `signatures.signatures`. Weights that are exactly float16 numbers, like those of the zoo, are stored as such.
-    `assets.extra/` has the resolved config, the card and the warm-up requests. Another format has the files of
-    `formats.write`, the config and the card.
+    The default is a SavedModel for TensorFlow Serving, with the signatures of `signatures.signatures`. Weights that are
+    exact in float16, like those of the zoo, are stored so. `assets.extra/` holds the resolved config, the card and the
+    warm-up requests. Other formats have the files of `formats.write`, the config and the card.
 
     Args:
       model: Model.
       base: Directory of the model's versions.
       version: Version number, from 1 to `formats.LARGEST_VERSION`.
       format: `savedmodel`, `onnx` or `litert`.
-      precision: Precision of a SavedModel's networks, `float32` or `bfloat16`. The latter needs a model with a config,
-        and its bytes differ from Python's by some grey levels.
+      precision: Compute precision of a SavedModel, `float32` or `bfloat16`. The latter needs a model with a config, and
+        differs from Python by some grey levels.
       overwrite: Whether to replace an existing version.
       card: File of the model's card.
-      note: Function that gets one line about each part that is left out.
+      note: Function that receives a message about each part left out.
 
     Returns:
       Directory of the version.
@@ -81,7 +80,7 @@ def write_version(
 
 
 def base_of(directory: str | Path, name: str) -> Path:
-    """Directory of all versions of a model.
+    """Return the directory of all versions of a model.
 
     Raises:
       UsageError: A name that cannot be part of a URL.
@@ -94,7 +93,7 @@ def base_of(directory: str | Path, name: str) -> Path:
 def check_version(
     base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL, precision: str = formats.FLOAT32
 ) -> Path:
-    """Directory of a version that may be written.
+    """Return the directory of a version, checked to be writable.
 
     Raises:
       UsageError: An unknown format or precision, or a missing package for it; a version that is not an integer of at
@@ -127,7 +126,7 @@ def _save(
 
 
 def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
-    """Functions to export; in bfloat16, of networks with the same weights that are built for it."""
+    """Return the functions to export; for bfloat16, from networks rebuilt with the same weights."""
     if precision == formats.FLOAT32:
         return model.exported()
     config = getattr(model, "config", None)
@@ -142,7 +141,7 @@ def _functions(model: SteppedModel, precision: str) -> dict[str, Exported]:
 def _write_extra(
     model: SteppedModel, name: str, extra: Path, card: Path | None, made: Signatures, note: Callable[[str], None]
 ) -> None:
-    """Writes `assets.extra/`: TensorFlow Serving reads the warm-up requests in it."""
+    """Write `assets.extra/`: TensorFlow Serving reads the warm-up requests in it."""
     extra.mkdir()
     _write_papers(model, extra, card)
     if not warm_up.write(extra / warm_up.FILE, name, made):
@@ -158,7 +157,7 @@ def _write_papers(model: SteppedModel, directory: Path, card: Path | None) -> No
 
 
 def _put(made: Path, final: Path) -> None:
-    """Renames a directory; an existing one of that name is restored if that fails."""
+    """Rename a directory; if that fails, restore the existing one of that name."""
     old = files.temporary_beside(final)
     if final.exists():
         final.rename(old)

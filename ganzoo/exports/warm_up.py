@@ -1,4 +1,4 @@
-"""Warm-up requests: TensorFlow Serving makes them before it serves a model, as the first call of a graph is slow.
+"""Warm-up requests, which TensorFlow Serving runs before it serves a model: the first call of a graph is slow.
 
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
@@ -13,11 +13,11 @@ import tensorflow as tf
 from ganzoo.exports.signatures import Signatures
 
 FILE = "tf_serving_warmup_requests"
-SIDE = 32  # of the images, which are black, in pixels
+SIDE = 32  # pixels, of black images
 
 
 def write(path: Path, model: str, signatures: Signatures) -> bool:
-    """Writes a TFRecord of `PredictionLog`s: for every signature one request of one row.
+    """Write a TFRecord of `PredictionLog`s: one request of one row per signature.
 
     Args:
       path: Path of the file.
@@ -45,7 +45,7 @@ def write(path: Path, model: str, signatures: Signatures) -> bool:
 
 
 def _row(spec: tf.TensorSpec) -> np.ndarray | list[bytes]:
-    """One row of an input: zeros, or a black PNG file."""
+    """Return one row of an input: zeros, or a black PNG file."""
     if spec.dtype == tf.string:
         return [tf.io.encode_png(np.zeros([SIDE, SIDE, 3], np.uint8)).numpy()]
     shape = [1, *(SIDE if side is None else side for side in spec.shape[1:])]

@@ -298,7 +298,7 @@ def test_calls_of_a_server(plain):
     assert after - calls == 4  # the warm-up, one client, the load, one client
     assert ran_after - ran == 8
     assert server.calls("absent") == (0, 0)
-    with pytest.raises(ServerError, match=r"http://127.0.0.1:9: does not answer any more"):
+    with pytest.raises(ServerError, match=r"http://127.0.0.1:9: no longer answers"):
         LocalServer(os.getpid(), {"rest": "http://127.0.0.1:9"}).calls("plain")
 
 

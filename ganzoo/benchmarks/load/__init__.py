@@ -1,8 +1,8 @@
-"""Load test of a served model: closed-loop clients, one client alone, and the SavedModel without a server, in turn.
+"""Closed-loop load test of a served model, compared with one client and with the SavedModel without a server.
 
-`clients` and `direct` run in processes of their own, `local` starts the server in a third one, `traffic` holds the
-figures of each turn, `measure` runs them in order, and `report` holds the result.
+`clients`, `direct` and `local` (the server) run in separate processes, `traffic` holds the figures of each turn,
+`measure` runs the turns in order, and `report` holds the result.
 
 Why not a load tester from PyPI: Locust has no gRPC client, and rounds the latencies behind its percentiles to two
-digits. Others speak only one of TensorFlow Serving's two APIs. None calls the SavedModel beside.
+digits. Others support only one of TensorFlow Serving's APIs. None compares with the bare SavedModel.
 """

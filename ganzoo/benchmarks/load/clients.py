@@ -1,8 +1,8 @@
-"""Closed-loop clients: each sends its next request when the answer to the last one is there.
+"""Closed-loop clients: each sends its next request after the answer to the last one.
 
-They share the machine with the server, so they do little: requests are bytes that were made before, answers stay bytes.
-The length of an answer is compared with that of the client's first one, and its last one is kept for a closer look.
-gRPC runs in one event loop, which takes a fifth less CPU time than a thread for each client.
+They share the machine with the server, so they do little: requests are encoded beforehand and answers are not decoded.
+The length of each answer is compared with that of the client's first; the last answer is kept for a full check.
+gRPC runs in one event loop, which takes a fifth less CPU time than a thread per client.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ganzoo.serving.client.transport import REST, api_of
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 CHANNELS = 4  # shared by all clients
 TIMEOUT = 60.0  # seconds for a request
-PAUSE = 0.05  # seconds after a failure: a server that is gone is not asked in a tight loop
+PAUSE = 0.05  # seconds after a failure, to avoid a tight loop when the server is gone
 
 Send = Callable[[int, bytes], Awaitable[bytes]]  # a client's number and request -> the answer, or RequestError
 
 
 class RequestError(Exception):
-    """A request that failed; failures of one kind are counted together."""
+    """Failed request; failures are counted by kind."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -35,14 +35,14 @@ class RequestError(Exception):
 
 
 def run_clients(address: str, model: str, requests: Sequence[bytes], rows: int, seconds: float) -> Seen:
-    """Lets one client for each request send it again and again.
+    """Run one client per request, which sends it repeatedly.
 
     Args:
-      address: As of `ganzoo.Client`.
+      address: Server address, as for `ganzoo.Client`.
       model: Name of the model on the server.
       requests: Request of each client.
       rows: Rows of a request.
-      seconds: Time after which no request starts; each client sends one at least.
+      seconds: Time after which no request starts; each client sends at least one.
     """
 
     async def all_clients() -> Seen:
@@ -53,7 +53,7 @@ def run_clients(address: str, model: str, requests: Sequence[bytes], rows: int, 
 
 
 async def load(send: Send, requests: Sequence[bytes], rows: int, seconds: float) -> Seen:
-    """As `run_clients`, with a function that sends."""
+    """Run the clients with a function that sends; see `run_clients`."""
     seen = Seen()
     began, cpu_began = time.perf_counter(), time.process_time()
     clients = [_client(send, *numbered, rows, began + seconds, seen) for numbered in enumerate(requests)]
@@ -69,7 +69,7 @@ async def _client(send: Send, number: int, request: bytes, rows: int, end: float
         try:
             answer = await send(number, request)
             first = first or answer
-            # A batch of another size may round differently, and a number take one more byte; a row takes many.
+            # Batches of other sizes may round differently, so a number may take one more byte; a row takes many.
             if not answer or abs(len(answer) - len(first)) > len(first) / (2 * rows):
                 raise RequestError("wrong size", f"expected about {len(first)} bytes, got {len(answer)}")
         except RequestError as error:
@@ -93,7 +93,7 @@ async def _grpc(address: str, model: str, clients: int) -> AsyncIterator[Send]:
     ]
     channels = [grpc.aio.insecure_channel(urlsplit(address).netloc, options) for _ in range(min(CHANNELS, clients))]
     await asyncio.gather(*(channel.channel_ready() for channel in channels))
-    predict = [channel.unary_unary(PREDICT) for channel in channels]  # bytes go in and come out
+    predict = [channel.unary_unary(PREDICT) for channel in channels]  # bytes in, bytes out
 
     async def send(client: int, request: bytes) -> bytes:
         try:
@@ -119,7 +119,7 @@ async def _rest(address: str, model: str, clients: int) -> AsyncIterator[Send]:
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
-            connection.close()  # the next request opens it again
+            connection.close()  # the next request reopens it
             raise RequestError(type(error).__name__, str(error)) from None
         if response.status != http.HTTPStatus.OK:
             raise RequestError(f"HTTP {response.status}", content.decode(errors="replace"))

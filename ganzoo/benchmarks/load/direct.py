@@ -1,4 +1,4 @@
-"""The SavedModel without a server: TensorFlow uses all cores inside a call, and one call runs at a time."""
+"""Calls of the SavedModel without a server, one at a time; TensorFlow uses all cores inside a call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WARM_CALLS = 3
 def run_direct(
     export: Path, inputs: Mapping[str, np.ndarray], rows: int, request_rows: int, seconds: float
 ) -> tuple[Seen, np.ndarray]:
-    """Calls the signature again and again.
+    """Call the signature repeatedly.
 
     Args:
       export: Directory of a version.

@@ -1,4 +1,4 @@
-"""`ganzoo serve` in a process of its own, and its counters."""
+"""`ganzoo serve` in a separate process, and its counters."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ganzoo.benchmarks.processes import Process
 from ganzoo.errors import ServerError
 from ganzoo.serving.client.transport import GRPC, REST
 
-START_SECONDS = 300  # large models take long to load and to warm up
+START_SECONDS = 300  # large models load and warm up slowly
 END_SECONDS = 60
-SERVES = re.compile(r"REST (http://\S+), gRPC (\S+)$", re.MULTILINE)  # end of the line that says that it answers
+SERVES = re.compile(r"REST (http://\S+), gRPC (\S+)$", re.MULTILINE)  # end of the log line "serving …"
 
 
 @dataclass(frozen=True)
 class LocalServer:
-    """A server that answers.
+    """Running server.
 
     Attributes:
       pid: Process ID.
@@ -36,17 +36,17 @@ class LocalServer:
     addresses: dict[str, str]
 
     def calls(self, model: str) -> tuple[int, int]:
-        """Number of calls of `generate` so far, and their rows.
+        """Return the number of calls of `generate` so far, and their rows.
 
         Raises:
-          ServerError: The server does not answer any more.
+          ServerError: The server no longer answers.
         """
         from prometheus_client.parser import text_string_to_metric_families
 
         try:
             page = requests.get(f"{self.addresses[REST]}/metrics", timeout=60).text
         except requests.RequestException:
-            raise ServerError(f"ganzoo serve: {self.addresses[REST]}: does not answer any more") from None
+            raise ServerError(f"ganzoo serve: {self.addresses[REST]}: no longer answers") from None
         found = {
             sample.name: int(sample.value)
             for family in text_string_to_metric_families(page)
@@ -58,14 +58,14 @@ class LocalServer:
 
 @contextlib.contextmanager
 def local_server(models: Path, flags: Sequence[str]) -> Iterator[LocalServer]:
-    """Serves a directory of models during the block, and ends the server with SIGTERM.
+    """Serve a directory of models during the block, and end the server with SIGTERM.
 
     Args:
       models: Base directory, with NAME/VERSION/ inside.
       flags: Flags of `ganzoo serve`.
 
     Raises:
-      GanzooError: The server does not start, or fails while it ends.
+      GanzooError: The server does not start, or fails at shutdown.
     """
     command = ("serve", "--models", str(models), "--rest_port", "0", "--grpc_port", "0", *flags)
     with Process("ganzoo serve", _command, command) as server:

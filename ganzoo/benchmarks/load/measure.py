@@ -1,4 +1,4 @@
-"""Order of a measurement: a short load to warm up; the SavedModel and one client; the load; and these two again."""
+"""Run a load test: warm-up, SavedModel and one client, the load, SavedModel and one client again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ganzoo.training.contest import speed
 from ganzoo.training.progress import note_unless
 
 WARM_SECONDS = 3.0
-TURN_SECONDS = 8.0  # of the SavedModel and of one client, each time; a quarter of the load's time if that is less
+TURN_SECONDS = 8.0  # per turn of SavedModel or one client; at most a quarter of the load's duration
 LIBRARIES = {"TensorFlow": "tensorflow", "gRPC": "grpcio"}
 
 
@@ -40,16 +40,16 @@ def measure(
     server_flags: Sequence[str] = (),
     quiet: bool = False,
 ) -> Load:
-    """Loads a server with closed-loop clients: each sends a request, waits for the answer, and sends the next.
+    """Run a closed-loop load test: each client sends a request, waits for the answer, and sends the next.
 
     Args:
       model: Name of the model on the server.
-      export: Directory `BASE/NAME/VERSION`; BASE is served on this machine, for the time of the measurement.
-      server: Address of a server, where there is no export.
-      api: `grpc` or `rest`; the address of a server decides it.
+      export: Directory `BASE/NAME/VERSION`; BASE is served on this machine during the test.
+      server: Address of a running server, instead of an export.
+      api: `grpc` or `rest`; for a running server, its address decides.
       clients: Number of concurrent clients.
       seconds: Duration of the load.
-      request_rows: Images, or points, per request.
+      request_rows: Images or points per request.
       server_flags: Flags of `ganzoo serve`, for an export.
       quiet: Whether to print no progress.
 
@@ -72,7 +72,7 @@ def measure(
         requests = _Requests(model, address, clients, request_rows)
 
         def send(count: int, seconds: float) -> tuple[Traffic, float | None]:
-            """Traffic of so many clients, and the mean rows of the server's calls, where they are known."""
+            """Return the traffic of `count` clients, and the mean rows of the server's calls, if known."""
             before = own.calls(model) if own else (0, 0)
             sent = requests.send(count, seconds)
             note(f"{model}: {sent.name} {speed(sent.images_per_second)} {requests.unit}/s")
@@ -122,7 +122,7 @@ class _Requests:
             self._signature, classes = client.signature(SIGNATURE), client.classes
         (self.unit,) = self._signature.outputs
         labels = [(np.arange(request_rows) + number) % classes if classes else None for number in range(clients)]
-        # A client's number is its seed and its first class.
+        # A client's index is its seed and its first class.
         inputs = [rows.drawing(model, classes, request_rows, given, seed) for seed, given in enumerate(labels)]
         self._inputs = {name: np.concatenate([given[name] for given in inputs]) for name in inputs[0]}
         self._transport = transport(address, model)
@@ -131,7 +131,7 @@ class _Requests:
         self._outputs: np.ndarray | None = None
 
     def send(self, clients: int, seconds: float) -> Traffic:
-        """Traffic of so many clients.
+        """Run the clients and return their traffic.
 
         Raises:
           ServerError: No request was answered.
@@ -145,14 +145,14 @@ class _Requests:
         return result
 
     def run_directly(self, export: Path, rows_a_call: float, seconds: float) -> Traffic:
-        """Calls of the SavedModel without a server in batches of that size, rounded to whole requests."""
+        """Call the SavedModel without a server in batches of `rows_a_call` rows, rounded to whole requests."""
         batch = self._rows * max(1, round(rows_a_call / self._rows))
         given = (export, self._inputs, batch, self._rows, seconds)
         seen, self._outputs = run_apart("SavedModel", run_direct, *given)
         return traffic(0, batch, seen)
 
     def check_answers(self) -> float | None:
-        """Largest difference of the clients' last answers from the outputs of the SavedModel, where these are known.
+        """Return the largest difference of the clients' last answers from the SavedModel's outputs, if known.
 
         Raises:
           ServerError: An answer is wrong.
@@ -172,16 +172,16 @@ class _Requests:
 
 
 def difference(answer: np.ndarray, rows: int, expected: np.ndarray | None) -> float:
-    """Largest difference between an answer and the output of the SavedModel itself for the same inputs.
+    """Return the largest difference between an answer and the SavedModel's output for the same inputs.
 
     Args:
       answer: Output of the server.
       rows: Number of rows of the request.
-      expected: Output of the SavedModel; None where it is not known, which gives 0.
+      expected: Output of the SavedModel; None if not known, which gives 0.
 
     Raises:
-      ValueError: The answer has another form, or differs by more than rounding: batches of another size round
-        differently, by one grey level, or in the last digits of a float32.
+      ValueError: The answer has another form, or differs by more than rounding: batches of other sizes differ by one
+        grey level, or in the last digits of a float32.
     """
     if answer.ndim == 0 or len(answer) != rows:
         raise ValueError(f"expected {rows} rows, got shape {list(answer.shape)}")

@@ -13,24 +13,24 @@ from ganzoo.training.contest import speed, table
 
 @dataclass(frozen=True)
 class Load:
-    """A server under load. Figures that only a server on this machine gives are None, or empty, for another.
+    """Result of a load test. Figures that need a local server are None or empty for another one.
 
     Attributes:
       model: Name of the model on the server.
       api: `grpc` or `rest`.
-      server: Address of the server; None for one that was started for this.
-      server_flags: Flags of that one.
+      server: Address of the server; None if it was started for the test.
+      server_flags: Flags of a server started for the test.
       unit: Rows of an answer: `images` or `points`.
-      cpu, cores: CPU of the clients, and number of logical CPUs that may be used.
+      cpu, cores: CPU of the clients, and number of usable logical CPUs.
       made_with: Library -> version.
       load: Traffic of the clients.
-      alone: Traffic of one client, before and after.
-      direct: Calls of the SavedModel without a server, before and after, in batches as large as the server's.
+      alone: Traffic of one client, before and after the load.
+      direct: Calls of the SavedModel without a server, before and after the load, in the server's batch size.
       rows_a_call: Mean rows of the server's calls under load.
       memory_mib: Resident memory of the server under load, second by second.
       server_cpu_seconds: CPU time of the server under load.
-      largest_difference: Largest difference of the clients' last answers from the SavedModel's outputs, in grey levels
-        for images.
+      largest_difference: Largest difference of the clients' last answers from the SavedModel's outputs (images: grey
+        levels).
     """
 
     model: str
@@ -65,7 +65,7 @@ class Load:
         return growth(self.memory_mib)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON: the most wanted figures by name, and everything that was measured."""
+        """Return plain data for JSON: the main figures by name, and all measurements."""
         load = self.load.to_dict()
         first = ("requests_per_second", "images_per_second", "p50_ms", "p95_ms", "p99_ms", "max_ms")
         return {
@@ -138,6 +138,6 @@ class Load:
 
 
 def growth(memory: Sequence[float]) -> float | None:
-    """Growth, in percent, of the last two thirds of the samples over their first one; None for too few samples."""
+    """Return the growth in percent of the last two thirds of the samples over their first; None for too few."""
     last = memory[len(memory) // 3 :]
     return 100.0 * (max(last) / last[0] - 1.0) if len(last) > 1 else None

@@ -1,4 +1,4 @@
-"""Requests of clients, or calls of the SavedModel, and what they took."""
+"""Figures of requests of clients, or calls of the SavedModel."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganzoo.serving.client.retries import one_line
 
 @dataclass
 class Seen:
-    """Requests as they were seen.
+    """Requests as the clients measured them.
 
     Attributes:
       seconds: Time from the first request to the last answer.
       cpu_seconds: CPU time of the process.
-      latencies: Seconds of each answered request.
-      failures: Kind -> number of such failures and the message of the first one.
+      latencies: Latency of each answered request, in seconds.
+      failures: Kind -> number of failures, and the message of the first one.
       answers: Last answer of each client; empty if all of its requests failed.
     """
 
@@ -34,7 +34,7 @@ class Failure:
     """Failed requests of one kind.
 
     Attributes:
-      kind: Code of gRPC, status of HTTP, or error of the connection.
+      kind: gRPC code, HTTP status, or connection error.
       count: Number of requests.
       example: Message of the first one.
     """
@@ -49,11 +49,11 @@ class Traffic:
     """Figures of one turn.
 
     Attributes:
-      clients: Number of concurrent clients, each with one request at a time; 0 for calls of the SavedModel itself.
-      request_rows: Images, or points, per request.
+      clients: Number of concurrent clients, each with one request at a time; 0 for calls of the bare SavedModel.
+      request_rows: Images or points per request.
       seconds: Time from the first request to the last answer.
       answered: Number of answered requests.
-      p50_ms, p95_ms, p99_ms, max_ms: Latency of these, in milliseconds.
+      p50_ms, p95_ms, p99_ms, max_ms: Latency of answered requests, in milliseconds.
       failures: Failed requests, the most frequent kind first.
       cpu_seconds: CPU time of the process.
     """
@@ -76,12 +76,12 @@ class Traffic:
 
     @property
     def images_per_second(self) -> float:
-        """Images, or points, per second."""
+        """Images or points per second."""
         return self.requests_per_second * self.request_rows
 
     @property
     def cpu_ms_per_row(self) -> float:
-        """CPU time per image, or point, in milliseconds."""
+        """CPU time per image or point, in milliseconds."""
         return 1000.0 * self.cpu_seconds / (self.answered * self.request_rows)
 
     @property
@@ -97,7 +97,7 @@ class Traffic:
 
 
 def traffic(clients: int, request_rows: int, seen: Seen) -> Traffic:
-    """Figures of requests; latencies are NaN where none was answered."""
+    """Compute the figures of requests; latencies are NaN if none was answered."""
     p50, p95, p99, longest = 1000.0 * np.percentile(seen.latencies or [np.nan], [50, 95, 99, 100])
     failures = [Failure(kind, count, one_line(example)) for kind, (count, example) in seen.failures.items()]
     return Traffic(
