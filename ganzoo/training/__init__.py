@@ -1,1 +1,1 @@
-"""A run: pipeline, fit, callbacks, checkpoints, resume."""
+"""Training runs: engine, fit, callbacks, checkpoints and resuming."""

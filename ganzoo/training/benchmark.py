@@ -1,4 +1,4 @@
-"""Training speed of a model: a whole run, the bare compiled step and reference loops, in turns; medians and ratios."""
+"""Training speed of a whole run, of the bare compiled step and of reference loops, measured in turns."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Ratio:
     """Ratio of the speeds of two contestants.
 
     Attributes:
-      over, under: names of the two.
+      over, under: names of the two contestants.
       median: ratio of the medians over all turns.
-      turns: ratio in each turn; their spread tells how far to trust the median.
+      turns: ratio in each turn; their spread shows how reliable the median is.
     """
 
     over: str
@@ -33,14 +33,14 @@ class Ratio:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """Result of a benchmark; images/s count real examples.
+    """Result of a benchmark; images/s counts real examples.
 
     Attributes:
       name: name of the model.
       batch_size: examples in a step.
       turns, steps: number of turns of each contestant, and of steps in a turn.
-      settings: values that were replaced in the config, and the engine's settings.
-      cpu, cores: name of the CPU, and number of logical CPUs that the process may use.
+      settings: replaced config values, and the engine's settings.
+      cpu, cores: name of the CPU, and number of usable logical CPUs.
       made_with: library -> version, `GPU` -> its name.
       contestants: measurements of the whole run (`fit`), the bare step, and the others.
       ratios: speeds compared in pairs.
@@ -103,20 +103,20 @@ def benchmark(
     engine: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> Benchmark:
-    """Measure a whole run and the bare step, each in a process of its own, turn by turn.
+    """Measure a whole run and the bare step, each in a separate process, turn by turn.
 
     Args:
       config, settings: as in `training.run.train`.
       turns: number of measurements of each contestant.
       steps: steps in each turn, at least two; a whole run writes sample sheets and checkpoints when its config says so,
-        and at least once a turn.
-      against: names of reference loops to measure too (`references.REFERENCES`), and then a whole run in float32.
+        and at least once per turn.
+      against: names of reference loops to measure too (`references.REFERENCES`); adds a whole run in float32.
       engine: keyword arguments of `training.run.train` for the engine (`strategy`, `logical_devices`).
       quiet: print no progress.
 
     Raises:
       ConfigError: as in `training.run.train`.
-      UsageError: a reference that does not fit the model.
+      UsageError: a reference does not fit the model.
       GanzooError: a contestant failed; one line.
     """
     values = long_names(settings or {})

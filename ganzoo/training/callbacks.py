@@ -1,6 +1,6 @@
-"""Keras callbacks of a run. A Keras epoch is one reporting interval; every callback reads the model's own step.
+"""Keras callbacks of a run. A Keras epoch is one reporting interval; every callback reads the model's step.
 
-The order matters: the reporter comes before the checkpoints, which save the sums of its unfinished line.
+The reporter must come before the checkpoints, which save the sums of its unfinished line.
 """
 
 from __future__ import annotations
@@ -62,18 +62,17 @@ class Summaries:
 
 
 class Reporter(keras.callbacks.Callback):
-    """Progress bar, `log.jsonl` and TensorBoard; logged losses are means over the steps since the line before.
+    """Progress bar, `log.jsonl` and TensorBoard; logged losses are means since the previous line.
 
-    Logged images/s include everything between two lines (samples and checkpoints too), but not the first execution,
-    which is mostly tracing and compiling.
+    Logged images/s include samples and checkpoints, but not the first execution, which is mostly tracing and compiling.
 
     Args:
       run: run directory with the log.
       bar: the progress bar.
       every: steps between two log lines.
       batch_size: examples in a step, for images/s.
-      rule: stop rule that is given every line.
-      notes: result of `notes()` at the checkpoint from which the run resumes.
+      rule: stop rule that receives every line.
+      notes: result of `notes()` at the checkpoint that the run resumes from.
     """
 
     def __init__(
@@ -94,22 +93,22 @@ class Reporter(keras.callbacks.Callback):
         self.sums: dict[str, float] = dict(notes.get("sums", {}))
         self.count: int = notes.get("count", 0)
         self.first: tuple[int, float] | None = None  # step and time at the end of the first execution
-        self.mark: tuple[int, float] | None = None  # the same of the last line
+        self.mark: tuple[int, float] | None = None  # step and time of the last line
         self.summaries = Summaries(run.tensorboard)
 
     def rewind(self, notes: Mapping[str, Any]) -> None:
-        """Go back to a checkpoint with these notes; speeds are measured from there on."""
+        """Return to a checkpoint with these notes, and measure speeds from there."""
         self.sums, self.count = dict(notes["sums"]), notes["count"]
         self.first = self.mark = None
         self.bar.seen.clear()
 
     def notes(self) -> dict[str, Any]:
-        """Return the sums of the unfinished line: a resumed run then logs the same as an uninterrupted one."""
+        """Return the sums of the unfinished line, so that a resumed run logs the same as an uninterrupted one."""
         return {"sums": dict(self.sums), "count": self.count}
 
     @property
     def images_per_second(self) -> float | None:
-        """Speed of this session, from the end of its first execution (or the last rollback) until now; None before."""
+        """Return the speed since the first execution of this session (or the last rollback); None before."""
         if self.first is None or self.model.step == self.first[0]:
             return None
         (step, since), now = self.first, time.monotonic()
@@ -130,7 +129,7 @@ class Reporter(keras.callbacks.Callback):
             self.flush()
 
     def flush(self) -> None:
-        """Write the line of the current step, if there were steps since the last one."""
+        """Write the line of the current step, if steps were made since the last line."""
         if not self.count:
             return
         step, now = self.model.step, time.monotonic()
@@ -146,7 +145,7 @@ class Reporter(keras.callbacks.Callback):
 
 
 class StopWhenFooled(keras.callbacks.Callback):
-    """Stop the run once the discriminator has been fooled for long enough; `seen` takes the lines of the log."""
+    """Stop the run once the discriminator has been fooled for long enough; `seen` receives the log lines."""
 
     def __init__(self, rule: StopRule, bar: ProgressBar) -> None:
         super().__init__()
@@ -155,14 +154,14 @@ class StopWhenFooled(keras.callbacks.Callback):
         self.rewind(())
 
     def rewind(self, records: Iterable[dict[str, Any]]) -> None:
-        """Start again with these lines of the log."""
+        """Restart from these lines of the log."""
         self.since: int | None = None  # the last step at which the accuracy was outside the band
         self.fooled = False
         for record in records:
             self.seen(record)
 
     def seen(self, record: dict[str, Any]) -> None:
-        """Take one line of the log."""
+        """Process one line of the log."""
         inside = abs(record["discriminator_accuracy"] - 0.5) <= self.rule.band
         if not inside or self.since is None:
             self.since = record["step"]
@@ -202,7 +201,7 @@ class SampleSheets(keras.callbacks.Callback):
             self.draw()
 
     def prepare(self) -> None:
-        """Draw a sheet and discard it: TensorFlow then traces the sampler before training, not in its middle."""
+        """Draw a sheet and discard it: TensorFlow then traces the sampler before training."""
         self.picture(self.model)
 
     def draw(self) -> None:
@@ -220,7 +219,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
       every: steps between two checkpoints.
       minutes: longest time without a checkpoint, checked after every execution; None for no limit.
       reporter: source of the notes.
-      clock: function that returns seconds since any start.
+      clock: function that returns seconds from any origin.
       agree: `Engine.agree`, since the clocks of workers differ.
     """
 
@@ -266,7 +265,7 @@ class Interrupt:
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self.previous[number] = signal.signal(number, self._received)
-            except ValueError:  # not the main thread: signals stay with the program that called
+            except ValueError:  # not the main thread: the calling program handles signals
                 break
         return self
 
@@ -281,7 +280,7 @@ class Interrupt:
 
 
 class Stop(keras.callbacks.Callback):
-    """Stop training after the current execution, on all workers together, if one of them has to stop.
+    """Stop training after the current execution, on all workers together, if one of them must stop.
 
     Args:
       engine: engine that connects the workers.

@@ -1,8 +1,8 @@
-"""Checkpoints: complete or absent, verified by hashes, with every variable that training reads.
+"""Checkpoints: atomic, verified by hashes, with every variable that training reads.
 
-`checkpoints/step_00000500/` has `state.safetensors` and `manifest.json` with the SHA-256 of both. It is written under a
-temporary name, synced and renamed, so that a kill at any time leaves the previous checkpoint whole. A checkpoint that
-replaces another of the same step gets its own name (`step_00000500_1`) before the old one is removed.
+`checkpoints/step_00000500/` holds `state.safetensors` and `manifest.json` with the SHA-256 of both. It is written under
+a temporary name, synced and renamed, so a kill at any time leaves the previous checkpoint intact. A replacement for the
+same step gets a new name (`step_00000500_1`) before the old one is removed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class NotFiniteError(RunError):
-    """A variable to be saved holds NaN or infinity.
+    """NaN or infinity in a variable to save.
 
     Attributes:
       what: name of the variable in messages: `variable generator/…`.
@@ -50,7 +50,7 @@ class Checkpoints:
     Args:
       directory: `RUN/checkpoints`; created by the first save.
       keep: number of the newest checkpoints to keep.
-      beside: function that returns a further step to keep, or None; called at each save.
+      beside: function that returns another step to keep, or None; called at each save.
     """
 
     def __init__(self, directory: str | Path, keep: int = 2, beside: Callable[[], int | None] = lambda: None) -> None:
@@ -63,23 +63,23 @@ class Checkpoints:
         return sorted({step for step, _ in self._directories()})
 
     def path(self, step: int) -> Path:
-        """Return the directory of a checkpoint: the newest one of that step."""
+        """Return the directory of the newest checkpoint of a step."""
         revisions = [path for of_step, path in self._directories() if of_step == step]
         return max(revisions, key=_revision, default=self.directory / f"step_{step:08d}")
 
     def newest_whole(self) -> int | None:
-        """Return the step that `restore` would go back to, or None."""
+        """Return the step that `restore` would restore, or None."""
         return next((step for step in reversed(self.steps()) if self._is_whole(step)), None)
 
     def save(self, model: SteppedModel, notes: Mapping[str, Any] | None = None, *, anew: bool = False) -> Path:
         """Write a checkpoint of the model's step, and remove those beyond `keep` and those of later steps.
 
-        A checkpoint of a later step is a damaged one, which `restore` has passed over.
+        Checkpoints of later steps are damaged ones that `restore` has skipped.
 
         Args:
           model: the model to save.
           notes: plain data that `notes` reads back.
-          anew: replace an existing whole checkpoint of the same step instead of keeping it.
+          anew: replace an existing intact checkpoint of the same step.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
@@ -119,13 +119,13 @@ class Checkpoints:
 
         Args:
           model: a model built from the run's config.
-          step: `last` for the last whole checkpoint (damaged ones are passed over with a warning), or a number.
+          step: `last` for the last intact checkpoint (damaged ones are skipped with a warning), or a number.
 
         Returns:
-          The step, or None where there are no checkpoints.
+          The step, or None if there are no checkpoints.
 
         Raises:
-          WeightsError: the checkpoint of this step is absent or damaged, or all checkpoints are damaged.
+          WeightsError: the checkpoint of this step is missing or damaged, or all checkpoints are damaged.
         """
         known = self.steps()
         if step != "last":
@@ -139,7 +139,7 @@ class Checkpoints:
             try:
                 self._read_into(model, candidate)
             except WeightsError as error:
-                _log.warning("checkpoint passed over: %s", error)
+                _log.warning("checkpoint skipped: %s", error)
                 problems.append(str(error))
             else:
                 return candidate
@@ -150,9 +150,9 @@ class Checkpoints:
         return None
 
     def _earlier(self) -> str:
-        """Say what is left where one cannot be written."""
+        """Describe the newest intact checkpoint, for messages."""
         left = self.newest_whole()
-        return "there is no earlier checkpoint" if left is None else f"the checkpoint of step {left} is whole"
+        return "there is no earlier checkpoint" if left is None else f"the checkpoint of step {left} is intact"
 
     def _write(self, final: Path, state: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -163,10 +163,10 @@ class Checkpoints:
             weights.write(temporary / STATE, state)
             manifest["sha256"] = weights.sha256(temporary / STATE)
             (temporary / MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
-            temporary.chmod(0o755)  # mkdtemp's mode is for one user
+            temporary.chmod(0o755)  # mkdtemp allows only its owner
             for path in (temporary / STATE, temporary / MANIFEST, temporary):
                 files.sync(path)
-            if final.is_dir():  # damaged: a whole one would have stayed
+            if final.is_dir():  # damaged: an intact one would be kept
                 shutil.rmtree(final)
             temporary.rename(final)
             files.sync(self.directory)
@@ -186,10 +186,10 @@ class Checkpoints:
         return True
 
     def _check(self, step: int) -> None:
-        """Verify that every byte of a checkpoint is as it was written.
+        """Verify the hashes of a checkpoint.
 
         Raises:
-          WeightsError: a file is absent or damaged; the message names it.
+          WeightsError: a file is missing or damaged; the message names it.
         """
         state = self.path(step) / STATE
         expected = self._manifest(step)["sha256"]
@@ -217,7 +217,7 @@ class Checkpoints:
         return manifest
 
     def _directories(self) -> list[tuple[int, Path]]:
-        """Return step and directory of every checkpoint, with older revisions that a kill has left."""
+        """Return step and directory of every checkpoint, including older revisions that a kill has left."""
         if not self.directory.is_dir():
             return []
         found = ((re.fullmatch(r"step_(\d+)(_\d+)?", path.name), path) for path in self.directory.iterdir())
@@ -225,11 +225,11 @@ class Checkpoints:
 
 
 def _revision(path: Path) -> int:
-    """Return how many times the checkpoint in this directory has been replaced."""
+    """Return the number of times the checkpoint in this directory has been replaced."""
     return int((path.name.split("_")[2:] or ["0"])[0])
 
 
 def _sealed(manifest: Mapping[str, Any]) -> str:
-    """Return a manifest's text with the SHA-256 of the rest in it: no byte of it can change unnoticed."""
+    """Return a manifest's text with a SHA-256 of its contents, so that no byte can change unnoticed."""
     seal = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
     return json.dumps({**manifest, "seal": seal}) + "\n"

@@ -1,4 +1,4 @@
-"""Workers of one training on several hosts: TF_CONFIG, checked before TensorFlow reads it."""
+"""Workers of a distributed training: TF_CONFIG, checked before TensorFlow reads it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]{}]+):(\d{1,5})")
 
 @dataclass(frozen=True)
 class Cluster:
-    """All workers of a training, and the one that this process is.
+    """Workers of a training, and the index of this one.
 
     Attributes:
-      workers: the `host:port` of each worker.
-      index: index of this process among them, from 0.
+      workers: `host:port` of each worker.
+      index: index of this process, from 0.
     """
 
     workers: tuple[str, ...]
@@ -35,10 +35,10 @@ class Cluster:
 
 
 def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster | None:
-    """Return the cluster that TF_CONFIG describes, or None where it is not set.
+    """Return the cluster that TF_CONFIG describes, or None if it is not set.
 
     Raises:
-      UsageError: TF_CONFIG describes anything but the workers and the index of this one.
+      UsageError: TF_CONFIG is not a list of workers and the index of this one.
     """
     text = environ.get("TF_CONFIG", "").strip()
     if not text:
@@ -57,14 +57,14 @@ def tf_config(workers: Sequence[str], index: int) -> str:
     """Return the value of TF_CONFIG for one worker.
 
     Args:
-      workers: the `host:port` of each worker.
-      index: index of the worker that gets the value, from 0.
+      workers: `host:port` of each worker.
+      index: index of the worker that receives the value, from 0.
     """
     return json.dumps({"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index}})
 
 
 def indexed_job_cluster(environ: Mapping[str, str] = os.environ) -> Cluster:
-    """Return the cluster of an indexed Kubernetes job, as one of its pods sees it.
+    """Return the cluster of an indexed Kubernetes job, from the environment of one of its pods.
 
     Args:
       environ: variables JOB_COMPLETION_INDEX (set by Kubernetes), GANZOO_WORKERS (number of pods of the job) and
@@ -140,7 +140,7 @@ def _is_address(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Format a value as JSON, on one line and not too long."""
+    """Format a value as JSON, on one short line."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:59]}…"
 

@@ -1,7 +1,7 @@
-"""A contest of training loops: each in a process of its own, one turn at a time while the others wait.
+"""Speed contest of training loops: each in a separate process, one turn at a time while the others wait.
 
 Separate processes keep memory peaks, thread pools and compiled graphs apart; alternating turns let a noisy machine
-affect all of them alike. `turns` is the contestants' side of the pipe.
+affect all of them alike. `turns` is the contestant's side of the pipe.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ LINES_OF_A_TAIL = 3
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """A training loop that takes part.
+    """Training loop in a contest.
 
     Attributes:
       name: name in messages and tables.
-      command: arguments of the Python interpreter; what they start calls `turns.serve`.
+      command: arguments of the Python interpreter, for a program that calls `turns.serve`.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Measured:
     Attributes:
       name: name of the contestant.
       images_per_second: speed in each turn.
-      step_seconds: seconds of a step, in all turns: one for each reading of the clock, a mean since the one before.
-      first_step_seconds: time from the start of building to the end of the first step; None where it is not measured.
-      ready_seconds: time from the start of the process until it was ready, imports included.
-      parameters: network -> number of trainable parameters; None where the contestant does not tell.
-      engine: settings of the engine that the contestant chose: `precision`, `xla`, `strategy`, ….
+      step_seconds: seconds per step over all turns: for each clock reading, the mean since the previous one.
+      first_step_seconds: time from the start of building to the end of the first step; None if not measured.
+      ready_seconds: time from the start of the process until ready, imports included.
+      parameters: network -> number of trainable parameters; None if not reported.
+      engine: engine settings that the contestant chose: `precision`, `xla`, `strategy`, ….
       made_with: library -> version, `GPU` -> its name.
       peak_memory_gib: largest resident memory of the process.
     """
@@ -92,10 +92,10 @@ def compete(
     """Start all contestants, one after another, and let them take turns, first to last and last to first.
 
     Args:
-      contestants: at least one; those that tell their number of parameters must agree.
+      contestants: at least one; reported numbers of parameters must agree.
       turns: number of measurements of each contestant.
       steps: steps in each turn.
-      note: function that is called with lines of progress.
+      note: function that receives progress messages.
 
     Raises:
       GanzooError: a contestant died, reported an error, or has other networks than the first; one line.
@@ -110,7 +110,7 @@ def compete(
             children[-1].get_ready()
             _check_networks(children)
         for turn in range(turns):
-            # A drift over time, or an effect of the contestant before, then affects all alike.
+            # Alternating order spreads drift, and effects of the previous contestant, evenly.
             for child in children if turn % 2 == 0 else reversed(children):
                 child.turn(steps)
                 note(f"turn {turn + 1} of {turns}: {child.name} {speed(child.speeds[-1])} images/s")
@@ -132,11 +132,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 class _Child:
-    """Process of a contestant, seen from its parent. It ends with the parent, when its standard input ends.
+    """Process of a contestant. It ends with its parent, when its standard input closes.
 
     Args:
-      contestant: the training loop to start.
-      scratch: folder for its temporary files, which would stay behind if the process were killed.
+      contestant: training loop to start.
+      scratch: folder for its temporary files, which a kill would leave behind.
     """
 
     def __init__(self, contestant: Contestant, scratch: str) -> None:
@@ -149,13 +149,13 @@ class _Child:
         self._errors = Path(tempfile.mkdtemp(dir=scratch), "stderr")
         environment = {
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the first would take the whole memory of the GPU
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first takes all GPU memory
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
             "TMPDIR": str(self._errors.parent),
         }
         with self._errors.open("w") as stderr:
-            # -P and the path of this process: the same modules are found, and none in the working directory by chance.
+            # -P and the path of this process, to find the same modules and none from the working directory.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", *contestant.command],
                 stdin=subprocess.PIPE,
@@ -171,7 +171,7 @@ class _Child:
         self.ready_seconds = time.monotonic() - self._began
 
     def turn(self, steps: int) -> None:
-        """Let it take a turn, and keep the measurements."""
+        """Run a turn, and keep the measurements."""
         reply = self._ask({"turn": {"steps": steps}})
         self.speeds.append(reply["images_per_second"])
         self.step_seconds += reply["step_seconds"]
@@ -229,7 +229,7 @@ class _Child:
 
 
 def _check_networks(children: Sequence[_Child]) -> None:
-    """Raise GanzooError if the newest contestant has another number of parameters than the first that tells its own."""
+    """Raise GanzooError if the newest contestant has another number of parameters than the first that reports it."""
     told = [child for child in children if child.about.get("parameters")]
     if not told or told[0].about["parameters"] == told[-1].about["parameters"]:
         return

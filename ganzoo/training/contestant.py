@@ -1,4 +1,4 @@
-"""ganzoo's own contestants: `python -m ganzoo.training.contestant JSON`, one process for each.
+"""Contestants of ganzoo itself: `python -m ganzoo.training.contestant JSON`, one process each.
 
 `bare` repeats the compiled step on one batch; `fit` makes whole runs, with pipeline, log, TensorBoard, sample sheets
 and checkpoints.
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def entry(kind: str, label: str, config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> Contestant:
-    """Return one of ganzoo's own contestants. Its process imports the plugins that this one has imported by name.
+    """Return a contestant of ganzoo. Its process imports the plugins that this one has imported by name.
 
     Args:
       kind: `bare` or `fit`.
-      label: part of the name that tells it from others of its kind.
+      label: part of the name, to distinguish contestants of one kind.
       config: config of the model.
       settings: dotted key -> value to replace in the config.
       engine: keyword arguments of `train` for the engine (`strategy`, `logical_devices`).
@@ -44,7 +44,7 @@ def entry(kind: str, label: str, config: Config, settings: Mapping[str, Any], en
 
 
 def main() -> None:
-    """Take part as the command line says."""
+    """Run the contestant that the command line describes."""
     turns.serve(lambda: _prepare(json.loads(sys.argv[1])))
 
 
@@ -60,7 +60,9 @@ def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any])
     from ganzoo.training.resolve import pipeline_of, resolve
 
     began = time.monotonic()
-    chosen = choose(config.override(dict(settings)), **engine)  # before the data start TensorFlow: it may split the CPU
+    chosen = choose(
+        config.override(dict(settings)), **engine
+    )  # before the data start TensorFlow, as it may split the CPU
     config, source = resolve(config, settings)
     training = config.training
     model = chosen.build(config)
@@ -84,7 +86,7 @@ def bare(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any])
 
 
 def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[turns.Reply, turns.Turn]:
-    """Prepare a whole run for each turn, in a directory of its own; time starts with the end of its first execution."""
+    """Prepare a whole run per turn, in a new directory; time starts at the end of its first execution."""
     from ganzoo.training.resolve import overridden
     from ganzoo.training.run import train
 
@@ -104,7 +106,7 @@ def fit(config: Config, settings: Mapping[str, Any], engine: Mapping[str, Any]) 
 
 
 class OneBatch(Pipeline):
-    """Pipeline that repeats one batch, without any further work."""
+    """Pipeline that repeats one batch, without other work."""
 
     def dataset(self, first_batch: int = 0, rows: tuple[int, int] | None = None) -> tf.data.Dataset:
         """See Pipeline."""
@@ -112,7 +114,7 @@ class OneBatch(Pipeline):
 
 
 def _rhythm(training: TrainingConfig, steps: int) -> dict[str, int]:
-    """Return how often to write sample sheets and checkpoints: as in the config, and at least once a turn."""
+    """Return the intervals of sample sheets and checkpoints: as in the config, at least once per turn."""
     keys = ("sample_every", "checkpoint_every")
     return {f"training.{key}": min(getattr(training, key), steps) for key in keys}
 

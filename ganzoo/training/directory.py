@@ -1,4 +1,4 @@
-"""The run directory: its files, its lock and its log."""
+"""Run directory: files, lock and log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ganzoo.schema import Config, read_yaml
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
-LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # of files.write_bytes
-# What may change between two starts of one run: its length, its reports, what happens if a value is not finite, the
-# compiler; never what a step computes.
+LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # from files.write_bytes
+# Keys that may change when a run resumes: length, reports, handling of non-finite values, compiler; never what a step
+# computes.
 CHANGEABLE = frozenset({"evaluation"}) | frozenset(
     f"training.{key}"
     for key in (
@@ -56,18 +56,17 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def claim(self, config: Config) -> Iterator[None]:
-        """Lock the directory for this process: create it, or check that it has this run and that nobody else uses it.
+        """Create the directory, or check that it holds this run and is not in use, and lock it for this process.
 
-        Unfinished files of a process that was killed there are removed.
+        Removes temporary files that a killed process has left.
 
         Raises:
-          RunError: it cannot be written, has other contents, belongs to another config or is in use; nothing is changed
-            then.
+          RunError: it cannot be written, has other contents, belongs to another config or is in use; nothing changes.
         """
         with contextlib.ExitStack() as held:
             try:
                 if self.config_file.is_file():
-                    if self.checkpoints.is_dir() or self.read_losses():  # else the run never began
+                    if self.checkpoints.is_dir() or self.read_losses():  # else the run never started
                         self._check_same(config)
                 elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
                     raise RunError(
@@ -87,13 +86,13 @@ class RunDirectory:
             yield
 
     def decided(self, config: Config) -> Config:
-        """Return the config with the choices that an existing run made when it began.
+        """Return the config with the choices that an existing run made at its start.
 
-        These are precision and XLA where they are `auto`, and the end of a schedule, which may not move with the steps.
+        These are precision and XLA if `auto`, and the end of a schedule, which must not move with the steps.
         """
         try:
             there = read_yaml(self.config_file)
-        except ConfigError:  # none yet, or one that `claim` refuses
+        except ConfigError:  # no run yet, or one that `claim` refuses
             return config
         found: dict[str, Any] = {}
         for key in ("precision", "xla"):
@@ -107,7 +106,7 @@ class RunDirectory:
         return config.override(found) if found else config
 
     def is_finished(self, step: int) -> bool:
-        """Whether a session finished (animation and export included) at this step or later."""
+        """Return whether a session finished (animation and export included) at this step or later."""
         return any(r.get("event") == "finished" and r["step"] >= step for r in self.read_log())
 
     def write_config(self, config: Config) -> None:
@@ -131,7 +130,7 @@ class RunDirectory:
             raise files.cannot_write(self.log_file, error) from None
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Return the records of `log.jsonl`, without a last line that a kill has cut."""
+        """Return the records of `log.jsonl`, without a last line that a kill has truncated."""
         if not self.log_file.is_file():
             return []
         records = []
@@ -143,11 +142,11 @@ class RunDirectory:
         return records
 
     def read_losses(self) -> list[dict[str, Any]]:
-        """Return the records of the log that have losses, without the events."""
+        """Return the log records with losses, without events."""
         return [record for record in self.read_log() if "event" not in record]
 
     def rewind(self, step: int) -> None:
-        """Remove what was logged and drawn after a step, so that log and samples have one timeline.
+        """Remove log lines and samples after a step, so that both have one timeline.
 
         TensorBoard's files only grow; TensorBoard shows the latest values.
         """
@@ -177,7 +176,7 @@ class RunDirectory:
             if old.get(key) not in (new.get(key), "auto") and not changeable:
                 raise RunError(
                     f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
-                    f"{new.get(key)!r}); choose another --workdir, or give the command that began the run"
+                    f"{new.get(key)!r}); choose another --workdir, or repeat the command that started the run"
                 )
 
 

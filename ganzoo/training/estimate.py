@@ -1,4 +1,4 @@
-"""Estimate of a run's cost: parameters, memory and time from a few real steps; no run directory is made."""
+"""Estimate of a run's cost: parameters, memory and time from a few real steps; no run directory is created."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Estimate:
       name: name of the model.
       engine: description of the engine, with the reason for each choice.
       parameters: update -> number of trainable parameters; `to_dict` has `generator_parameters` and so on.
-      data: shape, classes and number of the examples, for people.
+      data: human-readable shape, classes and number of examples.
       examples: number of examples in the data set; None for an endless source.
       steps: number of steps of the whole run.
       first_step_seconds: time of the first step, with tracing and compiling.
@@ -58,7 +58,7 @@ class Estimate:
 
     def describe(self) -> str:
         """Format the estimate as text."""
-        pace = f"{1000 * self.step_seconds:.1f} ms a step, {self.images_per_second:,.0f} images/s"
+        pace = f"{1000 * self.step_seconds:.1f} ms per step, {self.images_per_second:,.0f} images/s"
         rows = {
             "computed": self.engine,
             "parameters": ", ".join(f"{update} {number:,}" for update, number in self.parameters.items()),
@@ -80,7 +80,7 @@ def estimate(
     strategy: str = "auto",
     logical_devices: int | None = None,
 ) -> Estimate:
-    """Make a few training steps and extrapolate.
+    """Run a few training steps and extrapolate.
 
     Args:
       config, settings, data_dir, skip_broken, strategy, logical_devices: as in `training.run.train`.

@@ -1,4 +1,4 @@
-"""Metrics during training: on the moving average, at a steady rhythm, with the best checkpoint kept beside the last."""
+"""Evaluation during training: of the moving average, at fixed intervals, keeping the best checkpoint."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ EVENT = "evaluated"
 
 
 class Evaluate(keras.callbacks.Callback):
-    """Computes the config's metrics every so many steps; logs them, and keeps the checkpoint of the best step.
+    """Compute and log the config's metrics every `evaluation.every` steps, and keep the best checkpoint.
 
-    It comes before the checkpoints: what a checkpoint holds has been evaluated and logged. Of a model that translates,
-    the first domain that it makes is judged; see `open_translation_in_training`.
+    It must come before the checkpoints, so that every checkpoint has been evaluated and logged. Translation models are
+    evaluated on the first domain that they make; see `open_translation_in_training`.
 
     Args:
-      config: of the run; `evaluation.every` is not 0.
-      source: the training data.
-      run: whose log gets an event `evaluated` each time.
-      checkpoints: writes the best one.
-      summaries: TensorBoard.
-      engine: knows the workers; each of them evaluates, the chief decides what is best.
-      bar: told what is going on.
+      config: config of the run; `evaluation.every` is not 0.
+      source: training data.
+      run: run directory, whose log gets an event `evaluated` each time.
+      checkpoints: callback that writes the best checkpoint.
+      summaries: TensorBoard files.
+      engine: engine of the run; every worker evaluates, the chief decides which step is best.
+      bar: progress bar that prints the figures.
       data_dir: folder of the data sets.
 
     Raises:
@@ -69,16 +69,16 @@ class Evaluate(keras.callbacks.Callback):
             self.evaluator = self._of_domains(config, source, data_dir)
         else:
             self.evaluator = self._of_source(config, source, data_dir)
-        self.evaluator.note = lambda line: None  # once is enough
+        self.evaluator.note = lambda line: None  # notes of the first evaluation suffice
         self.key = self.evaluator.key(self.asked.by)
-        self.seconds = time.monotonic() - began  # that evaluation has taken in this session
+        self.seconds = time.monotonic() - began  # spent on evaluation in this session
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.model.step % self.asked.every == 0:
             self.evaluate()
 
     def evaluate(self) -> None:
-        """Evaluates the current step, if the chief's log does not have it."""
+        """Evaluate the current step, unless the chief's log has it."""
         step, began = self.model.step, time.monotonic()
         known = any(record["step"] == step for record in evaluations(self.run))
         (known,) = self.engine.agree([known and self.engine.is_chief])
@@ -113,11 +113,11 @@ class Evaluate(keras.callbacks.Callback):
 
     @property
     def _names(self) -> list[str]:
-        """The metrics that are asked for, and the one that chooses."""
+        """Return the requested metrics and the one that selects the best step."""
         return list(dict.fromkeys([*self.asked.metrics, self.asked.by]))
 
     def _measure(self) -> Evaluation:
-        """The metrics of the model as it is."""
+        """Return the metrics of the current model."""
         translation = self.evaluator.translation
         if translation:
             made = translated(self.model, translation.given, translation.to)
@@ -126,7 +126,7 @@ class Evaluate(keras.callbacks.Callback):
         return self.evaluator(drawn, self.model)
 
     def _is_best(self, value: float) -> bool:
-        """Whether no earlier evaluation of the same kind was as good; the first is the best so far."""
+        """Return whether the value is better than all earlier ones of the same kind; the first one is."""
         sign = 1.0 if self.evaluator.better[self.asked.by] == "lower" else -1.0
         kind = (self.key, self.asked.num_samples)
         earlier = [
@@ -137,7 +137,7 @@ class Evaluate(keras.callbacks.Callback):
         return math.isfinite(value) and all(sign * value < sign * other for other in earlier)
 
     def finish(self, seconds: float) -> None:
-        """Draws the curves and says what evaluation has cost of so many seconds."""
+        """Draw the curves, and report the share of `seconds` that evaluation took."""
         draw_curves(self.run)
         best = best_step(self.run)
         self.bar.note(
@@ -147,17 +147,17 @@ class Evaluate(keras.callbacks.Callback):
 
 
 def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
-    """The log's lines of this kind, in order."""
+    """Return the `evaluated` records of the log, in order."""
     return [record for record in run.read_log() if record.get("event") == EVENT]
 
 
 def best_step(run: RunDirectory) -> int | None:
-    """The step that was the best when it was evaluated, and none after it; None before the first evaluation."""
+    """Return the best step so far; None before the first evaluation."""
     return next((record["step"] for record in reversed(evaluations(run)) if record["best"]), None)
 
 
 def asked_step(run: RunDirectory, step: str | int) -> str | int:
-    """`best` as the number of a step; anything else as it is.
+    """Return the number of the step `best`, and anything else unchanged.
 
     Raises:
       WeightsError: the run has not been evaluated.
@@ -166,12 +166,12 @@ def asked_step(run: RunDirectory, step: str | int) -> str | int:
         return step
     best = best_step(run)
     if best is None:
-        raise WeightsError(f"{run.path}: has no best step: it was trained without --eval_every (take step='last')")
+        raise WeightsError(f"{run.path}: has no best step, as it was trained without --eval_every (use step='last')")
     return best
 
 
 def draw_curves(run: RunDirectory) -> None:
-    """Draws every metric over the steps into `metrics.png`, one plot below the other."""
+    """Plot every metric over the steps in `metrics.png`, one below the other."""
     records = evaluations(run)
     names = dict.fromkeys(name for record in records for name in record["metrics"])
     plots = []

@@ -1,4 +1,4 @@
-"""The middle of a run: Keras's `fit` from the model's step to the end, with callbacks."""
+"""Training loop of a run: Keras's `fit` from the model's step to the end, with callbacks."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from ganzoo.training.sheets import picture_of
 
 
 class Fit:
-    """Trains a model to the config's last step, or until a signal or the stop rule ends it.
+    """Training to the config's last step, or until a signal or the stop rule ends it.
 
     Args:
-      model: restored to where it goes on.
-      config: of the run.
-      engine: what it computes on.
-      pipeline: its data.
-      run: its directory.
-      checkpoints: where it saves.
-      bar: what people see.
-      notes: what the restored checkpoint noted of the reporter.
+      model: new or restored model.
+      config: config of the run.
+      engine: engine of the run.
+      pipeline: training data.
+      run: run directory.
+      checkpoints: checkpoints of the run.
+      bar: progress bar.
+      notes: reporter's notes in the restored checkpoint.
       profile: profile some steps.
       data_dir: folder of the data sets, for evaluation.
     """
@@ -82,20 +82,20 @@ class Fit:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to train: all steps are made, or the stop rule has spoken."""
+        """Whether training is over: all steps are done, or the stop rule applies."""
         return self.model.step >= self.training.steps or self.stop.fooled
 
     def __call__(self, interrupt: Interrupt) -> None:
-        """Trains; the reporter's last line, the last sheet and a checkpoint are written in any case but an error.
+        """Train, then write the last log line, sample sheet and checkpoint, unless an error occurs.
 
         Raises:
-          RunError: something cannot be written, something is not finite, or memory does not suffice.
+          RunError: a file cannot be written, a value is not finite, or memory is insufficient.
         """
         self.stop.interrupt = interrupt
         parts = (self.reporter, self.sheets, self.evaluate, self.checkpoints, self.rule, self.profile, self.stop)
         callbacks = [part for part in parts if part is not None]
         for callback in callbacks:
-            callback.set_model(self.model)  # `fit` would, but there may be nothing left to fit
+            callback.set_model(self.model)  # `fit` would, but may have no step left
         self.rollback.begin()
         if not self.ended:
             self.sheets.prepare()
@@ -107,13 +107,13 @@ class Fit:
                 return
             except (tf.errors.InvalidArgumentError, NotFiniteError) as error:
                 self.rollback(error)
-                if self.profile:  # it measures steps in a row
+                if self.profile:  # it measures consecutive steps
                     callbacks.remove(self.profile)
                     self.profile.close()
                     self.profile = None
 
     def _train(self, callbacks: list[keras.callbacks.Callback]) -> None:
-        """Makes the steps that are left, or those until a callback stops them."""
+        """Run the remaining steps, until a callback stops."""
         interval = self._interval()
         for steps, epochs in segments(self.model.step, self.training.steps, interval):
             self.model.steps_per_execution = execution(steps, interval, self.training.steps_per_execution)
@@ -143,35 +143,35 @@ class Fit:
         self.reporter.summaries.flush()
 
     def _interval(self) -> int:
-        """Steps a Keras epoch: the longest stretch that crosses no log line, sample sheet or checkpoint."""
+        """Return the steps per Keras epoch: the most that cross no log line, sample sheet or checkpoint."""
         training = self.training
         rhythms = [training.log_every, training.sample_every, training.checkpoint_every]
         rhythms += [self.eval_every] if self.eval_every else []
         interval = math.gcd(*rhythms)
         if interval < min(training.steps_per_execution, *rhythms):
             self.bar.note(
-                f"log_every, sample_every, checkpoint_every (and eval_every) {rhythms} have few steps in common: "
-                f"{interval} are made at a time, which is slow for small networks (choose multiples of one number)"
+                f"log_every, sample_every, checkpoint_every (and eval_every) {rhythms} have a small common divisor: "
+                f"only {interval} steps run at a time, which is slow for small networks (use multiples of one number)"
             )
         return interval
 
 
 def segments(start: int, end: int, interval: int) -> list[tuple[int, int]]:
-    """(steps an epoch, epochs) from start to end: to the next multiple of the interval, whole intervals, the rest."""
+    """Return (steps per epoch, epochs): up to a multiple of the interval, whole intervals, the rest."""
     first = min(-start % interval, end - start)
     whole, rest = divmod(end - start - first, interval)
     return [(steps, epochs) for steps, epochs in ((first, 1), (interval, whole), (rest, 1)) if steps and epochs]
 
 
 def execution(steps: int, interval: int, limit: int) -> int:
-    """How many of a segment's steps are made at a time: as many as in a whole interval, where they divide into such.
+    """Return the number of steps per execution: as for a whole interval, if that divides the segment.
 
-    A run that goes on in the middle of an interval then adds up its log's means in the same parts.
+    A run that resumes inside an interval then sums its logged means in the same parts.
     """
     usual = largest_divisor(interval, limit)
     return usual if steps % usual == 0 else largest_divisor(steps, limit)
 
 
 def largest_divisor(number: int, limit: int) -> int:
-    """The largest divisor of a number that is not above the limit."""
+    """Return the largest divisor of a number up to the limit."""
     return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)

@@ -19,7 +19,7 @@ from ganzoo.errors import UsageError
 from ganzoo.training.cluster import indexed_job_cluster, tf_config
 
 POLL_SECONDS = 0.05
-DRAIN_SECONDS = 5.0  # for the last lines; a daemon that a worker has left may hold its pipe for ever
+DRAIN_SECONDS = 5.0  # for the last lines; a daemon left by a worker may hold its pipe forever
 
 # Signal of this process -> signal for the workers. A worker does not save at SIGHUP, so it gets SIGTERM.
 _PASSED_ON: dict[int, int] = {
@@ -28,7 +28,7 @@ _PASSED_ON: dict[int, int] = {
     signal.SIGHUP: signal.SIGTERM,
 }
 
-# Reads process groups until this process has ended, even by SIGKILL, and ends those that are left then.
+# Reads process groups until this process ends, even by SIGKILL, then ends the remaining ones.
 _GUARD = """
 while read -r group; do groups="$groups -$group"; done
 kill -s TERM -- $groups
@@ -43,21 +43,21 @@ done
 def launch(command: Sequence[str], workers: int, *, grace: float = 30.0) -> int:
     """Run a command once for each worker of a cluster on this machine, and wait for all of them.
 
-    Each worker has its own TF_CONFIG and process group. Its lines are printed as `[worker 0] …`, those of stdout on
-    stdout, those of stderr on stderr. When a worker fails, or nobody reads the lines any more, the others get SIGTERM.
+    Each worker has its own TF_CONFIG and process group. Its output is printed as `[worker 0] …`, on stdout or stderr as
+    it came. When a worker fails, or the output is closed, the others get SIGTERM.
     The first SIGINT, SIGTERM or SIGHUP of this process is passed on (SIGHUP as SIGTERM), and this function waits for
-    the workers; a second signal kills them. No process of the groups is left behind, even if this one is killed.
+    the workers; a second signal kills them. No process of the groups remains, even if this one is killed.
 
     Args:
       command: the program and its arguments.
       workers: number of workers.
-      grace: seconds that a worker has for its end, from SIGTERM or the end of the first, before it is killed.
+      grace: seconds from SIGTERM, or the end of the first worker, until a worker is killed.
 
     Returns:
       0 if all workers exit with 0, or the exit code of the first that failed; 128 + n if signal n killed it.
 
     Raises:
-      UsageError: no command, or one that cannot be started; fewer than one worker.
+      UsageError: the command is missing or cannot be started, or there are no workers.
     """
     if workers < 1:
         raise UsageError(f"workers: expected an integer of at least 1, got {workers}")
@@ -82,7 +82,7 @@ def join_job(command: Sequence[str]) -> NoReturn:
       command: the program and its arguments.
 
     Raises:
-      UsageError: no command, or one that cannot be started; an environment that `indexed_job_cluster` refuses.
+      UsageError: the command is missing or cannot be started, or `indexed_job_cluster` refuses the environment.
     """
     cluster = indexed_job_cluster(os.environ)
     with _starting(command):
@@ -92,7 +92,7 @@ def join_job(command: Sequence[str]) -> NoReturn:
 
 
 class _Output:
-    """Stream to which several threads write whole lines, until nobody reads it any more."""
+    """Stream that several threads write whole lines to, until its reader is gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -113,7 +113,7 @@ class _Output:
 
 
 class _Worker:
-    """One worker: the leader of a process group, and the threads that pass on the output of the group."""
+    """One worker: the leader of a process group, and the threads that forward the group's output."""
 
     def __init__(self, index: int, command: Sequence[str], config: str, out: _Output, err: _Output) -> None:
         self.index = index
@@ -135,24 +135,24 @@ class _Worker:
             reader.start()
 
     def has_ended(self) -> bool:
-        """Whether the leader has ended since the last call; its exit code is then in `code`."""
+        """Return whether the leader has ended since the last call; `code` then holds its exit code."""
         if self.code is not None or (code := self.process.poll()) is None:
             return False
         self.code = code if code >= 0 else 128 - code
         return True
 
     def is_over(self) -> bool:
-        """Whether the whole group has ended. After a kill only the leader counts: nobody reaps some of the zombies."""
+        """Return whether the whole group has ended. After a kill only the leader counts, as zombies may remain."""
         return self.code is not None and (self.killed or not self._send(0))
 
     def ask(self, number: int) -> None:
-        """Send the group a signal, once: a second one would end `ganzoo train` before it has saved."""
+        """Send the group a signal, once: a second would end `ganzoo train` before it saves."""
         if not self.asked:
             self.asked = True
             self._send(number)
 
     def limit(self, seconds: float) -> None:
-        """Set the deadline to `seconds` from now, unless it is earlier already."""
+        """Set the deadline to `seconds` from now, unless it is already earlier."""
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
     def kill_if_late(self) -> bool:
@@ -163,7 +163,7 @@ class _Worker:
         return self._send(signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill what is left of the group, and wait until all output is passed on."""
+        """Kill the rest of the group, and wait until all output is forwarded."""
         if not self.is_over():
             self._send(signal.SIGKILL)
         self.process.wait()
@@ -184,7 +184,7 @@ class _Worker:
 
 
 def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _Output, grace: float) -> int:
-    """Wait for all workers, stop them when there is a reason to, and return the exit code."""
+    """Wait for all workers, stop them if one fails or a signal arrives, and return the exit code."""
     first_failure = 0
     left = workers
     while left:
@@ -197,7 +197,7 @@ def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _O
                 err.line(f"[launch] worker {worker.index} did not end within {grace:g} seconds: killed")
         time.sleep(POLL_SECONDS)
         for worker in [worker for worker in left if worker.has_ended()]:
-            worker.ask(signal.SIGTERM)  # for processes that it has left behind
+            worker.ask(signal.SIGTERM)  # for processes that it left behind
             worker.limit(grace)
             first_failure = first_failure or worker.code or 0
             if worker.code or signals:
@@ -211,7 +211,7 @@ def _supervise(workers: list[_Worker], signals: list[int], out: _Output, err: _O
 
 
 def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
-    """Yield lines as soon as they are whole. A carriage return ends one too, so that each state of a bar is a line."""
+    """Yield complete lines. A carriage return ends a line too, so that each state of a progress bar is one."""
     rest, returned = b"", False
     while chunk := pipe.read(65536):
         *pieces, rest = re.split(rb"([\r\n])", rest + chunk)
@@ -225,7 +225,7 @@ def _lines(pipe: IO[bytes]) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _starting(command: Sequence[str]) -> Iterator[None]:
-    """Turn the system's error for a command that cannot be started into UsageError."""
+    """Turn the system's error for a failed start into UsageError."""
     if not command:
         raise UsageError("command: expected a program and its arguments, got none")
     try:
@@ -236,10 +236,10 @@ def _starting(command: Sequence[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _caught() -> Iterator[list[int]]:
-    """Collect the signals for the workers, in the order in which this process gets its own."""
+    """Collect the signals for the workers, in order of arrival."""
     caught: list[int] = []
     previous: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # in others the signals stay with the calling program
+    if threading.current_thread() is threading.main_thread():  # in others the calling program handles signals
         for number in _PASSED_ON:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 previous[number] = signal.signal(number, lambda number, _: caught.append(_PASSED_ON[number]))
@@ -252,7 +252,7 @@ def _caught() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _guarded(grace: float) -> Iterator[Callable[[int], None]]:
-    """Provide a function that takes process groups which have to end with this process, whatever ends it."""
+    """Yield a function that registers process groups to end with this process, whatever ends it."""
     with subprocess.Popen(
         ["/bin/sh", "-c", _GUARD, "guard", str(math.ceil(grace))],
         bufsize=0,
@@ -270,14 +270,14 @@ def _guarded(grace: float) -> Iterator[Callable[[int], None]]:
         try:
             yield take
         finally:
-            guard.kill()  # before its pipe is closed, which would start its work
+            guard.kill()  # before its pipe closes, which would trigger it
 
 
 @contextlib.contextmanager
 def _addresses(count: int) -> Iterator[list[str]]:
-    """Provide free addresses on this machine, each held by a socket so that the system gives its port to no one else.
+    """Yield free addresses on this machine, with each port reserved by a socket.
 
-    TensorFlow asks for the port with SO_REUSEADDR, which works as long as the socket here does not listen.
+    TensorFlow binds the port with SO_REUSEADDR, which works as long as the socket here does not listen.
     """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""`--profile`: a TensorBoard profile of some steps, and whether training waits for its input."""
+"""TensorBoard profile of some steps (`--profile`), and a check whether training waits for its input."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ INPUT_BOUND_SHARE = 0.8
 
 
 class Profile(keras.callbacks.Callback):
-    """Profile a few executions after the first ones, then compare the speed of the input alone with that of training.
+    """Profile a few executions after the first ones, then compare the input pipeline's speed with that of training.
 
-    The pipeline runs ahead of the steps, so a run is input-bound where making a batch takes at least 80% of the time of
-    a step.
+    The pipeline prefetches, so a run is input-bound if a batch takes at least 80% of the time of a step.
 
     Args:
-      run: run directory: `tensorboard/` gets the profile, the log the verdict.
+      run: run directory; the profile goes to `tensorboard/`, the verdict to the log.
       pipeline: input of the run.
       bar: progress bar that prints the verdict.
     """
@@ -42,7 +41,7 @@ class Profile(keras.callbacks.Callback):
         self.began = 0.0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.executions += 1  # the logs have been read by now, so the execution is over
+        self.executions += 1  # the logs have been read, so the execution is over
         if self.executions == SKIPPED_EXECUTIONS:
             tf.profiler.experimental.start(str(self.run.tensorboard))
             self.running = True
@@ -53,7 +52,7 @@ class Profile(keras.callbacks.Callback):
             self._report(step_seconds)
 
     def close(self) -> None:
-        """End the profile of a run that was too short for it."""
+        """End the profile if the run was too short for it."""
         self._stop()
         needed = SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS
         if self.executions < needed:
@@ -82,7 +81,7 @@ class Profile(keras.callbacks.Callback):
 
 
 def input_seconds(pipeline: Pipeline) -> float:
-    """Return the seconds that the pipeline needs for one batch when nothing else runs."""
+    """Return the pipeline's seconds per batch when nothing else runs."""
     batches = iter(pipeline.dataset())
     next(batches)
     began, count = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""The progress bar of a run: steps, remaining time, images/s, the losses."""
+"""Progress bar of a run: steps, remaining time, images/s, losses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEED_SECONDS = 20.0
 
 
 class ProgressBar:
-    """Line that is redrawn in place on a terminal; elsewhere a new line every 30 seconds.
+    """Progress bar: redrawn in place on a terminal, elsewhere a new line every 30 seconds.
 
     Call `close` before anything else is printed.
 
@@ -40,10 +40,10 @@ class ProgressBar:
         self.full, self.empty = ("█", "░") if _can_draw_blocks(stream) else ("#", "-")
         self.seen: deque[tuple[int, float]] = deque()  # steps and times of the last SPEED_SECONDS
         self.drawn = 0.0
-        self.length = 0  # of the unfinished line, where the cursor stands
+        self.length = 0  # of the unfinished line
 
     def update(self, step: int, losses: dict[str, float]) -> None:
-        """Show a step; cheap to call after every step."""
+        """Show a step; cheap enough to call after every step."""
         now = time.monotonic()
         self.seen.append((step, now))
         while len(self.seen) > 2 and now - self.seen[0][1] > SPEED_SECONDS:
@@ -57,7 +57,7 @@ class ProgressBar:
 
     @property
     def speed(self) -> float:
-        """Recent speed in steps/s; 0 while it is unknown (the first step is mostly tracing and does not count)."""
+        """Recent speed in steps/s; 0 while unknown (the first step is mostly tracing and is not counted)."""
         if len(self.seen) < 2:
             return 0.0
         (first, since), (last, now) = self.seen[0], self.seen[-1]
@@ -69,8 +69,8 @@ class ProgressBar:
         Args:
           step: number of steps made.
           losses: short name -> value.
-          width: largest number of characters. On a narrow line the bar shrinks and is left out, then the losses, then
-            images/s, then the remaining time; the bar fills what is free in the end.
+          width: largest number of characters. A narrow line drops first the bar, then the losses, images/s and the
+            remaining time; the bar fills the space left.
         """
         parts = [f"{step:,}/{self.total:,}"]
         if speed := self.speed:
@@ -87,12 +87,12 @@ class ProgressBar:
         return f"{self.name} {self.full * done}{self.empty * (cells - done)} {rest}"
 
     def note(self, text: str) -> None:
-        """Print a line without damage to the bar."""
+        """Print a line without breaking the bar."""
         if self.stream is not None:
             self._write(text, last=True)
 
     def close(self) -> None:
-        """End the line that is redrawn, so that later output starts on a new one; may be called again."""
+        """End the redrawn line, so that later output starts on a new one; may be called repeatedly."""
         if self.stream is not None and self.length:
             self.stream.write("\n")
             self.stream.flush()
@@ -125,9 +125,9 @@ def note_unless(quiet: bool) -> Callable[[str], None]:
 
 
 def _room(stream: TextIO) -> int:
-    """Return how many characters fit on a line of a terminal, two less than its width.
+    """Return the number of characters that fit on a line: two less than the terminal's width.
 
-    A wrapped line cannot be redrawn, and Ctrl-C prints `^C` behind it.
+    A wrapped line cannot be redrawn, and Ctrl-C appends `^C`.
     """
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
@@ -137,7 +137,7 @@ def _room(stream: TextIO) -> int:
 
 
 def _can_draw_blocks(stream: TextIO | None) -> bool:
-    """Whether the encoding of a stream has the block characters; in others a block is an escape of six characters."""
+    """Return whether the encoding of a stream has block characters; otherwise each becomes a six-character escape."""
     try:
         "█░".encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -146,7 +146,7 @@ def _can_draw_blocks(stream: TextIO | None) -> bool:
 
 
 def _pace(speed: float) -> str:
-    """Format a speed, with one decimal where it is small."""
+    """Format a speed, with one decimal if it is small."""
     return f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""The reference loops that a benchmark compares with: plain scripts in a checkout's `tools/references`, run by path."""
+"""Reference loops for benchmarks: plain scripts in a checkout's `tools/references`, run by path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIRECTORY = Path(__file__).parents[2] / "tools" / "references"
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """The references of one model.
+    """References of one model.
 
     Attributes:
       dataset: keys of the config's `dataset` and the values that the scripts were written for.
@@ -29,7 +29,7 @@ class Suite:
 
 
 def _torch(script: str) -> dict[str, tuple[str, ...]]:
-    """The ways in which a PyTorch script takes part."""
+    """Return the variants of a PyTorch script."""
     return {
         "torch": (script,),
         "torch_channels_last": (script, "--channels_last"),
@@ -48,23 +48,21 @@ OTHER_THAN_FLOAT32 = frozenset({"torch_bfloat16"})
 
 
 def references(names: Iterable[str], config: Config, directory: Path = DIRECTORY) -> list[Contestant]:
-    """The contestants of those names, each once.
+    """Return the named contestants, each once.
 
     Args:
-      names: from `REFERENCES`.
-      config: what they are compared with; it gives the batch size.
-      directory: where the scripts are.
+      names: names in `REFERENCES`.
+      config: config to compare with; gives the batch size.
+      directory: folder of the scripts.
 
     Raises:
-      UsageError: an unknown name, another model or other data than theirs, no checkout, or PyTorch is not installed.
+      UsageError: a name is unknown, the model or data differ, or the checkout or PyTorch is missing.
     """
     contestants = []
     for name in dict.fromkeys(names):
         script, *arguments = _script(name, config)
         if not (directory / script).is_file():
-            raise UsageError(
-                f"against: {directory / script} is missing: the references are in a checkout of ganzoo only"
-            )
+            raise UsageError(f"against: {directory / script} is missing: only a checkout of ganzoo has the references")
         if script.startswith("torch") and importlib.util.find_spec("torch") is None:
             raise UsageError(f"against: {name} needs PyTorch, which is not installed (pip install torch)")
         batch_size = str(config.training.batch_size)
@@ -73,7 +71,7 @@ def references(names: Iterable[str], config: Config, directory: Path = DIRECTORY
 
 
 def _script(name: str, config: Config) -> tuple[str, ...]:
-    """Script and arguments of a reference that can be compared with a config."""
+    """Return script and arguments of a reference, if it can be compared with a config."""
     if name not in REFERENCES:
         raise UsageError(f"against: unknown reference '{name}'{did_you_mean(name, REFERENCES)}")
     written_for = [model for model, suite in SUITES.items() if name in suite.scripts]
@@ -86,5 +84,5 @@ def _script(name: str, config: Config) -> tuple[str, ...]:
     for key, wanted in suite.dataset.items():
         actual = getattr(config.dataset, key)
         if actual != wanted:
-            raise UsageError(f"against: the references see dataset.{key} {wanted}, not {actual} (leave it as it is)")
+            raise UsageError(f"against: expected dataset.{key} {wanted}, got {actual} (leave it unchanged)")
     return suite.scripts[name]

@@ -1,4 +1,4 @@
-"""From a config and what was asked for to the config of a run and its data."""
+"""Resolve a config and overrides to the config of a run and its data."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def resolve(
     data_dir: str | Path | None = None,
     skip_broken: bool = False,
 ) -> tuple[Config, Source | Domains]:
-    """The config of a run with everything decided, and its data.
+    """Return the fully resolved config of a run, and its data.
 
-    A data set that was asked for brings its own classes, if the model is conditional, and its own licence. The domains
-    stay those of the config. What the kind of data learns from the examples (the scales of a table) is always theirs.
+    A data set in `settings` brings its own licence and, if the model is conditional, its classes; the domains stay the
+    config's. Values that the data kind learns from examples (the scales of a table) always come from the data.
 
     Args:
-      config: of the model.
-      settings: dotted keys, or their short names, and values; None means not given.
+      config: config of the model.
+      settings: dotted keys or short names -> values; None means not given.
       data_dir, skip_broken: as in `train`.
 
     Raises:
@@ -47,7 +47,7 @@ def resolve(
     dataset = config.dataset
     conditional = scheme_of(config).batch == "labelled"
     if not conditional or (other_data and "dataset.classes" not in values):
-        dataset = dataset.model_copy(update={"classes": 0})  # not to be checked
+        dataset = dataset.model_copy(update={"classes": 0})  # skips the check
     source = open_data(
         dataset,
         data_dir=data_dir,
@@ -64,7 +64,7 @@ def resolve(
 
 
 def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] = Pipeline) -> Pipeline:
-    """A config's batches of its data; of a stream they are always a `StreamPipeline`."""
+    """Return the pipeline of a config's data; for a stream always a `StreamPipeline`."""
     kind = StreamPipeline if isinstance(source, StreamSource) else kind
     training, dataset = config.training, config.dataset
     size = dataset.size if dataset.domains else None
@@ -72,7 +72,7 @@ def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] =
 
 
 def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
-    """The config with what was asked for, before its data are opened.
+    """Return the config with the overrides, before its data are opened.
 
     Raises:
       ConfigError: as `Config.override`.
@@ -81,14 +81,12 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
     if str(values.get("dataset.name", "")).startswith(FOLDER) and not config.dataset.domains:
         values = _own_folder(config, values)
     if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
-        values = {"dataset.fields": [], **values}  # those of the data that are replaced
+        values = {"dataset.fields": [], **values}  # drops those of the replaced data
     return config.override(values) if values else config
 
 
 def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
-    """The overrides of a config that is trained on a folder: with size and channels of the images, unless they are
-    given, and a name after the folder, which run, plots and export get (`dcgan_pets`).
-    """
+    """Complete the overrides for a folder: size and channels of its images, unless given, and a name (`dcgan_pets`)."""
     dataset = config.dataset.model_copy(update={"name": str(values["dataset.name"])})
     slug = re.sub(r"[^a-z0-9]+", "_", root_of(dataset).resolve().name.lower()).strip("_")
     found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
@@ -98,7 +96,7 @@ def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def described(config: Config, source: Source | Domains) -> str:
-    """What a run learns from: `64x64x3, 5 classes, 1,500 images`."""
+    """Describe the training data: `64x64x3, 5 classes, 1,500 images`."""
     shape = "x".join(map(str, config.dataset.example_shape))
     if isinstance(source, Domains):
         counts = ", ".join(f"{one.length or 0:,} of {domain}" for domain, one in source.sources.items())
@@ -109,12 +107,12 @@ def described(config: Config, source: Source | Domains) -> str:
 
 
 def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their dotted keys, without those that are None."""
+    """Return the settings by dotted key, without None."""
     return {SHORT_NAMES.get(key, key): value for key, value in settings.items() if value is not None}
 
 
 def with_ends(config: Config) -> Config:
-    """The config with the end of each schedule in it: one that came from the steps may not move on a resume."""
+    """Return the config with the end of each schedule, which must not move with the steps on a resume."""
     ends = {}
     for update, optimizer in config.optimizer.updates.items():
         if (schedule := optimizer.schedule) is not None and schedule.end is None:
@@ -123,20 +121,20 @@ def with_ends(config: Config) -> Config:
 
 
 def _learned(source: Source | Domains) -> dict[str, Any]:
-    """What the kind of data takes from the examples, as keys of `dataset`."""
+    """Return the values that the data kind learns from the examples, as keys of `dataset`."""
     return source.kind.learned if isinstance(source, Source) else {}
 
 
 def _classes(config: Config, source: Source, given: bool) -> dict[str, Any]:
-    """The classes of the data set that was asked for, as overrides.
+    """Return the classes of the requested data set, as overrides.
 
     Raises:
-      DataError: it has fewer than two, and the model is conditional.
+      DataError: a conditional model has fewer than two.
     """
     names = source.class_names
     if len(names) < 2:
         raise DataError(
-            f"{source.name}: {len(names) or 'no'} classes, and {config.name} needs two or more "
-            "(a folder has one for each subfolder with images; or train a model without labels: --model dcgan)"
+            f"{source.name}: expected two or more classes for {config.name}, got {len(names) or 'none'} "
+            "(each subfolder with images is one; or train a model without labels: --model dcgan)"
         )
     return {"dataset.class_names": list(names)} | ({} if given else {"dataset.classes": len(names)})

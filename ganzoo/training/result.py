@@ -24,8 +24,8 @@ class Run:
       finished: False if the run was interrupted (the same command resumes it).
       worker: index of this worker; the chief, worker 0, writes the directory.
       seconds: duration of this session, start-up included; 0 if there was nothing left to do.
-      images_per_second: training speed of this session with samples, log and checkpoints, but without the first
-        execution and the end (animation, export); None if there was only one execution.
+      images_per_second: training speed of this session, including samples, log and checkpoints, without the first
+        execution, animation and export; None after only one execution.
     """
 
     directory: Path
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def losses(self) -> list[dict[str, Any]]:
-        """Records of the log with losses: `step`, `generator_loss`, …, as means since the record before."""
+        """Records of the log with losses: `step`, `generator_loss`, …, as means since the previous record."""
         return RunDirectory(self.directory).read_losses()
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Run:
         return f"```text\n{self.summary()}\n```"
 
     def summary(self) -> str:
-        """Format where everything is, and what to type next."""
+        """Format the locations of all files, and the next command."""
         run = RunDirectory(self.directory)
         name, where, step = self.config.name, self.directory, f"{self.model.step:,}"
         if self.worker:
@@ -76,7 +76,7 @@ class Run:
         if self.seconds:
             head = f"{name}: {step} steps; this session took {clock(self.seconds)}, peak memory {peak_memory_gib()} GiB"
         else:
-            head = f"{name}: already finished at step {step} (give more --steps, or another --workdir to begin again)"
+            head = f"{name}: already finished at step {step} (give more --steps, or another --workdir to start again)"
         sheets = run.sample_sheets()
         rows = {
             "samples": sheets[-1] if sheets else run.samples,

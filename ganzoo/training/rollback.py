@@ -1,4 +1,4 @@
-"""Handling of values that are not finite: one clear error, or a rollback with half the learning rates."""
+"""Handling of non-finite values: an error, or a rollback with half the learning rates."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MOST_ROLLBACKS = 3
 
 
 class Rollback:
-    """Reaction of a run to a loss, a gradient or a variable that is not finite, as `training.on_nan` says.
+    """Reaction to a non-finite loss, gradient or variable, as `training.on_nan` says.
 
-    The number of rollbacks is read from the model's `rate_scale`, which every rollback halves and nothing else changes:
-    a run that resumes keeps its count.
+    The number of rollbacks follows from the model's `rate_scale`, which only rollbacks change (each halves it), so a
+    resumed run keeps its count.
 
     Args:
       model: model in training.
       config: config of the run.
       engine: engine of the run.
       run: run directory.
-      saves: checkpoints of the run, with the reporter whose sums belong to them.
+      saves: checkpoint callback of the run, with its reporter.
       rule: stop rule that reads the log again after a rollback.
       bar: progress bar that prints what happens.
     """
@@ -55,15 +55,15 @@ class Rollback:
         self.bar = bar
 
     def begin(self) -> None:
-        """Write a checkpoint to go back to, if this run may need one."""
+        """Write a checkpoint to return to, if this run may need one."""
         if self.config.training.on_nan == "rollback":
             self.saves.save()
 
     def __call__(self, error: tf.errors.InvalidArgumentError | NotFiniteError) -> None:
-        """Take model, log, samples and reporter back to the last checkpoint, ready to go on.
+        """Return model, log, samples and reporter to the last checkpoint, ready to continue.
 
-        A kill at any time leads to the same run: until the checkpoint is replaced, the old one fails at the same step
-        again.
+        A kill at any time leads to the same run: until the checkpoint is replaced, the old one fails again at the same
+        step.
 
         Args:
           error: error that ended the training.
@@ -75,7 +75,7 @@ class Rollback:
         if isinstance(error, NotFiniteError):
             what, failed = error.what, self.model.step
         elif found := guard.culprit(error):
-            # with replicas the losses are checked after the step
+            # with replicas, losses are checked after the step
             what, failed = found, self.model.step + (not found.startswith("loss (one of"))
         else:
             raise error
@@ -84,16 +84,16 @@ class Rollback:
             raise self._breakdown(what, failed, scale) from None
         step = self._rewind(scale / 2)
         event = {"step": step, "event": "rollback", "rolled_back_from": failed, "what": what, "rate_scale": scale / 2}
-        if event not in self.run.read_log():  # it is there if a kill came between the event and its checkpoint
+        if event not in self.run.read_log():  # it is, if a kill came between the event and its checkpoint
             self.run.log(event)
         self.saves.save(anew=True)
         self.bar.note(
-            f"{self.config.name}: {what} is not finite at step {failed:,}; going on at step {step:,} with "
+            f"{self.config.name}: {what} is not finite at step {failed:,}; resuming at step {step:,} with "
             f"{scale / 2:g} times the learning rates (rollback {_rollbacks(scale / 2)} of {MOST_ROLLBACKS})"
         )
 
     def _rewind(self, scale: float) -> int:
-        """Go back to the last checkpoint, and return its step."""
+        """Restore the last checkpoint, and return its step."""
         restored = self.saves.checkpoints.restore(self.model)
         assert restored is not None, "one is written before the first step"
         self.engine.share(self.model)
@@ -108,12 +108,12 @@ class Rollback:
     def _breakdown(self, what: str, failed: int, scale: float) -> RunError:
         """Return the error that ends the run."""
         saved = self.saves.checkpoints.newest_whole()
-        kept = "there is no checkpoint yet" if saved is None else f"the checkpoint of step {saved:,} is whole"
+        kept = "there is no checkpoint yet" if saved is None else f"the checkpoint of step {saved:,} is intact"
         if _rollbacks(scale) >= MOST_ROLLBACKS:
             kept += f", and {MOST_ROLLBACKS} rollbacks (to {scale:g} times the learning rates) did not help"
         else:
             place = "the start" if saved is None else "there"
-            kept += f"; the same command with --on_nan rollback goes on from {place} at half the learning rates"
+            kept += f"; the same command with --on_nan rollback resumes from {place} at half the learning rates"
         advice = _advice(self.config, self.model)
         return RunError(f"{self.run.path}: {what} is not finite at step {failed:,}; {kept}; {advice}")
 
@@ -124,8 +124,8 @@ def _rollbacks(scale: float) -> int:
 
 
 def _advice(config: Config, model: SteppedModel) -> str:
-    """Return what to try against values that are not finite, as flags."""
-    # all: a network that diverges takes the others with it, which may be the first to fail
+    """Return flags to try against non-finite values."""
+    # for all networks: one that diverges may make another fail first
     rates = {name: optimizer.learning_rate for name, optimizer in config.optimizer.updates.items()}
     lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
     ways = [f"lower learning rates ({lower})"]

@@ -1,4 +1,4 @@
-"""One training run, from a config to pictures: resume, fit, animation, export."""
+"""Training run: resume, fit, animation, export."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ def train(
 
     Args:
       config: config of the model.
-      workdir: run directory; by default `runs/NAME`. The same call again resumes the run.
+      workdir: run directory; by default `runs/NAME`. Repeat the call to resume.
       settings: dotted key (or short name) -> value to replace in the config.
       data_dir: folder of data sets.
       skip_broken: leave out broken images of a folder, with a warning.
       quiet: print no progress.
       profile: write a TensorBoard profile of some steps, and report whether training waits for its input.
-      strategy, logical_devices: see `engine.choose`. Of several workers only the chief, worker 0 of TF_CONFIG, needs
-        and writes the run directory.
+      strategy, logical_devices: see `engine.choose`. Only the chief, worker 0 of TF_CONFIG, reads and writes
+        the run directory.
       deterministic: make every operation give the same bits each time, without XLA, until this process ends.
-      initialise: function that gives a new model other weights than random ones, and returns their name.
-      export: function that is called at the end with the model and `RUN/export`.
+      initialise: function that sets the initial weights of a new model, and returns a description of them.
+      export: function called at the end with the model and `RUN/export`.
 
     Returns:
       The run; `run.finished` is False if Ctrl-C or SIGTERM stopped it.
 
     Raises:
-      ConfigError, DataError, RunError, UsageError: one line each: what is wrong, where, and how to mend it.
+      ConfigError, DataError, RunError, UsageError: one line that names the thing, the value and the mend.
       WorkerLostError: the connection to another worker is lost.
     """
     began = time.monotonic()
@@ -84,14 +84,14 @@ def train(
         model = engine.build(config)
         bar = ProgressBar(config.name, training.steps, training.batch_size, stderr_unless(quiet or not engine.is_chief))
         held.callback(bar.close)
-        if not engine.is_chief:  # it does what the chief does, and discards it
+        if not engine.is_chief:  # it repeats the chief's work and discards it
             run = RunDirectory(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(run.claim(config))
         interrupt = held.enter_context(Interrupt())
         checkpoints = Checkpoints(run.checkpoints, training.keep_checkpoints, lambda: best_step(run))
         resumed_at = checkpoints.restore(model)
         begun_from = None
-        if resumed_at is None and initialise is not None and engine.is_chief:  # the other workers get what it has
+        if resumed_at is None and initialise is not None and engine.is_chief:  # the other workers receive its weights
             begun_from = initialise(model)
         (over,) = engine.agree(
             [resumed_at is not None and resumed_at >= training.steps and run.is_finished(training.steps)]
@@ -113,7 +113,7 @@ def train(
             run.log({"step": model.step, "event": "initialised", "from": begun_from})
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
-        bar.note(f"{config.name}: trains on {described(config, source)} of {config.dataset.name}")
+        bar.note(f"{config.name}: training on {described(config, source)} of {config.dataset.name}")
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
             named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))
@@ -129,7 +129,7 @@ def train(
         event = "finished" if fit.ended else "interrupted"
         measured = {"seconds": round(seconds, 1), "peak_memory_gib": peak_memory_gib()}
         run.log({"step": model.step, "event": event, **measured})
-        engine.agree([True])  # nobody exits before the chief has written everything: it may have to be started again
+        engine.agree([True])  # no worker exits before the chief has written everything, as a restart needs all of them
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
@@ -151,7 +151,7 @@ def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> 
 
 
 def _frames(sheets: list[Path]) -> list[np.ndarray]:
-    """Read evenly spaced sheets; sheets of another size, which an older ganzoo may have drawn, are left out."""
+    """Read evenly spaced sheets, without those of another size, which an older ganzoo may have drawn."""
     chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
     frames = [images.read(path, channels=_channels(path)) for path in chosen]
     return [frame for frame in frames if frame.shape == frames[-1].shape]

@@ -1,4 +1,4 @@
-"""What a run's sample sheets show: always the same samples, so that one sees them improve."""
+"""Sample sheets of a run: always the same samples, so that progress is visible."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganzoo.core import figures
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 
-TRANSLATED = 4  # images of each domain: large ones take a second each, there and back
+TRANSLATED = 4  # images per domain; a large one takes a second for both directions
 
 Picture = Callable[[Any], np.ndarray]  # a model -> uint8 `[H, W, C]`
 
 
 def picture_of(source: Source | Domains, seed: int) -> Picture:
-    """The sheet that suits what a model learns: translations, or its samples as their kind of data is drawn."""
+    """Return a function that draws a model's sheet: translations, or samples drawn as their data kind is."""
     if isinstance(source, Domains):
         return translations(source)
     kind = source.kind
@@ -33,14 +33,14 @@ def picture_of(source: Source | Domains, seed: int) -> Picture:
 
 
 def _first(source: Source, count: int) -> np.ndarray:
-    """So many examples of a source, or as many as there are: the first of an endless one, from all over another."""
+    """Return up to `count` examples of a source: the first of an endless one, else evenly spaced ones."""
     if source.length is None:
         return source.fetch(tf.range(count, dtype=tf.int64))["examples"].numpy()
     return _spread(source, min(count, source.length))
 
 
 def translations(source: Domains) -> Picture:
-    """Rows of an image, its translation, and what that is translated back to (or the pair's other half)."""
+    """Return a function that draws rows of image, translation and back-translation (or the pair's target)."""
     shown = {domain: _spread(one, TRANSLATED) for domain, one in source.sources.items()}
 
     def draw(model: Any) -> np.ndarray:
@@ -57,7 +57,7 @@ def translations(source: Domains) -> Picture:
 
 
 def _spread(source: Source, count: int) -> np.ndarray:
-    """So many of a source's examples, from all over it."""
-    assert source.length is not None, "an endless source has no end to go to"
+    """Return evenly spaced examples of a source."""
+    assert source.length is not None, "endless sources have no evenly spaced examples"
     chosen = np.unique(np.linspace(0, source.length - 1, count).astype(np.int64))
     return source.fetch(tf.constant(np.resize(chosen, count)))["examples"].numpy()

@@ -1,8 +1,8 @@
-"""Contestant's side of a contest (see `contest`): it gets ready, then makes the steps of a turn on each request.
+"""Contestant's side of a contest (see `contest`): get ready, then run the steps of a turn on each request.
 
-The protocol is JSON lines. Standard output has `{"ready": {…}}` once, then an answer to each request. Requests come on
-standard input: `{"turn": {"steps": 50}}` and, last, `{"finish": {}}`. This module imports the standard library only, so
-that the memory of a contestant is its own.
+The protocol is JSON lines. Standard output has `{"ready": {…}}` once, then an answer to each request. Requests arrive
+on standard input: `{"turn": {"steps": 50}}` and, last, `{"finish": {}}`. This module imports only the standard library,
+which keeps memory figures comparable.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Turn = Callable[[int], Reply]
 
 
 def serve(prepare: Callable[[], tuple[Reply, Turn]]) -> None:
-    """Get ready, and take turns until the request to finish; exit at once if the parent process has ended.
+    """Prepare, and run turns until the request to finish; exit at once if the parent process ends.
 
     Other output on standard output is redirected to standard error.
 
     Args:
-      prepare: function that builds everything and makes the first step. It returns a description
+      prepare: function that builds everything and runs the first step. It returns a description
         (`first_step_seconds`, `parameters`, `engine`, `made_with`; see `contest.Measured`), and a function that makes
         the given number of steps and returns `images_per_second` and `step_seconds` (as `timed` does).
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         requests: queue.SimpleQueue[Reply] = queue.SimpleQueue()
@@ -52,11 +52,11 @@ def serve(prepare: Callable[[], tuple[Reply, Turn]]) -> None:
 
 
 def timed(call: Callable[[], object], steps: int, batch_size: int, steps_a_call: int = 1) -> Reply:
-    """Make at least `steps` steps, and read the clock after each call.
+    """Run at least `steps` steps, and read the clock after each call.
 
     Args:
-      call: function that makes `steps_a_call` steps and waits for them.
-      steps: number of steps; the last call may make more.
+      call: function that runs `steps_a_call` steps and waits for them.
+      steps: number of steps; the last call may run more.
       batch_size: images in a step.
       steps_a_call: number of steps in a call.
     """

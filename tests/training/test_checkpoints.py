@@ -112,7 +112,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning_and_written_anew(model, tmp
     else:
         path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
     assert checkpoints.restore(model) == 1
-    assert "checkpoint passed over" in caplog.text
+    assert "checkpoint skipped" in caplog.text
     assert "step_00000002" in caplog.text
     assert model.step == 1
     with pytest.raises(WeightsError):
@@ -144,7 +144,7 @@ def test_one_bit_anywhere_is_damage(model, tmp_path, caplog, name):
         if name == MANIFEST or position % 50 == 0:
             caplog.clear()
             assert checkpoints.restore(model) == 1, position
-            assert f"checkpoint passed over: {path}: damaged" in caplog.text
+            assert f"checkpoint skipped: {path}: damaged" in caplog.text
         tried += 1
     assert tried == size > 200
     assert checkpoints.newest_whole() == 2
@@ -163,7 +163,7 @@ def test_a_cut_anywhere_is_damage(model, tmp_path, caplog, name):
         path.write_bytes(longer)
         assert checkpoints.newest_whole() == 1
     assert checkpoints.restore(model) == 1
-    assert f"checkpoint passed over: {path}: damaged" in caplog.text
+    assert f"checkpoint skipped: {path}: damaged" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_failed_write_leaves_the_earlier_ones_whole(model, tmp_path, monkeypat
     monkeypatch.setattr(weights, "write", no_room)
     with pytest.raises(
         RunError,
-        match=r"cannot be written .*No space left on device.*same command again: the checkpoint of step 1 is whole$",
+        match=r"cannot be written .*No space left on device.*same command again: the checkpoint of step 1 is intact$",
     ):
         checkpoints.save(at(model, 2))
     assert os.listdir(tmp_path) == ["step_00000001"]

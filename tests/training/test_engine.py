@@ -80,23 +80,23 @@ def test_logical_devices_that_are_there_already():
     [
         (
             ("mirrord",),
-            "strategy: 'mirrord' given, one of auto, none, mirrored, multiworker, tpu or mirrored:DEVICE,… wanted",
+            "strategy: expected one of auto, none, mirrored, multiworker, tpu or mirrored:DEVICE,…, got 'mirrord'",
         ),
-        (("none:CPU:0",), "strategy: 'none:CPU:0' given, one of"),
-        (("",), "strategy: '' given, one of"),
-        (("mirrored:CPU:7",), "strategy mirrored: there is no device CPU:7 here (there are: CPU:0, CPU:1)"),
-        (("mirrored:CPU:0,GPU:0",), "strategy mirrored: there is no device GPU:0 here (there are: CPU:0, CPU:1)"),
+        (("none:CPU:0",), "mirrored:DEVICE,…, got 'none:CPU:0'"),
+        (("",), "mirrored:DEVICE,…, got ''"),
+        (("mirrored:CPU:7",), "strategy mirrored: unknown device CPU:7 (available: CPU:0, CPU:1)"),
+        (("mirrored:CPU:0,GPU:0",), "strategy mirrored: unknown device GPU:0 (available: CPU:0, CPU:1)"),
         (("mirrored:CPU:0,cpu:0",), "strategy mirrored: CPU:0 is given twice"),
-        (("none", 2), "logical_devices=2: only with strategy mirrored, not none"),
-        (("multiworker", 2), "logical_devices=2: only with strategy mirrored, not multiworker"),
-        (("auto", 3), "logical_devices=3: TensorFlow runs already, with 2 (ask for them in a fresh process)"),
-        (("mirrored", 1), "logical_devices=1: TensorFlow runs already, with 2"),
-        (("mirrored", 0), "logical_devices=0: 1 or more wanted"),
+        (("none", 2), "logical_devices=2: expected strategy mirrored, got none"),
+        (("multiworker", 2), "logical_devices=2: expected strategy mirrored, got multiworker"),
+        (("auto", 3), "logical_devices=3: TensorFlow has already started with 2 (use a new process)"),
+        (("mirrored", 1), "logical_devices=1: TensorFlow has already started with 2"),
+        (("mirrored", 0), "logical_devices: expected 1 or more, got 0"),
         (
             ("multiworker",),
-            "strategy multiworker: TF_CONFIG is not set, which says where the workers are (try it here:",
+            "strategy multiworker: TF_CONFIG is not set, which lists the workers (try it here:",
         ),
-        (("tpu",), "strategy tpu: no TPU is found ("),
+        (("tpu",), "strategy tpu: no TPU found ("),
     ],
 )
 def test_strategies_that_cannot_be_had(arguments, message):
@@ -115,8 +115,8 @@ def test_workers_after_tensorflow_has_begun(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
     for asked in ("auto", "multiworker"):
         message = refusal(asked)
-        assert message.startswith("strategy multiworker: TensorFlow cannot join the workers any more (")
-        assert message.endswith("train in a process that has not used TensorFlow yet")
+        assert message.startswith("strategy multiworker: TensorFlow can no longer join the workers (")
+        assert message.endswith("train in a process that has not used TensorFlow")
 
 
 @pytest.mark.parametrize("flag", ["amx_bf16", "avx512_bf16"])
@@ -149,7 +149,7 @@ def test_a_precision_that_is_asked_for(precision):
 
 
 def test_float16_on_a_cpu():
-    message = "precision float16: a CPU is hundreds of times slower in it (use bfloat16 or float32)"
+    message = "precision float16: hundreds of times slower on a CPU (use bfloat16 or float32)"
     assert refusal(asked=config(precision="float16")) == message
     assert refusal(TWO, asked=config(precision="float16")) == message
 
@@ -175,7 +175,7 @@ def test_determinism_is_without_xla(monkeypatch):
         assert (made.xla, made.reasons["xla"]) == (False, "no XLA (op determinism)")
     assert called == [True, True]
     message = refusal(asked=config(xla="on"), deterministic=True, error=ConfigError)
-    assert message.startswith("cgan_mnist: training.xla: on, and --deterministic works without XLA only")
+    assert message.startswith("cgan_mnist: training.xla: expected off or auto with --deterministic")
     assert called == [True, True]
 
 

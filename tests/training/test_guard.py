@@ -77,8 +77,8 @@ def test_data_that_is_not_finite_is_found_at_its_step(tmp_path):
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(f"{workdir}: ")
-    assert " is not finite at step 34; the checkpoint of step 25 is whole; " in message
-    assert "the same command with --on_nan rollback goes on from there at half the learning rates" in message
+    assert " is not finite at step 34; the checkpoint of step 25 is intact; " in message
+    assert "the same command with --on_nan rollback resumes from there at half the learning rates" in message
     assert Checkpoints(workdir / "checkpoints").steps() == [25]
     assert [record["step"] for record in RunDirectory(workdir).read_losses()] == [10, 20, 30]
     assert ganzoo.load(workdir).step == 25
@@ -178,14 +178,14 @@ def test_the_learning_rates_are_halved(tmp_path, monkeypatch):
 def test_three_rollbacks_that_do_not_help_end_the_run_for_good(tmp_path, monkeypatch, capsys):
     breaking_at(monkeypatch, 33)
     message = (
-        rf"run: {WHAT} is not finite at step 33; the checkpoint of step 25 is whole, "
+        rf"run: {WHAT} is not finite at step 33; the checkpoint of step 25 is intact, "
         r"and 3 rollbacks \(to 0\.125 times the learning rates\) did not help; in another --workdir try lower"
     )
     with pytest.raises(RunError, match=message):
         run.train(ganzoo.config("gan_ring"), tmp_path / "run", ROLLBACK)
     notes = capsys.readouterr().err
     for number, scale in ((1, 0.5), (2, 0.25), (3, 0.125)):
-        assert f"going on at step 25 with {scale} times the learning rates (rollback {number} of 3)" in notes
+        assert f"resuming at step 25 with {scale} times the learning rates (rollback {number} of 3)" in notes
     assert [event["rate_scale"] for event in events(tmp_path / "run")] == [0.5, 0.25, 0.125]
     with pytest.raises(RunError, match=message):  # the count is the run's, not the session's
         train(tmp_path / "run", ROLLBACK)
@@ -202,7 +202,7 @@ def test_rollbacks_are_counted_over_the_whole_run_and_its_sessions(tmp_path, mon
     made = [(event["step"], event["rate_scale"]) for event in events(tmp_path / "run")]
     assert made == [(0, 0.5), (0, 0.25), (25, 0.125)]
     breaking_at(monkeypatch, 49)
-    with pytest.raises(RunError, match="at step 49; the checkpoint of step 45 is whole, and 3 rollbacks"):
+    with pytest.raises(RunError, match="at step 49; the checkpoint of step 45 is intact, and 3 rollbacks"):
         train(tmp_path / "run", ROLLBACK)
 
 
@@ -220,7 +220,7 @@ def test_a_kill_inside_a_rollback_changes_nothing(tmp_path, monkeypatch, rolled_
     before the new checkpoint, before the old one goes.
     """
     breaking_at(monkeypatch, 33, above=0.3)
-    with pytest.raises(RunError, match="the checkpoint of step 25 is whole"):
+    with pytest.raises(RunError, match="the checkpoint of step 25 is intact"):
         train(tmp_path / "run", RING)
     for instant in (
         "ganzoo.training.directory.RunDirectory.rewind",
@@ -276,7 +276,7 @@ def test_a_damaged_last_checkpoint_is_not_what_a_run_goes_back_to(tmp_path, monk
     monkeypatch.setattr(Stop, "on_train_batch_end", damage)
     made = train(tmp_path / "run", {**ROLLBACK, "training.checkpoint_every": 10, "training.keep_checkpoints": 9})
     assert [event["step"] for event in events(made.directory)] == [20]
-    assert f"checkpoint passed over: {damaged}: damaged" in caplog.text
+    assert f"checkpoint skipped: {damaged}: damaged" in caplog.text
     assert ganzoo.load(made.directory, step=30).step == 30  # written again on the way
 
 

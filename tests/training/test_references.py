@@ -57,7 +57,7 @@ def test_all_are_there(config, with_torch):
     ("names", "overrides", "message"),
     [
         (["keras_tutorial"], {}, "against: keras_tutorial is written for dcgan_benchmark, not for cyclegan_benchmark "),
-        (["torch"], {"dataset.size": 64}, "against: the references see dataset.size 128, not 64 "),
+        (["torch"], {"dataset.size": 64}, "against: expected dataset.size 128, got 64 "),
     ],
 )
 def test_wrong_use_with_translation(names, overrides, message, translation, with_torch):
@@ -76,7 +76,7 @@ def test_wrong_use_with_translation(names, overrides, message, translation, with
             {"name": "other"},
             "against: torch is written for dcgan_benchmark and cyclegan_benchmark, not for ",
         ),
-        (["torch"], {"dataset.name": "digits"}, "against: the references see dataset.name mnist_5k, not digits "),
+        (["torch"], {"dataset.name": "digits"}, "against: expected dataset.name mnist_5k, got digits "),
     ],
 )
 def test_wrong_use(names, overrides, message, config, with_torch):
@@ -96,6 +96,6 @@ def test_without_pytorch(config, monkeypatch):
 
 def test_without_a_checkout(config, tmp_path):
     with pytest.raises(
-        UsageError, match=r"keras_tutorial.py is missing: the references are in a checkout of ganzoo only$"
+        UsageError, match=r"keras_tutorial.py is missing: only a checkout of ganzoo has the references$"
     ):
         references(["keras_tutorial"], config, tmp_path)
