@@ -1,4 +1,4 @@
-"""Model cards: what a trained model is, how it was made, and numbers that can be recomputed."""
+"""Model cards: description of a trained model, its training, and reproducible metrics."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ganzoo.schema.parsing import load_yaml
 
 
 class TrainingRecord(Section):
-    """How the weights came about; times in seconds.
+    """Training of the weights; times in seconds.
 
-    `average` is left out, or the weights are a mean of those at several steps: step -> its part.
+    `average`, if given, is step -> weight, for weights that are a mean over several steps.
     """
 
     command: str
@@ -30,9 +30,9 @@ class TrainingRecord(Section):
 
 
 class EvaluationRecord(Section):
-    """How the metrics were measured: what `ganzoo evaluate` needs to measure them again.
+    """Evaluation settings, for `ganzoo evaluate` to reproduce the metrics.
 
-    `to` is the domain that was made, of a model that translates; `real` are images of it.
+    `to` is the target domain of a translation model; `real` are images of it.
     """
 
     features: str
@@ -45,16 +45,16 @@ class EvaluationRecord(Section):
 
 
 class OverSeeds(Section):
-    """A metric over trainings that differ in their seed alone."""
+    """Metric over trainings that differ only in their seed."""
 
     mean: float
     sd: float = Field(ge=0.0)
 
 
 class Metric(Section):
-    """One number of the shipped weights, and how far a recomputed one may lie from it.
+    """One metric of the shipped weights, and the tolerance of a recomputed one.
 
-    `name` is as `ganzoo evaluate` takes it, without the extractor; `to` says of which evaluation it is.
+    `name` is the name for `ganzoo evaluate`, without the extractor; `to` selects the evaluation.
     """
 
     name: str
@@ -71,9 +71,9 @@ class WeightsRecord(Section):
 
 
 class Card(Section):
-    """The card of one model; `str(card)` is Markdown.
+    """Card of one model; `str(card)` is Markdown.
 
-    `reverse` is how the way back was evaluated, of a model that translates both ways.
+    `reverse` is the evaluation of the second direction, if the model translates both ways.
     """
 
     name: str
@@ -129,7 +129,7 @@ class Card(Section):
 """
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `read_card` takes, without what a card of its kind has not."""
+        """Return plain data for `read_card`, without absent fields."""
         return self.model_dump(exclude_none=True)
 
     def __repr__(self) -> str:
@@ -140,27 +140,27 @@ class Card(Section):
 
     @property
     def evaluations(self) -> list[EvaluationRecord]:
-        """Of a model that translates both ways there are two."""
+        """One evaluation, or two for a model that translates both ways."""
         return [self.evaluation, *([self.reverse] if self.reverse else [])]
 
     def metrics_of(self, how: EvaluationRecord) -> list[Metric]:
-        """The metrics of one of the evaluations."""
+        """Return the metrics of one of the evaluations."""
         return [metric for metric in self.metrics if metric.to == how.to]
 
     def metric(self, name: str, to: str | None = None) -> Metric:
-        """The metric of that name, of translations to that domain.
+        """Return a metric by name and target domain.
 
         Raises:
-          KeyError: the card has none.
+          KeyError: the card has no such metric.
         """
         return {(metric.name, metric.to): metric for metric in self.metrics}[name, to]
 
 
 def read_card(path: str | Path) -> Card:
-    """Reads and validates a card.
+    """Read and validates a card.
 
     Raises:
-      ConfigError: it does not fit the schema.
+      ConfigError: the file does not fit the schema.
     """
     data: Any = load_yaml(Path(path).read_text(encoding="utf-8"), str(path))
     try:

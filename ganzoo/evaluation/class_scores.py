@@ -1,4 +1,4 @@
-"""The Inception Score of class probabilities that come in batches."""
+"""Inception Score from batches of class probabilities."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from ganzoo.errors import UsageError
 
 
 class InceptionScore:
-    """`exp(E KL(p(y|x) || p(y)))` of each split, from batches of class probabilities; none of them is kept.
+    """Running Inception Score, `exp(E KL(p(y|x) || p(y)))` per split; keeps no samples.
 
-    Sample i of `total`, in the order of the calls, belongs to split floor(place(i) * splits / total), where the places
-    are a shuffle of all i: splits of samples that come class by class would hold a class or two each.
+    Sample i of `total` belongs to split floor(place(i) * splits / total), where the places are a shuffle of all i;
+    without it, samples sorted by class would give splits of a class or two.
 
     Args:
-      total: samples that will come, 2 or more.
-      splits: equal parts that are scored on their own, 1 or more; `total` where that is fewer.
-      seed: of the shuffle; None leaves the samples in their order.
+      total: number of samples, 2 or more.
+      splits: number of equal parts to score separately, 1 or more; at most `total`.
+      seed: seed of the shuffle; None keeps the order of the samples.
 
     Source: Salimans et al. 2016, arXiv:1606.03498, section 4; splits as in its code.
     """
 
     def __init__(self, total: int, splits: int = 10, seed: int | None = 0) -> None:
         if total < 2 or splits < 1:
-            raise UsageError(f"an Inception Score of {total} samples in {splits} splits: give 2 or more, in 1 or more")
+            raise UsageError(
+                f"Inception Score: expected 2 or more samples and 1 or more splits, got {total} and {splits}"
+            )
         self.total = total
         self.splits = min(splits, total)
         self.count = 0
@@ -33,10 +35,11 @@ class InceptionScore:
         self._sums: np.ndarray | None = None  # of p over samples, [splits, classes]
 
     def update(self, probabilities: np.ndarray) -> None:
-        """Takes in probabilities `[n, classes]` in [0, 1], each row of sum 1.
+        """Add probabilities `[n, classes]` in [0, 1], each row of sum 1.
 
         Raises:
-          UsageError: values that are no such probabilities, another number of classes, or more than `total` samples.
+          UsageError: the values are not probabilities, the number of classes differs, or there are more than `total`
+            samples.
         """
         probabilities = np.asarray(probabilities, np.float64)
         self._check(probabilities)
@@ -48,13 +51,15 @@ class InceptionScore:
         self.count += len(probabilities)
 
     def result(self) -> tuple[float, float]:
-        """Mean of the splits' scores, each from 1 to the number of classes, and their standard deviation (ddof 0).
+        """Return mean and standard deviation (ddof 0) of the splits' scores, each from 1 to the number of classes.
 
         Raises:
-          UsageError: not all samples have come.
+          UsageError: samples are missing.
         """
         if self._sums is None or self.count < self.total:
-            raise UsageError(f"{self.count} of {self.total} samples came: update with the others first")
+            raise UsageError(
+                f"Inception Score: expected {self.total} samples, got {self.count} (call update with the rest)"
+            )
         sizes = np.bincount(self._split)
         marginals = self._sums / sizes[:, None]
         divergences = self._negative_entropy / sizes - _p_log_p(marginals).sum(axis=1)
@@ -65,20 +70,20 @@ class InceptionScore:
         classes = None if self._sums is None else self._sums.shape[1]
         if probabilities.ndim != 2 or probabilities.shape[1] != (classes or probabilities.shape[1]):
             raise UsageError(
-                f"probabilities of shape {probabilities.shape}: give [samples, {classes or 'classes'}] in every batch"
+                f"probabilities: expected [samples, {classes or 'classes'}], got {list(probabilities.shape)}"
             )
         if self.count + len(probabilities) > self.total:
             raise UsageError(
-                f"{self.count + len(probabilities)} samples came for a total of {self.total}: say how many"
+                f"probabilities: expected {self.total} samples in all, got {self.count + len(probabilities)}"
             )
         right = (probabilities >= 0.0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1.0) < 1e-3)
         if not right.all():
             raise UsageError(
-                f"probabilities of sample {self.count + int(np.argmin(right))} are not finite, negative, or "
-                "not of sum 1: give a softmax's"
+                f"probabilities: expected softmax outputs, got others for sample "
+                f"{self.count + int(np.argmin(right))} (not finite, negative, or not of sum 1)"
             )
 
 
 def _p_log_p(p: np.ndarray) -> np.ndarray:
-    """`p log p`, 0 where p is 0."""
+    """Return `p log p`, 0 where p is 0."""
     return p * np.log(p, where=p > 0.0, out=np.zeros_like(p))

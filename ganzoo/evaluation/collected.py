@@ -1,4 +1,4 @@
-"""What is kept of a set of examples: statistics that grow with nothing, and features where a metric needs them all."""
+"""Statistics of a set of examples, and its features if a metric needs them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ganzoo.evaluation.extractors.extractor import Extractor
 from ganzoo.evaluation.moments import Moments
 
 EXAMPLES_A_PART = 1000  # bounds the memory
-IN_MEMORY_BYTES = 128 * 2**20  # what goes beyond it is kept in a temporary file
+IN_MEMORY_BYTES = 128 * 2**20  # larger arrays go to a temporary file
 
 
 @dataclass
 class Collected:
-    """A set of examples as metrics see it.
+    """Statistics of a set of examples, for metrics.
 
     Attributes:
-      examples: the set itself.
+      examples: the examples.
       moments: mean and covariance of the features.
-      features: float32 `[count, dimensions]`, if they were to be kept; a map of a temporary file where they are large.
-      classes: the most likely class of each example, int `[count]`; None where the extractor does not classify.
-      score: the Inception Score; None likewise.
+      features: float32 `[count, dimensions]`, if kept; a memory map of a temporary file if large.
+      classes: most likely class of each example, int `[count]`; None if the extractor does not classify.
+      score: Inception Score; None if the extractor does not classify.
     """
 
     examples: Examples
@@ -41,7 +41,7 @@ class Collected:
         return self.examples.count
 
     def kept(self) -> np.ndarray:
-        """The features, of a set whose features were kept."""
+        """Return the features, which must have been kept."""
         assert self.features is not None, "a metric that needs features says so"
         return self.features
 
@@ -52,15 +52,15 @@ def collect(
     *,
     keep_features: bool = False,
 ) -> Collected:
-    """Looks at every example once, a part at a time.
+    """Compute the statistics of all examples, part by part.
 
     Args:
-      examples: at least two.
-      extractor: what they are looked at with.
+      examples: at least two examples.
+      extractor: feature extractor.
       keep_features: keep each example's features.
 
     Raises:
-      UsageError: fewer than two examples.
+      UsageError: there are fewer than two examples.
     """
     if examples.count < 2:
         raise UsageError(f"{examples.name}: expected 2 or more examples, got {examples.count} (give more samples)")
@@ -89,7 +89,7 @@ def collect(
 
 
 def scratch(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """An array to be filled: in memory, or in a temporary file that goes away with it."""
+    """Return an empty array, in memory or in a temporary file that is deleted with it."""
     if math.prod(shape) * np.dtype(dtype).itemsize <= IN_MEMORY_BYTES:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile() as file:

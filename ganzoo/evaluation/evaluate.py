@@ -1,4 +1,4 @@
-"""Two sets of examples -> numbers that can be recomputed: each with its extractor in its name, and a protocol."""
+"""Compare two sets of examples: metrics named with their extractor, and a protocol to reproduce them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Note = Callable[[str], None]
 
 
 class Evaluation(dict[str, float]):
-    """Metric's name, with the extractor in it (`fid_mnist_cnn`) -> value.
+    """Dict of metric name with extractor (`fid_mnist_cnn`) -> value.
 
     Attributes:
-      spread: name -> standard deviation over subsets, for the metrics that have one.
-      protocol: extractor and its hash, counts, seeds, warnings, time: all it takes to compute the numbers again.
-      real, fake: what was collected; for a sheet of best and worst samples.
+      spread: name -> standard deviation over subsets, for metrics that have one.
+      protocol: extractor and its hash, counts, seeds, warnings and time, to reproduce the numbers.
+      real, fake: statistics of both sets, for a sheet of the best and worst samples.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Evaluation(dict[str, float]):
         return self.describe()
 
     def describe(self) -> str:
-        """For people, in Markdown."""
+        """Format the evaluation as Markdown."""
         protocol = self.protocol
         width = max(map(len, self))
         head = f"| {'metric':<{width}} |      value |    spread | better |"
@@ -83,26 +83,26 @@ class Evaluation(dict[str, float]):
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """The values with None for what JSON cannot hold: infinity and NaN."""
+    """Replace infinity and NaN, which JSON cannot hold, with None."""
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 class Evaluator:
-    """A set of real examples that others are compared with, looked at once.
+    """Comparison with a set of real examples, whose statistics are computed once.
 
     Args:
-      real: the real examples.
+      real: real examples.
       features: name of the extractor.
-      metrics: names.
-      held_out: real examples that no model was trained on, for the metrics that need them.
-      translation: where translations are judged, the images on both sides of it; its target is `real`.
-      seed: of whatever the metrics draw.
-      note: told what is going on, for people.
+      metrics: names of the metrics.
+      held_out: real examples that no model was trained on, for metrics that need them.
+      translation: data of a translation to evaluate; its target is `real`.
+      seed: seed of the metrics' random draws.
+      note: receives progress messages.
 
     Raises:
-      ConfigError: an unknown extractor or metric.
-      UsageError: a metric that cannot be computed with this extractor or these examples.
-      WeightsError: the extractor's weights cannot be had.
+      ConfigError: the extractor or a metric is unknown.
+      UsageError: a metric cannot be computed with this extractor or these examples.
+      WeightsError: the extractor's weights are not available.
     """
 
     def __init__(
@@ -139,28 +139,28 @@ class Evaluator:
         self.seconds = time.monotonic() - began
 
     def key(self, name: str) -> str:
-        """A metric's name with the extractor in it."""
+        """Return a metric's name with the extractor."""
         return f"{name}_{self.extractor.name}"
 
     def __call__(
         self, fake: Examples, model: GenerativeModel | None = None, translator: TranslationModel | None = None
     ) -> Evaluation:
-        """Compares.
+        """Compare examples with the real ones.
 
         Args:
-          fake: the examples that are judged.
-          model: that drew them, for the metrics that need it.
-          translator: the model that made them out of `translation.given`, for the metrics of translations.
+          fake: examples to evaluate.
+          model: model that drew them, for metrics that need it.
+          translator: model that made them from `translation.given`, for translation metrics.
 
         Raises:
-          UsageError: fewer than two examples, or a metric that needs a model where there is none.
-          DataError: examples of another size or mode.
+          UsageError: there are fewer than two examples, or a metric needs a model that is not given.
+          DataError: size or mode of the examples differ.
         """
         began = time.monotonic()
         folders.check_alike(self.translation.given if self.translation else self.real.examples, fake)
         if model is None and self._needed("model"):
             who = self._who_needs("model")
-            raise UsageError(f"metrics: {who} needs a model that draws, and {fake.name} is none (leave it out)")
+            raise UsageError(f"metrics: {who} needs a model that draws, got {fake.name} (leave it out)")
         if fake.labels is None and self._needed("labels"):
             raise UsageError(f"metrics: {self._who_needs('labels')} needs a conditional model (leave it out)")
         collected = self._collect(fake, "generated")
@@ -207,10 +207,10 @@ class Evaluator:
     def _check(self, real: Examples, held_out: Examples | None) -> None:
         if self._needed("classes") and not self.extractor.class_names:
             who = self._who_needs("classes")
-            raise UsageError(f"metrics: {who} needs an extractor that classifies, {self.extractor.name} does not")
+            raise UsageError(f"metrics: {who} needs an extractor that classifies, got {self.extractor.name}")
         if self._needed("held_out") and held_out is None:
             who = self._who_needs("held_out")
-            raise UsageError(f"metrics: {who} needs held-out real examples, and none were given (leave it out)")
+            raise UsageError(f"metrics: {who} needs held-out real examples, got none (leave it out)")
 
     def _check_translation(self) -> None:
         translation = self.translation
@@ -225,7 +225,7 @@ class Evaluator:
             (
                 "source",
                 translation.learned_from < translation.target.count,
-                f"test images of {translation.target.name}, which training does not look at",
+                f"test images of {translation.target.name}, which training does not use",
             ),
         ]
         for need, there, what in wanted:
@@ -237,39 +237,39 @@ class Evaluator:
         return collect(examples, self.extractor, keep_features=self._needed("features"))
 
     def _warnings(self, fake: Collected) -> list[str]:
-        """Said where a number is less than it seems."""
+        """Return warnings about unreliable figures."""
         warnings = []
         known = self.real.examples.about.get("of", self.real.count)
         if self._needed("held_out") and known > self.real.count:
             warnings.append(
-                f"memorisation: {self.real.count:,} of the {known:,} training examples were looked at; copies of the "
-                "others go unseen (give more --num_samples)"
+                f"memorisation: {self.real.count:,} of the {known:,} training examples were checked; copies of "
+                "the others are not found (give more --num_samples)"
             )
         counts = f"{self.real.count:,} real and {fake.count:,} generated examples"
         dimensions = len(self.real.moments.mean)
         fewest = min(self.real.count, fake.count)
         if "fid" in self.names and fewest <= dimensions:
             warnings.append(
-                f"fid: {counts} for {dimensions:,} dimensions: a covariance is of low rank and the distance biased "
-                "upwards; compare figures of equal counts only, or take more"
+                f"fid: {counts} for {dimensions:,} dimensions: covariances have low rank, which biases the "
+                "distance upwards; compare only figures of equal counts, or use more"
             )
         distance = next((name for name in ("kid", "kid_ratio") if name in self.names), None)
         if distance and fewest < FEW_FOR_KID:
-            warnings.append(f"{distance}: {counts}: unbiased, but far from exact; take {FEW_FOR_KID:,} or more of each")
+            warnings.append(f"{distance}: {counts}: unbiased, but imprecise; use {FEW_FOR_KID:,} or more of each")
         return warnings
 
 
 def needs(metrics: Iterable[str], need: Need) -> bool:
-    """Whether one of these metrics needs that.
+    """Return whether one of the metrics has this need.
 
     Raises:
-      ConfigError: an unknown metric.
+      ConfigError: a metric is unknown.
     """
     return any(need in get(name).needs for name in metrics)
 
 
 def default_features(dataset: DatasetConfig, domain: str = "") -> str:
-    """The extractor for a data set, or a domain of it, where none is asked for; see `Kind.default_features`."""
+    """Return the default extractor of a data set or one of its domains; see `Kind.default_features`."""
     return kinds.of(dataset).default_features(dataset.name, domain)
 
 
@@ -278,4 +278,4 @@ def _about(collected: Collected) -> dict[str, Any]:
     return {"name": examples.name, "count": collected.count, "shape": list(examples.shape), **examples.about}
 
 
-_open = functools.cache(open_extractor)  # one compiled function a process, however often it is asked for
+_open = functools.cache(open_extractor)  # one compiled function per process

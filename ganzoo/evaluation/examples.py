@@ -1,4 +1,4 @@
-"""Sets of examples that can be compared, whether they are drawn by a model or real: a count and a way to read."""
+"""Sets of generated or real examples to compare: a count and a read function."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Read = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Examples:
-    """So many examples; number i is the same one whenever it is read.
+    """Set of examples; example i is the same at every read.
 
     Attributes:
-      name: for messages.
-      count: how many.
-      kind: of the examples, with the shape of one.
-      read: int64 `[n]` numbers below `count`, ascending -> examples `[n, *shape]` at the edge (see `Kind`).
+      name: name in messages.
+      count: number of examples.
+      kind: data kind, with the shape of an example.
+      read: function from ascending int64 `[n]` indices below `count` to external examples `[n, *shape]` (see `Kind`).
       labels: int32 `[count]`, or None.
-      class_names: what the labels mean, where it is known.
-      about: what they are, for the protocol.
+      class_names: names of the labels, if known.
+      about: description for the protocol.
     """
 
     name: str
@@ -46,26 +46,26 @@ class Examples:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+        """Shape of one example."""
         return self.kind.shape
 
     def parts(self, size: int) -> Iterator[np.ndarray]:
-        """All of them, in order, `size` at a time."""
+        """Yield all examples in order, `size` at a time."""
         for start in range(0, self.count, size):
             yield self.read(np.arange(start, min(start + size, self.count)))
 
 
 def from_source(source: Source, count: int | None = None, *, seed: int = 0, first: int = 0) -> Examples:
-    """Examples of a data set.
+    """Return examples of a data set.
 
     Args:
-      source: the data set.
-      count: how many; None is all (10,000 of an endless source). Fewer than there are is a random choice.
-      seed: of the choice.
-      first: of an endless source, the number of the first one.
+      source: data set.
+      count: number of examples, a random choice; None is all (10,000 of an endless source).
+      seed: seed of the choice.
+      first: index of the first example of an endless source.
 
     Raises:
-      UsageError: it has fewer.
+      UsageError: the data set has fewer examples.
     """
     import tensorflow as tf
 
@@ -73,7 +73,9 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
         chosen = np.arange(first, first + (count or 10_000))
     else:
         if count is not None and count > source.length:
-            raise UsageError(f"{source.name}: has {source.length:,} examples, {count:,} asked for (ask for fewer)")
+            raise UsageError(
+                f"{source.name}: expected at most {source.length:,} examples, got count {count:,} (use fewer)"
+            )
         chosen = np.arange(source.length)
         if count is not None and count < source.length:
             chosen = np.sort(np.random.default_rng(seed).choice(source.length, count, replace=False))
@@ -94,12 +96,12 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
 
 
 def at_most(source: Source, count: int, *, seed: int = 0) -> Examples:
-    """As many examples as there are, but no more than `count`; see `from_source`."""
+    """Return at most `count` examples of a data set; see `from_source`."""
     return from_source(source, count if source.length is None else min(count, source.length), seed=seed)
 
 
 def of_dataset(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: str | Path | None = None) -> Examples:
-    """Examples of a config's data set, as many as `count` at most; see `from_source`.
+    """Return at most `count` examples of a config's data set; see `from_source`.
 
     Raises:
       DataError: as `open_source`.
@@ -112,10 +114,10 @@ def of_dataset(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: s
 
 
 def held_out_of(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: str | Path | None = None) -> Examples:
-    """Examples that no model was trained on: the split `test`, or an endless source's examples from `count` on.
+    """Return examples that no model was trained on: the split `test`, or those of an endless source from `count` on.
 
     Raises:
-      DataError: there are none, or they cannot be had.
+      DataError: there are none, or they are not available.
     """
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to hold out (train on another one)")
@@ -128,12 +130,12 @@ def held_out_of(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: 
 def from_model(
     model: GenerativeModel, count: int, *, labels: np.ndarray | None = None, seed: int = 0, truncation: float = 1.0
 ) -> Examples:
-    """Examples that a model draws: numbers 0 … count-1 of a seed.
+    """Return samples 0 … count-1 of a model and seed.
 
     Args:
-      model: draws them.
-      count: how many.
-      labels: of real examples, int `[m]`: a conditional model draws as many of each, in proportion (see `spread`); by
+      model: model that draws.
+      count: number of samples.
+      labels: labels of real examples, int `[m]`, whose proportions a conditional model reproduces (see `spread`); by
         default all classes in turn.
       seed, truncation: as for `generate`.
 
@@ -148,27 +150,27 @@ def from_model(
         chosen = None if asked is None else asked[numbers]
         return model.generate(labels=chosen, seed=seed, truncation=truncation, positions=numbers)
 
-    config = getattr(model, "config", None)  # a model that was put together by hand has none
+    config = getattr(model, "config", None)  # a model built by hand has none
     kind = kinds.of_shape(read(np.arange(1)).shape[1:]) if config is None else kinds.of(config.dataset)
     return Examples(model.name, count, kind, read, asked, about={"seed": seed, "truncation": truncation})
 
 
 def spread(labels: np.ndarray, count: int) -> np.ndarray:
-    """So many labels, int32 `[count]`, each in the proportion that it has among `labels`, up to one."""
+    """Return int32 `[count]` labels in the proportions of `labels`, up to one of each."""
     return np.sort(labels)[np.arange(count) * len(labels) // count].astype(np.int32)
 
 
 def from_array(name: str, examples: Any, kind: Kind | None = None) -> Examples:
-    """Examples in memory.
+    """Return examples in memory.
 
     Args:
-      name: for messages.
+      name: name in messages.
       examples: images uint8 `[n, H, W, C]`, or floats in [-1, 1] of that shape; points `[n, columns]` of any float
-        type; what `kind` describes where it is given.
-      kind: of the examples; by default images or points, by their shape. The size of images is their own anyway.
+        type; or examples of `kind`.
+      kind: data kind; by default images or points, by shape. Images keep their size in any case.
 
     Raises:
-      UsageError: another shape or type, NaN or infinity, or floats beyond [-1, 1]; the first such example is named.
+      UsageError: invalid shape, dtype or range, NaN or infinity; the message names the first such example.
     """
     if kind is None or kind.is_image:
         kind = kinds.of_array(examples, name)

@@ -1,4 +1,4 @@
-"""Examples that an exported SavedModel draws."""
+"""Samples of an exported SavedModel."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ROWS_A_CALL = 256
 
 
 def is_export(path: str | Path) -> bool:
-    """Whether this is a SavedModel, or the base directory of a model's versions."""
+    """Return whether the path is a SavedModel, or the base directory of a model's versions."""
     return version_of(Path(path)) is not None
 
 
 def version_of(path: Path) -> Path | None:
-    """The SavedModel itself: the directory, or its newest version; None where there is none."""
+    """Return the SavedModel: the directory or its newest version; None if there is none."""
     if (path / "saved_model.pb").is_file():
         return path
     versions = [entry for entry in path.glob("*/saved_model.pb") if entry.parent.name.isdigit()]
@@ -30,7 +30,7 @@ def version_of(path: Path) -> Path | None:
 
 
 def kind_of(path: str | Path) -> Kind:
-    """The kind of what an export draws.
+    """Return the data kind of an export's samples.
 
     Raises:
       UsageError: as `from_export`.
@@ -41,22 +41,24 @@ def kind_of(path: str | Path) -> Kind:
 def from_export(
     path: str | Path, count: int, *, labels: np.ndarray | None = None, seed: int = 0, truncation: float = 1.0
 ) -> Examples:
-    """Examples 0 … count-1 of a seed, the very ones that the model draws in Python.
+    """Return samples 0 … count-1 of a seed, the same as the model draws in Python.
 
     Args:
-      path: of `is_export`.
-      count: how many.
-      labels: of real examples, as for `from_model`; a conditional model needs them.
+      path: export, see `is_export`.
+      count: number of samples.
+      labels: labels of real examples, as for `from_model`; required for a conditional model.
       seed, truncation: as for `generate`.
 
     Raises:
-      UsageError: no signature `generate`, or a conditional model without labels.
+      UsageError: the export has no signature `generate`, or a conditional model has no labels.
     """
     loaded = _load(path)
     generate = loaded.signatures["generate"]
     conditional = "labels" in generate.structured_input_signature[1]
     if conditional and labels is None:
-        raise UsageError(f"{path}: is conditional, and the real examples have no labels (compare with labelled data)")
+        raise UsageError(
+            f"{path}: expected labelled real examples for a conditional model, got none (use labelled data)"
+        )
     asked = spread(labels, count) if conditional and labels is not None else None
 
     def read(numbers: np.ndarray) -> np.ndarray:
@@ -83,12 +85,12 @@ def _kind(generate: Any) -> Kind:
 
 
 def _load(path: str | Path) -> Any:
-    """The SavedModel; its signature that draws does not keep its variables alive."""
+    """Load the SavedModel, which must be kept: its signature does not keep its variables alive."""
     version = version_of(Path(path))
     assert version is not None, "is_export is asked first"
     loaded: Any = tf.saved_model.load(str(version))
     if any(name.startswith("translate_to_") for name in loaded.signatures):
-        raise UsageError(f"{version}: translates, and names no data to do it on (give the run, or the zoo's name)")
+        raise UsageError(f"{version}: exports that translate cannot be evaluated (give the run, or the zoo's name)")
     if "generate" not in loaded.signatures:
         raise UsageError(f"{version}: has no signature 'generate' (export it with ganzoo export)")
     return loaded

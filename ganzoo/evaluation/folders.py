@@ -1,4 +1,4 @@
-"""Folders of images that are compared as they are: all of one size and one kind, or the metrics mean nothing."""
+"""Folders of images to compare, all of one size and mode."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 
 
 def from_folder(name: str, size: int | None = None, count: int | None = None, seed: int = 0) -> Examples:
-    """The images in a folder and its subfolders, in the order of their paths.
+    """Return the images in a folder and its subfolders, in path order.
 
     Args:
       name: `folder:PATH`.
-      size: crop each to its central square and resize it to this side; None takes them as they are, all of one size.
-      count: take so many at most, a random choice.
-      seed: of the choice.
+      size: side to resize the central square of each image to; None keeps the images, which must have one size.
+      count: largest number of images, a random choice.
+      seed: seed of the choice.
 
     Raises:
-      DataError: no such folder, no images, images of several sizes or modes, or one that cannot be read.
+      DataError: the folder is missing or has no images, sizes or modes differ, or an image is unreadable.
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
@@ -42,11 +42,11 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
     for path in paths[1:]:
         other = _shape(path, size)
         if other[2] != shape[2]:
-            raise DataError(f"{path}: is {_kind(other)}, {paths[0].name} is {_kind(shape)}: make them all of one mode")
+            raise DataError(f"{path}: expected {_kind(shape)} like {paths[0].name}, got {_kind(other)} (use one mode)")
         if other != shape:
             raise DataError(
-                f"{path}: is {_size(other)}, {paths[0].name} is {_size(shape)}: make them all of one size "
-                "(or give --size, to which each is cropped and resized)"
+                f"{path}: expected {_size(shape)} like {paths[0].name}, got {_size(other)} "
+                "(use one size, or --size to crop and resize all)"
             )
 
     def read(numbers: np.ndarray) -> np.ndarray:
@@ -56,24 +56,22 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
 
 
 def check_alike(real: Examples, fake: Examples) -> None:
-    """Refuses to compare what differs in size or kind.
+    """Refuse examples that differ in size or kind.
 
     Raises:
-      DataError: it does.
+      DataError: they differ.
     """
     if real.shape == fake.shape and real.kind.is_image == fake.kind.is_image:
         return
     if not (real.kind.is_image and fake.kind.is_image):
-        raise DataError(
-            f"{real.name} has {real.kind.described}, {fake.name} {fake.kind.described}: they do not compare"
-        )
+        raise DataError(f"{fake.name}: expected {real.kind.described} like {real.name}, got {fake.kind.described}")
     if real.shape[2] != fake.shape[2]:
         raise DataError(
-            f"{real.name} is {_kind(real.shape)}, {fake.name} is {_kind(fake.shape)}: make both of one mode"
+            f"{fake.name}: expected {_kind(real.shape)} like {real.name}, got {_kind(fake.shape)} (use one mode)"
         )
     raise DataError(
-        f"{real.name} is {_size(real.shape)}, {fake.name} is {_size(fake.shape)}: make both of one size "
-        "(or give --size, to which the images of folders are cropped and resized)"
+        f"{fake.name}: expected {_size(real.shape)} like {real.name}, got {_size(fake.shape)} "
+        "(use one size, or --size to crop and resize the images of folders)"
     )
 
 
@@ -83,7 +81,7 @@ def _is_image(path: Path, root: Path) -> bool:
 
 
 def _shape(path: Path, size: int | None) -> tuple[int, int, int]:
-    """`(H, W, C)` from the header alone."""
+    """Read `(H, W, C)` from the header."""
     try:
         with Image.open(path, formats=images.FORMATS) as picture:
             width, height = picture.size

@@ -1,4 +1,4 @@
-"""Mean and covariance of features that come in batches."""
+"""Mean and covariance of features, from batches."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from ganzoo.evaluation.features import check_features, in_pieces
 
 
 class Moments:
-    """Mean and covariance in float64, with no sample kept; any split into batches gives the same up to rounding.
+    """Running mean and covariance in float64; any split into batches gives the same up to rounding.
 
-    Each batch is centred on its own mean and joined to what came before by the pairwise update, so that a large common
-    offset costs no digits.
+    Each batch is centred on its own mean and merged by the pairwise update, so a large common offset loses no digits.
 
     Args:
-      dimensions: of a feature, 1 or more.
+      dimensions: dimensions of a feature, 1 or more.
 
     Attributes:
-      count: samples so far.
+      count: number of samples so far.
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances",
     eq. 2.1.
@@ -26,17 +25,17 @@ class Moments:
 
     def __init__(self, dimensions: int) -> None:
         if dimensions < 1:
-            raise UsageError(f"moments of {dimensions} dimensions: give 1 or more")
+            raise UsageError(f"moments: expected 1 or more dimensions, got {dimensions}")
         self.dimensions = dimensions
         self.count = 0
         self._mean = np.zeros(dimensions)
         self._scatter = np.zeros((dimensions, dimensions))  # sum of (x - mean) (x - mean)^T
 
     def update(self, features: np.ndarray) -> None:
-        """Takes in features `[n, dimensions]` of any real dtype, n of 0 or more.
+        """Add features `[n, dimensions]` of any real dtype, n of 0 or more.
 
         Raises:
-          UsageError: other dimensions, or a NaN or an infinity among them; nothing is taken in then.
+          UsageError: dimensions differ, or there is NaN or infinity; nothing is added.
         """
         check_features(least=0, new=features)
         self._check_dimensions(features.shape[1])
@@ -47,10 +46,10 @@ class Moments:
             self._join(len(rows), mean, centred.T @ centred)
 
     def merge(self, other: Moments) -> None:
-        """Takes in all that `other` has seen, another worker's share for example; `other` stays as it is.
+        """Add the samples of `other`, such as another worker's share; `other` is unchanged.
 
         Raises:
-          UsageError: other dimensions.
+          UsageError: dimensions differ.
         """
         self._check_dimensions(other.dimensions)
         if other.count:
@@ -58,13 +57,13 @@ class Moments:
 
     @property
     def mean(self) -> np.ndarray:
-        """Float64 `[dimensions]`; UsageError before the first sample."""
+        """Return float64 `[dimensions]`; UsageError before the first sample."""
         self._check_count(1, "a mean")
         return self._mean.copy()
 
     @property
     def covariance(self) -> np.ndarray:
-        """Float64 `[dimensions, dimensions]`, unbiased (over count - 1); UsageError before the second sample."""
+        """Return float64 `[dimensions, dimensions]`, unbiased (over count - 1); UsageError before the second sample."""
         self._check_count(2, "a covariance")
         return self._scatter / (self.count - 1)
 
@@ -79,9 +78,9 @@ class Moments:
     def _check_dimensions(self, dimensions: int) -> None:
         if dimensions != self.dimensions:
             raise UsageError(
-                f"features of {dimensions} dimensions for moments of {self.dimensions}: take all from one extractor"
+                f"features: expected {self.dimensions} dimensions, got {dimensions} (use one extractor for all)"
             )
 
     def _check_count(self, least: int, what: str) -> None:
         if self.count < least:
-            raise UsageError(f"{what} of {self.count} samples: give {least} or more")
+            raise UsageError(f"{what}: expected {least} or more samples, got {self.count}")

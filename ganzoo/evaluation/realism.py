@@ -1,4 +1,4 @@
-"""A sheet of the samples that look most and least like real ones."""
+"""Sheet of the samples with the highest and the lowest realism."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.evaluation.metrics.neighbours import realism
 
 COLUMNS = 10
-ROWS = 3  # of each kind
+ROWS = 3  # per half
 
 
 def draw_extremes(evaluation: Evaluation, path: str | Path) -> None:
-    """Writes the samples with the highest realism in the upper half of a sheet, the lowest in the lower half.
+    """Write a sheet with the samples of highest realism in the upper half, those of lowest in the lower half.
 
     Args:
-      evaluation: of images.
-      path: a PNG; its metadata name both halves' positions and realism scores.
+      evaluation: evaluation of images.
+      path: PNG file; its metadata hold positions and realism scores of both halves.
 
     Raises:
-      UsageError: another kind of data than images, or too few samples.
-      RunError: it cannot be written.
+      UsageError: the samples are not images, or too few.
+      RunError: the file cannot be written.
     """
     fake = evaluation.fake
     kind = fake.examples.kind
     if not kind.is_image:
-        raise UsageError(f"--sheet: {fake.examples.name} has {kind.plural}, a sheet is for images (leave it out)")
+        raise UsageError(f"--sheet: expected images, got {kind.plural} of {fake.examples.name} (leave it out)")
     each = COLUMNS * ROWS
     if fake.count < 2 * each:
         raise UsageError(f"--sheet: expected {2 * each} or more samples, got {fake.count} (--num_samples)")

@@ -1,4 +1,4 @@
-"""Do the metrics say what they should? Real images against real images that were made worse, step by step."""
+"""Sanity checks of the metrics: real images against increasingly damaged real images."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COUNTS = (250, 500, 1000, 2500, 5000, 10_000)
 
 @dataclass(frozen=True)
 class Table:
-    """Metrics of one kind of damage, a row an extent.
+    """Metrics for one kind of damage, one row per extent.
 
     Attributes:
-      title: what was done.
-      extents: of the damage, growing.
-      rows: the metrics' values at each.
+      title: kind of damage.
+      extents: increasing extents of the damage.
+      rows: metrics at each extent.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Table:
     rows: list[dict[str, float]]
 
     def column(self, name: str) -> list[float]:
-        """One metric over the extents."""
+        """Return one metric over the extents."""
         return [row[name] for row in self.rows]
 
     def describe(self) -> str:
@@ -50,12 +50,12 @@ class Table:
 
 
 def damage_tables(real: Examples, others: np.ndarray, labels: np.ndarray, features: str) -> list[Table]:
-    """How the metrics answer to growing blur, noise and dropped classes.
+    """Measure the metrics under increasing blur, noise and dropped classes.
 
     Args:
-      real: what is compared with.
-      others: further real images uint8 `[n, H, W, C]`, which are damaged.
-      labels: theirs, int `[n]` in 0 … 9.
+      real: reference examples.
+      others: other real images to damage, uint8 `[n, H, W, C]`.
+      labels: labels of `others`, int `[n]` in 0 … 9.
       features: name of the extractor.
     """
     evaluator = Evaluator(real, features, METRICS)
@@ -71,12 +71,12 @@ def damage_tables(real: Examples, others: np.ndarray, labels: np.ndarray, featur
 
 
 def bias_table(real: np.ndarray, others: np.ndarray, features: str, counts: Sequence[int] = COUNTS) -> Table:
-    """Metrics of two sets of real images, which differ by chance alone, over the number of images in each.
+    """Measure the metrics between two random sets of real images, for several set sizes.
 
     Args:
-      real, others: uint8 `[n, H, W, C]`; random choices of them are compared.
+      real, others: uint8 `[n, H, W, C]` to choose from.
       features: name of the extractor.
-      counts: how many of each.
+      counts: set sizes.
     """
     rows = []
     for count in counts:
@@ -87,7 +87,7 @@ def bias_table(real: np.ndarray, others: np.ndarray, features: str, counts: Sequ
 
 
 def blurred(images: np.ndarray, sd: float) -> np.ndarray:
-    """uint8 images `[n, H, W, C]` behind a Gaussian filter of this standard deviation in pixels."""
+    """Blur uint8 images `[n, H, W, C]` with a Gaussian filter of standard deviation `sd` in pixels."""
     if sd == 0:
         return images
     spread = ImageFilter.GaussianBlur(sd)
@@ -96,7 +96,7 @@ def blurred(images: np.ndarray, sd: float) -> np.ndarray:
 
 
 def noisy(images: np.ndarray, sd: float) -> np.ndarray:
-    """uint8 images `[n, H, W, C]` with Gaussian noise of this standard deviation in levels, clipped."""
+    """Add Gaussian noise of standard deviation `sd` in levels to uint8 images `[n, H, W, C]`, clipped."""
     noise = np.random.default_rng(0).normal(0.0, sd, images.shape) if sd else 0.0
     return np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""How fast an extractor is, against the loop that one writes first: small batches, one eager call after the other."""
+"""Speed of an extractor, compared with a naive loop: small batches, one eager call after another."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SECONDS = 1.0  # about as long as a turn of the plain loop takes
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Images/s, medians over turns in which both were measured one after the other.
+    """Speeds in images/s, medians over turns that measure both loops.
 
     Attributes:
       features: name of the extractor.
-      images: in each turn.
-      compiled: of the extractor.
-      plain: of an eager loop over batches of 32.
+      images: number of images per turn.
+      compiled: speed of the extractor.
+      plain: speed of an eager loop over batches of 32.
       ratio: median of the turns' ratios.
     """
 
@@ -48,7 +48,7 @@ class Speed:
 
 
 def measure(features: str) -> Speed:
-    """Measures on random images: 28x28 grey for a small classifier, 64x64 in colour for the others.
+    """Measure on random images: 28x28 grey for small classifiers, 64x64 in colour for the others.
 
     Raises:
       ConfigError, WeightsError: as `open_extractor`.

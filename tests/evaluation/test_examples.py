@@ -48,7 +48,7 @@ def test_an_endless_source_begins_where_it_is_told():
 
 
 def test_more_than_there_are():
-    with pytest.raises(UsageError, match=r"x: has 50 examples, 51 asked for \(ask for fewer\)"):
+    with pytest.raises(UsageError, match=r"x: expected at most 50 examples, got count 51 \(use fewer\)"):
         from_source(from_arrays("x", IMAGES), 51)
 
 

@@ -84,9 +84,9 @@ def test_sequences_are_compared_as_long_vectors():
 @pytest.mark.parametrize(
     ("features", "kind", "message"),
     [
-        ("mnist_cnn", Points(2), r"features: mnist_cnn is for images, x has points \(use identity\)"),
-        ("identity", Image(8, 8, 1), r"features: identity is for points and rows and sequences, x has images"),
-        ("standardised", Points(2), r"features: standardised is for rows, x has points \(use identity\)"),
+        ("mnist_cnn", Points(2), r"features: mnist_cnn: expected images, got points of x \(use identity\)"),
+        ("identity", Image(8, 8, 1), r"features: identity: expected points and rows and sequences, got images of x"),
+        ("standardised", Points(2), r"features: standardised: expected rows, got points of x \(use identity\)"),
     ],
 )
 def test_extractors_of_another_kind_are_refused(features, kind, message):

@@ -35,11 +35,11 @@ def test_all_images_in_the_order_of_their_paths(tmp_path):
 
 def test_sizes_and_modes_are_not_mixed(tmp_path):
     write(tmp_path, a=grey(8), b=grey(9))
-    with pytest.raises(DataError, match=r"b\.png: is 9x9, a\.png is 8x8: make them all of one size \(or give --size"):
+    with pytest.raises(DataError, match=r"b\.png: expected 8x8 like a\.png, got 9x9 \(use one size, or --size"):
         from_folder(f"folder:{tmp_path}")
     assert from_folder(f"folder:{tmp_path}", size=4).read(np.arange(2)).shape == (2, 4, 4, 1)
     write(tmp_path, b=colour(8))
-    with pytest.raises(DataError, match=r"b\.png: is colour, a\.png is grey: make them all of one mode"):
+    with pytest.raises(DataError, match=r"b\.png: expected grey like a\.png, got colour \(use one mode"):
         from_folder(f"folder:{tmp_path}")
 
 
@@ -73,9 +73,9 @@ def test_only_like_is_compared_with_like():
 
     check_alike(named("a", 2, 8, 8, 1), named("b", 3, 8, 8, 1))
     for other, message in {
-        (3, 9, 9, 1): "a is 8x8, b is 9x9: make both of one size",
-        (3, 8, 8, 3): "a is grey, b is colour: make both of one mode",
-        (3, 8): "a has grey images of 8x8 pixels, b points of 8 columns: they do not compare",
+        (3, 9, 9, 1): "b: expected 8x8 like a, got 9x9",
+        (3, 8, 8, 3): "b: expected grey like a, got colour",
+        (3, 8): "b: expected grey images of 8x8 pixels like a, got points of 8 columns",
     }.items():
         with pytest.raises(DataError, match=message):
             check_alike(named("a", 2, 8, 8, 1), named("b", *other))

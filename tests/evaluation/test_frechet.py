@@ -57,7 +57,7 @@ def test_by_hand():
 
 
 def test_wrong_use_is_named():
-    with pytest.raises(UsageError, match="3 dimensions, fake ones of 2"):
+    with pytest.raises(UsageError, match="fake features: expected 3 dimensions like real features, got 2"):
         frechet_distance(moments(np.zeros((2, 3))), moments(np.zeros((2, 2))))
-    with pytest.raises(UsageError, match="a covariance of 1 samples"):
+    with pytest.raises(UsageError, match="a covariance: expected 2 or more samples, got 1"):
         frechet_distance(moments(np.zeros((1, 2))), moments(np.zeros((2, 2))))

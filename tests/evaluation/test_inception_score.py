@@ -42,17 +42,17 @@ def test_by_hand():
 
 
 def test_wrong_use_is_named():
-    with pytest.raises(UsageError, match="of 1 samples"):
+    with pytest.raises(UsageError, match="expected 2 or more samples and 1 or more splits, got 1"):
         InceptionScore(1)
     score = InceptionScore(3)
     score.update(np.eye(2))
-    with pytest.raises(UsageError, match="2 of 3 samples came"):
+    with pytest.raises(UsageError, match="expected 3 samples, got 2"):
         score.result()
-    with pytest.raises(UsageError, match="4 samples came for a total of 3"):
+    with pytest.raises(UsageError, match="expected 3 samples in all, got 4"):
         score.update(np.eye(2))
-    with pytest.raises(UsageError, match="sample 2 are not finite"):
+    with pytest.raises(UsageError, match="got others for sample 2"):
         score.update(np.array([[np.nan, 1.0]]))
-    with pytest.raises(UsageError, match=r"give \[samples, 2\]"):
+    with pytest.raises(UsageError, match=r"expected \[samples, 2\], got"):
         score.update(np.eye(3)[:1])
 
 

@@ -52,9 +52,9 @@ def test_all_of_both_is_computed_once():
 
 def test_wrong_use_is_named():
     good = np.zeros((3, 2))
-    with pytest.raises(UsageError, match="0 subsets"):
+    with pytest.raises(UsageError, match="subsets: expected 1 or more"):
         kernel_distance(good, good, subsets=0)
-    with pytest.raises(UsageError, match="fake features of sample 2 hold NaN or infinity"):
+    with pytest.raises(UsageError, match="fake features: expected finite values, got NaN or infinity in sample 2"):
         kernel_distance(good, np.array([[0, 1], [1, 1], [np.inf, 0]]))
-    with pytest.raises(UsageError, match="1 samples"):
+    with pytest.raises(UsageError, match="2 or more samples, got 1"):
         kernel_distance(good[:1], good)

@@ -63,16 +63,16 @@ def test_diversity_that_has_no_yardstick():
     one, two = np.stack([image(0, 0)] * 2), np.stack([image(0, 0), image(9, 0)])
     with pytest.raises(UsageError, match="no generated example of class 1"):
         labelled.class_diversity({0: two}, {0: two, 1: two})
-    with pytest.raises(UsageError, match="all real examples of class 0 are alike"):
+    with pytest.raises(UsageError, match="all real examples of class 0 are identical"):
         labelled.class_diversity({0: two}, {0: one})
 
 
 def test_labels_that_are_missing():
     images = load_mnist_5k("test")[0][..., np.newaxis]
     labelled_images = with_labels("fake", images, np.arange(len(images)) % 10)
-    with pytest.raises(UsageError, match="class_diversity needs labels, and real has none"):
+    with pytest.raises(UsageError, match="class_diversity needs labels, real has none"):
         Evaluator(from_array("real", images), "mnist_cnn", ["class_diversity"])(labelled_images)
     with pytest.raises(UsageError, match=r"label_accuracy needs a conditional model \(leave it out\)"):
         Evaluator(labelled_images, "mnist_cnn", ["label_accuracy"])(from_array("fake", images))
-    with pytest.raises(UsageError, match="fake has one example of class 9"):
+    with pytest.raises(UsageError, match="expected 2 or more examples of class 9, got 1 in fake"):
         Evaluator(labelled_images, "mnist_cnn", ["class_diversity"])(with_labels("fake", images[:20], [0] * 19 + [9]))

@@ -38,7 +38,7 @@ def test_ends():
 
 
 def test_wrong_use_is_named():
-    with pytest.raises(UsageError, match="fake classes from 0 to 3: with 3, give 0 to 2"):
+    with pytest.raises(UsageError, match="fake classes: expected 0 to 2, got 0 to 3"):
         mode_coverage(np.array([0, 3]), np.array([0, 1]), 3)
-    with pytest.raises(UsageError, match="real classes of shape"):
+    with pytest.raises(UsageError, match="real classes: expected integers"):
         mode_coverage(np.array([0, 1]), np.array([0.0, 1.0]), 3)

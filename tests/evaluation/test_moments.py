@@ -30,16 +30,16 @@ def test_by_hand():
 
 def test_wrong_use_is_named():
     moments = Moments(2)
-    with pytest.raises(UsageError, match="a covariance of 0 samples: give 2 or more"):
+    with pytest.raises(UsageError, match="a covariance: expected 2 or more samples, got 0"):
         _ = moments.covariance
-    with pytest.raises(UsageError, match="3 dimensions for moments of 2"):
+    with pytest.raises(UsageError, match="features: expected 2 dimensions, got 3"):
         moments.update(np.zeros((4, 3)))
-    with pytest.raises(UsageError, match="sample 1 hold NaN"):
+    with pytest.raises(UsageError, match="NaN or infinity in sample 1"):
         moments.update(np.array([[0.0, 1.0], [np.nan, 1.0]]))
     assert moments.count == 0
-    with pytest.raises(UsageError, match="fake features of 1 samples: give 2 or more"):
+    with pytest.raises(UsageError, match="fake features: expected 2 or more samples, got 1"):
         check_features(real=np.zeros((2, 3)), fake=np.zeros((1, 3)))
-    with pytest.raises(UsageError, match="fake features of 4 dimensions, real ones of 3"):
+    with pytest.raises(UsageError, match="fake features: expected 3 dimensions like real features, got 4"):
         check_features(real=np.zeros((2, 3)), fake=np.zeros((2, 4)))
-    with pytest.raises(UsageError, match="shape"):
+    with pytest.raises(UsageError, match="expected real"):
         check_features(real=np.zeros(3))

@@ -90,9 +90,9 @@ def test_memorisation_by_hand():
 
 def test_wrong_use_is_named():
     good = np.zeros((4, 2))
-    with pytest.raises(UsageError, match="neighbour 4 among 4 real samples: give 1 to 3"):
+    with pytest.raises(UsageError, match="nearest: expected 1 to 3 for 4 real samples, got 4"):
         precision_recall_density_coverage(good, good, nearest=4)
-    with pytest.raises(UsageError, match="neighbour 0"):
+    with pytest.raises(UsageError, match="got 0"):
         realism(good, good, nearest=0)
-    with pytest.raises(UsageError, match="held_out features of sample 0 hold NaN"):
+    with pytest.raises(UsageError, match="held_out features: expected finite values, got NaN or infinity in sample 0"):
         memorisation(good, good, good * np.nan)

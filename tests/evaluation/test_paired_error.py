@@ -20,5 +20,5 @@ def test_as_a_metric_in_the_order_of_the_images():
     found = evaluate(made, "paired_error", real=truth, features="mnist_cnn")
     assert found["paired_error_mnist_cnn"] == pytest.approx(0.1)
     assert found.spread["paired_error_mnist_cnn"] == pytest.approx(0.1)
-    with pytest.raises(UsageError, match=r"needs an image of fake for each of real, in one order: 1,199 for 1,200"):
+    with pytest.raises(UsageError, match=r"expected 1,200 images of fake, one per image of real in order, got 1,199"):
         evaluate(made[1:], "paired_error", real=truth, features="mnist_cnn")

@@ -38,7 +38,7 @@ def test_gaussians_of_other_widths():
 
 
 def test_wrong_use_is_named():
-    with pytest.raises(UsageError, match="0 projections"):
+    with pytest.raises(UsageError, match="projections: expected 1 or more, got 0"):
         sliced_wasserstein(np.zeros((2, 2)), np.zeros((2, 2)), projections=0)
     with pytest.raises(UsageError, match="dimensions"):
         sliced_wasserstein(np.zeros((2, 2)), np.zeros((2, 3)))

@@ -123,7 +123,7 @@ def test_without_test_images_those_of_the_training_are_translated_and_that_is_sa
     assert found.given.about == {"split": "train"}
     np.testing.assert_array_equal(all_of(found.given), all_of(found.source))
     (note,) = notes
-    assert note.startswith("translations of training images are evaluated: the test images cannot be had (folder:")
+    assert note.startswith("evaluating translations of training images, as test images are not available (folder:")
     with pytest.raises(DataError, match="no folder testA in it"):
         open_translation(config, "plain", 100)
 

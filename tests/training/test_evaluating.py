@@ -122,7 +122,7 @@ def test_none_without_being_asked(tmp_path):
         ({"evaluation.metrics": ["fdi"]}, ConfigError, r"unknown metric 'fdi' \(did you mean 'fid'\?\)"),
         ({"evaluation.features": "idntity"}, ConfigError, r"unknown extractor 'idntity' \(did you mean"),
         ({"evaluation.by": "inception_score"}, UsageError, "inception_score needs an extractor that classifies"),
-        ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn is for images, ring has points"),
+        ({"evaluation.features": "mnist_cnn"}, UsageError, "mnist_cnn: expected images, got points of ring"),
     ],
 )
 def test_what_cannot_be_computed_is_said_before_the_first_step(tmp_path, overrides, error, message):

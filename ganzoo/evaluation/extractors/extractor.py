@@ -1,7 +1,7 @@
-"""What a feature extractor is, and how a name becomes one.
+"""Feature extractors: the class, and opening one by name.
 
-An extractor is a function without arguments that opens it, decorated with `@register("extractor", "name")`. It raises
-WeightsError where its weights are absent or damaged: one line with the ways out, within two seconds.
+Register an extractor as a function without arguments that returns it: `@register("extractor", "name")`. If its weights
+are missing or damaged, the function raises WeightsError with one line that tells the mend, within two seconds.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ganzoo.registry import of
 
 
 class Features(NamedTuple):
-    """What an extractor says of images.
+    """Output of an extractor.
 
     Attributes:
       features: float32 `[n, dimensions]`.
-      probabilities: of the classes, float32 `[n, classes]`; None where the extractor is no classifier.
+      probabilities: class probabilities, float32 `[n, classes]`; None if the extractor does not classify.
     """
 
     features: np.ndarray
@@ -32,22 +32,22 @@ class Features(NamedTuple):
 
 
 class Extractor:
-    """Images -> features, in batches, through one compiled function.
+    """Feature extractor that runs in batches, through one compiled function.
 
     Args:
-      name: as registered; part of every metric's name.
-      sha256: of the weights and of all else that decides the features; results with another one do not compare.
-      dimensions: of a feature; None: those of the example.
-      prepare: examples at the edge (uint8 `[n, H, W, C]` of any size; float32 of other kinds) -> what `network` takes,
-        NumPy; called in another thread, one batch ahead.
+      name: registered name, part of every metric's name.
+      sha256: hash of the weights and all else that determines the features; only equal hashes are comparable.
+      dimensions: dimensions of a feature; None for those of the example.
+      prepare: NumPy function from external examples (uint8 `[n, H, W, C]` of any size; float32 for other kinds) to the
+        input of `network`; runs in another thread, one batch ahead.
       network: graph function from a prepared batch to (features `[n, dimensions]`, logits `[n, classes]` or None).
-      embed: graph function from float32 examples inside (images `[n, H, W, C]` in [-1, 1]) to features, differentiable
-        and unquantised, for path lengths; None where there is none.
-      class_names: one a logit; empty where the extractor is no classifier.
-      licence: of the weights.
-      batch_size: images a call.
-      kinds: names of the kinds of data that it looks at.
-      adapt: kind of the real examples -> the extractor for them, where it depends on them; see `for_kind`.
+      embed: differentiable graph function from internal float32 examples (images `[n, H, W, C]` in [-1, 1]) to
+        features, without quantisation, for path lengths; or None.
+      class_names: one name per logit; empty if the extractor does not classify.
+      licence: licence of the weights.
+      batch_size: images per call.
+      kinds: names of the supported data kinds.
+      adapt: function from the real examples' kind to an extractor for them, if it depends on them; see `for_kind`.
     """
 
     def __init__(
@@ -86,30 +86,30 @@ class Extractor:
         self._compute = compute
 
     def for_kind(self, kind: Kind, name: str) -> Extractor:
-        """The extractor that looks at examples of that kind.
+        """Return the extractor for a data kind.
 
         Args:
-          kind: of the real examples.
-          name: of them, for messages.
+          kind: kind of the real examples.
+          name: name of the real examples in messages.
 
         Raises:
-          UsageError: it is for other kinds of data.
+          UsageError: the extractor does not support this kind.
         """
         if kind.name not in self.kinds:
             takes = " and ".join(KINDS[known].plural for known in self.kinds)
             raise UsageError(
-                f"features: {self.name} is for {takes}, {name} has {kind.plural} (use {kind.default_features()})"
+                f"features: {self.name}: expected {takes}, got {kind.plural} of {name} (use {kind.default_features()})"
             )
         return self if self._adapt is None else self._adapt(kind)
 
     def __call__(self, examples: np.ndarray) -> Features:
-        """The features of examples `[n, …]` at the edge, n of 1 or more: uint8 images, float32 of other kinds."""
+        """Compute features of external examples `[n, …]`, n of 1 or more: uint8 images, float32 for other kinds."""
         parts = [self._compute(prepared) for prepared in self._prepared(examples)]
         columns = [np.concatenate([part.numpy() for part in column]) for column in zip(*parts, strict=True)]
         return Features(columns[0], columns[1] if len(columns) > 1 else None)
 
     def _prepared(self, examples: np.ndarray) -> Iterator[np.ndarray]:
-        """Batches that are ready for the network, each made while the network has the one before."""
+        """Yield prepared batches, each prepared while the network runs the previous one."""
         batches = [examples[start : start + self.batch_size] for start in range(0, len(examples), self.batch_size)]
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(self.prepare, batches[0])
@@ -125,20 +125,20 @@ EXTRACTORS = of("extractor")
 
 
 def open_extractor(name: str) -> Extractor:
-    """The extractor of that name.
+    """Open an extractor by name.
 
     Raises:
-      ConfigError: there is none.
-      WeightsError: its weights are absent and cannot be fetched, or are not what they should be.
+      ConfigError: the name is unknown.
+      WeightsError: the weights are missing and cannot be fetched, or have another hash.
     """
     return EXTRACTORS.get(name)()
 
 
 def names() -> list[str]:
-    """The names of all extractors, sorted."""
+    """Return the names of all extractors, sorted."""
     return EXTRACTORS.names()
 
 
 def fingerprint(*parts: Any) -> str:
-    """SHA-256 of the text of all parts: weights' hash, the version of the resizing, and so on."""
+    """Return the SHA-256 of the text of all parts: hash of the weights, version of the resizing, and so on."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`identity` and `standardised`: points, sequences and rows of tables are their own features."""
+"""`identity` and `standardised`: points, sequences and table rows as their own features."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ganzoo.registry import register
 
 @register("extractor", "identity")
 def identity() -> Extractor:
-    """float32 `[n, …]` -> the same numbers, `[n, d]`, each in its own unit."""
+    """Return the extractor that flattens float32 `[n, …]` to `[n, d]`, without scaling."""
     return _plain("identity", fingerprint("identity", 1), _flat, ("points", "table", "sequence"))
 
 
 @register("extractor", "standardised")
 def standardised() -> Extractor:
-    """Rows of a table, float32 `[n, columns]` -> the same with each column less its mean, over its deviation.
+    """Return the extractor that standardises each column of table rows, float32 `[n, columns]`.
 
-    Means and deviations are those of the real data set, so that columns of large numbers do not outweigh the others.
+    Means and deviations are those of the real data set, so that large-valued columns do not dominate.
     """
     return _plain("standardised", fingerprint("standardised", 1), _flat, ("table",), _for_table)
 

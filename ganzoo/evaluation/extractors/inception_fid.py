@@ -1,4 +1,4 @@
-"""`inception_fid`: the Inception network of 2015 that published FIDs are measured with; its weights are fetched."""
+"""`inception_fid`: the Inception network of 2015 behind published FIDs; its weights are downloaded."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 @register("extractor", "inception_fid")
 def inception_fid() -> Extractor:
-    """Any images -> the 2,048 pooled features of FID and KID, and the 1,008 classes of the Inception Score.
+    """Return the extractor of the 2,048 pooled features of FID and KID, and 1,008 classes of the Inception Score.
 
-    Images become 299x299 RGB float32 as in clean-fid: each channel by Pillow's antialiased bicubic filter, not rounded.
+    Images are resized to 299x299 RGB float32 as in clean-fid: Pillow's antialiased bicubic per channel, unrounded.
 
     Source: Szegedy et al. 2015, arXiv:1512.00567, weights of 2015-12-05; Heusel et al. 2017, arXiv:1706.08500 (FID);
     Parmar et al. 2022, arXiv:2104.11222 (the resizing).
@@ -45,7 +45,7 @@ def inception_fid() -> Extractor:
 
 
 def prepare(images: np.ndarray) -> np.ndarray:
-    """uint8 `[n, H, W, 1 or 3]` -> float32 `[n, 299, 299, 3]` in [0, 255]."""
+    """Resize uint8 `[n, H, W, 1 or 3]` to float32 `[n, 299, 299, 3]` in [0, 255]."""
     resized = np.stack([np.stack([_resize(image[..., i]) for i in range(image.shape[-1])], -1) for image in images])
     return np.broadcast_to(resized, (*resized.shape[:3], 3))
 
@@ -56,11 +56,10 @@ def _resize(channel: np.ndarray) -> np.ndarray:
 
 
 class Network:
-    """The network as a graph function.
+    """Network as a graph function.
 
-    It is torchvision's Inception v3 but for four things of the graph of 2015: average pools leave the padding out of
-    the mean; the pool of the last block takes the maximum; there are 1,008 classes; and the Inception Score's logits
-    lack the bias.
+    It differs from torchvision's Inception v3 as the graph of 2015 does: average pools exclude the padding, the last
+    block has a max pool, there are 1,008 classes, and the Inception Score's logits have no bias.
 
     Args:
       arrays: state dict of pytorch-fid's `fid_inception_v3`.
@@ -72,12 +71,12 @@ class Network:
         self._kernel = tf.constant(arrays["fc.weight"].T)
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`[n, 299, 299, 3]` in [0, 255] -> (features `[n, 2048]`, logits without bias `[n, 1008]`)."""
+        """Map `[n, 299, 299, 3]` in [0, 255] to (features `[n, 2048]`, logits without bias `[n, 1008]`)."""
         features = self.features(images)
         return features, tf.matmul(features, self._kernel)
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """`[n, 299, 299, 3]` in [0, 255] -> `[n, 2048]`."""
+        """Map `[n, 299, 299, 3]` in [0, 255] to `[n, 2048]`."""
         x = (tf.cast(images, tf.float32) - 128.0) / 128.0
         x = self._chain(x, "Conv2d_1a_3x3/2", "Conv2d_2a_3x3/1", "Conv2d_2b_3x3")
         x = _halve(x)
@@ -94,7 +93,7 @@ class Network:
         return tf.reduce_mean(x, (1, 2))
 
     def _chain(self, x: tf.Tensor, *steps: str) -> tf.Tensor:
-        """Convolutions and ReLUs one after the other; `NAME/STRIDE` is one without padding."""
+        """Apply convolutions with ReLU in sequence; `NAME/STRIDE` is one without padding."""
         for step in steps:
             name, _, stride = step.partition("/")
             x = tf.nn.relu(self._convolutions[name](x, int(stride or 1), "VALID" if stride else "SAME"))
@@ -144,5 +143,5 @@ def _halve(x: tf.Tensor) -> tf.Tensor:
 
 
 def _pool(x: tf.Tensor, kind: str) -> tf.Tensor:
-    """3x3, same size; TensorFlow's mean leaves the padding out."""
+    """Pool 3x3 with same padding, which TensorFlow's mean excludes."""
     return tf.nn.pool(x, (3, 3), kind, padding="SAME")

@@ -1,6 +1,6 @@
-"""`mnist_cnn` and `fashion_cnn`: small classifiers of 28x28 grey images, whose last hidden layer gives the features.
+"""`mnist_cnn` and `fashion_cnn`: small classifiers of 28x28 grey images; features are their last hidden layer.
 
-Made by tools/train_classifiers.py from real images alone; a generated one was never seen.
+Trained by tools/train_classifiers.py on real images only.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ SIZE = 28
 DIMENSIONS = 128
 CLASSES = 10
 
-# SHA-256 of the weights files, as tools/train_classifiers.py prints them.
+# SHA-256 of the weights files, printed by tools/train_classifiers.py.
 MNIST_SHA256 = "ca430696b883e956949299015bf064ffc95974ff6dafde22cc3f76989bd1066b"
 FASHION_SHA256 = "c47580ced257e7d9ddaf464ceb4a928938a9a949fadfea9d64a21708918fea9b"
 
-# What beside the weights decides the features: a change of the network or of the resizing gets another number.
+# Version of everything else that determines the features: increase it with each change of network or resizing.
 VERSION = 1
 
 
 @register("extractor", "mnist_cnn")
 def mnist_cnn() -> Extractor:
-    """Digits, from the 4,000 of `mnist_5k`'s split `train`."""
+    """Return the classifier of digits, trained on the 4,000 of `mnist_5k`'s split `train`."""
     return _open("mnist_cnn", MNIST_SHA256, tuple("0123456789"))
 
 
 @register("extractor", "fashion_cnn")
 def fashion_cnn() -> Extractor:
-    """Clothes, from the 60,000 of Fashion-MNIST's split `train`."""
+    """Return the classifier of clothes, trained on the 60,000 of Fashion-MNIST's split `train`."""
     names = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
     return _open("fashion_cnn", FASHION_SHA256, tuple(names.split(", ")))
 
 
 def build(dropout: float = 0.0) -> keras.Model:
-    """The network of both, always in float32.
+    """Build the network of both classifiers, always in float32.
 
     Args:
-      dropout: rate before each of the two dense layers, for training.
+      dropout: dropout rate before each of the two dense layers, for training.
 
     Returns:
-      A model from float `[n, 28, 28, 1]` in [-1, 1] to features `[n, 128]`, 0 or more, and logits `[n, 10]`.
+      Model from float `[n, 28, 28, 1]` in [-1, 1] to features `[n, 128]`, 0 or more, and logits `[n, 10]`.
     """
     pixels = keras.Input((SIZE, SIZE, 1), dtype="float32")
     hidden = _block(pixels, 32, "block_1", pooled=True)
@@ -62,24 +62,24 @@ def build(dropout: float = 0.0) -> keras.Model:
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """What a weights file holds of a model from `build`, by name."""
+    """Return the variables of a model from `build` that a weights file holds, by name."""
     return {variable.path: variable for variable in model.weights}
 
 
 def weights_file(name: str) -> Path:
-    """Where the weights of `mnist_cnn` or `fashion_cnn` lie in the package."""
+    """Return the weights file of `mnist_cnn` or `fashion_cnn` in the package."""
     return Path(__file__).with_name(f"{name}.safetensors")
 
 
 def prepare(images: np.ndarray) -> np.ndarray:
-    """uint8 `[n, H, W, 1 or 3]` -> uint8 `[n, 28, 28, 1]`; the right size passes untouched, others see `images.fit`."""
+    """Convert uint8 `[n, H, W, 1 or 3]` to `[n, 28, 28, 1]`; 28x28 is kept, other sizes go through `images.fit`."""
     if images.shape[1:] == (SIZE, SIZE, 1):
         return images
     return np.stack([fit(image, SIZE, 1) for image in images])
 
 
 def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) -> keras.KerasTensor:
-    """Pools before it normalises, which is quicker."""
+    """Apply a convolution block, which pools before normalisation for speed."""
     hidden = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, dtype="float32", name=f"{name}_convolution")(
         inputs
     )
@@ -92,12 +92,12 @@ def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) ->
 def _open(name: str, sha256: str, class_names: tuple[str, ...]) -> Extractor:
     path = weights_file(name)
     arrays = weights.read(path, sha256)
-    with reproducible_initialisation(0):  # leaves the process's own random numbers as they were
+    with reproducible_initialisation(0):  # keeps the process's random state
         model = build()
     weights.place(arrays, variables(model), str(path))
 
     def embed(images: tf.Tensor) -> tf.Tensor:
-        """Square images `[n, H, H, 1 or 3]`; resized as in `prepare`, but not rounded to 256 levels."""
+        """Embed square images `[n, H, H, 1 or 3]`, resized as in `prepare` but not rounded to 256 levels."""
         grey = tf.image.rgb_to_grayscale(images) if images.shape[-1] == 3 else images
         resized = tf.image.resize(grey, (SIZE, SIZE), tf.image.ResizeMethod.BICUBIC, antialias=True)
         return model(tf.clip_by_value(resized, -1.0, 1.0), training=False)[0]

@@ -1,4 +1,4 @@
-"""Layers of trained PyTorch networks as TensorFlow functions; shared by the extractors that are such networks."""
+"""Layers of trained PyTorch networks as TensorFlow functions, shared by extractors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 
 class Convolution(NamedTuple):
-    """A convolution with the batch normalisation after it folded in: two kernels' work for the price of one.
+    """Convolution with the following batch normalisation folded in, which saves an operation.
 
     Attributes:
       kernel: float32 `[height, width, inputs, filters]`; depthwise `[height, width, inputs, 1]`.
       bias: float32 `[filters]`.
-      depthwise: each input has a filter of its own.
+      depthwise: whether each input has its own filter.
     """
 
     kernel: tf.Tensor
@@ -23,19 +23,19 @@ class Convolution(NamedTuple):
     depthwise: bool
 
     def __call__(self, images: tf.Tensor, stride: int = 1, padding: str = "SAME") -> tf.Tensor:
-        """`[n, H, W, inputs]` -> `[n, H', W', filters]`; TensorFlow's padding, more at the end where it is uneven."""
+        """Map `[n, H, W, inputs]` to `[n, H', W', filters]`, with TensorFlow's padding (more at the end if uneven)."""
         convolve = tf.nn.depthwise_conv2d if self.depthwise else tf.nn.conv2d
         return tf.nn.bias_add(convolve(images, self.kernel, [1, stride, stride, 1], padding), self.bias)
 
 
 def convolution(arrays: Mapping[str, np.ndarray], name: str, norm: str, epsilon: float = 1e-3) -> Convolution:
-    """A convolution without bias and its batch normalisation, of a state dict.
+    """Return a convolution without bias and its batch normalisation from a state dict.
 
     Args:
-      arrays: the state dict.
-      name: of the `Conv2d`, whose weight is `[filters, inputs, height, width]`; with one input it is depthwise.
-      norm: of the `BatchNorm2d`.
-      epsilon: of the normalisation.
+      arrays: state dict.
+      name: name of the `Conv2d`, whose weight is `[filters, inputs, height, width]`; with one input it is depthwise.
+      norm: name of the `BatchNorm2d`.
+      epsilon: epsilon of the normalisation.
     """
     scale = arrays[f"{norm}.weight"] / np.sqrt(np.float64(arrays[f"{norm}.running_var"]) + epsilon)
     kernel = arrays[f"{name}.weight"] * scale[:, np.newaxis, np.newaxis, np.newaxis]
@@ -48,14 +48,14 @@ def convolution(arrays: Mapping[str, np.ndarray], name: str, norm: str, epsilon:
 
 
 def pixels(images: tf.Tensor, size: int) -> tf.Tensor:
-    """What a network that wants RGB of that size in [0, 255] sees of float images, differentiably.
+    """Convert float images to RGB of a given size in [0, 255], differentiably.
 
     Args:
       images: float32 `[n, H, W, 1 or 3]` in [-1, 1]; grey is repeated.
       size: side of the result.
 
     Returns:
-      float32 `[n, size, size, 3]`, antialiased bicubic: as Pillow resizes, but for its rounding.
+      float32 `[n, size, size, 3]`, antialiased bicubic like Pillow, without rounding.
     """
     levels = (tf.cast(images, tf.float32) + 1.0) * 127.5
     resized = tf.image.resize(levels, (size, size), "bicubic", antialias=True)

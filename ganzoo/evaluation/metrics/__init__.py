@@ -1,1 +1,1 @@
-"""Metrics: the mathematics of each in a module of its own, which also says what it is called and what it needs."""
+"""Metrics: one module each, with its mathematics, its names and its needs."""

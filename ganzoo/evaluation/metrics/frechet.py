@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken as a Gaussian; of Inception features, the FID."""
+"""Fréchet distance between Gaussians fitted to two sets of features; with Inception features, the FID."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from ganzoo.evaluation.moments import Moments
 
 @metric(fid="lower")
 def fid(comparison: Comparison) -> dict[str, Value]:
-    """The Fréchet distance of the features: `fid_inception_fid` is the FID of the papers."""
+    """Compute the Fréchet distance of the features; `fid_inception_fid` is the FID of the papers."""
     return {"fid": Value(frechet_distance(comparison.real.moments, comparison.fake.moments))}
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
-    """`||m_r - m_f||^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))`, in units of the features squared; 0 or more.
+    """Return `||m_r - m_f||^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2))`, in units of the features squared; 0 or more.
 
-    With `S = A A^T` of both, the root's trace is the sum of the singular values of `A_r^T A_f`: real and finite for any
-    two covariances, fewer samples than dimensions and one repeated sample included.
+    With `S = A A^T`, the trace of the root is the sum of the singular values of `A_r^T A_f`: real and finite for all
+    covariances, even with fewer samples than dimensions or one repeated sample.
 
     Args:
-      real, fake: moments of the same dimensions, of 2 samples or more.
+      real, fake: moments of equal dimensions, of 2 or more samples.
 
     Raises:
-      UsageError: dimensions that differ, or fewer than 2 samples.
+      UsageError: dimensions differ, or there are fewer than 2 samples.
 
     Source: Dowson and Landau 1982, "The Fréchet distance between multivariate normal distributions", eq. 16; Heusel et
     al. 2017, arXiv:1706.08500, eq. 6.
     """
     if real.dimensions != fake.dimensions:
         raise UsageError(
-            f"real features of {real.dimensions} dimensions, fake ones of {fake.dimensions}: "
-            "take both from one extractor"
+            f"fake features: expected {real.dimensions} dimensions like real features, got {fake.dimensions} "
+            "(use one extractor for both)"
         )
     real_covariance, fake_covariance = real.covariance, fake.covariance
     singular_values = np.linalg.svd(_factor(real_covariance).T @ _factor(fake_covariance), compute_uv=False)
@@ -45,7 +45,7 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
-    """`A` `[d, rank]` with `A A^T` the covariance; what rounding made negative is left out."""
+    """Return `A` `[d, rank]` with `A A^T` the covariance, without eigenvalues that rounding made negative."""
     values, vectors = np.linalg.eigh(covariance)
     positive = values > 0.0
     return vectors[:, positive] * np.sqrt(values[positive])

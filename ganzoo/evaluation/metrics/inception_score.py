@@ -1,4 +1,4 @@
-"""The Inception Score: are samples clearly of one class, and of all classes together?"""
+"""Inception Score: whether samples are clearly of one class each, and cover all classes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
 
 @metric(needs=("classes",), inception_score="higher")
 def inception_score(comparison: Comparison) -> dict[str, Value]:
-    """The Inception Score of the generated examples, with its spread over ten splits."""
+    """Return the Inception Score of the generated examples, with its spread over ten splits."""
     assert comparison.fake.score is not None, "the need is checked before"
     return {"inception_score": Value(*comparison.fake.score.result())}

@@ -1,4 +1,4 @@
-"""The kernel distance (KID) between two sets of features: an unbiased maximum mean discrepancy."""
+"""Kernel distance (KID) between two sets of features: an unbiased maximum mean discrepancy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUBSET_SIZE = 1000
 
 @metric(needs=("features",), kid="lower")
 def kid(comparison: Comparison) -> dict[str, Value]:
-    """The kernel distance of the features, raw (papers often print it times 1000), with its spread over subsets."""
+    """Compute the kernel distance of the features (papers often print it times 1000), with its spread over subsets."""
     real, fake = comparison.real.kept(), comparison.fake.kept()
     value, spread = kernel_distance(real, fake, seed=comparison.seed)
     one_subset = max(len(real), len(fake)) <= SUBSET_SIZE and len(real) == len(fake)
@@ -23,29 +23,28 @@ def kid(comparison: Comparison) -> dict[str, Value]:
 def kernel_distance(
     real: np.ndarray, fake: np.ndarray, subsets: int = 100, subset_size: int = SUBSET_SIZE, seed: int = 0
 ) -> tuple[float, float]:
-    """Mean and spread of `mmd_squared` over random subsets; not times 1000. Negative values are right near 0.
+    """Return mean and spread of `mmd_squared` over random subsets, not times 1000. It can be negative near 0.
 
-    Each subset has min(subset_size, n, m) samples of either set, drawn without replacement, the real ones first, from
-    one `np.random.default_rng(seed)`. Where that is all of both sets, every subset would be the same: it is computed
-    once, and the spread is 0.
+    Each subset has min(subset_size, n, m) samples of either set, drawn without replacement, real ones first, from one
+    `np.random.default_rng(seed)`. If that is all of both sets, it is computed once, and the spread is 0.
 
     Args:
-      real, fake: features `[n, d]` and `[m, d]` of any real dtype, memory maps too; a subset at a time becomes float64.
-      subsets: how many are drawn, 1 or more.
-      subset_size: samples of each, 2 or more.
-      seed: of the draws.
+      real, fake: features `[n, d]` and `[m, d]` of any real dtype, or memory maps; only one subset is float64.
+      subsets: number of subsets, 1 or more.
+      subset_size: samples per subset, 2 or more.
+      seed: seed of the draws.
 
     Returns:
-      The mean, and the standard deviation over the subsets (over their number, ddof 0, as torch-fidelity's).
+      Mean and standard deviation over the subsets (ddof 0, as in torch-fidelity).
 
     Raises:
-      UsageError: numbers out of range, fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: numbers out of range, fewer than 2 samples, different dimensions, or non-finite values.
 
     Source: Bińkowski et al. 2018, arXiv:1801.01401, section 4 (the kernel) and appendix D (the subsets).
     """
     check_features(real=real, fake=fake)
     if subsets < 1 or subset_size < 2:
-        raise UsageError(f"{subsets} subsets of {subset_size} samples: give 1 or more, of 2 or more samples")
+        raise UsageError(f"subsets: expected 1 or more of 2 or more samples, got {subsets} of {subset_size}")
     size = min(subset_size, len(real), len(fake))
     if size == len(real) == len(fake):
         return _mmd_squared(real, fake), 0.0
@@ -55,15 +54,15 @@ def kernel_distance(
 
 
 def mmd_squared(x: np.ndarray, y: np.ndarray) -> float:
-    """The unbiased squared maximum mean discrepancy with the kernel `k(a, b) = (a . b / d + 1)^3`.
+    """Return the unbiased squared maximum mean discrepancy with the kernel `k(a, b) = (a . b / d + 1)^3`.
 
-    Mean of k over pairs of two different samples of x, plus the same of y, minus twice the mean over pairs of x and y.
+    This is the mean of k over pairs of different samples of x, plus that of y, minus twice that of x and y.
 
     Args:
       x, y: features `[n, d]` and `[m, d]`, n and m of 2 or more, small enough for matrices n x n, m x m and n x m.
 
     Raises:
-      UsageError: fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: fewer than 2 samples, different dimensions, or non-finite values.
 
     Source: Gretton et al. 2012, "A kernel two-sample test", JMLR 13, eq. 3; Bińkowski et al. 2018, arXiv:1801.01401.
     """
@@ -88,5 +87,5 @@ def _mean_of_different(kernel: np.ndarray) -> float:
 
 
 def _draw(features: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Rows without replacement; sorted, which changes no sum and reads a memory map forwards."""
+    """Draw rows without replacement; sorted, to read a memory map forwards (sums do not change)."""
     return features[np.sort(generator.choice(len(features), size, replace=False))]

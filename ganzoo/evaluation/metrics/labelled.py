@@ -1,4 +1,4 @@
-"""For conditional models: is a sample what was asked for, and do the samples of a class differ?"""
+"""Metrics of conditional models: correct classes, and diversity within each class."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
 
-EXAMPLES_A_CLASS = 500  # bounds the time and memory of all pairs
+EXAMPLES_A_CLASS = 500  # bounds time and memory of all pairs
 
 
 @metric(needs=("classes", "labels"), label_accuracy="higher")
 def label_accuracy(comparison: Comparison) -> dict[str, Value]:
-    """The share of samples that the extractor reads as what was asked for, in [0, 1]."""
+    """Return the share of samples that the extractor assigns to the requested class, in [0, 1]."""
     labels, classes = comparison.fake.examples.labels, comparison.fake.classes
     names, read = comparison.real.examples.class_names, comparison.extractor.class_names
     if names != read:
         raise UsageError(
-            f"metrics: label_accuracy: {comparison.extractor.name} reads other classes ({', '.join(read[:3])}, …) than "
-            f"those of {comparison.real.examples.name} (leave it out, or give other --features)"
+            f"metrics: label_accuracy: expected the classes of {comparison.real.examples.name}, got those of "
+            f"{comparison.extractor.name} ({', '.join(read[:3])}, …) (leave it out, or give other --features)"
         )
     assert labels is not None, "the need is checked before"
     assert classes is not None, "the need is checked before"
@@ -28,7 +28,7 @@ def label_accuracy(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("labels",), class_diversity="higher", class_diversity_least="higher")
 def diversity(comparison: Comparison) -> dict[str, Value]:
-    """`class_diversity` of the first 500 examples of each class: the mean over classes, and the least."""
+    """Return mean and minimum over classes of `class_diversity`, for the first 500 examples of each class."""
     ratios = class_diversity(_by_class(comparison.fake.examples), _by_class(comparison.real.examples))
     return {
         "class_diversity": Value(float(np.mean(list(ratios.values())))),
@@ -37,27 +37,29 @@ def diversity(comparison: Comparison) -> dict[str, Value]:
 
 
 def class_diversity(fake: dict[int, np.ndarray], real: dict[int, np.ndarray]) -> dict[int, float]:
-    """For each class, the generated images' mean pairwise distance over the real ones': 0 is one image, 1 as varied.
+    """Return per class the mean pairwise distance of generated images over that of real ones: 0 is a single image.
 
     Args:
       fake, real: label -> uint8 `[n, H, W, C]`, n of 2 or more.
 
     Raises:
-      UsageError: a class that has no fakes, or whose real images are all alike.
+      UsageError: a class has no generated images, or its real images are identical.
     """
     ratios = {}
     for label, images in real.items():
         if label not in fake:
-            raise UsageError(f"metrics: class_diversity: no generated example of class {label} (give more samples)")
+            raise UsageError(f"metrics: class_diversity: no generated example of class {label} (use more samples)")
         yardstick = mean_pairwise_distance(images)
         if yardstick == 0.0:
-            raise UsageError(f"metrics: class_diversity: all real examples of class {label} are alike (leave it out)")
+            raise UsageError(
+                f"metrics: class_diversity: all real examples of class {label} are identical (leave it out)"
+            )
         ratios[label] = mean_pairwise_distance(fake[label]) / yardstick
     return ratios
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
-    """The mean Euclidean distance over all pairs of two different images, pixels in [0, 1].
+    """Return the mean Euclidean distance over all pairs of different images, pixels in [0, 1].
 
     Args:
       images: uint8 `[N, …]`, N of 2 or more.
@@ -70,17 +72,19 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
 
 
 def _by_class(examples: Examples) -> dict[int, np.ndarray]:
-    """The first examples of each class.
+    """Return the first examples of each class.
 
     Raises:
-      UsageError: no labels, or fewer than two examples of a class.
+      UsageError: there are no labels, or fewer than two examples of a class.
     """
     if examples.labels is None:
-        raise UsageError(f"metrics: class_diversity needs labels, and {examples.name} has none (leave it out)")
+        raise UsageError(f"metrics: class_diversity needs labels, {examples.name} has none (leave it out)")
     found = {}
     for label in np.unique(examples.labels):
         numbers = np.flatnonzero(examples.labels == label)[:EXAMPLES_A_CLASS]
         if len(numbers) < 2:
-            raise UsageError(f"metrics: class_diversity: {examples.name} has one example of class {label} (give more)")
+            raise UsageError(
+                f"metrics: class_diversity: expected 2 or more examples of class {label}, got 1 in {examples.name}"
+            )
         found[int(label)] = examples.read(numbers)
     return found

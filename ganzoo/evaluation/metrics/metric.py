@@ -1,6 +1,6 @@
-"""What a metric is, and how names become metrics.
+"""Metrics: their interface, registration and lookup by name.
 
-A metric is a function, decorated with `@metric(name="lower", …)`. One function may give several numbers.
+A metric is a function decorated with `@metric(name="lower", …)`. One function may return several numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Better = Literal["lower", "higher"]
 
 
 class Value(NamedTuple):
-    """A number, and its standard deviation over subsets where the metric has one."""
+    """Value of a metric, and its standard deviation over subsets if there is one."""
 
     value: float
     spread: float | None = None
@@ -34,18 +34,18 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a metric may look at.
+    """Input of metrics.
 
     Attributes:
-      real, fake: what was collected of the two sets.
-      held_out: of real examples that no model was trained on; None where there are none.
-      extractor: that the features came from.
-      model: that the fake ones were drawn from; None where they came from files or are translations.
-      seed: of whatever a metric draws.
-      translation: the real images on both sides of it; None where the fake ones are no translations, as the rest.
-      translator: that made the fake ones out of `translation.given`.
-      untouched: what was collected of `translation.given`, where a metric needs it.
-      source: the same of `translation.source`.
+      real, fake: statistics of the two sets.
+      held_out: statistics of real examples that no model was trained on, or None.
+      extractor: extractor of the features.
+      model: model that drew the fake examples; None for files and translations.
+      seed: seed of random draws.
+      translation: data of the translation; this and the rest are None if the fake examples are not translations.
+      translator: model that made the fake examples from `translation.given`.
+      untouched: statistics of `translation.given`, if a metric needs them.
+      source: statistics of `translation.source`, if a metric needs them.
     """
 
     real: Collected
@@ -60,23 +60,23 @@ class Comparison:
     source: Collected | None = None
 
     def translated(self) -> tuple[Translation, TranslationModel]:
-        """The translation and its model, of a metric that needs one."""
+        """Return the translation and its model, for a metric that needs them."""
         assert self.translation is not None and self.translator is not None, "the need is checked before"  # noqa: PT018
         return self.translation, self.translator
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One registered function.
+    """Registered metric function.
 
     Attributes:
-      names: of the numbers it gives, each with what it is better to be.
-      needs: `features` (kept, one by one), `classes` (an extractor that classifies), `held_out` (further real
-        examples), `labels` (a conditional model), `model` (one that draws, not files); `translation` (fake examples
-        that are translations), and of these `untouched` (what was collected of the images before), `source` (the same
-        of the training images of their domain, and test images of the target), `truth` (the right translations),
-        `both_ways` (a model that translates back, too).
-      compute: comparison -> name -> value.
+      names: names of its numbers, each with the better direction.
+      needs: `features` (of every example), `classes` (an extractor that classifies), `held_out` (other real examples),
+        `labels` (a conditional model), `model` (one that draws, not files); `translation` (fake examples are
+        translations), and for these `untouched` (statistics of the original images), `source` (statistics of the
+        training images of their domain, and test images of the target), `truth` (true translations), `both_ways` (a
+        model that also translates back).
+      compute: function from comparison to name -> value.
     """
 
     names: Mapping[str, Better]
@@ -90,9 +90,9 @@ METRICS = of("metric")
 def metric(
     *, needs: Iterable[Need] = (), **names: Better
 ) -> Callable[[Callable[[Comparison], dict[str, Value]]], Callable[[Comparison], dict[str, Value]]]:
-    """Decorator that makes a function known under the names of its numbers (`fid="lower"`).
+    """Register a function under the names of its numbers (`fid="lower"`).
 
-    One that gives a single number can as well be registered with `@register("metric", "fid", better="lower")`.
+    A function of a single number can also be registered with `@register("metric", "fid", better="lower")`.
     """
 
     def keep(compute: Callable[[Comparison], dict[str, Value]]) -> Callable[[Comparison], dict[str, Value]]:
@@ -104,16 +104,16 @@ def metric(
 
 
 def get(name: str) -> Metric:
-    """The metric that gives the number of that name.
+    """Return the metric that computes the number of this name.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: the name is unknown.
     """
     return _metric(name, METRICS.find(name))
 
 
 def all_metrics() -> dict[str, Metric]:
-    """Every name, sorted, with its metric."""
+    """Return every name, sorted, with its metric."""
     return {name: _metric(name, found) for name, found in METRICS.all().items()}
 
 
@@ -123,7 +123,7 @@ def _metric(name: str, found: Registration[Callable[[Comparison], Any]]) -> Metr
     return _of(names, frozenset(found.properties.get("needs", ())), found.part)
 
 
-@cache  # one object for all of a function's numbers, so that it is computed once
+@cache  # one object per function, so that its numbers are computed once
 def _of(names: tuple[tuple[str, Better], ...], needs: frozenset[Need], function: Callable[[Comparison], Any]) -> Metric:
     def compute(comparison: Comparison) -> dict[str, Value]:
         given = function(comparison)

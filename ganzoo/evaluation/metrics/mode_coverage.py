@@ -1,4 +1,4 @@
-"""Which modes a generator has found, by a classifier's verdicts: stacked MNIST, rings and grids of Gaussians."""
+"""Coverage of modes, as assigned by a classifier: stacked MNIST, rings and grids of Gaussians."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COVERED = 0.1
 
 @metric(needs=("classes",), mode_coverage="higher", mode_reverse_kl="lower", mode_jensen_shannon="lower")
 def of_classes(comparison: Comparison) -> dict[str, Value]:
-    """Which of the classes the generated examples have, as the extractor reads them, and how near their shares are."""
+    """Compute which classes the generated examples cover, by the extractor, and how close their shares are."""
     fake, real = comparison.fake.classes, comparison.real.classes
     assert fake is not None and real is not None, "the need is checked before"  # noqa: PT018
     found = mode_coverage(fake, real, len(comparison.extractor.class_names))
@@ -24,19 +24,19 @@ def of_classes(comparison: Comparison) -> dict[str, Value]:
 
 
 def mode_coverage(fake_classes: np.ndarray, real_classes: np.ndarray, classes: int) -> dict[str, float]:
-    """How many modes are found, and how far the shares of the modes are from the real ones.
+    """Return the number of modes found, and the distance of their shares from the real ones.
 
     Args:
-      fake_classes: int `[n]`, 0 … classes-1: what a classifier reads the generated samples as; n of 2 or more.
-      real_classes: int `[m]`, the same of real samples.
-      classes: modes in all, 1 or more.
+      fake_classes: a classifier's classes of generated samples, int `[n]` in 0 … classes-1; n of 2 or more.
+      real_classes: classes of real samples, int `[m]`.
+      classes: number of modes, 1 or more.
 
     Returns:
-      `modes`: real modes whose share among the fakes is at least a tenth of their share among the reals. (The papers
-      below count a mode at its first sample, which a stray one passes; the two agree at few samples a mode.)
-      `mode_share`: the same over the number of real modes, in [0, 1].
-      `reverse_kl`: KL(fake || real) of the shares in nats, 0 or more; infinite where fakes have a mode that reals lack.
-      `jensen_shannon`: the Jensen-Shannon divergence of the shares in nats, from 0 to log 2.
+      `modes`: real modes whose share among the fakes is at least a tenth of that among the reals. (The papers below
+      count a mode from its first sample, even a stray one; both agree for few samples per mode.)
+      `mode_share`: `modes` over the number of real modes, in [0, 1].
+      `reverse_kl`: KL(fake || real) of the shares in nats, 0 or more; infinite if fakes have a mode that reals lack.
+      `jensen_shannon`: Jensen-Shannon divergence of the shares in nats, from 0 to log 2.
 
     Raises:
       UsageError: fewer than 2 samples, or classes out of range.
@@ -58,21 +58,19 @@ def mode_coverage(fake_classes: np.ndarray, real_classes: np.ndarray, classes: i
 
 
 def _shares(labels: np.ndarray, classes: int, name: str) -> np.ndarray:
-    """Float64 `[classes]` of sum 1."""
+    """Return the share of each class, float64 `[classes]` of sum 1."""
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) < 2:
         raise UsageError(
-            f"{name} classes of shape {labels.shape}, {labels.dtype}: give whole numbers [2 samples or more]"
+            f"{name} classes: expected integers [2 or more samples], got {labels.dtype} {list(labels.shape)}"
         )
     if labels.min() < 0 or labels.max() >= classes:
-        raise UsageError(
-            f"{name} classes from {labels.min()} to {labels.max()}: with {classes}, give 0 to {classes - 1}"
-        )
+        raise UsageError(f"{name} classes: expected 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> float:
-    """KL(p || q) in nats, 0 or more."""
+    """Return KL(p || q) in nats, 0 or more."""
     some = p > 0.0
     if (q[some] == 0.0).any():
         return float("inf")

@@ -1,7 +1,7 @@
 """Metrics from nearest neighbours among features: precision, recall, density, coverage, realism, memorisation.
 
-Distances come from matrix products in float64, in blocks; those that are within rounding of what they are compared with
-are computed again from the difference itself, so that ties, copies and repeated samples come out as if exact.
+Distances are matrix products in float64, in blocks; those within rounding of their limit are recomputed from the
+difference, so that ties, copies and repeated samples are exact.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ganzoo.evaluation.features import check_features
 from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
 
 NEAREST = 5
-BLOCK_BYTES = 8 << 20  # of one block; about four of that size are alive at once
+BLOCK_BYTES = 8 << 20  # per block; about four are alive at once
 REALISM_LIMIT = 1e6
 
 
 @metric(needs=("features",), precision="higher", recall="higher", density="higher", coverage="higher")
 def manifolds(comparison: Comparison) -> dict[str, Value]:
-    """Improved precision and recall, density and coverage, with five neighbours."""
+    """Compute improved precision and recall, density and coverage, with five neighbours."""
     for each in (comparison.real, comparison.fake):
         if each.count <= NEAREST:
             raise UsageError(
-                f"metrics: precision, recall, density and coverage need {NEAREST + 1} or more examples, "
-                f"{each.examples.name} has {each.count} (leave them out, or give more)"
+                f"metrics: precision, recall, density, coverage: expected {NEAREST + 1} or more examples of "
+                f"{each.examples.name}, got {each.count} (leave them out, or give more)"
             )
     found = precision_recall_density_coverage(comparison.real.kept(), comparison.fake.kept(), NEAREST)
     return {name: Value(value) for name, value in found.items()}
@@ -35,32 +35,31 @@ def manifolds(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("features", "held_out"), memorisation="lower", copies="lower")
 def copying(comparison: Comparison) -> dict[str, Value]:
-    """Whether generated examples are nearer to the training examples than held-out real ones are: 0.5 is as near."""
+    """Compare the distances of generated and held-out examples to the training examples: 0.5 is equal."""
     assert comparison.held_out is not None, "the need is checked before"
     found = memorisation(comparison.real.kept(), comparison.fake.kept(), comparison.held_out.kept())
     return {name: Value(value) for name, value in found.items()}
 
 
 def precision_recall_density_coverage(real: np.ndarray, fake: np.ndarray, nearest: int = NEAREST) -> dict[str, float]:
-    """How many fakes lie among the reals, and how many reals among the fakes.
+    """Return the shares of fakes among the reals, and of reals among the fakes.
 
-    A sample's ball reaches to its nearest-th neighbour in its own set, itself not counted, and is open: a sample on its
-    edge is outside. Distances are compared in float32 where both sets are float32, as the authors' `prdc` does, else in
-    float64; a repeated sample's neighbours are its copies, at distance 0.
+    A sample's ball is open and reaches to its nearest-th neighbour in its own set, excluding itself. Distances are
+    compared in float32 if both sets are float32, as the authors' `prdc` does, else in float64; the neighbours of a
+    repeated sample are its copies, at distance 0.
 
     Args:
-      real, fake: features `[n, d]` and `[m, d]`; beside float64 copies of them memory stays below 64 MiB.
-      nearest: the neighbour, from 1 to the smaller set's size minus 1.
+      real, fake: features `[n, d]` and `[m, d]`; beyond float64 copies, memory stays below 64 MiB.
+      nearest: number of the neighbour, from 1 to the smaller set's size minus 1.
 
     Returns:
       `precision`: share of fakes in some real's ball, in [0, 1].
       `recall`: share of reals in some fake's ball, in [0, 1].
-      `density`: mean over fakes of the number of reals' balls that it is in, over `nearest`: 0 or more, about 1 for
-      fakes that are distributed as the reals.
+      `density`: mean number of reals' balls around a fake, over `nearest`: 0 or more, about 1 for equal distributions.
       `coverage`: share of reals with a fake in their ball, in [0, 1].
 
     Raises:
-      UsageError: `nearest` out of range, fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: `nearest` out of range, fewer than 2 samples, different dimensions, or non-finite values.
 
     Source: Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 1 and 2; Naeem et al. 2020, arXiv:2002.09797, eq. 3 and 5.
     """
@@ -68,7 +67,7 @@ def precision_recall_density_coverage(real: np.ndarray, fake: np.ndarray, neares
     _check_nearest(nearest, real=real, fake=fake)
     real_radii, fake_radii = _radii(real, nearest), _radii(fake, nearest)
     pairs = _Pairs(real, fake)
-    balls = np.zeros(len(fake), np.int64)  # of reals, that the fake is in
+    balls = np.zeros(len(fake), np.int64)  # number of reals' balls around each fake
     recalled = covered = 0
     for rows, squares in pairs.blocks():
         pairs.refine(rows, squares, real_radii[rows, None])
@@ -87,20 +86,20 @@ def precision_recall_density_coverage(real: np.ndarray, fake: np.ndarray, neares
 
 
 def realism(real: np.ndarray, fake: np.ndarray, nearest: int = 3) -> np.ndarray:
-    """How close each fake is to the reals: the largest ratio, over reals, of the real's radius to its distance.
+    """Return the realism of each fake: the largest ratio, over reals, of the real's radius to its distance.
 
-    Only the half of the reals with the smaller radii counts, rounded down: sparse regions reach too far. Above 1 the
-    fake is in some real's ball.
+    Only the half of the reals with the smaller radii (rounded down) counts, as sparse regions reach too far. Above 1,
+    the fake is in some real's ball.
 
     Args:
       real, fake: features `[n, d]` and `[m, d]`.
-      nearest: the neighbour that a radius reaches to, from 1 to n - 1.
+      nearest: number of the neighbour that defines a radius, from 1 to n - 1.
 
     Returns:
-      Float64 `[m]`, from 0 to 1e6, which is what a copy of a real gets.
+      Float64 `[m]`, from 0 to 1e6, the value of a copy of a real.
 
     Raises:
-      UsageError: `nearest` out of range, fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: `nearest` out of range, fewer than 2 samples, different dimensions, or non-finite values.
 
     Source: Kynkäänniemi et al. 2019, arXiv:1904.06991, eq. 3.
     """
@@ -119,25 +118,23 @@ def realism(real: np.ndarray, fake: np.ndarray, nearest: int = 3) -> np.ndarray:
 
 
 def memorisation(train: np.ndarray, fake: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
-    """Are generated samples nearer to the training set than new real ones are?
-
-    Every sample is judged by the distance to its nearest training sample; the held-out samples' is the yardstick.
+    """Compare generated and held-out samples by the distance to their nearest training sample.
 
     Args:
-      train: features `[k, d]` of what the generator was trained on.
+      train: features `[k, d]` of training samples.
       fake: features `[n, d]` of generated samples.
-      held_out: features `[m, d]` of real samples of the same source that it was not trained on.
+      held_out: features `[m, d]` of real samples of the same source outside the training set.
 
     Returns:
-      `memorisation`: the chance that a fake is nearer than a held-out sample, ties half (the Mann-Whitney statistic
-      over n m): 0.5 for new real data, 1 where all fakes are nearer, below 0.5 where they are farther.
-      `copies`: share of fakes at most as far as the held-out samples' first percentile: 0.01 for new real data.
+      `memorisation`: probability that a fake is nearer than a held-out sample, ties half (the Mann-Whitney statistic
+      over n m): 0.5 for new real data, 1 if all fakes are nearer, below 0.5 if they are farther.
+      `copies`: share of fakes within the held-out samples' first percentile: 0.01 for new real data.
 
     Raises:
-      UsageError: fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: fewer than 2 samples, different dimensions, or non-finite values.
 
     Source: Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675, section 4: the statistic of its global test, as a
-    probability and not as a z-score. `copies` is ours: an outlier test at the 1 % level.
+    probability instead of a z-score. `copies` is ours: an outlier test at the 1 % level.
     """
     check_features(train=train, fake=fake, held_out=held_out)
     fake_distances = np.sqrt(_nearest_squares(_Pairs(fake, train), 1))
@@ -151,24 +148,24 @@ def memorisation(train: np.ndarray, fake: np.ndarray, held_out: np.ndarray) -> d
 
 
 class _Pairs:
-    """Squared distances between the rows of x `[n, d]` and of y `[m, d]`, in blocks of whole rows.
+    """Squared distances between the rows of x `[n, d]` and y `[m, d]`, in blocks of whole rows.
 
     Attributes:
-      dtype: in which distances shall be compared.
+      dtype: dtype to compare distances in.
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
         self.dtype = np.float32 if x.dtype == y.dtype == np.float32 else np.float64
-        self._shift = np.mean(y, axis=0, dtype=np.float64)  # near 0 a product loses fewer digits
+        self._shift = np.mean(y, axis=0, dtype=np.float64)  # products near 0 lose fewer digits
         self._x, self._y = self._centred(x), self._centred(y)
         self._x_raw, self._y_raw = x, y
         self._x_norms, self._y_norms = (np.einsum("nd,nd->n", each, each) for each in (self._x, self._y))
         self._x_group, self._y_group = _groups(x, y)
-        # Twice the worst case of three sums of d products and of the norms' sum, relative to the norms.
+        # Twice the worst case of three sums of d products and the norms' sum, relative to the norms.
         self._rounding = 4.0 * (x.shape[1] + 4) * np.finfo(np.float64).eps
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Rows of x, and their squared distances `[rows, m]`: float64, exact 0 for copies, else up to rounding."""
+        """Yield rows of x and their squared distances `[rows, m]`: float64, exact 0 for copies, else up to rounding."""
         height = max(1, BLOCK_BYTES // (8 * len(self._y)))
         for start in range(0, len(self._x), height):
             rows = slice(start, start + height)
@@ -181,10 +178,10 @@ class _Pairs:
             yield rows, squares
 
     def refine(self, rows: slice, squares: np.ndarray, limits: np.ndarray | float) -> None:
-        """Computes again, in place, the squares of a block that rounding may have put on the wrong side of `limits`.
+        """Recompute in place the squares of a block that rounding may have put on the wrong side of `limits`.
 
         Args:
-          limits: squared distances that the block will be compared with, of a shape that broadcasts to the block's.
+          limits: squared distances to compare the block with, broadcastable to its shape.
         """
         tolerance = self._x_norms[rows, None] + self._y_norms
         tolerance *= self._rounding
@@ -202,7 +199,7 @@ class _Pairs:
 
 
 def _nearest_squares(pairs: _Pairs, nearest: int) -> np.ndarray:
-    """Float64 `[n]`: the squared distance of each x to its nearest-th y, counted from 1."""
+    """Return float64 `[n]`: the squared distance of each x to its nearest-th y, counted from 1."""
     found = []
     for rows, squares in pairs.blocks():
         about = np.partition(squares, nearest - 1, axis=1)[:, nearest - 1 : nearest]
@@ -212,12 +209,12 @@ def _nearest_squares(pairs: _Pairs, nearest: int) -> np.ndarray:
 
 
 def _radii(features: np.ndarray, nearest: int) -> np.ndarray:
-    """Float64 `[n]`: the squared distance of each sample to its nearest-th neighbour, itself (at 0) not counted."""
+    """Return float64 `[n]`: the squared distance of each sample to its nearest-th neighbour, excluding itself."""
     return _nearest_squares(_Pairs(features, features), nearest + 1)
 
 
 def _groups(*sets: np.ndarray) -> list[np.ndarray]:
-    """Int64 `[n]` for each set: a number for each row, the same for equal rows alone."""
+    """Return int64 `[n]` per set: a number per row, equal only for equal rows."""
     known: dict[bytes, int] = {}
     return [np.array([known.setdefault(_digest(row), len(known)) for row in features], np.int64) for features in sets]
 
@@ -229,4 +226,6 @@ def _digest(row: np.ndarray) -> bytes:
 def _check_nearest(nearest: int, **sets: np.ndarray) -> None:
     for name, features in sets.items():
         if not 1 <= nearest < len(features):
-            raise UsageError(f"neighbour {nearest} among {len(features)} {name} samples: give 1 to {len(features) - 1}")
+            raise UsageError(
+                f"nearest: expected 1 to {len(features) - 1} for {len(features)} {name} samples, got {nearest}"
+            )

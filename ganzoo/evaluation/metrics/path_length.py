@@ -1,4 +1,4 @@
-"""Perceptual path length: how fast what a picture shows changes on the way between two latents."""
+"""Perceptual path length: rate of change of an image between two latents."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
 from ganzoo.models.sampling import call
 
 PATHS = 2000
-STEP = 1e-3  # of the whole way; with 1e-4 the features' own rounding in float32 shows
+STEP = 1e-3  # of the path; at 1e-4 the features' float32 rounding shows
 PATHS_A_CALL = 100
-CUT = (1.0, 99.0)  # percentiles beyond which paths do not count, as in the source
+CUT = (1.0, 99.0)  # percentiles beyond which paths are ignored, as in the source
 
 
 @metric(needs=("model",), path_length="lower")
 def path_length(comparison: Comparison) -> dict[str, Value]:
-    """Mean over random places of random paths: `||f(G(z(t + e))) - f(G(z(t)))||^2 / e^2`, f the extractor's features.
+    """Return the mean of `||f(G(z(t + e))) - f(G(z(t)))||^2 / e^2` over random paths and positions.
 
-    Paths are spherical for a normal prior and straight for a uniform one. Images are not quantised.
+    f are the extractor's features, of unquantised images. Paths are spherical for a normal prior, else straight.
 
     Source: Karras et al. 2019, arXiv:1812.04948, section 4.1 (with LPIPS for the distance).
     """
     model, embed = comparison.model, comparison.extractor.embed
     assert model is not None, "the need is checked before"
     if embed is None:
-        raise UsageError(f"metrics: path_length has no way through {comparison.extractor.name} (leave it out)")
+        raise UsageError(f"metrics: path_length: {comparison.extractor.name} is not differentiable (leave it out)")
     latents = model.sample_latents(2 * PATHS, comparison.seed)
     places = np.random.default_rng(comparison.seed).random(PATHS) * (1.0 - STEP)
     way = spherical if model.prior == "normal" else straight
@@ -52,21 +52,20 @@ def path_length(comparison: Comparison) -> dict[str, Value]:
 
 
 def straight(start: np.ndarray, end: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Places in [0, 1] `[n]` on the straight ways between latents `[n, d]`: float32 `[n, d]`."""
+    """Interpolate linearly between latents `[n, d]` at positions `[n]` in [0, 1]: float32 `[n, d]`."""
     along = place[:, np.newaxis]
     return ((1.0 - along) * start + along * end).astype(np.float32)
 
 
 def spherical(start: np.ndarray, end: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """The same on great circles: both ends are brought to length 1, and the way to the length of the prior's latents,
-    sqrt(d).
+    """Interpolate on great circles: ends are normalised, and the path scaled to the prior's typical length, sqrt(d).
 
     Source: Shoemake 1985; for latents White 2016, arXiv:1609.04468.
     """
     a, b = (x.astype(np.float64) / np.linalg.norm(x, axis=1, keepdims=True) for x in (start, end))
     angle = np.arccos(np.clip(np.sum(a * b, axis=1, keepdims=True), -1.0, 1.0))
     along = place[:, np.newaxis]
-    apart = angle > 1e-6  # else there is no way to speak of
+    apart = angle > 1e-6  # else the path has no length
     sine = np.sin(np.where(apart, angle, 1.0))
     from_a, from_b = (np.where(apart, np.sin(part * angle) / sine, part) for part in (1.0 - along, along))
     on_sphere = from_a * a + from_b * b

@@ -1,4 +1,4 @@
-"""For translations: does a classifier of the two domains, which learned from real images, take them for the target?"""
+"""Share of translations that a classifier trained on real images of both domains assigns to the target."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ITERATIONS = 1000
     classifier_accuracy="higher",
 )
 def taken_for_target(comparison: Comparison) -> dict[str, Value]:
-    """The shares, in [0, 1], that `domain_classifier` takes for the target, and how far it is to be believed.
+    """Return the shares in [0, 1] that `domain_classifier` assigns to the target, and its accuracy.
 
-    It learns from real training images of both domains. `taken_for_target` is the share of the translations,
-    `untouched_taken` that of the same test images before, and `classifier_accuracy` the mean over both domains of the
-    share of real test images that it reads right.
+    It is trained on real training images of both domains. `taken_for_target` is the share of the translations,
+    `untouched_taken` that of the original test images, and `classifier_accuracy` the accuracy on real test images,
+    averaged over both domains.
     """
     translation, _ = comparison.translated()
     assert comparison.source is not None and comparison.untouched is not None, "checked before"  # noqa: PT018
@@ -43,16 +43,16 @@ def taken_for_target(comparison: Comparison) -> dict[str, Value]:
 
 
 def domain_classifier(target: np.ndarray, source: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Logistic regression on standardised features, both domains weighing the same; the same data give the same one.
+    """Train a deterministic logistic regression on standardised features, with equal weight for both domains.
 
     Args:
       target, source: features `[n, d]` and `[m, d]` of real images.
 
     Returns:
-      A function from features `[k, d]` to bool `[k]`: whether an image is taken for one of the target.
+      Function from features `[k, d]` to bool `[k]`: whether an image is assigned to the target.
 
     Raises:
-      UsageError: fewer than 2 samples, dimensions that differ, or values that are not finite.
+      UsageError: fewer than 2 samples, different dimensions, or non-finite values.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

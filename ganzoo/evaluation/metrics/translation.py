@@ -1,4 +1,4 @@
-"""For translations: do they come near to the target, do they keep what was in the picture, and is there a way back?"""
+"""Metrics of translations: closeness to the target, preserved content, and cycle consistency."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601
 
 @metric(needs=("features", "translation", "untouched"), kid_ratio="lower")
 def kid_ratio(comparison: Comparison) -> dict[str, Value]:
-    """The translations' kernel distance to the target over that of the same images untouched: 1 is nothing gained.
+    """Return the KID of the translations to the target over that of the original images: 1 is no gain.
 
     Raises:
-      UsageError: the untouched images are no farther from the target than its own, and there is nothing to gain.
+      UsageError: the original images already have a KID of 0 or less.
     """
     assert comparison.untouched is not None, "the need is checked before"
     real, fake, untouched = (each.kept() for each in (comparison.real, comparison.fake, comparison.untouched))
     before, _ = kernel_distance(real, untouched, seed=comparison.seed)
     if before <= 0.0:
         given, target = comparison.untouched.examples.name, comparison.real.examples.name
-        raise UsageError(f"metrics: kid_ratio: {given} is as {target} already, KID {before:.2g} (leave it out)")
+        raise UsageError(f"metrics: kid_ratio: {given} already resembles {target}, KID {before:.2g} (leave it out)")
     after, _ = kernel_distance(real, fake, seed=comparison.seed)
     return {"kid_ratio": Value(after / before)}
 
 
 @metric(needs=("translation", "both_ways"), cycle_error="lower")
 def cycle_error(comparison: Comparison) -> dict[str, Value]:
-    """Mean absolute error of there and back, in [0, 1], and its deviation over the images; there, images are uint8."""
+    """Return the mean absolute error of round trips in [0, 1], through uint8 images, and its deviation."""
     translation, translator = comparison.translated()
     back = translator.other(translation.to)
     pairs = _side_by_side(translation.given, comparison.fake.examples)
@@ -43,7 +43,7 @@ def cycle_error(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("translation", "truth"), translation_error="lower")
 def translation_error(comparison: Comparison) -> dict[str, Value]:
-    """Mean absolute error of the translations against the true ones, in [0, 1], and its deviation over the images."""
+    """Return the mean absolute error of the translations against the true ones in [0, 1], and its deviation."""
     truth = comparison.translated()[0].truth
     assert truth is not None, "the need is checked before"
     pairs = _side_by_side(truth, comparison.fake.examples)
@@ -52,7 +52,7 @@ def translation_error(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("translation",), luminance_correlation="higher", luminance_correlation_least="higher")
 def luminance(comparison: Comparison) -> dict[str, Value]:
-    """`luminance_correlation` of each image with its translation: the mean with its deviation, and the least."""
+    """Return mean, deviation and minimum of `luminance_correlation` between images and translations."""
     pairs = _side_by_side(comparison.translated()[0].given, comparison.fake.examples)
     found = np.concatenate([luminance_correlation(given, made) for given, made in pairs])
     return {
@@ -62,22 +62,22 @@ def luminance(comparison: Comparison) -> dict[str, Value]:
 
 
 def luminance_correlation(given: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of the pixels' luminance, of each pair of images: is what was light still light?
+    """Return Pearson's correlation of the luminance of each pair of images.
 
     Args:
       given, made: uint8 `[n, H, W, C]`, C = 1 or 3.
 
     Returns:
-      float64 `[n]` in [-1, 1]: 1 where only brightness and contrast differ, -1 for an inverted image, and 0 where one
-      of the two is all of one shade.
+      float64 `[n]` in [-1, 1]: 1 if only brightness and contrast differ, -1 for an inverted image, 0 if either image is
+      of one shade.
     """
     return np.array([_correlation(_luminance(one), _luminance(other)) for one, other in zip(given, made, strict=True)])
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
-    """float64 `[H W]`, less its mean; exactly 0 for an image of one shade."""
+    """Return centred luminance, float64 `[H W]`; exactly 0 for an image of one shade."""
     shades = image.reshape(-1, image.shape[-1]) @ (LUMA if image.shape[-1] == 3 else np.ones(1))
-    shades -= shades[0]  # one shade leaves no rounding
+    shades -= shades[0]  # no rounding for a single shade
     return shades - shades.mean()
 
 
@@ -87,11 +87,11 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _side_by_side(one: Examples, other: Examples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Parts of two sets of as many examples each."""
+    """Yield parts of two sets of equal size, in parallel."""
     return zip(one.parts(EXAMPLES_A_PART), other.parts(EXAMPLES_A_PART), strict=True)
 
 
 def _over_images(errors: Iterator[np.ndarray]) -> Value:
-    """Mean and deviation of all of them."""
+    """Return mean and deviation over all images."""
     found = np.concatenate(list(errors))
     return Value(float(found.mean()), float(found.std()))
