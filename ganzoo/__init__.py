@@ -1,7 +1,7 @@
-"""ganzoo: a zoo of generative adversarial networks to take, train, learn from, compare and deploy.
+"""ganzoo: a zoo of generative adversarial networks to use, train, compare and deploy.
 
-Everything public is listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic,
-and where TensorFlow is imported later, it prints nothing (`ganzoo.core.start`).
+Public names are listed here and imported on first use: `import ganzoo` imports neither TensorFlow nor pydantic, and
+TensorFlow prints nothing when it is imported later (`ganzoo.core.start`).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ __all__ = [
 
 
 def _register_with_keras() -> None:
-    """Makes Keras able to read our models and layers from `.keras` files."""
+    """Register our models and layers with Keras, to load them from `.keras` files."""
     import keras
 
     if keras.config.backend() == "tensorflow":
@@ -99,7 +99,7 @@ def _register_with_keras() -> None:
 
 when_keras_is_imported(_register_with_keras)
 
-# Modules of public names that are imported without TensorFlow; before any other one it is started.
+# Modules of public names that need no TensorFlow; it is started before any other is imported.
 _LIGHT = {
     "ganzoo.errors",
     "ganzoo.models.protocol",
@@ -114,10 +114,10 @@ _LIGHT = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562).
+    """Import a public name on first use (PEP 562).
 
     Raises:
-      UsageError: the name needs TensorFlow, and Keras has another backend.
+      UsageError: the name needs TensorFlow, but Keras has another backend.
     """
     if name not in _MODULES:
         raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")

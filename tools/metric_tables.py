@@ -1,4 +1,4 @@
-"""Prints the tables of docs/metrics.md: how metrics answer to damaged images, and how biased they are (6 minutes).
+"""Print the tables of docs/metrics.md: response of the metrics to damaged images, and their bias (6 minutes).
 
 Needs Fashion-MNIST (`apt-get install dataset-fashion-mnist`, or a network).
 """
@@ -15,7 +15,7 @@ REAL = 10_000
 
 
 def main() -> None:
-    """Compares 10,000 training images with the 10,000 test images, damaged."""
+    """Compare 10,000 training images with the 10,000 damaged test images."""
     data = DatasetConfig(name="fashion_mnist", size=28, channels=1)
     train, test = (open_source(data.model_copy(update={"split": split})) for split in ("train", "test"))
     others = from_source(test)

@@ -1,10 +1,9 @@
-"""Trains the classifiers `mnist_cnn` and `fashion_cnn` of ganzoo/evaluation/extractors/small_cnn.py on real images.
+"""Train the classifiers `mnist_cnn` and `fashion_cnn` of ganzoo/evaluation/extractors/small_cnn.py on real images.
 
     python tools/train_classifiers.py [mnist_cnn] [fashion_cnn]
 
-Writes their weights (float16) into the package, and prints what small_cnn.py says of them: accuracy on the images that
-were held out, and the SHA-256 to be put there. The seed is fixed: on the same machine the same images give the same
-files, byte for byte.
+Writes the weights (float16) into the package, and prints their SHA-256 for small_cnn.py and the accuracy on held-out
+images. The seed is fixed: the same images give the same files on the same machine, byte for byte.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ LEARNING_RATE = 2e-3
 
 
 class Recipe(NamedTuple):
-    """How one classifier is trained.
+    """Training recipe of one classifier.
 
     Attributes:
-      dataset: its splits `train` and `test` are used.
-      epochs: passes over the images, every one augmented anew.
-      dropout: see `small_cnn.build`.
+      dataset: data set with splits `train` and `test`.
+      epochs: passes over the images, each with new augmentations.
+      dropout: dropout rate, see `small_cnn.build`.
       degrees: largest rotation, either way.
       zoom, shear: largest change of scale and largest slant.
       shift: largest shift in pixels, either way.
-      flip: whether half of the images are mirrored.
+      flip: whether to mirror half of the images.
     """
 
     dataset: str
@@ -59,9 +58,9 @@ RECIPES = {
 
 
 def main(names: list[str]) -> None:
-    """Trains the classifiers of these names, all of them where none is given."""
+    """Train the named classifiers, by default all."""
     if unknown := set(names) - set(RECIPES):
-        raise SystemExit(f"{', '.join(sorted(unknown))}: no such classifier (known: {', '.join(RECIPES)})")
+        raise SystemExit(f"unknown classifier {', '.join(sorted(unknown))} (known: {', '.join(RECIPES)})")
     for name in names or RECIPES:
         start = time.perf_counter()
         model = train(RECIPES[name])
@@ -75,7 +74,7 @@ def main(names: list[str]) -> None:
 
 
 def train(recipe: Recipe) -> keras.Model:
-    """A model from `small_cnn.build`, trained."""
+    """Build and train a model of `small_cnn.build`."""
     keras.utils.set_random_seed(SEED)
     images, labels = load(recipe.dataset, "train")
     model = small_cnn.build(recipe.dropout)
@@ -92,14 +91,14 @@ def train(recipe: Recipe) -> keras.Model:
 
 
 def load(dataset: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 `[N, 28, 28, 1]` and labels int32 `[N]`."""
+    """Return images uint8 `[N, 28, 28, 1]` and labels int32 `[N]`."""
     source = open_source(DatasetConfig(name=dataset, split=split, size=small_cnn.SIZE, channels=1))
     batch = source.fetch(tf.range(source.length, dtype=tf.int64))
     return batch["examples"].numpy(), batch["labels"].numpy()
 
 
 def augment(images: np.ndarray, recipe: Recipe, generator: np.random.Generator) -> tf.Tensor:
-    """uint8 `[N, 28, 28, 1]` -> float32 of the same shape in [-1, 1], each image moved by an affine map of its own."""
+    """Apply a random affine map to each image, uint8 `[N, 28, 28, 1]`; return float32 in [-1, 1]."""
     count, centre = len(images), (small_cnn.SIZE - 1) / 2
 
     def draw(limit: float) -> np.ndarray:
@@ -119,7 +118,7 @@ def augment(images: np.ndarray, recipe: Recipe, generator: np.random.Generator) 
 
 
 def accuracy(name: str) -> float:
-    """Of the weights file in the package, on the split `test`."""
+    """Return the accuracy of the package's weights file on the split `test`."""
     images, labels = load(RECIPES[name].dataset, "test")
     path = small_cnn.weights_file(name)
     model = small_cnn.build()

@@ -548,7 +548,7 @@ def test_a_directory_that_is_no_export(tmp_path, made):
         (path / "10").mkdir()
     elif made == "a version itself":
         path = make_export(tmp_path / "exports") / "1"
-    with pytest.raises(UsageError, match=rf"{path.name}: is not an exported model: .*saved_model.pb does not exist"):
+    with pytest.raises(UsageError, match=rf"{path.name}: not an exported model: .*saved_model.pb does not exist"):
         write_deployment([path], tmp_path / "deploy")
     assert not (tmp_path / "deploy").exists()
 

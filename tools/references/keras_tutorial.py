@@ -1,6 +1,6 @@
-"""The networks of `zoo_configs/dcgan_benchmark.yaml` in a Keras tutorial's training loop: a reference for speed.
+"""The networks of `zoo_configs/dcgan_benchmark.yaml` in a Keras tutorial's training loop: a speed reference.
 
-One `tf.function` a step, called from Python for each batch of a `tf.data` pipeline; the generator runs twice a step.
+One `tf.function` per step, called from Python for each batch of a `tf.data` pipeline; two generator calls per step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LATENT_SIZE = 100
 
 
 def main() -> None:
-    """Takes part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/training/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=128)
     given = flags.parse_args()
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def prepare(batch_size: int) -> tuple[turns.Reply, turns.Turn]:
-    """Builds everything and makes the first step."""
+    """Build everything and run the first step."""
     began = time.monotonic()
     batches = iter(make_dataset(batch_size))
     generator, discriminator = make_generator(), make_discriminator()
@@ -47,7 +47,7 @@ def prepare(batch_size: int) -> tuple[turns.Reply, turns.Turn]:
 
 
 def make_dataset(batch_size: int) -> tf.data.Dataset:
-    """Shuffled batches without end, float32 `[batch_size, 28, 28, 1]` in [-1, 1]."""
+    """Return endless shuffled batches, float32 `[batch_size, 28, 28, 1]` in [-1, 1]."""
     images, _ = load_mnist_5k()
     images = images.reshape(-1, 28, 28, 1).astype("float32") / 127.5 - 1.0
     dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images))
@@ -55,7 +55,7 @@ def make_dataset(batch_size: int) -> tf.data.Dataset:
 
 
 def make_generator() -> keras.Model:
-    """Latents `[N, 100]` -> images `[N, 28, 28, 1]`."""
+    """Build a network from latents `[N, 100]` to images `[N, 28, 28, 1]`."""
     return keras.Sequential(
         [
             keras.Input((LATENT_SIZE,)),
@@ -76,7 +76,7 @@ def make_generator() -> keras.Model:
 
 
 def make_discriminator() -> keras.Model:
-    """Images `[N, 28, 28, 1]` -> logits `[N, 1]`."""
+    """Build a network from images `[N, 28, 28, 1]` to logits `[N, 1]`."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -94,7 +94,7 @@ def make_discriminator() -> keras.Model:
 
 
 def make_train_step(generator: keras.Model, discriminator: keras.Model) -> tf.types.experimental.PolymorphicFunction:
-    """A compiled function: batch of images -> both losses; the discriminator is updated first."""
+    """Return a compiled function from images to both losses; it updates the discriminator first."""
     generator_optimizer = keras.optimizers.Adam(1e-4)
     discriminator_optimizer = keras.optimizers.Adam(1e-4)
     cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -121,7 +121,7 @@ def make_train_step(generator: keras.Model, discriminator: keras.Model) -> tf.ty
 
 
 def count(network: keras.Model) -> int:
-    """How many trainable numbers a network has."""
+    """Return the number of trainable parameters."""
     return sum(math.prod(variable.shape) for variable in network.trainable_variables)
 
 

@@ -1,6 +1,6 @@
-"""The networks of `zoo_configs/cyclegan_benchmark.yaml` in an eager PyTorch training loop: a reference for speed.
+"""The networks of `zoo_configs/cyclegan_benchmark.yaml` in an eager PyTorch training loop: a speed reference.
 
-The step is that of pytorch-CycleGAN-and-pix2pix, without its identity loss; random images wait in memory. CPU only.
+The step is that of pytorch-CycleGAN-and-pix2pix, without its identity loss; random images are kept in memory. CPU only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAITING = 64  # images of each domain
 
 
 def main() -> None:
-    """Takes part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/training/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=1)
     flags.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 is autocast")
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def prepare(batch_size: int, bfloat16: bool, channels_last: bool) -> tuple[turns.Reply, turns.Turn]:
-    """Builds everything and makes the first step."""
+    """Build everything and run the first step."""
     began = time.monotonic()
     torch.set_num_threads(hardware.cores())
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -53,7 +53,7 @@ def prepare(batch_size: int, bfloat16: bool, channels_last: bool) -> tuple[turns
 
 
 class CycleGAN:
-    """Two generators, `to_b` and `to_a`, and the discriminators of what they make.
+    """Two generators, `to_b` and `to_a`, and their discriminators.
 
     Source: Zhu et al. 2017, arXiv:1703.10593; the order of the updates is that of the authors' `optimize_parameters`.
     """
@@ -71,7 +71,7 @@ class CycleGAN:
             network.to(memory_format=memory_format)
 
     def step(self, real_a: torch.Tensor, real_b: torch.Tensor) -> None:
-        """One update of both generators, with the discriminators frozen, then one of both discriminators."""
+        """Update both generators with frozen discriminators, then both discriminators."""
         with self.autocast():
             fake_b = self.generators["to_b"](real_a)
             again_a = self.generators["to_a"](fake_b)
@@ -93,24 +93,24 @@ class CycleGAN:
         self.optimizers[self.discriminators].step()
 
     def adversarial_loss(self, domain: str, images: torch.Tensor, target: float) -> torch.Tensor:
-        """Least squares, over the patches."""
+        """Return the least-squares loss over the patches."""
         with self.autocast():
             logits = self.discriminators[domain](images).float()
         return nn.functional.mse_loss(logits, torch.full_like(logits, target))
 
     def autocast(self) -> torch.autocast:
-        """Where the networks compute in bfloat16, if they are to."""
+        """Return the context in which the networks compute in bfloat16, if enabled."""
         return torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16)
 
 
 class ImagePool:
-    """The last fakes: once it is full, half of those that come are exchanged for an older one."""
+    """Buffer of fakes: once full, it exchanges half of the incoming ones for older ones."""
 
     def __init__(self) -> None:
         self.images: list[torch.Tensor] = []
 
     def exchange(self, images: torch.Tensor) -> torch.Tensor:
-        """As many images as are given, `[N, 3, H, W]`."""
+        """Return as many images as given, `[N, 3, H, W]`."""
         chosen = []
         for image in images.split(1):
             if len(self.images) < POOL_SIZE:
@@ -136,7 +136,7 @@ class Residual(nn.Module):
 
 
 def make_generator() -> nn.Sequential:
-    """Images `[N, 3, H, W]` -> images of the same shape."""
+    """Build a network from images `[N, 3, H, W]` to images of the same shape."""
     deep = 4 * WIDTH
     upwards = {"stride": 2, "padding": 1, "output_padding": 1, "bias": False}
     return nn.Sequential(
@@ -154,7 +154,7 @@ def make_generator() -> nn.Sequential:
 
 
 def make_discriminator() -> nn.Sequential:
-    """Images `[N, 3, H, W]` -> logits `[N, 1, H / 8 - 2, W / 8 - 2]`, each of a patch of 70x70 pixels."""
+    """Build a network from images `[N, 3, H, W]` to logits `[N, 1, H / 8 - 2, W / 8 - 2]`, one per 70x70 patch."""
     return nn.Sequential(
         nn.Conv2d(3, WIDTH, 4, stride=2, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
@@ -166,18 +166,18 @@ def make_discriminator() -> nn.Sequential:
 
 
 def normalised(convolution: nn.Conv2d | nn.ConvTranspose2d, leak: float = 0.0) -> tuple[nn.Module, ...]:
-    """A convolution, its normalisation and its rectifier."""
+    """Return a convolution with normalisation and rectifier."""
     rectifier = nn.LeakyReLU(leak, inplace=True) if leak else nn.ReLU(inplace=True)
     return convolution, norm(convolution.out_channels), rectifier
 
 
 def norm(channels: int) -> nn.InstanceNorm2d:
-    """With a scale and an offset, as ganzoo's has; the authors' has none."""
+    """Return a normalisation with scale and offset, as in ganzoo; the authors' has none."""
     return nn.InstanceNorm2d(channels, affine=True)
 
 
 def count(network: nn.Module) -> int:
-    """How many trainable numbers a network has."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 

@@ -1,6 +1,6 @@
-"""The networks of `zoo_configs/dcgan_benchmark.yaml` in an eager PyTorch training loop: a reference for speed.
+"""The networks of `zoo_configs/dcgan_benchmark.yaml` in an eager PyTorch training loop: a speed reference.
 
-The generator runs once a step; images wait in memory. CPU only.
+The generator runs once per step; images are kept in memory. CPU only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LATENT_SIZE = 100
 
 
 def main() -> None:
-    """Takes part in a contest; see ganzoo/training/turns.py."""
+    """Take part in a contest; see ganzoo/training/turns.py."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--batch_size", type=int, default=128)
     flags.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16 is autocast")
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def prepare(batch_size: int, bfloat16: bool, channels_last: bool) -> tuple[turns.Reply, turns.Turn]:
-    """Builds everything and makes the first step."""
+    """Build everything and run the first step."""
     began = time.monotonic()
     torch.set_num_threads(hardware.cores())
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -66,7 +66,7 @@ def prepare(batch_size: int, bfloat16: bool, channels_last: bool) -> tuple[turns
 
 
 class Generator(nn.Module):
-    """Latents `[N, 100]` -> images `[N, 1, 28, 28]`; paddings give the sizes of Keras's `same`."""
+    """Build a network from latents `[N, 100]` to images `[N, 1, 28, 28]`; paddings give the sizes of Keras's `same`."""
 
     def __init__(self, channels_last: bool) -> None:
         super().__init__()
@@ -87,13 +87,13 @@ class Generator(nn.Module):
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         start = self.start(latents)
-        if self.channels_last:  # read as such at once: nothing has to be moved
+        if self.channels_last:  # read in this format, so that nothing moves
             return self.rest(start.unflatten(1, (7, 7, 256)).permute(0, 3, 1, 2))
         return self.rest(start.unflatten(1, (256, 7, 7)))
 
 
 def make_discriminator() -> nn.Sequential:
-    """Images `[N, 1, 28, 28]` -> logits `[N, 1]`."""
+    """Build a network from images `[N, 1, 28, 28]` to logits `[N, 1]`."""
     return nn.Sequential(
         nn.Conv2d(1, 64, 5, stride=2, padding=2),
         nn.LeakyReLU(0.3),
@@ -107,7 +107,7 @@ def make_discriminator() -> nn.Sequential:
 
 
 def count(network: nn.Module) -> int:
-    """How many trainable numbers a network has."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
