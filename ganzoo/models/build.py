@@ -15,7 +15,7 @@ from ganzoo.engine.precision import computing_in
 from ganzoo.engine.schedules import SHAPES, factor
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError
-from ganzoo.registry import of
+from ganzoo.registry import Registry, of
 from ganzoo.schema import Config, OpenSection, OptimizerConfig, ScheduleConfig, check_arguments
 from ganzoo.schema.parsing import describe
 
@@ -57,7 +57,7 @@ class Plan:
           ConfigError: if the network or an option is unknown, or does not suit the data.
         """
         section = self._config.networks[role]
-        builder = of(kind).get(section.network, f"{role}.network")
+        builder = _for_data(of(kind), section.network, f"{role}.network", self._config)
         network = builder(*given, **check_arguments(builder, section.arguments, role, ["network"]))
         if kind == "discriminator":
             _check_patches(network, given[0])
@@ -167,8 +167,25 @@ def _check_objectives(config: Config, scheme: type[SteppedModel]) -> None:
     for key in OBJECTIVES:
         if getattr(config, key) and key not in scheme.objectives:
             raise ConfigError(f"{key}: not for model.scheme: {name} (remove it)")
+    for augmentation in config.augmentations:
+        _for_data(of("augmentation"), augmentation.name, "augmentations", config)
     if "loss" in scheme.objectives and config.loss is None:
         raise ConfigError(f"loss: missing, for model.scheme: {name} (for example loss: {{name: non_saturating}})")
+
+
+def _for_data(registry: Registry[Any], name: str, key: str, config: Config) -> Any:
+    """Return a registered part that suits the config's kind of data.
+
+    Raises:
+      ConfigError: if there is no such part, or it is for other kinds of data.
+    """
+    found, kind = registry.find(name, key), config.dataset.kind
+    if kind in found.properties.get("kinds", (kind,)):
+        return found.part
+    suits = [known for known, other in registry.all().items() if kind in other.properties.get("kinds", (kind,))]
+    wanted = " or ".join(found.properties["kinds"])
+    mend = f"use one of: {', '.join(suits)}" if suits else "leave it out"
+    raise ConfigError(f"{key}: {name} is for dataset.kind: {wanted}, got {kind} ({mend})")
 
 
 def _check_batch(config: Config, batch: str) -> None:

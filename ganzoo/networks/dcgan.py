@@ -24,7 +24,7 @@ Normalization = Literal["batch", "none"]
 Leak = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-@register("generator", "dcgan")
+@register("generator", "dcgan", kinds=("image",))
 def dcgan_generator(
     latent_size: int,
     example_shape: tuple[int, ...],
@@ -82,7 +82,7 @@ def dcgan_generator(
     return keras.Model(tensors, x, name="generator")
 
 
-@register("discriminator", "dcgan")
+@register("discriminator", "dcgan", kinds=("image",))
 def dcgan_discriminator(
     example_shape: tuple[int, ...],
     classes: int = 0,
@@ -121,7 +121,7 @@ def dcgan_discriminator(
     return keras.Model(tensors, logits, name="discriminator")
 
 
-@register("encoder", "dcgan")
+@register("encoder", "dcgan", kinds=("image",))
 def dcgan_encoder(
     example_shape: tuple[int, ...],
     outputs: int,
@@ -172,8 +172,6 @@ def _halved(x: Any, levels: int, width: int, kernel: int, normalization: str, le
 
 def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
     """Return (side after all halvings, number of halvings): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
-    if len(example_shape) != 3:
-        raise ConfigError("network dcgan: is for images, but dataset.size is 0, which means points (use network: mlp)")
     side, levels = example_shape[0], 0
     while side % 2 == 0 and side > 7:
         side, levels = side // 2, levels + 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import keras
 from pydantic import Field
 
+from ganzoo.data.kinds import of_shape
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.kinds import inputs
 from ganzoo.networks.layers import Dropout, Maxout
@@ -47,10 +48,9 @@ def mlp_generator(
     for i, units in enumerate(widths, start=1):
         x = keras.layers.Dense(units, kernel_initializer="he_normal", name=f"hidden{i}")(x)
         x = _activate(x, activation, f"hidden{i}_{activation}")
-    images = len(example_shape) == 3
     x = keras.layers.Dense(math.prod(example_shape), name="flat_examples")(x)
     x = keras.layers.Reshape(example_shape, name="shaped_examples")(x)
-    x = keras.layers.Activation("tanh" if images else "linear", name="examples", dtype=keras.config.floatx())(x)
+    x = keras.layers.Activation(of_shape(example_shape).activation, name="examples", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")
 
 

@@ -21,7 +21,7 @@ MOST_DOUBLINGS = 3  # of the width
 LEAK = 0.2
 
 
-@register("discriminator", "patchgan")
+@register("discriminator", "patchgan", kinds=("image",))
 def patchgan_discriminator(
     example_shape: tuple[int, ...],
     classes: int = 0,
@@ -58,7 +58,7 @@ def patchgan_discriminator(
     return _with_logits(image, x, 4, normalization)
 
 
-@register("discriminator", "pixel")
+@register("discriminator", "pixel", kinds=("image",))
 def pixel_discriminator(
     example_shape: tuple[int, ...],
     classes: int = 0,
@@ -89,7 +89,7 @@ def pixel_discriminator(
 
 
 def _image(example_shape: tuple[int, ...], classes: int, name: str) -> Any:
-    if len(example_shape) != 3 or classes:
+    if classes:
         raise ConfigError(f"network {name}: is for images without labels (use discriminator.network: dcgan or mlp)")
     return keras.Input((None, None, example_shape[-1]), name="images")
 

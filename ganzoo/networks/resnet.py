@@ -20,7 +20,7 @@ from ganzoo.registry import register
 STRIDE = 4
 
 
-@register("translator", "resnet")
+@register("translator", "resnet", kinds=("image",))
 def resnet_translator(
     example_shape: tuple[int, ...],
     *,

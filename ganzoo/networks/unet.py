@@ -19,7 +19,7 @@ DOUBLINGS = 3  # of the width, while downsampling
 WITH_DROPOUT = 3  # decoder levels, counted from the smallest
 
 
-@register("translator", "unet")
+@register("translator", "unet", kinds=("image",))
 def unet_translator(
     example_shape: tuple[int, ...],
     *,

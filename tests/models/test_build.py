@@ -146,3 +146,16 @@ def test_xla_is_the_callers_choice():
         assert set(model.programs) == {"fake", "discriminator_loss_gradients", "generator_loss"}
         for program in model.programs.values():
             assert hasattr(program.compiled, "experimental_get_compiler_ir") == xla
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"generator.network": "dcgan"}, r"generator\.network: dcgan .*: image, got points \(use one of: mlp\)"),
+        ({"discriminator.network": "patchgan"}, r"discriminator\.network: patchgan .*: image, got points .*mlp"),
+        ({"augmentations": [{"name": "diffaugment"}]}, r"augmentations: diffaugment is .* got points \(leave it out\)"),
+    ],
+)
+def test_parts_for_images_are_refused_for_points(overrides, message):
+    with pytest.raises(ConfigError, match=rf"^gan_ring: {message}"):
+        build(ganzoo.config("gan_ring").override(overrides))

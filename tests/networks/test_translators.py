@@ -165,5 +165,3 @@ def test_networks_of_the_other_kind_are_unknown():
         translator("dcgan")
     with pytest.raises(ConfigError, match=r"network patchgan: is for images without labels"):
         of("discriminator").get("patchgan")((28, 28, 1), 10)
-    with pytest.raises(ConfigError, match=r"network patchgan: is for images without labels"):
-        of("discriminator").get("patchgan")((2,))

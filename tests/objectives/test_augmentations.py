@@ -80,9 +80,6 @@ def test_the_generator_learns_through_it():
     np.testing.assert_allclose(tape.gradient(total, images), np.ones_like(IMAGES), rtol=1e-4)
 
 
-def test_points_and_wrong_options():
-    (augment,) = parts.augmentations(["diffaugment"])
-    with pytest.raises(ConfigError, match="diffaugment is for images"):
-        augment(tf.zeros([6, 2]), keyed(0, 6))
+def test_wrong_options():
     with pytest.raises(ConfigError, match=r"augmentations\.0\.policy\.0: input should be 'color', 'translation'"):
         parts.augmentations([{"name": "diffaugment", "policy": ["colour"]}])

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo.errors import ConfigError
 from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.registry import register
 
@@ -16,7 +15,7 @@ TRANSLATION = 1 / 8  # fraction of the side
 CUTOUT = 1 / 2
 
 
-@register("augmentation", "diffaugment")
+@register("augmentation", "diffaugment", kinds=("image",))
 class DiffAugment:
     """Random colour, translation and cutout of images.
 
@@ -40,13 +39,7 @@ class DiffAugment:
         self.policy = tuple(policy)
 
     def __call__(self, examples: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """Transform images `[N, H, W, C]` in [-1, 1] to the same shape; as in the paper, values may leave the range.
-
-        Raises:
-          ConfigError: if the examples are not images.
-        """
-        if examples.shape.rank != 4:
-            raise ConfigError("augmentations: diffaugment is for images (leave it out)")
+        """Transform images `[N, H, W, C]` in [-1, 1] to the same shape; as in the paper, values may leave the range."""
         for name in self.policy:
             examples = _POLICIES[name](examples, draws)
         return examples
