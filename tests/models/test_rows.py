@@ -90,7 +90,7 @@ def test_a_seed_of_its_own(monkeypatch):
         (3, {"labels": [0.5]}, "labels: expected integers in 0 … 2, got 0.5"),
         (3, {"n": 2, "labels": [1]}, "labels: expected 2 integers, got shape [1]"),
         (3, {"labels": [[1], [1, 2]]}, "labels: expected a plain list of integers, got rows of several lengths"),
-        (3, {"positions": [[1], [1, 2]]}, "positions: rows of several lengths given"),
+        (3, {"positions": [[1], [1, 2]]}, "positions: expected a plain list of integers, got rows of several lengths"),
         (None, {}, "labels: expected integers in 0 … the number of classes - 1, got none"),
         (None, {"labels": [5, -1]}, "labels: expected integers in 0 … the number of classes - 1, got -1"),
         (None, {"labels": [2**31]}, "labels: expected integers in 0 … the number of classes - 1, got 2147483648"),

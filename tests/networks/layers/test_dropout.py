@@ -42,5 +42,5 @@ def test_a_replica_and_a_part_take_their_rows_of_the_global_mask():
 
 
 def test_a_rate_of_one_is_refused():
-    with pytest.raises(ValueError, match="rate=1"):
+    with pytest.raises(ValueError, match=r"rate: expected a number in \[0, 1\), got 1"):
         Dropout(1.0)
