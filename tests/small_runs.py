@@ -24,6 +24,23 @@ RING = {
 DIGITS = {key: value for key, value in RING.items() if not key.endswith("widths")}
 DIGITS |= {"generator.width": 4, "discriminator.width": 4}
 
+TINY = {
+    "dcgan": {"width": 2},
+    "mlp": {"widths": [4]},
+    "resnet": {"width": 2, "blocks": 1},
+    "unet": {"width": 2},
+    "patchgan": {"width": 2},
+}
+
+
+def tiny(config):
+    """Overrides that make every network of a config as small as can be."""
+    return {
+        f"{role}.{key}": value
+        for role, section in config.networks.items()
+        for key, value in TINY[section.network].items()
+    }
+
 
 def model_of_each_kind():
     """The smallest zoo model of each kind (scheme, networks, task), by name; a new kind enters by itself."""

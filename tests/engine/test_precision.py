@@ -4,20 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_runs import model_of_each_kind
+from small_runs import model_of_each_kind, tiny
 
 import ganzoo
 from ganzoo.engine.precision import computes_in_full_precision, computing_in, twin
 from ganzoo.models.build import build
 from ganzoo.networks.layers import BatchNormalization, Dropout, Maxout
-
-TINY = {
-    "dcgan": {"width": 2},
-    "mlp": {"widths": [4]},
-    "resnet": {"width": 2, "blocks": 1},
-    "unet": {"width": 2},
-    "patchgan": {"width": 2},
-}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
@@ -72,12 +64,7 @@ def test_a_twin_is_equal_full_and_its_own():
 @pytest.mark.parametrize("name", model_of_each_kind())
 def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
     config = ganzoo.config(name)
-    tiny = {
-        f"{role}.{key}": value
-        for role, section in config.networks.items()
-        for key, value in TINY[section.network].items()
-    }
-    config = config.override({**tiny, "training.steps_per_execution": 1, "training.ema_decay": 0.0})
+    config = config.override({**tiny(config), "training.steps_per_execution": 1, "training.ema_decay": 0.0})
     model = build(config, precision="bfloat16")
     for network in model.networks.values():
         assert not computes_in_full_precision(network)

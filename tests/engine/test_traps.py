@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_runs import model_of_each_kind
+from small_runs import model_of_each_kind, tiny
 
 import ganzoo
 from ganzoo.core import randomness
@@ -17,13 +17,6 @@ from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks.layers import BatchNormalization, Dropout
 from ganzoo.objectives.parts import Penalty
 
-TINY = {
-    "dcgan": {"width": 2},
-    "mlp": {"widths": [4]},
-    "resnet": {"width": 2, "blocks": 1},
-    "unet": {"width": 2},
-    "patchgan": {"width": 2},
-}
 ROWS = 8
 
 
@@ -134,14 +127,9 @@ def test_3_batch_statistics_are_of_the_global_batch_on_every_replica(two_replica
 def test_4_no_model_of_the_zoo_holds_random_state(name):
     """`layers.Dropout` is keyed; Keras's has a SeedGenerator, which no checkpoint of ours would hold."""
     config = ganzoo.config(name)
-    tiny = {
-        f"{role}.{key}": value
-        for role, section in config.networks.items()
-        for key, value in TINY[section.network].items()
-    }
     judged = config.offers("generate") and "discriminator" in config.networks
     dropout = {"discriminator.dropout": 0.1} if judged else {}  # a U-Net has it anyway
-    model = build(config.override({**tiny, **dropout}))
+    model = build(config.override({**tiny(config), **dropout}))
     networks = (*model.networks.values(), *model.averages.values())
     layers = [layer for network in networks for layer in network._flatten_layers()]
     assert [variable.path for layer in layers for variable in layer.variables if "seed" in variable.path] == []
