@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
 
 import ganzoo
+from ganzoo.data.open import check_available
+from ganzoo.errors import DataError
 from ganzoo.training import run
 from ganzoo.training.callbacks import Stop
 from ganzoo.training.directory import RunDirectory
@@ -52,6 +55,16 @@ def model_of_each_kind():
         kind = (config.model.scheme, networks, config.task)
         found[kind] = min(found.get(kind, smallest), smallest)
     return sorted(name for _, name in found.values())
+
+
+def models_with_data():
+    """Those of them whose data are in the package."""
+    found = []
+    for name in model_of_each_kind():
+        with contextlib.suppress(DataError):
+            check_available(ganzoo.config(name).dataset)
+            found.append(name)
+    return found
 
 
 def train(model, workdir, overrides, *, quiet=True, **more):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_runs import models_with_data
 
 import ganzoo
 from ganzoo.registry import of
@@ -39,7 +40,7 @@ def load_driver():
 
 
 driver = load_driver()
-MODELS = driver.models()
+MODELS = models_with_data()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@
 Run alone, or as a worker of `tools/launch.py`; every worker writes what it holds, to OUT/MODEL/STRATEGY-XLA-FLOATS.npz.
 """
 
-import contextlib
 import dataclasses
 import os
 import sys
@@ -15,11 +14,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from small_runs import model_of_each_kind
+from small_runs import models_with_data
 
 import ganzoo
-from ganzoo.data.open import check_available
-from ganzoo.errors import DataError
 from ganzoo.training import engine
 from ganzoo.training.cluster import read_cluster
 from ganzoo.training.resolve import pipeline_of, resolve
@@ -52,16 +49,6 @@ EXTRAS = {
     "cyclegan_digits": {"model.pool_size": 20, "model.identity_weight": 5.0},
 }
 SGD = {"name": "sgd", "learning_rate": 0.05}
-
-
-def models():
-    """A zoo model of each kind whose data are in the package."""
-    found = []
-    for name in model_of_each_kind():
-        with contextlib.suppress(DataError):
-            check_available(ganzoo.config(name).dataset)
-            found.append(name)
-    return found
 
 
 def trained(name, strategy, xla, floats):
@@ -117,7 +104,7 @@ def main():
     if "TF_CONFIG" not in os.environ:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    for name in models():
+    for name in models_with_data():
         for way in filter(partial(takes, name), ways):
             state = trained(name, *way.split("/"))
             place = Path(out) / name
