@@ -41,6 +41,7 @@ class Pieces:
     def __init__(self, network: keras.Model) -> None:
         self.inputs = network.inputs
         self.outputs = network.outputs
+        self._structure = network.output
         self._pieces = [_Piece(inputs, outputs, layers) for inputs, outputs, layers in _cut(network)]
 
     def __call__(self, inputs: Any, training: bool = False) -> Any:
@@ -48,8 +49,7 @@ class Pieces:
         for piece in self._pieces:
             outputs = piece([tensors[id(symbol)] for symbol in piece.inputs], training)
             tensors |= {id(symbol): tensor for symbol, tensor in zip(piece.outputs, outputs, strict=True)}
-        outputs = [tensors[id(symbol)] for symbol in self.outputs]
-        return outputs[0] if len(outputs) == 1 else outputs
+        return tf.nest.pack_sequence_as(self._structure, [tensors[id(symbol)] for symbol in self.outputs])
 
 
 class _Piece:

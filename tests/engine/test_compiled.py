@@ -63,6 +63,18 @@ def test_skips_and_several_outputs_survive_the_cut():
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_outputs_keep_their_names():
+    """As of a discriminator with several heads."""
+    image = keras.Input((3,))
+    hidden = Exchange()(keras.layers.Dense(4)(image))
+    network = keras.Model(image, {"logits": keras.layers.Dense(1)(hidden), "features": hidden})
+    given = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    whole, cut = network(given), Pieces(network)(given)
+    assert whole.keys() == cut.keys() == {"logits", "features"}
+    for name, tensor in whole.items():
+        np.testing.assert_allclose(cut[name], tensor, rtol=1e-5, atol=1e-6)
+
+
 def test_communicating_layers_stand_alone():
     """In the order of computation, which Keras gives by depth: `added` is as deep as `beside`."""
     names = [[layer.name for layer in piece._network.layers] for piece in Pieces(branched())._pieces]
