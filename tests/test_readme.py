@@ -235,6 +235,7 @@ def test_it_runs(step, folder_of, monkeypatch):
         assert done.stdout.strip() or step.what == "python"
 
 
+@pytest.mark.slow
 def test_the_deployed_version_is_there(folder_of):
     exported = folder_of("README.md") / "exported"
     assert (exported / "cgan_mnist" / "2" / "saved_model.pb").is_file()

@@ -142,6 +142,17 @@ class Evaluator:
         """Return a metric's name with the extractor."""
         return f"{name}_{self.extractor.name}"
 
+    def check_generated(self, name: str, *, draws: bool, labelled: bool) -> None:
+        """Refuse metrics that need more of the generated examples: a model that draws them, or labels.
+
+        Raises:
+          UsageError: a metric cannot be computed for them.
+        """
+        if not draws and self._needed("model"):
+            raise UsageError(f"metrics: {self._who_needs('model')} needs a model that draws, got {name} (leave it out)")
+        if not labelled and self._needed("labels"):
+            raise UsageError(f"metrics: {self._who_needs('labels')} needs a conditional model (leave it out)")
+
     def __call__(
         self, fake: Examples, model: GenerativeModel | None = None, translator: TranslationModel | None = None
     ) -> Evaluation:
@@ -158,11 +169,7 @@ class Evaluator:
         """
         began = time.monotonic()
         folders.check_alike(self.translation.given if self.translation else self.real.examples, fake)
-        if model is None and self._needed("model"):
-            who = self._who_needs("model")
-            raise UsageError(f"metrics: {who} needs a model that draws, got {fake.name} (leave it out)")
-        if fake.labels is None and self._needed("labels"):
-            raise UsageError(f"metrics: {self._who_needs('labels')} needs a conditional model (leave it out)")
+        self.check_generated(fake.name, draws=model is not None, labelled=fake.labels is not None)
         collected = self._collect(fake, "generated")
         comparison = Comparison(
             self.real,

@@ -17,6 +17,7 @@ from ganzoo.errors import WeightsError
 from ganzoo.evaluation.evaluate import Evaluation, Evaluator, default_features, finite, needs
 from ganzoo.evaluation.examples import at_most, from_model, held_out_of
 from ganzoo.evaluation.translations import open_translation_in_training, translated
+from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, Summaries
 from ganzoo.training.directory import RunDirectory
@@ -69,6 +70,8 @@ class Evaluate(keras.callbacks.Callback):
             self.evaluator = self._of_domains(config, source, data_dir)
         else:
             self.evaluator = self._of_source(config, source, data_dir)
+        labelled = scheme_of(config).batch == "labelled"
+        self.evaluator.check_generated(config.name, draws=config.offers("generate"), labelled=labelled)
         self.evaluator.note = lambda line: None  # notes of the first evaluation suffice
         self.key = self.evaluator.key(self.asked.by)
         self.seconds = time.monotonic() - began  # spent on evaluation in this session

@@ -217,6 +217,7 @@ def test_the_stop_rule_forgets_what_was_taken_back(tmp_path, monkeypatch):
     assert stopped.model.step == 30
 
 
+@pytest.mark.slow
 def test_a_kill_inside_a_rollback_changes_nothing(tmp_path, monkeypatch, rolled_back):
     """A run ends in the error, is resumed with rollback, and is killed before log and sheets go back, before the event,
     before the new checkpoint, before the old one goes.

@@ -133,7 +133,7 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
     assert np.isfinite(found["fid_mnist_cnn"])
     (warning,) = found.protocol["warnings"]
     assert warning.startswith("fid: 200 real and 100 generated examples for 128 dimensions")
-    assert "biased upwards" in warning
+    assert "biases the distance upwards" in warning
     assert "warning: fid" in found.describe()
 
 
@@ -227,9 +227,13 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
     [
         ({"num_samples": 1}, UsageError, "num_samples: expected 2 or more, got 1"),
         ({"real": np.zeros([1, 28, 28, 1], np.uint8)}, UsageError, "real: expected 2 or more examples, got 1"),
-        ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "real is colour, cgan_mnist is grey"),
+        ({"real": np.zeros([5, 28, 28, 3], np.uint8)}, DataError, "cgan_mnist: expected colour like real, got grey"),
         ({"real": "folder:no/such"}, DataError, "folder:no/such: no such folder"),
-        ({"real": np.full([5, 28, 28, 1], np.nan)}, UsageError, "real: example 0 holds NaN"),
+        (
+            {"real": np.full([5, 28, 28, 1], np.nan)},
+            UsageError,
+            "real: expected finite numbers, got NaN or infinity in example 0",
+        ),
         ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
         ({"metrics": []}, UsageError, "metrics: none given"),
         ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage: expected 6 or more examples"),

@@ -271,6 +271,7 @@ SMALL |= {"training.steps_per_execution": 2, "training.log_every": 2}
 TRAIN = {"overrides": SMALL, "quiet": True}
 
 
+@pytest.mark.slow
 def test_training_on_points_and_going_on(tmp_path):
     run = ganzoo.train("gan_ring", tmp_path / "run", dataset=POINTS, steps=4, **TRAIN)
     assert run.config.dataset.name == hold(POINTS, "points")
