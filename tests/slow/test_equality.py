@@ -20,11 +20,17 @@ DRIVER = TESTS / "training" / "equality_driver.py"
 LAUNCH = TESTS.parent / "tools" / "launch.py"
 # compiled in float64 above all, where a difference shows: XLA takes most of the time
 ALONE = [
-    *("none/noxla/float64", "none/xla/float64", "mirrored1/noxla/float64"),
-    *("mirrored2/noxla/float64", "mirrored2/xla/float64"),
-    *("none/noxla/float32", "none/xla/float32", "mirrored2/noxla/float32"),
+    *("none/noxla/float64", "mirrored2/noxla/float64", "mirrored2/xla/float64"),
+    *("none/noxla/float32", "none/noxla/bfloat16"),
 ]
-WORKERS = ["multiworker/noxla/float64", "multiworker/xla/float64", "multiworker/noxla/float32"]
+WORKERS = ["multiworker/noxla/float64"]
+ALONE_BY_NIGHT = [
+    *("none/xla/float64", "mirrored1/noxla/float64"),
+    *("none/xla/float32", "mirrored2/noxla/float32"),
+]
+WORKERS_BY_NIGHT = ["multiworker/xla/float64", "multiworker/noxla/float32"]
+BY_NIGHT = [*ALONE_BY_NIGHT, *WORKERS_BY_NIGHT]
+EVERY_WAY = [*ALONE, *WORKERS, *BY_NIGHT]
 BASE = "none-noxla-float64"
 # relative distances after one step in float32 and in bfloat16; each of a CycleGAN's generators normalises nearly flat
 # images one by one, and learns through the other one; a VAE's likelihood is a sum over 784 pixels, of which the encoder
@@ -44,11 +50,23 @@ MODELS = models_with_data()
 
 
 @pytest.fixture(scope="module")
-def states(tmp_path_factory):
-    """(model, way, worker or None) -> every variable by name."""
+def out(tmp_path_factory):
+    """A folder with the states of all ways by day."""
     out = tmp_path_factory.mktemp("equality")
-    workers = [sys.executable, LAUNCH, "--workers", "2", "--", sys.executable, DRIVER, out, *WORKERS]
-    commands = ([sys.executable, DRIVER, out, *ALONE, "none/noxla/bfloat16"], workers)
+    run(out, ALONE, WORKERS)
+    return out
+
+
+@pytest.fixture(scope="module")
+def all_out(out):
+    """The same with those by night."""
+    run(out, ALONE_BY_NIGHT, WORKERS_BY_NIGHT)
+    return out
+
+
+def run(out, alone, workers):
+    launched = [sys.executable, LAUNCH, "--workers", "2", "--", sys.executable, DRIVER, out, *workers]
+    commands = ([sys.executable, DRIVER, out, *alone], launched)
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths}
@@ -58,8 +76,23 @@ def states(tmp_path_factory):
         _, errors = process.communicate(timeout=2400)
         assert process.returncode == 0, errors[-4000:]
 
+
+def ways(ending):
+    """The ways with this ending, those by night marked."""
+    return [
+        pytest.param(way, marks=pytest.mark.nightly if way in BY_NIGHT else ())
+        for way in EVERY_WAY
+        if way.endswith(ending)
+    ]
+
+
+@pytest.fixture
+def states(request, way):
+    """(model, way, worker or None) -> every variable by name."""
+    folder = request.getfixturevalue("all_out" if way in BY_NIGHT else "out")
+
     def read(model, way):
-        with np.load(out / model / f"{way}.npz") as arrays:
+        with np.load(folder / model / f"{way}.npz") as arrays:
             return dict(arrays)
 
     return read
@@ -81,7 +114,7 @@ def test_every_scheme_takes_part():
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", [way for way in [*ALONE, *WORKERS] if "float64" in way])
+@pytest.mark.parametrize("way", ways("float64"))
 def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
     way = way.replace("/", "-")
     base = states(model, BASE)
@@ -93,11 +126,11 @@ def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
             assert distance <= 1e-9, name
 
 
-@pytest.mark.parametrize(
-    ("model", "way"),
-    [(m, way) for m in MODELS for way in [*ALONE, *WORKERS] if "float32" in way and driver.takes(m, way)],
-)
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("way", ways("float32"))
 def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
+    if not driver.takes(model, way):
+        pytest.skip("XLA takes a minute over it")
     way = way.replace("/", "-")
     for suffix in ("-0", "-1") if "multiworker" in way else ("",):
         for name, distance in distances(states(model, way + suffix), states(model, "none-noxla-float32")):
@@ -105,7 +138,7 @@ def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", WORKERS)
+@pytest.mark.parametrize("way", [way for way in ways("") if "multiworker" in way.values[0]])
 def test_two_workers_are_two_replicas_bit_for_bit(states, model, way):
     _, how = way.replace("/", "-").split("-", 1)
     replicas = states(model, f"mirrored2-{how}")
@@ -116,8 +149,9 @@ def test_two_workers_are_two_replicas_bit_for_bit(states, model, way):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_one_step_in_bfloat16_is_near_float32(states, model):
+@pytest.mark.parametrize("way", ways("bfloat16"))
+def test_one_step_in_bfloat16_is_near_float32(states, model, way):
     """Without the accuracy, which counts logits on either side of 0, and the twin that is sampled in float32."""
-    base, short = states(model, "none-noxla-float32"), states(model, "none-noxla-bfloat16")
+    base, short = states(model, "none-noxla-float32"), states(model, way.replace("/", "-"))
     for name, distance in distances({name: short[name] for name in base}, base):
         assert distance <= LIMITS_OF.get(model, LIMITS)[1] or name == "logs/discriminator_accuracy", name
