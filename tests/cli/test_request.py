@@ -168,7 +168,7 @@ def test_what_is_too_small_is_left_out(painter, caplog, capsys):
     images.write_png("small.png", np.zeros((7, 9, 3), np.uint8))
     argv = ["--model", "fake", "--to", "monet", "small.png", "light.png"]
     assert request.main(argv) == 2
-    assert "small.png: 9x7 pixels, 8x8 is the least" in capsys.readouterr().err
+    assert "small.png: expected at least 8x8 pixels, got 9x7" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
     assert caplog.messages == ["left out 1 image(s) that cannot be used: small.png"]
     assert painter.asked == [((8, 9, 3), "monet", None)]

@@ -42,7 +42,7 @@ def test_what_is_not_there():
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ConfigError, match=r"no run directory \(config\.yaml is missing\)"):
+    with pytest.raises(ConfigError, match=r"not a run directory \(config\.yaml is missing\)"):
         ganzoo.load(tmp_path)
 
 
