@@ -97,6 +97,6 @@ OUTPUT = (
 IMPORT = texts(
     "import",
     "MODULE",
-    "Python module to import first, from the working directory, PYTHONPATH or site-packages; its registered losses, "
-    "networks and other parts can be used by name",
+    "Python module to import first, from the working directory, PYTHONPATH or installed packages; its registered "
+    "losses, networks and other parts can be used by name",
 )

@@ -75,8 +75,8 @@ def test_help(argv, capsys):
         "  --[no]quiet         Print only the bare result, if any, and errors\n\n"
         "Plugins:\n"
         "  --import MODULE …   Python module to import first, from the working directory, PYTHONPATH or\n"
-        "                      site-packages; its registered losses, networks and other parts can be used by\n"
-        "                      name\n"
+        "                      installed packages; its registered losses, networks and other parts can be\n"
+        "                      used by name\n"
     )
 
 
