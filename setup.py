@@ -105,6 +105,7 @@ setup(
         "requests>=2.32",
         "urllib3>=2.2",
         "safetensors>=0.5",
+        "ml_dtypes>=0.5.1",
         "scikit-learn>=1.5",
         "tensorboard>=2.20",
         "tensorflow>=2.21,<2.22",

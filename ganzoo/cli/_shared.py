@@ -60,7 +60,11 @@ LABELS = names(
     "Classes of the samples by number or name (cat,dog), repeated up to --n (default: all classes in turn)",
 )
 TRUNCATION = number(
-    "truncation", "T", "Scale of the latents, up to 1: smaller is more typical and less varied", above=0, default=1.0
+    "truncation",
+    "T",
+    "Factor of the latents (no truncated normal), up to 1: smaller is more typical and less varied",
+    above=0,
+    default=1.0,
 )
 
 # translation

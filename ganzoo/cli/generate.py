@@ -90,7 +90,12 @@ def draw(
     origin = {"model": model.name, "seed": str(given.seed), "truncation": f"{given.truncation:g}"}
     out = Path(given.out or f"{model.name}_{given.seed}.png")
     columns = min(classes, WIDEST_SHEET) if classes and not given.labels else None  # one column per class
-    files = [write_one(out, drawn, kind, labels, origin, columns)] if form else write_each(out, drawn, labels, origin)
+    captions = [class_names[label] for label in labels] if labels and class_names else []
+    files = (
+        [write_one(out, drawn, kind, labels, origin, columns, captions)]
+        if form
+        else write_each(out, drawn, labels, origin)
+    )
     return Answer(
         f"{said}: {n} {kind.plural} of seed {given.seed} are in {out}",
         {
@@ -153,15 +158,16 @@ def write_one(
     labels: list[int] | None,
     origin: dict[str, str],
     columns: int | None,
+    captions: Sequence[str],
 ) -> Path:
-    """Write all samples to one file: a sheet of images, a plot, or the numbers."""
+    """Write all samples to one file: a sheet of images under their class names, a plot, or the numbers."""
     from ganzoo.core import files, images
 
     metadata = {**origin, "positions": f"0-{len(drawn) - 1}"}
     if labels:
         metadata["labels"] = ",".join(map(str, labels))
     if path.suffix.lower() == ".png":
-        images.write_png(path, kind.draw(drawn, columns=columns, title=origin["model"]), metadata)
+        images.write_png(path, kind.draw(drawn, columns=columns, title=origin["model"], captions=captions), metadata)
     else:
         files.write_bytes(path, kind.encode(drawn, path.suffix.lower()))
     return path

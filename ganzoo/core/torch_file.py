@@ -1,4 +1,4 @@
-"""PyTorch weight files, read without PyTorch and without running the code in their pickles."""
+"""Weight files of PyTorch users, read without PyTorch and without running the code in their pickles."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import ml_dtypes
 import numpy as np
+from safetensors import deserialize
 
 from ganzoo.errors import WeightsError
 
@@ -23,6 +25,7 @@ _TYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
+    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16).name,
     "LongStorage": "<i8",
     "IntStorage": "<i4",
     "ShortStorage": "<i2",
@@ -30,22 +33,47 @@ _TYPES = {
     "ByteStorage": "|u1",
     "BoolStorage": "|b1",
 }
+_NUMPY = {
+    **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    **{f"{letter.upper()}{8 * size}": f"<{letter}{size}" for letter in "iu" for size in (1, 2, 4, 8)},
+    "BF16": _TYPES["BFloat16Storage"],
+    "BOOL": "|b1",
+}
+
+# What torch.save writes, and pickles of other protocols for the same; none makes an object but REDUCE and BUILD.
+_OPCODES = (
+    *(pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.POP, pickle.POP_MARK, pickle.NONE),
+    *(pickle.NEWTRUE, pickle.NEWFALSE, pickle.INT, pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1),
+    *(pickle.FLOAT, pickle.BINFLOAT, pickle.UNICODE, pickle.BINUNICODE, pickle.SHORT_BINUNICODE),
+    *(pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.EMPTY_TUPLE),
+    *(pickle.LIST, pickle.EMPTY_LIST, pickle.APPEND, pickle.APPENDS),
+    *(pickle.DICT, pickle.EMPTY_DICT, pickle.SETITEM, pickle.SETITEMS),
+    *(pickle.GET, pickle.BINGET, pickle.LONG_BINGET, pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE),
+    *(pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.BINPERSID, pickle.REDUCE, pickle.BUILD),
+)
+_LOADERS: dict[int, Any] = dict(pickle._Unpickler.dispatch)
+
+MOST_LISTED = 10  # dictionaries named in a message
+MOST_SEARCHED = 1000
+LONGEST_REASON = 1000
 
 
-def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a file written by `torch.save(model.state_dict(), path)`, in the zip format or the one before 1.6.
+def read_state_dict(path: str | Path, key: str | None = None) -> dict[str, np.ndarray]:
+    """Read tensors by name, from a file of `torch.save` (the zip format, or the one before 1.6) or a safetensors file.
 
-    The unpickler knows ordered dictionaries, tensors and storages only. Any other name in the file is refused before
-    it can be called.
+    The unpickler knows dictionaries, tensors, parameters and storages only. Any other name in the file is refused
+    before it can be called.
 
     Args:
       path: the file; it is read into memory whole.
+      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`; None is the whole file.
 
     Returns:
       Maps names to arrays, in the file's order. Read-only; arrays that share a storage share memory.
 
     Raises:
-      WeightsError: if the file is absent, damaged, not a state dict, or names anything but tensors; one line.
+      WeightsError: if the file is absent, damaged, names anything but tensors, or has no state dict there; one line
+        that lists where there is one.
     """
     try:
         data = Path(path).read_bytes()
@@ -54,11 +82,13 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
-        return _read_zip(data) if data.startswith(b"PK") else _read_old(data)
+        if Path(path).suffix.lower() == ".safetensors":
+            return _read_safetensors(data, key)
+        return _read_zip(data, key) if data.startswith(b"PK") else _read_old(data, key)
     except Exception as error:  # damaged files raise nearly any type: KeyError, MemoryError, …
         kind = "" if isinstance(error, ValueError | pickle.UnpicklingError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
-        raise WeightsError(f"{path}: cannot be read as a PyTorch state dict ({reason})") from None
+        raise WeightsError(f"{path}: cannot be read as a PyTorch state dict ({reason[:LONGEST_REASON]})") from None
 
 
 class _Storage(NamedTuple):
@@ -89,21 +119,51 @@ class _Tensor(NamedTuple):
         )
 
 
+def _refuse(_: _Unpickler) -> None:
+    raise pickle.UnpicklingError("it has an instruction that no state dict needs")
+
+
 class _Unpickler(pickle._Unpickler):
     """Unpickler that builds dictionaries of `_Tensor`; `storages` collects the storages that the pickle names.
 
-    Based on the pure Python unpickler: with the C one a pickle of ten bytes can ask for 60 GB by a memo index.
+    Based on the pure Python unpickler: with the C one a pickle of ten bytes can ask for 60 GB by a memo index. Only
+    some opcodes are known: others can ask for gigabytes (BYTEARRAY8). Keys are texts and integers only: tuples nested
+    thirty times, in 217 bytes, take half a minute to hash.
     """
+
+    dispatch: ClassVar[dict[int, Any]] = dict.fromkeys(range(256), _refuse) | {
+        op[0]: _LOADERS[op[0]] for op in _OPCODES
+    }
+    stack: list[Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
 
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        _check_keys(items[::2])
+        self.append(dict(zip(items[::2], items[1::2], strict=True)))
+
+    def load_setitem(self) -> None:
+        _check_keys(self.stack[-2:-1])
+        _LOADERS[pickle.SETITEM[0]](self)
+
+    def load_setitems(self) -> None:
+        _check_keys(self.stack[::2])  # what was put since the mark
+        _LOADERS[pickle.SETITEMS[0]](self)
+
+    dispatch |= {pickle.DICT[0]: load_dict, pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems}
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
+            return lambda items=(): _ordered(items)  # a new function each time: see _fresh_rebuild
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _fresh_rebuild()
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return lambda tensor, *_gradient: tensor
         if module == "torch" and name in _TYPES:
             return _TYPES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not part of a tensor")
@@ -118,6 +178,17 @@ class _Unpickler(pickle._Unpickler):
         return storage
 
 
+def _check_keys(keys: Iterable[Any]) -> None:
+    if not all(type(key) in (str, int) for key in keys):
+        raise pickle.UnpicklingError("a dictionary with keys other than texts and integers")
+
+
+def _ordered(items: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
+    pairs = [tuple(item) for item in items]
+    _check_keys(pair[0] for pair in pairs)
+    return OrderedDict(pairs)
+
+
 def _fresh_rebuild() -> Callable[..., _Tensor]:
     """Return a new function each time, because a pickle may set attributes of what it gets."""
 
@@ -129,8 +200,21 @@ def _fresh_rebuild() -> Callable[..., _Tensor]:
     return rebuild
 
 
-def _read_zip(data: bytes) -> dict[str, np.ndarray]:
-    """Read a zip: uncompressed entries `NAME/data.pkl`, `NAME/data/KEY` and, in newer files, `NAME/byteorder`."""
+def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
+    if key is not None:
+        raise ValueError(f"safetensors are not nested, so there is no '{key}' (leave it out)")
+    arrays = {}
+    for name, found in deserialize(data):
+        if found["dtype"] not in _NUMPY:
+            raise ValueError(f"{name}: an unsupported dtype {found['dtype']}")
+        array = np.frombuffer(found["data"], _NUMPY[found["dtype"]]).reshape(found["shape"])
+        array.flags.writeable = False
+        arrays[name] = array
+    return arrays
+
+
+def _read_zip(data: bytes, key: str | None) -> dict[str, np.ndarray]:
+    """Read a zip of uncompressed entries `NAME/data.pkl`, `NAME/data/KEY` and, in newer files, `NAME/byteorder`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {info.filename.partition("/")[2]: info for info in archive.infolist()}
         if any(info.compress_type != zipfile.ZIP_STORED for info in entries.values()):
@@ -140,14 +224,13 @@ def _read_zip(data: bytes) -> dict[str, np.ndarray]:
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
             raise ValueError("written on a big-endian machine")
         unpickler = _Unpickler(io.BytesIO(archive.read(entries["data.pkl"])))
-        tensors = _tensors(unpickler.load())
-        storages = {
-            key: _values(archive.read(entries[f"data/{key}"]), storage) for key, storage in unpickler.storages.items()
-        }
+        tensors = _tensors(unpickler.load(), key)
+        wanted = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+        storages = {name: _values(archive.read(entries[f"data/{name}"]), storage) for name, storage in wanted.items()}
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
 
 
-def _read_old(data: bytes) -> dict[str, np.ndarray]:
+def _read_old(data: bytes, key: str | None) -> dict[str, np.ndarray]:
     """Read pickles of magic number, version, machine, state dict and keys, then the count and values of each key."""
     file = io.BytesIO(data)
     if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _VERSION:
@@ -155,22 +238,47 @@ def _read_old(data: bytes) -> dict[str, np.ndarray]:
     if not _Unpickler(file).load()["little_endian"]:
         raise ValueError("written on a big-endian machine")
     unpickler = _Unpickler(file)
-    tensors = _tensors(unpickler.load())
+    tensors = _tensors(unpickler.load(), key)
     storages = {}
-    for key in _Unpickler(file).load():
-        storage = unpickler.storages[key]
+    names = _Unpickler(file).load()
+    _check_keys(names)
+    for name in names:
+        storage = unpickler.storages[name]
         if int.from_bytes(file.read(8), "little") != storage.length:
             raise ValueError("a storage length that differs from the announced one")
-        storages[key] = _values(file.read(storage.length * np.dtype(storage.dtype).itemsize), storage)
+        storages[name] = _values(file.read(storage.length * np.dtype(storage.dtype).itemsize), storage)
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
 
 
-def _tensors(state: Any) -> dict[str, _Tensor]:
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, _Tensor) for name, tensor in state.items()
-    ):
-        raise ValueError("not a dictionary of tensors")
-    return state
+def _tensors(state: Any, key: str | None) -> dict[str, _Tensor]:
+    """Return the dictionary of tensors at a key of a pickle."""
+    found = state
+    for part in key.split(".") if key is not None else ():
+        found = found.get(part) if isinstance(found, dict) else None
+    if _is_state_dict(found):
+        return found
+    nested = _nested(state)
+    listed = ", ".join(nested[:MOST_LISTED]) + (" …" if len(nested) > MOST_LISTED else "")
+    where = "it is not" if key is None else f"'{key}' is not"
+    raise ValueError(f"{where} a dictionary of tensors" + (f"; give the key of one: {listed}" if nested else ""))
+
+
+def _is_state_dict(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(k, str) and isinstance(v, _Tensor) for k, v in found.items())
+
+
+def _nested(state: Any) -> list[str]:
+    """Return the keys at which a pickle has dictionaries of tensors; the search ends early in a very large one."""
+    found, left, searched = [], [("", state)], 0
+    while left and searched < MOST_SEARCHED:
+        searched += 1
+        place, value = left.pop(0)
+        if value and place and _is_state_dict(value):
+            found.append(place[1:])
+        elif isinstance(value, dict):
+            named = [(key, inner) for key, inner in value.items() if isinstance(key, str) and isinstance(inner, dict)]
+            left += [(f"{place}.{key}", inner) for key, inner in named[:MOST_SEARCHED]]
+    return found
 
 
 def _values(data: bytes, storage: _Storage) -> np.ndarray:

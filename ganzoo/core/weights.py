@@ -50,7 +50,7 @@ def read(path: str | Path, expected_sha256: str | None = None) -> dict[str, np.n
             )
     try:
         return load_file(str(path))
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError) as error:  # dtypes that NumPy does not have
         raise WeightsError(f"{path}: cannot be read as safetensors ({error})") from None
 
 
@@ -63,19 +63,46 @@ def place(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], origin
       origin: origin of the arrays, for messages.
 
     Raises:
-      WeightsError: if a name is missing or surplus, or a shape differs; nothing is assigned then.
+      WeightsError: if a name is missing or surplus, a shape or the kind of number (float, integer, bool) differs, or a
+        float is not finite in the variable's dtype; nothing is assigned then.
     """
-    missing, surplus = sorted(variables.keys() - arrays.keys()), sorted(arrays.keys() - variables.keys())
+    _check_shapes({name: array.shape for name, array in arrays.items()}, variables, origin)
+    cast = {name: _cast(arrays[name], variable, f"{origin}: {name}") for name, variable in variables.items()}
+    for name, variable in variables.items():
+        variable.assign(cast[name])
+
+
+def _check_shapes(found: Mapping[str, tuple[int, ...]], variables: Mapping[str, Any], origin: str) -> None:
+    """Check that arrays have the names and shapes of variables, which need no values.
+
+    Raises:
+      WeightsError: if a name is missing or surplus, or a shape differs.
+    """
+    missing, surplus = sorted(variables.keys() - found.keys()), sorted(found.keys() - variables.keys())
     if missing or surplus:
         parts = [
             f"{what}: {', '.join(names[:3])}" for what, names in (("missing", missing), ("surplus", surplus)) if names
         ]
         raise WeightsError(f"{origin}: made for other networks ({'; '.join(parts)})")
     for name, variable in variables.items():
-        if tuple(arrays[name].shape) != tuple(variable.shape):
+        if tuple(found[name]) != tuple(variable.shape):
             raise WeightsError(
-                f"{origin}: made for other networks "
-                f"({name}: expected {list(variable.shape)}, got {list(arrays[name].shape)})"
+                f"{origin}: made for other networks ({name}: expected {list(variable.shape)}, got {list(found[name])})"
             )
-    for name, variable in variables.items():
-        variable.assign(arrays[name].astype(variable.dtype))
+
+
+def _cast(array: np.ndarray, variable: Any, where: str) -> np.ndarray:
+    """Return an array in a variable's dtype, or refuse it."""
+    dtype = np.dtype(variable.dtype)
+    if _kind(array.dtype) != _kind(dtype):
+        raise WeightsError(f"{where}: expected {dtype}, got {array.dtype} (not weights of this model)")
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if _kind(dtype) == "f" and not np.isfinite(cast).all():
+        raise WeightsError(f"{where}: expected finite numbers, got NaN or infinity (the training had failed)")
+    return cast
+
+
+def _kind(dtype: np.dtype) -> str:
+    """Return `f` for floats, with bfloat16, `i` for integers, otherwise NumPy's letter."""
+    return {"V": "f", "u": "i"}.get(dtype.kind, dtype.kind)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # Prepared stores up to this size are read into memory; larger ones stay on disk, in the page cache.
 IN_MEMORY_BYTES = 256 * 2**20
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 Fetch = Callable[["tf.Tensor"], dict[str, "tf.Tensor"]]
 
@@ -106,6 +110,14 @@ def from_arrays(
         return batch if label_table is None else {**batch, "labels": tf.gather(label_table, indices)}
 
     return Source(name, len(examples), kind, class_names, fetch)
+
+
+def order_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort class names by number if all are numbers (`2` before `10`), otherwise as text."""
+    ordered = sorted(names)
+    if all(_NUMBER.fullmatch(name) for name in ordered):
+        ordered.sort(key=Decimal)
+    return tuple(ordered)
 
 
 def side_of(dataset: DatasetConfig) -> int:

@@ -128,7 +128,8 @@ class GenerativeModel:
           labels: one label, or one per example: ints in [0, classes), or names in `class_names`; by default they cycle
             through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
-          truncation: in (0, 1]: scales the latents towards the prior's mean, for less varied, more typical examples.
+          truncation: in (0, 1]: factor of the latents, for less varied, more typical examples; not the truncated
+            normal of BigGAN.
           positions: ints `[n]`: positions in the seed's endless sequence of examples; by default 0 … n-1.
 
         Returns:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from ganzoo.errors import ConfigError, did_you_mean
 from ganzoo.schema import migration
 from ganzoo.schema.dataset import DatasetConfig
-from ganzoo.schema.parsing import assign, check_path, describe, load_yaml, read_scalar
+from ganzoo.schema.parsing import assign, check_path, check_plain, describe, load_yaml, read_scalar
 from ganzoo.schema.parts import LossConfig, ModelConfig, NetworkConfig, PartConfig, PenaltyConfig
 from ganzoo.schema.section import Section, check_further
 from ganzoo.schema.training import EvaluationConfig, OptimizerConfig, OptimizersConfig, TrainingConfig
@@ -198,6 +198,7 @@ def parse(data: Any, origin: str) -> Config:
     Raises:
       ConfigError: names the origin, the key and the nearest valid name.
     """
+    check_plain(data, origin)
     if not isinstance(data, dict):
         raise ConfigError(f"{origin}: expected a YAML mapping with the keys schema, name, dataset, …, got no mapping")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,13 +13,56 @@ from pydantic import BaseModel, ValidationError
 
 from ganzoo.errors import ConfigError, did_you_mean
 
+LONGEST_TEXT = 2**18  # characters; a config with the names of 5,000 classes has about 100,000
+LONGEST_NUMBER = 100  # characters
+LONGEST_SHOWN = 200  # characters of a value in a message
+MOST_VALUES = 50_000
+DEEPEST = 50  # levels
+
+
+# PyYAML raises nearly anything: ValueError for 2024-13-45, KeyError for !!bool x.
+_UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+
 
 def load_yaml(text: str, origin: str) -> Any:
-    """Parse YAML to plain data; read `1e-4` as a number and refuse repeated keys."""
+    """Parse YAML to plain data; read `1e-4` as a number and refuse repeated keys.
+
+    Raises:
+      ConfigError: if the text is not YAML, or is longer, deeper or larger than a config (an alias counts each time).
+    """
+    if len(text) > LONGEST_TEXT:
+        raise ConfigError(
+            f"{origin}: expected at most {LONGEST_TEXT:,} characters, got {len(text):,} (is it a config?)"
+        )
     try:
         return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2024-13-45 raises ValueError
-        raise ConfigError(f"{origin}: {' '.join(str(error).split())}") from None
+    except _UNREADABLE as error:
+        raise ConfigError(f"{origin}: {shown(' '.join(str(error).split()))}") from None
+
+
+def check_plain(data: Any, origin: str) -> None:
+    """Refuse data that would take long to validate, and integers that no tensor holds.
+
+    Raises:
+      ConfigError: if there are more than `MOST_VALUES` values, or an integer beyond 64 bits.
+    """
+    left, count = [data], 0
+    while left:
+        value = left.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise ConfigError(f"{origin}: expected at most {MOST_VALUES:,} values, got more (is it a config?)")
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            left += value[: MOST_VALUES + 1 - count]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ConfigError(f"{origin}: expected an integer of 64 bits, got one of {value.bit_length()}")
+
+
+def shown(text: str) -> str:
+    """Cut a text to the length that a message has room for."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
 
 
 def read_scalar(text: str, origin: str) -> Any:
@@ -29,7 +73,23 @@ def read_scalar(text: str, origin: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the floats of YAML 1.2 (PyYAML reads `1e-4` as text) that refuses repeated keys."""
+    """SafeLoader with the floats of YAML 1.2 (PyYAML reads `1e-4` as text) that refuses repeated keys and bombs."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.depth == DEEPEST:
+            raise yaml.composer.ComposerError(None, None, f"expected at most {DEEPEST} levels, got more")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if _size(node, {}) > MOST_VALUES:  # aliases and merged mappings would be copied each time
+            raise yaml.composer.ComposerError(None, None, f"expected at most {MOST_VALUES:,} values, got more")
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -40,10 +100,27 @@ class _Loader(yaml.SafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: Any) -> Any:
+        number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        if number and len(node.value) > LONGEST_NUMBER:  # PyYAML is quadratic in the parts of 59:59:…
+            problem = f"expected a number of at most {LONGEST_NUMBER} characters, got {len(node.value):,}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_scalar(node)
+
+
+def _size(node: Any, known: dict[Any, float]) -> float:
+    """Return the number of values below a node, where an alias counts as what it stands for."""
+    if node not in known:
+        known[node] = math.inf  # met again from below, it contains itself
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        pairs = (child if isinstance(child, tuple) else (child,) for child in children)
+        known[node] = 1 + sum(_size(child, known) for pair in pairs for child in pair)
+    return known[node]
+
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
 
@@ -129,7 +206,7 @@ def describe(error: ValidationError, root: type[BaseModel]) -> str:
     elif first["type"] == "value_error":
         text = ": ".join(part for part in (key, str(first["ctx"]["error"])) if part)
     else:
-        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})"
+        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]} (got {shown(repr(first['input']))})"
     more = len(problems) - 1
     return f"{text} (and {more} more)" if more else text
 

@@ -27,7 +27,10 @@ def picture_of(source: Source | Domains, seed: int) -> Picture:
     def draw(model: Any) -> np.ndarray:
         count = kind.on_a_sheet(model.classes) if real is None else len(real)
         columns = kind.columns_on_a_sheet(model.classes)
-        return kind.draw(model.generate(count, seed=seed), real, columns=columns, title=f"step {model.step:,}")
+        names = model.class_names if model.classes else ()
+        captions = [names[i % len(names)] for i in range(count)] if names else []
+        title = f"step {model.step:,}"
+        return kind.draw(model.generate(count, seed=seed), real, columns=columns, title=title, captions=captions)
 
     return draw
 

@@ -4,7 +4,8 @@ Reads state dicts of the ResNet generator of pytorch-CycleGAN-and-pix2pix and it
 layers are identified by position and shape; within a module, numbers give the order. What a state dict does
 not tell is assumed to be as in the original: reflection padding in blocks and at both ends, zero padding before the
 convolutions of stride 2, ReLU, tanh, and instance normalisation with an epsilon of 1e-5. Layer numbers equal to the
-original's prove its padding layers. Some forks that name their layers `initial`, `down_blocks`, … use reflection at
+original's prove its padding layers, and without scales and biases that it was trained with `--norm none`: the original
+has biases with instance normalisation. Some forks that name their layers `initial`, `down_blocks`, … use reflection at
 stride 2 too, which changed images by 0.014 of [-1, 1] on average (vintagify's weights, 256x256).
 Source: Zhu et al. 2017, arXiv:1703.10593, https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix.
 """
@@ -45,6 +46,8 @@ class Generator:
       width, blocks: arguments of the network `resnet`.
       arrays: variable of that network -> float32, in Keras's layout.
       padding_known: whether the layer names prove that it pads as the original does.
+      normalization: argument of the network `resnet`.
+      normalization_known: whether the file, or the caller, tells the normalization.
     """
 
     channels: int
@@ -52,6 +55,8 @@ class Generator:
     blocks: int
     arrays: Arrays
     padding_known: bool
+    normalization: str = "instance"
+    normalization_known: bool = True
 
     @property
     def parameters(self) -> int:
@@ -67,16 +72,20 @@ def import_generator(
     to: str,
     size: int = 256,
     name: str | None = None,
+    key: str | None = None,
+    norm: str | None = None,
 ) -> tuple[Config, Generator]:
     """Write `config.yaml` and `weights.safetensors`, for `ganzoo.load(directory)`.
 
     Args:
-      file: state dict of the generator, written by `torch.save` (`latest_net_G_A.pth`).
+      file: state dict of the generator, written by `torch.save` (`latest_net_G_A.pth`), or safetensors.
       directory: new or empty folder.
       domains: names of both domains.
       to: output domain of the generator.
       size: side of the square training images, a multiple of 4 and at least `SMALLEST`; the model translates any size.
       name: name of the model; by default made from the file's name.
+      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`.
+      norm: normalization that it was trained with, `instance` or `none`; by default as the file tells.
 
     Returns:
       The config written, and the generator read.
@@ -93,7 +102,7 @@ def import_generator(
         raise UsageError(f"{directory}: expected a new or empty folder (choose another one)")
     if size < SMALLEST or size % 4:
         raise UsageError(f"size: expected a multiple of 4 of at least {SMALLEST}, got {size}")
-    generator = read_generator(file)
+    generator = read_generator(file, key, norm)
     data = _config(generator, Path(file), [before, to], size, name)
     config = parse(data, str(directory / CONFIG_FILE))
     _write(directory / WEIGHTS_FILE, {f"generator_{to}/{key}": array for key, array in generator.arrays.items()})
@@ -110,8 +119,8 @@ def _start(domains: Sequence[str], to: str) -> str:
     return other_domain(domains, to)
 
 
-def read_generator(path: str | Path) -> Generator:
-    """Read the state dict of a ResNet generator.
+def read_generator(path: str | Path, key: str | None = None, norm: str | None = None) -> Generator:
+    """Read the state dict of a ResNet generator; `key` and `norm` are as for `import_generator`.
 
     The bias of a convolution before an instance normalisation is dropped: the normalisation subtracts the mean that it
     shifts. Missing scales and offsets (`affine=False`) are 1 and 0. Running statistics without a scale, which PyTorch
@@ -120,7 +129,7 @@ def read_generator(path: str | Path) -> Generator:
     Raises:
       WeightsError: the file is missing, damaged, contains code, or holds another network.
     """
-    tensors = _tensors(path)
+    tensors = _tensors(path, key)
     convolutions = {name: array.shape for name, array in tensors.items() if array.ndim == 4}
     shapes = list(convolutions.values())
     if not shapes:
@@ -129,21 +138,31 @@ def read_generator(path: str | Path) -> Generator:
         raise WeightsError(f"{path}: expected a generator, got a discriminator (give, for example, latest_net_G_A.pth)")
     width, channels = shapes[0][:2]
     blocks = max(1, shapes.count((4 * width, 4 * width, 3, 3)) // 2)
-    wanted = _layout(channels, width, blocks)
     affine = any(array.ndim == 1 and name.endswith(".weight") for name, array in tensors.items())
-    asked = {name: shape for name, shape in wanted.items() if affine or "_norm/" not in name}
+    without_effect = {f"{name.removesuffix('weight')}bias" for name in list(convolutions)[:-1]}
+    biased = bool(without_effect & tensors.keys())
+    original = _numbered_as_the_original(convolutions, blocks)
+    known = norm is not None or affine or biased or original
+    norm = norm or ("instance" if affine or biased or not original else "none")
+    if norm == "none" and affine:
+        raise WeightsError(f"{path}: norm: expected instance, got none, but the file has scales of a normalisation")
+    wanted = _layout(channels, width, blocks, norm)
+    if norm == "instance":
+        tensors = {name: array for name, array in tensors.items() if name not in without_effect}
+    there = biased if norm == "none" else affine  # what follows a kernel: its bias, or scale and offset
+    asked = {name: shape for name, shape in wanted.items() if there or name.endswith("/kernel") or name == "end/bias"}
     _check(tensors, asked, f"{path}: not a ResNet generator of width {width} with {blocks} blocks")
     read = dict(zip(asked, tensors.values(), strict=True))
     arrays = {
         name: _converted(read[name]) if name in read else np.full(shape, float(name.endswith("gamma")), np.float32)
         for name, shape in wanted.items()
     }
-    return Generator(channels, width, blocks, arrays, _numbered_as_the_original(convolutions, blocks))
+    return Generator(channels, width, blocks, arrays, original, norm, known)
 
 
-def _tensors(path: str | Path) -> Arrays:
-    """Return the tensors that the network uses, in order; see `read_generator`."""
-    state = read_state_dict(path)
+def _tensors(path: str | Path, key: str | None) -> Arrays:
+    """Return the tensors of a state dict but for running statistics, in order; see `read_generator`."""
+    state = read_state_dict(path, key)
     if sum(array.nbytes for array in state.values()) > Path(path).stat().st_size:
         raise WeightsError(f"{path}: declares larger tensors than the file holds (it is damaged)")
     for name in state:
@@ -152,10 +171,7 @@ def _tensors(path: str | Path) -> Arrays:
             raise WeightsError(f"{path}: {name}: expected instance normalisation, got batch normalisation")
         if name.endswith("conv_block.0.weight"):
             raise WeightsError(f"{path}: {name}: expected blocks with reflection padding, got zero padding")
-    kept = {name: array for name, array in _in_order(state).items() if name.rpartition(".")[2] not in RUNNING}
-    convolutions = [name for name, array in kept.items() if name.endswith("weight") and array.ndim == 4]
-    without_effect = {f"{name.removesuffix('weight')}bias" for name in convolutions[:-1]}
-    return {name: array for name, array in kept.items() if name not in without_effect}
+    return {name: array for name, array in _in_order(state).items() if name.rpartition(".")[2] not in RUNNING}
 
 
 def _in_order(state: Mapping[str, np.ndarray]) -> Arrays:
@@ -176,7 +192,7 @@ def _in_order(state: Mapping[str, np.ndarray]) -> Arrays:
     return {name: state[name] for name in sorted(state, key=lambda name: order[name])}
 
 
-def _layout(channels: int, width: int, blocks: int) -> dict[str, Shape]:
+def _layout(channels: int, width: int, blocks: int, norm: str) -> dict[str, Shape]:
     """Return the network's variables in execution order, with the shapes of PyTorch's tensors.
 
     Convolutions are [out, in, height, width], transposed ones [in, out, height, width].
@@ -192,8 +208,9 @@ def _layout(channels: int, width: int, blocks: int) -> dict[str, Shape]:
     }
     layout: dict[str, Shape] = {}
     for name, shape in convolutions.items():
-        normalised = (shape[1] if name.startswith("up") else shape[0],)
-        layout |= {f"{name}/kernel": shape, f"{name}_norm/gamma": normalised, f"{name}_norm/beta": normalised}
+        made = (shape[1] if name.startswith("up") else shape[0],)
+        further = (f"{name}/bias",) if norm == "none" else (f"{name}_norm/gamma", f"{name}_norm/beta")
+        layout |= {f"{name}/kernel": shape} | dict.fromkeys(further, made)
     return {**layout, "end/kernel": (channels, width, 7, 7), "end/bias": (channels,)}
 
 
@@ -254,6 +271,7 @@ def _config(generator: Generator, file: Path, domains: list[str], size: int, nam
             "width": generator.width,
             "blocks": generator.blocks,
             "upsampling": "transposed",
+            "normalization": generator.normalization,
         },
         "discriminator": {"network": "patchgan"},
         "loss": {"name": "least_squares"},

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ganzoo
 from ganzoo.cli import generate
-from ganzoo.core import images
+from ganzoo.core import figures, images
 from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 
@@ -134,6 +135,7 @@ def test_labels_by_name(model, tmp_path, capsys):
     assert fake.asked == (5, [1, 2, 1, 0, 1], 0, 1.0)
     assert json.loads(capsys.readouterr().out)["labels"] == [1, 2, 1, 0, 1]
     assert images.read_metadata("fake_0.png")["labels"] == "1,2,1,0,1"
+    assert np.asarray(Image.open("fake_0.png")).shape[0] == 2 * (56 + 2 + figures.CAPTION) - 2  # names above both rows
     assert generate.main([*argv, "--labels", "dgo"]) == 2
     assert capsys.readouterr().err == "ganzoo generate: labels: cgan_mnist has no class 'dgo' (did you mean 'dog'?)\n"
 

@@ -24,7 +24,7 @@ def calls(monkeypatch):
         asked.append((file, directory, given))
         dataset = SimpleNamespace(domains=["photo", "monet"])
         return SimpleNamespace(name="g", dataset=dataset), Generator(
-            3, 64, 9, {"end/bias": np.zeros(1234)}, padding_known=file == "G.pth"
+            3, 64, 9, {"end/bias": np.zeros(1234)}, file != "fork.pth", normalization_known=file != "bare.pth"
         )
 
     monkeypatch.setattr(importing, "import_generator", import_generator)
@@ -53,13 +53,15 @@ def flags(given):
                 "blocks": 9,
                 "parameters": 1234,
                 "padding_known": True,
+                "normalization": "instance",
+                "normalization_known": True,
             },
         ),
     ],
 )
 def test_flags_become_arguments(output, said, calls, capsys):
-    assert main([*flags(GIVEN), "--size", "128", "--name", "g", *output]) == 0
-    given = {"domains": ["photo", "monet"], "to": "monet", "size": 128, "name": "g"}
+    assert main([*flags(GIVEN), "--size", "128", "--name", "g", "--key", "G_A", *output]) == 0
+    given = {"domains": ["photo", "monet"], "to": "monet", "size": 128, "name": "g", "key": "G_A", "norm": None}
     assert calls == [("G.pth", "models/monet", given)]
     out = capsys.readouterr().out
     assert said == (json.loads(out) if "--json" in output else out)
@@ -68,6 +70,8 @@ def test_flags_become_arguments(output, said, calls, capsys):
 def test_doubts_are_told(calls, capsys):
     assert main(flags({**GIVEN, "file": "fork.pth"})) == 0
     assert "is in models/monet; its layer names do not tell how it pads: compare a picture" in capsys.readouterr().out
+    assert main(flags({**GIVEN, "file": "bare.pth"})) == 0
+    assert "read as instance: if pictures differ, add --norm none" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,35 @@ def test_default_scale_makes_a_sample_56_pixels(side, scale):
     assert figures.sheet(np.zeros((1, side, 60, 3), np.uint8)).shape == (side * scale, 60 * scale, 3)
 
 
+@pytest.mark.parametrize(
+    ("captions", "strips"),
+    [
+        ([], []),
+        (["cat", "dog"] * 2, [0]),  # the columns are classes: named once
+        (["cat", "dog", "cat"], [0]),
+        (["cat", "cat", "dog", "dog"], [0, 1]),
+    ],
+)
+def test_captions_stand_above_their_samples(captions, strips):
+    samples = np.zeros((len(captions) or 4, 60, 60, 3), np.uint8)
+    plain = figures.sheet(samples, columns=2)
+    page = figures.sheet(samples, columns=2, captions=captions)
+    assert page.shape == (plain.shape[0] + len(strips) * figures.CAPTION, *plain.shape[1:])
+    for number, row in enumerate(strips):
+        top = row * 62 + number * figures.CAPTION
+        strip = page[top : top + figures.CAPTION]
+        page = np.concatenate([page[:top], np.full_like(strip, 255), page[top + figures.CAPTION :]])
+        for left in (0, 62):
+            assert strip[:, left : left + 60].min() < 60  # text
+        assert (strip[:, 60:62] == figures.GAP_LEVEL).all()
+    np.testing.assert_array_equal(page[~(page == 255).all(axis=(1, 2))], plain)
+
+
+def test_a_caption_wider_than_its_sample_is_cut():
+    page = figures.sheet(np.zeros((2, 60, 60, 1), np.uint8), columns=2, captions=["w" * 50, ""])
+    assert (page[: figures.CAPTION, 60:] == figures.GAP_LEVEL).all()
+
+
 def test_colours_stay_in_a_sheet():
     samples = np.stack([flat((255, 0, 0), channels=3), flat((0, 0, 255), channels=3)])
     page = figures.sheet(samples, columns=2, scale=1, gap=2)

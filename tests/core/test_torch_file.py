@@ -1,8 +1,10 @@
 """PyTorch's files without PyTorch: the same arrays, and no code of theirs is run."""
 
 import io
+import json
 import os
 import pickle
+import time
 import zipfile
 from collections import OrderedDict
 
@@ -78,13 +80,14 @@ def test_what_torch_saves_is_read(tmp_path, new):
             "int8": torch.tensor([-1, 2], dtype=torch.int8),
             "uint8": torch.tensor([200, 2], dtype=torch.uint8),
             "bool": torch.tensor([True, False]),
+            "parameter": torch.nn.Parameter(torch.randn(2, 3)),
         }
     )
     torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
     arrays = read_state_dict(tmp_path / "w.pth")
     assert list(arrays) == list(state)
     for name, expected in state.items():
-        np.testing.assert_array_equal(arrays[name], expected.numpy(), strict=True)
+        np.testing.assert_array_equal(arrays[name], expected.detach().numpy(), strict=True)
         assert not arrays[name].flags.writeable
     assert np.shares_memory(arrays["transposed"], arrays["part"])
 
@@ -102,6 +105,104 @@ def test_the_state_dict_of_a_network_with_its_metadata_is_read(tmp_path, new):
         "1.num_batches_tracked": [],
     }
     np.testing.assert_array_equal(arrays["0.weight"], network[0].weight.detach().numpy())
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_bfloat16_is_read(tmp_path, new):
+    torch = pytest.importorskip("torch")
+    state = {"a": torch.tensor([[1.5, -2.0, 3.0]], dtype=torch.bfloat16).T}
+    torch.save(state, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+    array = read_state_dict(tmp_path / "w.pth")["a"]
+    assert array.dtype == "bfloat16"
+    np.testing.assert_array_equal(array.astype(np.float32), [[1.5], [-2.0], [3.0]])
+
+
+def test_safetensors_are_read(tmp_path):
+    about = {"a": ("BF16", [2], [0, 4]), "b": ("F32", [1, 1], [4, 8])}
+    header = json.dumps({k: dict(zip(("dtype", "shape", "data_offsets"), v, strict=True)) for k, v in about.items()})
+    data = np.array([0x3FC0, 0xC000], "<u2").tobytes() + np.array([7], "<f4").tobytes()
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header.encode() + data)
+    arrays = read_state_dict(file)
+    np.testing.assert_array_equal(arrays["a"].astype(np.float32), [1.5, -2.0])
+    np.testing.assert_array_equal(arrays["b"], np.float32([[7]]), strict=True)
+    with pytest.raises(WeightsError, match=r"safetensors are not nested, so there is no 'G_A' \(leave it out\)"):
+        read_state_dict(file, "G_A")
+    for damaged in (b"", file.read_bytes()[:-1], file.read_bytes().replace(b"BF16", b"F8_X")):
+        file.write_bytes(damaged)
+        with pytest.raises(WeightsError, match=r"^[^\n]*w\.safetensors: cannot be read as [^\n]+$"):
+            read_state_dict(file)
+
+
+def nested(**parts: bytes) -> bytes:
+    """A pickled dictionary of pickles, by hand."""
+    named = [b"X" + len(key).to_bytes(4, "little") + key.encode() + value for key, value in parts.items()]
+    return b"\x80\x02}(" + b"".join(named) + b"u."
+
+
+def inner(state: bytes) -> bytes:
+    return state[2:-1]  # without PROTO and STOP
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+def test_a_nested_checkpoint_is_read_by_key_and_its_keys_are_listed(tmp_path, read, wrap):
+    models = inner(nested(G_A=inner(tensor()), G_B=inner(tensor(1, (2,), (1,)))))
+    data = wrap(nested(epoch=_number(5), models=models, state_dict=inner(tensor(2, (1,), (1,)))))
+    listed = r"give the key of one: state_dict, models\.G_A, models\.G_B\)$"
+    with pytest.raises(WeightsError, match=r"\(it is not a dictionary of tensors; " + listed):
+        read(data)
+    for key in ("G_A", "models", "models.G_A.a", "epoch", "", "models..G_A"):
+        with pytest.raises(WeightsError, match=rf"\('{key}' is not a dictionary of tensors; " + listed):
+            read_state_dict(tmp_path / "w.pth", key)
+    assert read_state_dict(tmp_path / "w.pth", "models.G_B")["a"].tolist() == [1, 2]
+    assert read_state_dict(tmp_path / "w.pth", "state_dict")["a"].tolist() == [2]
+
+
+def test_a_nested_checkpoint_of_torch_is_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Linear(2, 3)
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    whole = {"state_dict": network.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "loss": 0.5}
+    torch.save(whole, tmp_path / "w.pth")
+    arrays = read_state_dict(tmp_path / "w.pth", "state_dict")
+    np.testing.assert_array_equal(arrays["weight"], network.weight.detach().numpy())
+    with pytest.raises(WeightsError, match="give the key of one: state_dict"):
+        read_state_dict(tmp_path / "w.pth")
+
+
+HASHED = b"K\x01" + b"q\x01h\x01\x86" * 40  # tuples of twice the same, 40 deep: 2**40 hashes
+BUFFER = b"\x96" + (3 << 30).to_bytes(8, "little")  # BYTEARRAY8 of 3 GiB
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (b"\x80\x02}" + HASHED + b"K\x01s.", "keys other than"),
+        (b"\x80\x02}(" + HASHED + b"K\x01u.", "keys other than"),
+        (b"\x80\x02(" + HASHED + b"K\x01d.", "keys other than"),
+        (b"\x80\x02ccollections\nOrderedDict\n]" + HASHED + b"K\x01\x86a\x85R.", "keys other than"),
+        (b"\x80\x04\x8f(" + HASHED + b"\x90.", "an instruction that no state dict needs"),  # a set
+        (b"\x80\x02" + HASHED + b".", "not a dictionary"),
+        (b"\x80\x05" + BUFFER + b".", "an instruction that no state dict needs"),
+        (b"\x80\x02\x82\x01.", "an instruction that no state dict needs"),  # EXT1
+        (b"\x80\x02(icollections\nOrderedDict\n.", "an instruction that no state dict needs"),  # INST
+    ],
+)
+def test_a_pickle_that_would_take_long_or_much_memory_is_refused_at_once(read, wrap, state, reason):
+    start = time.process_time()
+    with pytest.raises(WeightsError, match=reason):
+        read(wrap(state))
+    assert time.process_time() - start < 1
+
+
+def test_dictionaries_that_are_one_another_are_searched_briefly(read):
+    twice = b"}X\x01\x00\x00\x00ah\x01sX\x01\x00\x00\x00bh\x01s"  # {"a": x, "b": x} of the one before
+    state = b"\x80\x02}q\x01" + (twice + b"q\x01") * 40 + b"."
+    with pytest.raises(WeightsError, match="not a dictionary of tensors"):
+        read(old(state))
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -189,8 +290,10 @@ def test_a_small_file_cannot_ask_for_much_memory(read):
 def test_attributes_that_a_pickle_sets_do_not_outlive_it(read):
     """BUILD sets attributes of whatever is on the stack."""
     state = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\x00\x00\x00__defaults__)s\x86b."
-    with pytest.raises(WeightsError, match="not a dictionary"):
-        read(old(state))
+    ordered = b"\x80\x02ccollections\nOrderedDict\nN}X\x0c\x00\x00\x00__defaults__Ns\x86b."
+    for pickled in (state, ordered):
+        with pytest.raises(WeightsError, match="not a dictionary"):
+            read(old(pickled))
     np.testing.assert_array_equal(read(old(tensor()))["a"], [[0, 1, 2], [3, 4, 5]])
 
 

@@ -63,3 +63,37 @@ def test_place_casts_and_checks():
     ]:
         with pytest.raises(WeightsError, match=message):
             weights.place(arrays, {"k": kernel}, "here")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full(3, np.nan, np.float32), "expected finite numbers, got NaN or infinity"),
+        (np.float32([1, np.inf, 2]), "expected finite numbers, got NaN or infinity"),
+        (np.full(3, 1e300), "expected finite numbers, got NaN or infinity"),  # of float32
+        (np.ones(3, np.int64), "expected float32, got int64"),
+        (np.ones(3, np.uint8), "expected float32, got uint8"),
+        (np.ones(3, bool), "expected float32, got bool"),
+        (np.ones(3, np.complex64), "expected float32, got complex64"),
+    ],
+)
+def test_what_is_no_weight_is_refused_by_name_and_nothing_is_assigned(array, message):
+    first, second = (keras.Variable(np.zeros(3), dtype="float32", name=name) for name in "ab")
+    with pytest.raises(WeightsError, match=rf"^here: net/b: {message} \([^\n]+\)$"):
+        weights.place({"net/a": np.ones(3), "net/b": array}, {"net/a": first, "net/b": second}, "here")
+    assert not first.numpy().any()
+
+
+def test_integers_stay_integers():
+    step = keras.Variable(0, dtype="int64", name="step")
+    weights.place({"step": np.asarray(7, np.int32)}, {"step": step}, "here")
+    assert int(step) == 7
+    with pytest.raises(WeightsError, match=r"^here: step: expected int64, got float32 "):
+        weights.place({"step": np.float32(7)}, {"step": step}, "here")
+
+
+def test_a_type_that_numpy_does_not_have_is_refused(tmp_path):
+    header = b'{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"xx")
+    with pytest.raises(WeightsError, match=r"^[^\n]+ cannot be read as safetensors \([^\n]+\)$"):
+        weights.read(tmp_path / "w.safetensors")

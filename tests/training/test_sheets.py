@@ -48,9 +48,13 @@ def test_images_are_a_grid_with_a_column_a_class():
         asked.append((n, seed))
         return np.zeros((n, 8, 8, 1), np.uint8)
 
-    picture = picture_of(flat([0, 1]), seed=7)(SimpleNamespace(classes=4, generate=generate, step=5))
+    model = SimpleNamespace(classes=4, class_names=(), generate=generate, step=5)
+    picture = picture_of(flat([0, 1]), seed=7)(model)
     assert asked == [(40, 7)]
     assert picture.shape == figures.sheet(np.zeros((40, 8, 8, 1), np.uint8), columns=4).shape
+    model.class_names = ("cat", "dog", "emu", "fox")
+    named = picture_of(flat([0, 1]), seed=7)(model)
+    assert len(named) == len(picture) + figures.CAPTION  # one line of names, above all rows
 
 
 @pytest.mark.parametrize("rows", [2, 30, 5000])
@@ -63,7 +67,9 @@ def test_rows_of_a_table_are_drawn_over_real_ones_however_many_there_are(rows):
         asked.append((n, seed))
         return table[:n] + 1
 
-    picture = picture_of(from_arrays("x", table, kind=kind), 7)(SimpleNamespace(classes=0, generate=generate, step=5))
+    picture = picture_of(from_arrays("x", table, kind=kind), 7)(
+        SimpleNamespace(classes=0, class_names=(), generate=generate, step=5)
+    )
     count = min(rows, 1000)
     assert asked == [(count, 7)]
     shown = table[np.linspace(0, rows - 1, count).astype(int)]
@@ -73,7 +79,7 @@ def test_rows_of_a_table_are_drawn_over_real_ones_however_many_there_are(rows):
 def test_a_dozen_sequences_are_drawn_over_as_many_real_ones():
     source = open_source(DatasetConfig(name="sines", kind="sequence", length=6, columns=2))
     real = source.fetch(tf.range(12, dtype=tf.int64))["examples"].numpy()
-    model = SimpleNamespace(classes=0, generate=lambda n, seed: real[:n] + 0.1, step=5)
+    model = SimpleNamespace(classes=0, class_names=(), generate=lambda n, seed: real[:n] + 0.1, step=5)
     np.testing.assert_array_equal(picture_of(source, 7)(model), figures.sequences(real + 0.1, real, title="step 5"))
 
 

@@ -42,10 +42,10 @@ def original(width=WIDTH, blocks=BLOCKS, affine=True, second=5):
 def read(monkeypatch, tmp_path):
     """What a file with these tensors is read as."""
 
-    def read(state):
-        monkeypatch.setattr(importing, "read_state_dict", lambda path: state)
+    def read(state, norm=None):
+        monkeypatch.setattr(importing, "read_state_dict", lambda path, key: state)
         (tmp_path / "g.pth").write_bytes(bytes(sum(array.nbytes for array in state.values())))
-        return read_generator(tmp_path / "g.pth")
+        return read_generator(tmp_path / "g.pth", norm=norm)
 
     return read
 
@@ -111,6 +111,41 @@ def test_without_scales_and_with_the_running_statistics_of_old(read):
     assert arrays.keys() == read(original()).arrays.keys()
 
 
+def without_biases(state):
+    last = max(name for name in state if name.endswith("bias") and "conv_block" not in name and name[6:8].isdigit())
+    return {name: array for name, array in state.items() if not name.endswith("bias") or name == last}
+
+
+def renamed(state):
+    return {name.replace("model.4.", "model.3."): array for name, array in state.items()}
+
+
+def test_the_original_without_scales_and_biases_was_trained_without_normalisation(read):
+    state = without_biases(original(affine=False))
+    generator = read(state)
+    assert (generator.normalization, generator.normalization_known) == ("none", True)
+    assert not any("_norm/" in name for name in generator.arrays)
+    assert not generator.arrays["down1/bias"].any()
+    assert generator.arrays["up2/bias"].shape == (WIDTH,)
+    np.testing.assert_array_equal(generator.arrays["end/bias"], state["model.19.bias"])
+    np.testing.assert_array_equal(generator.arrays["end/kernel"][..., 0, 0], state["model.19.weight"][0, 0])
+    assert read(original(affine=False)).normalization == "instance"
+    assert read(original()).normalization == "instance"
+
+
+def test_the_normalization_can_be_told_where_a_file_does_not_tell_it(read):
+    state = renamed(without_biases(original(affine=False)))
+    doubtful = read(state)
+    assert (doubtful.normalization, doubtful.normalization_known) == ("instance", False)
+    assert read(state, "instance").normalization_known
+    assert read(state, "none").normalization == "none"
+    biased = original(affine=False)
+    generator = read(renamed(biased), "none")
+    np.testing.assert_array_equal(generator.arrays["down1/bias"], biased["model.4.bias"])
+    with pytest.raises(WeightsError, match=r"norm: expected instance, got none, but the file has scales"):
+        read(original(), "none")
+
+
 def test_half_precision_becomes_single(read):
     state = {name: array.astype(np.float16) for name, array in original().items()}
     assert {array.dtype for array in read(state).arrays.values()} == {np.dtype(np.float32)}
@@ -168,7 +203,7 @@ def test_another_network(state, message, read):
 
 
 def test_tensors_larger_than_their_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(importing, "read_state_dict", lambda path: original())
+    monkeypatch.setattr(importing, "read_state_dict", lambda path, key: original())
     (tmp_path / "g.pth").write_bytes(b"small")
     with pytest.raises(WeightsError, match=r"g.pth: declares larger tensors than the file holds \(it is damaged\)$"):
         read_generator(tmp_path / "g.pth")

@@ -6,19 +6,27 @@ import io
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ganzoo.core.files import write_bytes
 from ganzoo.errors import UsageError
 
 GAP_LEVEL = 128  # mid-grey: visible beside black digits and a white page
+CAPTION = 14  # pixels: height of the strip above a row that has captions
 CELL = 56  # pixels: the smallest side at which a sample is easy to judge
 LONGEST_FRAME = 655.35  # seconds; GIF counts hundredths in 16 bits
 
 
-def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = None, gap: int = 2) -> np.ndarray:
+def sheet(
+    images: np.ndarray,
+    columns: int | None = None,
+    scale: int | None = None,
+    gap: int = 2,
+    captions: Sequence[str] = (),
+) -> np.ndarray:
     """Arrange samples in a grid, row by row.
 
     Args:
@@ -27,9 +35,11 @@ def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = No
         each of 10 cyclic classes in its own column.
       scale: integer enlargement. The default is the smallest that makes samples at least 56 pixels high and wide.
       gap: mid-grey pixels between samples, with no border; unused cells are mid-grey too.
+      captions: one text per sample, drawn in a strip above its row; a row with the captions of the row above has none.
+        Text that is too wide is cut.
 
     Returns:
-      uint8 `[rows * (H * scale + gap) - gap, columns * (W * scale + gap) - gap, C]`.
+      uint8 `[rows * (H * scale + gap) - gap, columns * (W * scale + gap) - gap, C]`, plus `CAPTION` rows per strip.
 
     Raises:
       UsageError: if the images are not as above, or a number is out of range.
@@ -54,7 +64,26 @@ def sheet(images: np.ndarray, columns: int | None = None, scale: int | None = No
         top, left = index // columns * down, index % columns * right
         enlarged = image.repeat(scale, axis=0).repeat(scale, axis=1)
         page[top : top + height * scale, left : left + width * scale] = enlarged
+    lines = [list(captions[row * columns : (row + 1) * columns]) for row in range(rows)]
+    for row in reversed(range(rows)):
+        if lines[row] and (not row or lines[row] != lines[row - 1][: len(lines[row])]):
+            strip = _strip(lines[row], page.shape[1], width * scale, right)
+            page = np.insert(page, row * down, strip[..., np.newaxis], axis=0)
     return page
+
+
+def _strip(captions: Sequence[str], width: int, cell: int, right: int) -> np.ndarray:
+    """Draw a line of captions, each over its cell, black on mid-grey, uint8 `[CAPTION, width]`."""
+    from matplotlib import get_data_path
+
+    # Pillow's own font has ASCII only.
+    font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), CAPTION - 4)
+    strip = Image.new("L", (width, CAPTION), GAP_LEVEL)
+    for column, caption in enumerate(captions):
+        box = Image.new("L", (cell, CAPTION), GAP_LEVEL)
+        ImageDraw.Draw(box).text((0, 0), caption, 0, font)
+        strip.paste(box, (column * right, 0))
+    return np.asarray(strip)
 
 
 def write_gif(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -132,7 +133,13 @@ class Image(Kind):
         return min(classes or COLUMNS_WITHOUT_CLASSES, WIDEST)
 
     def draw(
-        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+        self,
+        examples: np.ndarray,
+        real: np.ndarray | None = None,
+        *,
+        columns: int | None = None,
+        title: str = "",
+        captions: Sequence[str] = (),
     ) -> np.ndarray:
-        """Draw a grid of the images, row by row."""
-        return figures.sheet(examples, columns)
+        """Draw a grid of the images, row by row, under their captions."""
+        return figures.sheet(examples, columns, captions=captions)

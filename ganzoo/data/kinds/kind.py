@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -131,7 +132,13 @@ class Kind(ABC):
 
     @abstractmethod
     def draw(
-        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+        self,
+        examples: np.ndarray,
+        real: np.ndarray | None = None,
+        *,
+        columns: int | None = None,
+        title: str = "",
+        captions: Sequence[str] = (),
     ) -> np.ndarray:
         """Draw examples as a picture.
 
@@ -140,6 +147,7 @@ class Kind(ABC):
           real: real examples to draw behind them, for kinds drawn that way.
           columns: columns of the grid, for kinds drawn that way; by default chosen from the number.
           title: title of a plot; grids have none.
+          captions: one text per example, such as its class, for kinds drawn in a grid.
 
         Returns:
           uint8 `[H, W, C]`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,7 +41,13 @@ class Points(Kind):
         return {"columns": self.columns}
 
     def draw(
-        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+        self,
+        examples: np.ndarray,
+        real: np.ndarray | None = None,
+        *,
+        columns: int | None = None,
+        title: str = "",
+        captions: Sequence[str] = (),
     ) -> np.ndarray:
         """Draw a histogram of a single column, otherwise a scatter plot of the first two."""
         return figures.points(examples, real, title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -51,7 +52,13 @@ class Sequence(Kind):
         return 12
 
     def draw(
-        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+        self,
+        examples: np.ndarray,
+        real: np.ndarray | None = None,
+        *,
+        columns: int | None = None,
+        title: str = "",
+        captions: abc.Sequence[str] = (),
     ) -> np.ndarray:
         """Draw curves over time, one panel per column."""
         return figures.sequences(examples, real, self.column_names, title)

@@ -114,7 +114,13 @@ class Table(Kind):
         return (np.asarray(examples, np.float32) - self._of("mean")) / self._of("deviation")
 
     def draw(
-        self, examples: np.ndarray, real: np.ndarray | None = None, *, columns: int | None = None, title: str = ""
+        self,
+        examples: np.ndarray,
+        real: np.ndarray | None = None,
+        *,
+        columns: int | None = None,
+        title: str = "",
+        captions: Sequence[str] = (),
     ) -> np.ndarray:
         """Draw a histogram per column."""
         return figures.histograms(examples, real, self.column_names, title)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
         if not root.is_dir():
             raise DataError(
                 f"{dataset.name}: expected folders {' and '.join(letter_splits)}, with the images of"
-                f" {' and of '.join(dataset.domains)}, got no {part}"
+                f" {' and of '.join(dataset.domains)}, got {_found(folder.root_of(dataset))} (rename or link the folder"
+                f" with images of {domain}: ln -s FOLDER {part})"
             )
         files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
     if dataset.paired:
@@ -92,6 +93,12 @@ def _one(dataset: DatasetConfig, domain: str) -> DatasetConfig:
     """Return the config of a domain's folder as a data set of its own."""
     own = {"name": f"{dataset.name.rstrip('/')}/{letter_split(dataset, domain)}", "size": side_of(dataset)}
     return dataset.model_copy(update=own | {"split": "train", "domains": [], "paired": False, "load_size": None})
+
+
+def _found(root: Path) -> str:
+    """Return the folders in a folder, for messages."""
+    names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") or "no folders"
 
 
 def _pair_name(name: str) -> str:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ganzoo.core import images as pixels
 from ganzoo.data import store
-from ganzoo.data.source import Source, from_arrays
+from ganzoo.data.source import Source, from_arrays, order_classes
 from ganzoo.errors import DataError
 from ganzoo.registry import register
 from ganzoo.schema import DatasetConfig
@@ -55,8 +55,8 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
 def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_: Any) -> Source:
     """Return the images below a folder, cropped to the central square and resized; examples are named by file.
 
-    Each subfolder with images at any depth is a class, in sorted order; a flat folder has no classes. Hidden files and
-    folders are ignored. There are no splits: `train` and `all` are everything.
+    Each subfolder with images at any depth is a class, sorted by name, or by number if all names are numbers; a flat
+    folder has no classes. Hidden files and folders are ignored. There are no splits: `train` and `all` are everything.
 
     Args:
       dataset, skip_broken: as for `open.open_source`.
@@ -144,7 +144,7 @@ def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, i
         raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
     flat = [path for path in entries if _is_image(path)]
     classes = {path.name: _images_below(path) for path in entries if path.is_dir()}
-    filled = {label: files for label, files in classes.items() if files}
+    filled = {label: classes[label] for label in order_classes(label for label, files in classes.items() if files)}
     if not flat and not filled:
         raise DataError(f"{name}: expected images ({' '.join(SUFFIXES)}) in it or its subfolders, got none")
     if not filled:

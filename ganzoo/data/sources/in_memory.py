@@ -16,7 +16,7 @@ import numpy as np
 
 from ganzoo.core import images as pixels
 from ganzoo.data.kinds import Table
-from ganzoo.data.source import Source, from_arrays, side_of
+from ganzoo.data.source import Source, from_arrays, order_classes, side_of
 from ganzoo.errors import DataError
 from ganzoo.registry import register
 from ganzoo.schema import SHAPE_KEYS, Config, DatasetConfig
@@ -257,7 +257,7 @@ def _numbered(labels: np.ndarray, class_names: Sequence[str]) -> tuple[np.ndarra
         raise DataError(f"dataset: expected labels [N], got {labels.dtype} {list(labels.shape)}")
     if labels.dtype.kind in "USO":
         texts = np.array([text.decode() if isinstance(text, bytes) else str(text) for text in labels])
-        names = tuple(class_names) or tuple(np.unique(texts).tolist())
+        names = tuple(class_names) or order_classes(np.unique(texts).tolist())
         unknown = sorted(set(texts.tolist()) - set(names))
         if unknown:
             raise DataError(f"dataset: expected labels among the class names, got '{unknown[0]}'")

@@ -84,10 +84,11 @@ def test_what_is_wrong_with_the_folders(root):
     assert message(config(root / "nowhere")) == f"folder:{root}/nowhere: no such folder (check the path)"
     fill(root, trainA={"x.png": 1})
     expected = (
-        f"folder:{root}: expected folders trainA and trainB, with the images of monet and of photo, got no trainB"
+        f"folder:{root}: expected folders trainA and trainB, with the images of monet and of photo, got trainA (rename"
+        " or link the folder with images of photo: ln -s FOLDER trainB)"
     )
     assert message(config(root)) == expected
-    with pytest.raises(DataError, match="got no trainB"):
+    with pytest.raises(DataError, match=r"got trainA .*FOLDER trainB"):
         check_available(config(root))
     (root / "trainB").mkdir()
     assert message(config(root)).startswith(f"folder:{root}/trainB: expected images (.avif .bmp")
@@ -161,3 +162,14 @@ def test_the_partner_of_a_broken_image_is_left_out_too(root, caplog):
     assert all_values(domains) == {"monet": [0, 2], "photo": [10, 12]}
     assert f"folder:{root}: left out 1 monet whose partner is broken" in caplog.text
     np.testing.assert_array_equal([source.names for source in domains.sources.values()], [["p.png", "r.png"]] * 2)
+
+
+def test_other_names_are_listed_with_the_mend(root):
+    """The data set of Kaggle's competition with Monet's paintings."""
+    fill(root, monet_jpg={"x.png": 1}, photo_jpg={"y.png": 2}, monet_tfrec={}, photo_tfrec={})
+    for folder in ("monet_tfrec", "photo_tfrec"):
+        (root / folder).mkdir(exist_ok=True)
+    assert message(config(root)).endswith(
+        "got monet_jpg, monet_tfrec, photo_jpg, photo_tfrec (rename or link the folder with images of monet:"
+        " ln -s FOLDER trainA)"
+    )

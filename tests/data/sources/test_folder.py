@@ -80,6 +80,26 @@ def test_subfolders_are_classes_in_sorted_order(root, caplog):
     assert "no images in empty: skipped as a class" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("names", "ordered"),
+    [
+        (["10", "0", "9", "1"], ("0", "1", "9", "10")),
+        (["010", "2", "-1", "1.5"], ("-1", "1.5", "2", "010")),
+        (["10", "9", "many"], ("10", "9", "many")),
+        (["n10", "n9"], ("n10", "n9")),
+    ],
+)
+def test_numbered_subfolders_are_in_the_order_of_their_numbers(root, names, ordered):
+    for level, name in enumerate(names):
+        save(root / name / "a.png", level)
+    (root / "empty").mkdir()
+    source = opened(root, classes=len(names))
+    assert source.class_names == ordered
+    batch = fetched(source)
+    assert batch["labels"].tolist() == list(range(len(names)))
+    assert batch["examples"][:, 0, 0, 0].tolist() == [names.index(name) for name in ordered]
+
+
 def test_the_second_time_comes_from_the_cache_and_a_changed_file_does_not(root, monkeypatch):
     save(root / "a.png", 1)
     save(root / "b.png", 2)

@@ -89,6 +89,7 @@ def test_sequences():
     [
         ((GREY, LABELS), ("0", "1", "2", "3")),
         ({"examples": GREY, "labels": LABELS, "class_names": ["a", "b", "c", "d", "e"]}, ("a", "b", "c", "d", "e")),
+        ((GREY, np.array(["8", "9", "10", "11"])[LABELS]), ("8", "9", "10", "11")),
         ({"x": GREY, "y": LABELS[:, np.newaxis]}, ("0", "1", "2", "3")),
         ((GREY, np.array(["cat", "dog", "emu", "fox"])[LABELS]), ("cat", "dog", "emu", "fox")),
     ],
