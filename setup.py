@@ -12,6 +12,7 @@ ZOO = Path("zoo_configs")
 version: dict[str, str] = {}
 exec((ROOT / "ganzoo" / "version.py").read_text(encoding="utf-8"), version)
 
+# Floors of packages that read what strangers send exclude known holes: docs/design.md, "Dependencies" says which.
 EXPORT = [  # `export --format onnx`; LiteRT's converter is in TensorFlow
     "onnx>=1.19",
     "tf2onnx>=1.17",
@@ -20,9 +21,10 @@ EXPORT = [  # `export --format onnx`; LiteRT's converter is in TensorFlow
 SERVING = [
     "fastapi>=0.115",
     "grpcio>=1.70",
+    "h11>=0.16",  # uvicorn's parser of HTTP
     "prometheus-client>=0.22",
     "psutil>=6.0",  # memory and CPU time of a server under load
-    "starlette>=0.40",  # what FastAPI is made of
+    "starlette>=1.0.1",  # what FastAPI is made of
     "tensorflow-serving-api>=2.21",  # TensorFlow Serving's messages: warm-up requests
     "uvicorn>=0.34",
 ]
@@ -98,12 +100,12 @@ setup(
         "keras>=3.15",
         "matplotlib>=3.9",
         "numpy>=2.0",
-        "pillow>=11.3",
-        "protobuf>=5.28",
+        "pillow>=12.3",
+        "protobuf>=6.33.5",
         "pydantic>=2.10",
         "PyYAML>=6.0.2",
-        "requests>=2.32",
-        "urllib3>=2.2",
+        "requests>=2.33",
+        "urllib3>=2.7",
         "safetensors>=0.5",
         "ml_dtypes>=0.5.1",
         "scikit-learn>=1.5",

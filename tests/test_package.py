@@ -4,14 +4,18 @@ import ast
 import importlib.metadata
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import ganzoo
 
@@ -168,3 +172,14 @@ def test_an_installed_wheel_lists_the_same_models(wheel, tmp_path):
     file, *models = done.stdout.split()
     assert Path(file) == tmp_path / "installed" / "ganzoo" / "__init__.py"
     assert models == ganzoo.list_models()
+
+
+def test_the_versions_that_ci_tests_satisfy_every_requirement():
+    with mock.patch("setuptools.setup") as setup:
+        runpy.run_path(str(CHECKOUT / "setup.py"))
+    given = setup.call_args.kwargs
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pinned = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    for requirement in map(Requirement, [*given["install_requires"], *given["extras_require"]["test"]]):
+        if requirement.name != "setuptools":  # part of the environment
+            assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement

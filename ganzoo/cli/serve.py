@@ -51,6 +51,10 @@ _FLAGS = {
     "Bounds": (
         _flags.whole("queue_requests", "Largest number of queued requests; further ones are refused", at_least=1),
         _flags.whole("queue_rows", "Largest number of queued rows", at_least=1),
+        _flags.whole(
+            "open_connections", "Largest number of connections of each API; `ulimit -n` may allow fewer", at_least=1
+        ),
+        _flags.number("header_seconds", "S", "Time limit of the header of a request", above=0, at_most=DAY),
         _flags.whole("open_requests", "Largest number of concurrent requests, from first byte to answer", at_least=1),
         _flags.whole(
             "open_bytes", "Largest total size of all concurrent requests; a single one may be larger", at_least=1

@@ -203,7 +203,7 @@ class Grpc:
     """The official stubs, as their documentation uses them."""
 
     def __init__(self, address):
-        self.channel = grpc.insecure_channel(address)
+        self.address, self.channel = address, grpc.insecure_channel(address)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 

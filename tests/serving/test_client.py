@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from concurrent import futures
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,7 @@ import ganzoo
 from ganzoo.core import images
 from ganzoo.errors import ServerError, UsageError
 from ganzoo.serving.client import client as client_module
-from ganzoo.serving.client import retries
+from ganzoo.serving.client import grpc_api, rest, retries
 from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
 from ganzoo.serving.client.transport import api_of, transport
 
@@ -769,7 +770,7 @@ def test_a_date_to_come_back_at(backend, clock):
 
 
 class Dribbling(Handler):
-    """Never ends."""
+    """Never ends its answer."""
 
     def do_GET(self):
         self.send_response(200)
@@ -779,18 +780,68 @@ class Dribbling(Handler):
             self.wfile.write(b" " * (1 << 20))
 
 
-def test_an_answer_without_end(backend):
+class Dripping(Handler):
+    """Never ends its headers."""
+
+    def do_GET(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not self.server.backend.go_on.wait(0.02):
+            self.wfile.write(b"x")
+
+
+class Silent(Handler):
+    """Says no more after a late header."""
+
+    def do_GET(self):
+        self.server.backend.go_on.wait(0.2)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.server.backend.go_on.wait(10)
+
+
+@pytest.mark.parametrize("handler", [Dribbling, Dripping, Silent])
+def test_an_answer_without_end(backend, handler):
     backend.go_on.clear()
-    with rest_server(backend, Dribbling) as address, ganzoo.Client(address, "digits", timeout=0.3) as client:
+    with rest_server(backend, handler) as address, ganzoo.Client(address, "digits", timeout=0.3) as client:
+        start = time.monotonic()
         with pytest.raises(ServerError, match=r"no answer within 0.3 s"):
             client.metadata()
+        assert 0.3 <= time.monotonic() - start < 2
         backend.go_on.set()
+
+
+def test_an_answer_that_is_too_large(connect, kind, monkeypatch):
+    monkeypatch.setattr(rest, "MOST_BYTES", 1000)
+    monkeypatch.setattr(grpc_api, "OPTIONS", [("grpc.max_receive_message_length", 100)])
+    with pytest.raises(ServerError, match=r"digits: expected an answer of at most \d+ bytes"):
+        connect().metadata()
+
+
+def test_a_proxy_is_not_for_loopback(connect, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert len(connect(retries=0).generate(2, labels=0)) == 2
+
+
+def test_files_of_another_size(backend, monkeypatch):
+    lying = {"png_bytes": as_files(np.zeros([2, 3, 2, 1], "B"))}
+    monkeypatch.setattr(Digits, "run", lambda digits, name, inputs: lying)
+    with (
+        rest_server(backend) as address,
+        ganzoo.Client(address, "digits") as client,
+        pytest.raises(ServerError, match=r"expected images \['n', 2, 3, 1\], got \[2, 3, 2, 1\]"),
+    ):
+        client.generate(2, labels=0)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"<html>", "is not TensorFlow Serving's REST API: the answer is not a JSON object (check"),
+        (b"[" * 100_000, "the answer is not a JSON object"),
+        (b'{"model_spec": {"version": 1e999}, "metadata": {"signature_def": {"signature_def": {}}}}', "unexpected"),
         ({"detail": "x"}, "is not TensorFlow Serving's REST API: unexpected metadata (check"),
         ({"metadata": {"signature_def": []}}, "unexpected metadata"),
     ],
@@ -911,8 +962,8 @@ GENERATE = Signature(
 
 def test_messages():
     inputs = {"seeds": np.array([[7, 0], [7, 1]], np.int32), "truncation": np.array([1.0, 0.5], np.float32)}
-    rest, grpc_ = transport("http://h:1", "m"), transport("grpc://h:1", "m")
-    assert json.loads(rest.encode(GENERATE, inputs)) == {
+    rest_, grpc_ = transport("http://h:1", "m"), transport("grpc://h:1", "m")
+    assert json.loads(rest_.encode(GENERATE, inputs)) == {
         "signature_name": "generate",
         "inputs": {"seeds": [[7, 0], [7, 1]], "truncation": [1.0, 0.5]},
     }
@@ -923,7 +974,7 @@ def test_messages():
 
     response = predict_pb2.PredictResponse()
     response.outputs["images"].CopyFrom(tf.make_tensor_proto(np.array([[1], [2]], np.uint8)))
-    for by, content in ((grpc_, response.SerializeToString()), (rest, b'{"outputs": [[1], [2]]}')):
+    for by, content in ((grpc_, response.SerializeToString()), (rest_, b'{"outputs": [[1], [2]]}')):
         images = by.decode(content, GENERATE)["images"]
         assert images.dtype == np.uint8
         assert images.tolist() == [[1], [2]]
@@ -936,7 +987,12 @@ def test_messages():
         ("http://h:1", b"none"),
         ("http://h:1", b"1"),
         ("http://h:1", b'{"error": 1}'),
-        ("http://h:1", b'{"outputs": [999]}'),
+        ("http://h:1", b"[" * 100_000),
+        *(
+            ("http://h:1", b'{"outputs": %s}' % values)
+            for values in (b"[]", b"[1]", b"[[[1]]]", b"[[1, 2]]", b"[[1], [2, 3]]", b"[[256]]", b"[[-1]]", b"[[1.5]]")
+        ),
+        *(("http://h:1", b'{"outputs": [[%s]]}' % value) for value in (b"true", b'"1"', b"null", b"{}", b"1" * 99)),
         ("grpc://h:1", b"none"),
         ("grpc://h:1", b""),
     ],
@@ -944,6 +1000,17 @@ def test_messages():
 def test_what_is_no_answer(address, content):
     with pytest.raises(ValueError, match=r"."):
         transport(address, "m").decode(content, GENERATE)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"), [(tf.float32, [1, 1]), (tf.uint8, [1]), (tf.uint8, [1, 2]), (tf.uint8, [2**40, 1])]
+)
+def test_an_answer_of_another_dtype_or_shape_is_not_expanded(dtype, shape):
+    response = predict_pb2.PredictResponse()
+    response.outputs["images"].CopyFrom(tf.make_tensor_proto(0, dtype))
+    response.outputs["images"].tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
+    with pytest.raises(ValueError, match=r"expected Tensor\(dtype='uint8', shape=\(None, 1\)\)|at most \d+ bytes"):
+        transport("grpc://h:1", "m").decode(response.SerializeToString(), GENERATE)
 
 
 @pytest.mark.parametrize(

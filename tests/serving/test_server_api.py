@@ -74,6 +74,10 @@ def test_answers(serve, door):
             {"signature_name": "echo", "instances": [{"text": {"b64": "AP8="}}]},
             {"predictions": [{"b64": "AP8="}]},
         ),
+        (
+            {"signature_name": "echo", "instances": [{"b64": "AP\r\n8=\n"}, {"b64": ""}]},
+            {"predictions": [{"b64": "AP8="}, {"b64": ""}]},
+        ),
         ({"signature_name": "say", "inputs": {"text": ["é"]}}, {"outputs": ["é"]}),
         ({"signature_name": "total", "inputs": [1, 0.5]}, {"outputs": 1.5}),
         ({"signature_name": "total", "inputs": []}, {"outputs": 0.0}),
@@ -185,6 +189,8 @@ def test_what_is_not_of_this_server(serve, refused):
     ):
         with pytest.raises(refused, match="INVALID_ARGUMENT"):
             server.rest.get(path)
+    with pytest.raises(refused, match=r"INVALID_ARGUMENT: Missing model name in request\."):
+        server.rest.get("/v1/models")
     for path in ("/v1/models/tiny:predict", "/v1/models/tiny/versions/2:predict"):
         with pytest.raises(refused, match=f"INVALID_ARGUMENT: Malformed request: GET {path}$"):
             server.rest.get(path)
@@ -232,6 +238,8 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
         (b'{"instances": [1, [2]]}', "'x': Array is not of expected type: int32"),
         (b'{"instances": %s1%s}' % (b"[" * 40, b"]" * 40), "'x': expected at most 16 nested lists"),
         (b'{"instances": %s' % (b"[" * 100_000), "nested too deeply"),
+        (b'{"instances": [1], "a": {"b": 1, "b": 1}}', "JSON Parse error: the key 'b' is given twice"),
+        (b'{"instances": [1], "instances": [2]}', "JSON Parse error: the key 'instances' is given twice"),
         (b'{"instances": []}', "expected a list with at least one row"),
         (b'{"instances": 1}', "expected a list with at least one row"),
         (b'{"instances": [1], "inputs": [1]}', "expected one of the keys 'instances' and 'inputs', got both"),

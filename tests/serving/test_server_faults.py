@@ -6,7 +6,6 @@ import random
 import socket
 import weakref
 
-import grpc
 import pytest
 import requests
 import tensorflow as tf
@@ -138,14 +137,18 @@ def test_broken_protos(serve, refused):
     assert server.grpc.predict({"x": [1]}) == [2]
 
 
-def test_bytes_that_are_no_proto(serve):
-    """gRPC itself refuses them, before the server sees them."""
+def test_bytes_that_are_no_proto(serve, refused, caplog):
     server = serve()
-    call = server.grpc.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-    for _ in range(20):
-        with pytest.raises(grpc.RpcError):
-            call(b"\xff" * 10, timeout=30)
+    for method in ("PredictionService/Predict", "PredictionService/GetModelMetadata", "ModelService/GetModelStatus"):
+        call = server.grpc.channel.unary_unary(f"/tensorflow.serving.{method}")
+        with pytest.raises(refused) as caught:
+            server.grpc.call(call, b"\xff" * 10)
+        assert (caught.value.code, caught.value.message) == (
+            "INVALID_ARGUMENT",
+            "the message of the request is malformed",
+        )
     assert server.grpc.predict({"x": [1]}) == [2]
+    assert not caplog.records
 
 
 def test_what_is_no_http(serve, until):
@@ -160,7 +163,7 @@ def test_what_is_no_http(serve, until):
             connection.sendall(data)
             assert connection.recv(100).startswith(b"HTTP/1.1 400")
     with socket.create_connection((host, int(port)), timeout=30) as connection:  # goes away in the middle
-        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
     until(lambda: rest.metric("ganzoo_requests_total", code="CANCELLED") == 1)
     assert rest.predict({"x": [1]}) == [2]
     assert rest.metric("ganzoo_requests_total", code="INTERNAL") == 0
@@ -170,7 +173,7 @@ def test_a_body_that_does_not_come(serve):
     rest = serve(request_seconds=0.3).rest
     host, port = rest.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+        connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))  # until the server closes it
     assert answer.startswith(b"HTTP/1.1 504")
     assert answer.endswith(b'{"error": "no complete request within 0.3 seconds"}')

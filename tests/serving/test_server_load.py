@@ -3,6 +3,8 @@
 import gc
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -345,7 +347,7 @@ def test_a_rest_client_that_goes_away_is_not_answered(waits, serve, gate, until)
     server = serve(calls=1)
     gate.open.clear()
     body = json.dumps({"signature_name": "times", "instances": [1]}).encode()
-    head = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: tiny\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     clients = []
     for _ in range(2):
         clients.append(socket.create_connection(server.rest.url.removeprefix("http://").split(":")))
@@ -399,11 +401,49 @@ def test_the_end_refuses_what_comes_and_finishes_what_is_there(put_version, tmp_
         requests.get(f"{url}/healthz", timeout=30)
 
 
+# 16 clients ask URL until the port refuses them; each says when ten requests are answered, and at the end all of its
+# answers. `kept` has connections for several requests.
+ASKING = """
+import json, sys, requests
+from concurrent.futures import ThreadPoolExecutor
+url, kept = sys.argv[1:]
+def ask(_):
+    session, found = requests.Session() if kept == "True" else requests, []
+    while True:
+        try:
+            found.append(session.post(url, json={"instances": [1]}, timeout=30).status_code)
+        except requests.ConnectionError as error:
+            while error.__context__ is not None:
+                error = error.__context__
+            return [*found, repr(error)]
+        if len(found) == 10:
+            print("ready\\n", end="", flush=True)
+with ThreadPoolExecutor(16) as pool:
+    print(json.dumps(list(pool.map(ask, range(16)))))
+"""
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_end_under_load_resets_no_connection(kept, put_version, tmp_path):
+    """Each request is answered or refused, by the server or by the port: then a client knows that it may retry."""
+    put_version(2)
+    with running(Settings(tmp_path / "base", rest_port=0, grpc_port=0)) as addresses:
+        predict = f"http://{addresses.rest}/v1/models/tiny:predict"
+        command = [sys.executable, "-c", ASKING, predict, str(kept)]
+        asking = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert [asking.stdout.readline() for _ in range(16)] == ["ready\n"] * 16
+    found, _ = asking.communicate(timeout=60)
+    for *codes, end in json.loads(found):
+        assert codes == sorted(codes)  # none is answered after the first refusal
+        assert {200} <= set(codes) <= {200, 503}
+        assert end == "ConnectionRefusedError(111, 'Connection refused')"
+
+
 def test_a_request_that_is_not_there_as_a_whole_does_not_hold_up_the_end(put_version, tmp_path):
     put_version(2)
     with running(Settings(tmp_path / "base", rest_port=0, grpc_port=0, drain_seconds=1000)) as addresses:
         half = socket.create_connection(addresses.rest.split(":"))
-        half.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: tiny\r\nContent-Length: 100\r\n\r\n{")
+        half.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         assert requests.get(f"http://{addresses.rest}/healthz", timeout=30).ok  # which came later
         end = time.monotonic()
     assert time.monotonic() - end < 60

@@ -170,10 +170,15 @@ class Client(Connection):
         if "images" not in signature.outputs:
             return self._in_parts(signature, inputs, MOST_ROWS, call)
         height, width, channels = self._image_shape(signature)
+        expected = signature.outputs["images"]
         if self._transport.prefers_files and "generate_png" in self._metadata(call).signatures:
             signature = self._signature("generate_png", call)
         made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
-        return self._pictures(made, channels)
+        pictures = self._pictures(made, channels)
+        if not expected.fits(pictures.shape):
+            shape = ["n", *expected.shape[1:]]
+            raise ServerError(f"{self.address}: {self.name}: expected images {shape}, got {list(pictures.shape)}")
+        return pictures
 
     def _translated(
         self, call: Call, pictures: Any, to: str | None, longest: Any, strength: Any, tile: int | None

@@ -5,6 +5,7 @@ The stubs import TensorFlow, whose messages they contain.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ganzoo.errors import UsageError
-from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.metadata import MOST_BYTES, Metadata, Signature, Tensor
 from ganzoo.serving.client.rest import nobody, not_there, other_port
 from ganzoo.serving.client.retries import AttemptError, one_line
+from ganzoo.serving.loopback import is_loopback
 
 try:
     import grpc  # type: ignore[import-untyped]
@@ -27,7 +29,7 @@ except ImportError:
     raise UsageError("address: grpc:// needs more packages: pip install 'ganzoo[serving]' (http:// does not)") from None
 
 OPTIONS = [
-    ("grpc.max_receive_message_length", -1),  # 4 MB by default: fewer than 6 images of 512x512 pixels
+    ("grpc.max_receive_message_length", MOST_BYTES),  # 4 MB by default: fewer than 6 images of 512x512 pixels
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),  # `Call` retries, and counts
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -50,7 +52,9 @@ class GrpcTransport:
 
     def __init__(self, address: str, model: str) -> None:
         self._address, self._model = address.rstrip("/"), model
-        self._channel = grpc.insecure_channel(urlsplit(address).netloc, OPTIONS)
+        parts = urlsplit(address)
+        proxy = ("grpc.enable_http_proxy", int(not is_loopback(parts.hostname or "")))
+        self._channel = grpc.insecure_channel(parts.netloc, [*OPTIONS, proxy])
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def metadata(self, version: int | None, seconds: float) -> Metadata:
@@ -125,6 +129,8 @@ class GrpcTransport:
             return other_port(self._address, "gRPC", "REST", f"http://{urlsplit(self._address).netloc}")
         if code == grpc.StatusCode.UNAVAILABLE and _NOBODY.search(reason):
             return nobody(self._address, reason)
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason and reason.startswith("CLIENT"):
+            return AttemptError(f"{self._address}: {self._model}: expected an answer of at most {MOST_BYTES} bytes")
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason:
             return AttemptError(f"{self._address}: {self._model}: the request is too large for the server ({reason})")
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
@@ -138,7 +144,7 @@ class GrpcTransport:
 
 def _outputs(response: predict_pb2.PredictResponse, signature: Signature) -> dict[str, np.ndarray]:
     try:
-        return {name: _array(response.outputs, name, tensor.dtype) for name, tensor in signature.outputs.items()}
+        return {name: _array(response.outputs, name, tensor) for name, tensor in signature.outputs.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
@@ -162,10 +168,14 @@ def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
     }
 
 
-def _array(outputs: Mapping[str, Any], name: str, dtype: str) -> np.ndarray:
+def _array(outputs: Mapping[str, Any], name: str, tensor: Tensor) -> np.ndarray:
     if name not in outputs:  # a protobuf map would create it
         raise KeyError(name)
-    array = tf.make_ndarray(outputs[name])
-    if np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype) != array.dtype or not array.ndim:
-        raise TypeError(f"expected rows of {dtype}, got {array.dtype} {list(array.shape)}")
-    return array
+    shape = [side.size for side in outputs[name].tensor_shape.dim]
+    expected = tf.dtypes.as_dtype(tensor.dtype)
+    # Before the array is made: a few bytes can stand for any number of equal values.
+    if outputs[name].dtype != expected.as_datatype_enum or not shape or not tensor.fits(shape):
+        raise TypeError(f"expected {tensor}, got {outputs[name].dtype} {shape}")
+    if math.prod(shape) * expected.size > MOST_BYTES:
+        raise ValueError(f"expected at most {MOST_BYTES} bytes, got shape {shape}")
+    return tf.make_ndarray(outputs[name])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+MOST_BYTES = 2**27  # of an answer; the largest one of an export, 2**22 pixels as JSON, has 2**26
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,12 @@ class Tensor:
 
     dtype: str
     shape: tuple[int | None, ...]
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Return whether an array of this shape may be the input or output."""
+        return len(shape) == len(self.shape) and all(
+            side >= 0 and known in (None, side) for side, known in zip(shape, self.shape, strict=True)
+        )
 
 
 @dataclass(frozen=True)

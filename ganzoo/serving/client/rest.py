@@ -19,8 +19,10 @@ import numpy as np
 import requests
 import urllib3
 
-from ganzoo.serving.client.metadata import Metadata, Signature, Tensor
+from ganzoo.serving.client.deadlines import TimedAdapter
+from ganzoo.serving.client.metadata import MOST_BYTES, Metadata, Signature, Tensor
 from ganzoo.serving.client.retries import AttemptError, one_line
+from ganzoo.serving.loopback import is_loopback
 
 _JSON = {"Content-Type": "application/json"}
 _BLOCK = 1 << 20
@@ -39,6 +41,10 @@ class RestTransport:
     def __init__(self, address: str, model: str) -> None:
         self._address, self._model = address.rstrip("/"), model
         self._session = requests.Session()
+        host = urlsplit(address).hostname or ""
+        self._proxies = {"no_proxy": host} if is_loopback(host) else None
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimedAdapter())
 
     def metadata(self, version: int | None, seconds: float) -> Metadata:
         """Return the metadata of the model.
@@ -59,7 +65,7 @@ class RestTransport:
                 int(answer["model_spec"]["version"]),
                 {name: _signature(name, described[name]) for name in sorted(described) if not name.startswith("__")},
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise self._strange("unexpected metadata") from None
 
     def predict(
@@ -92,7 +98,7 @@ class RestTransport:
         Raises:
           ValueError: The answer does not have the outputs of the signature.
         """
-        return _outputs(json.loads(content), signature)
+        return _outputs(_json(content), signature)
 
     def close(self) -> None:
         """Close the connections."""
@@ -103,18 +109,23 @@ class RestTransport:
         url = f"{self._address}/v1/models/{quote(self._model, safe='')}{which}{path}"
         end = time.monotonic() + seconds
         try:
+            limit: Any = urllib3.Timeout(total=seconds)
             with self._session.request(
-                method, url, data=body, headers=_JSON, timeout=seconds, stream=True, allow_redirects=False
+                method,
+                url,
+                data=body,
+                headers=_JSON,
+                timeout=limit,
+                proxies=self._proxies,
+                stream=True,
+                allow_redirects=False,
             ) as response:
-                content = _content(response, end)
-        except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            raise TimeoutError from None
-        except requests.exceptions.SSLError as error:
-            raise AttemptError(f"{self._address}: no TLS connection ({_reason(error)})") from None
-        except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
-            raise self._lost(error) from None
+                content = self._content(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise AttemptError(f"{self._address}: request failed ({_reason(error)})") from None
+            if time.monotonic() < end:
+                raise self._failure(error) from None
+        if time.monotonic() >= end:
+            raise TimeoutError
         answer = _json(content)
         if response.status_code != requests.codes.ok:
             raise self._refusal(response, answer, version)
@@ -122,7 +133,26 @@ class RestTransport:
             raise self._strange("the answer is not a JSON object")
         return answer
 
-    def _lost(self, error: Exception) -> AttemptError:
+    def _content(self, response: requests.Response) -> bytes:
+        content = bytearray()
+        try:
+            while block := response.raw.read1(_BLOCK, decode_content=True):
+                content += block
+                if len(content) > MOST_BYTES:
+                    raise AttemptError(
+                        f"{self._address}: {self._model}: expected an answer of at most {MOST_BYTES} bytes"
+                    )
+        finally:
+            response.raw.timer.cancel()
+        return bytes(content)
+
+    def _failure(self, error: Exception) -> Exception:
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+            return TimeoutError()
+        if isinstance(error, requests.exceptions.SSLError):
+            return AttemptError(f"{self._address}: no TLS connection ({_reason(error)})")
+        if not isinstance(error, requests.ConnectionError | urllib3.exceptions.ProtocolError):
+            return AttemptError(f"{self._address}: request failed ({_reason(error)})")
         innermost = _innermost(error)
         if isinstance(innermost, http.client.BadStatusLine) and not isinstance(innermost, ConnectionError):
             return other_port(self._address, "REST", "gRPC", f"grpc://{urlsplit(self._address).netloc}")
@@ -149,8 +179,8 @@ def _outputs(answer: Any, signature: Signature) -> dict[str, np.ndarray]:
         outputs = answer["outputs"]
         if len(signature.outputs) == 1:  # a single output has no name
             outputs = dict.fromkeys(signature.outputs, outputs)
-        return {name: _to_array(outputs[name], tensor.dtype) for name, tensor in signature.outputs.items()}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        return {name: _to_array(outputs[name], tensor) for name, tensor in signature.outputs.items()}
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
@@ -198,34 +228,36 @@ def _to_json(values: np.ndarray) -> list[Any]:
     return values.tolist()
 
 
-def _to_array(values: Any, dtype: str) -> np.ndarray:
+def _to_array(values: Any, tensor: Tensor) -> np.ndarray:
     if not isinstance(values, list):
         raise TypeError(f"expected a list, got {type(values).__name__}")
-    if dtype != "string":
-        return np.array(values, dtype)
+    array = _strings(values) if tensor.dtype == "string" else _numbers(values, np.dtype(tensor.dtype))
+    if not tensor.fits(array.shape):
+        raise ValueError(f"expected shape {tensor.shape}, got {array.shape}")
+    return array
+
+
+def _strings(values: list[Any]) -> np.ndarray:
     array = np.empty(len(values), object)
     array[:] = [base64.b64decode(value["b64"], validate=True) for value in values]
     return array
 
 
-def _content(response: requests.Response, end: float) -> bytes:
-    """Read the content of an answer, checking the time after each part.
-
-    Raises:
-      TimeoutError: The time limit is over.
-    """
-    content = bytearray()
-    while block := response.raw.read1(_BLOCK, decode_content=True):
-        content += block
-        if time.monotonic() > end:
-            raise TimeoutError
-    return bytes(content)
+def _numbers(values: list[Any], dtype: np.dtype) -> np.ndarray:
+    found = np.array(values)
+    if found.dtype.kind not in {"b": "b", "f": "iuf"}.get(dtype.kind, "iu"):
+        raise TypeError(f"expected {dtype}, got {found.dtype}")
+    with np.errstate(over="raise"):
+        array = found.astype(dtype)
+    if dtype.kind != "f" and not np.array_equal(array, found):
+        raise OverflowError(f"expected {dtype}, got other integers")
+    return array
 
 
 def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

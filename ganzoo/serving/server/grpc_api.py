@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -23,14 +25,18 @@ from ganzoo.serving.server.status import ServingError, invalid
 SIGNATURES = "signature_def"  # the only metadata field
 
 
-def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.aio.Server:
-    """Return a gRPC server, without ports and not started."""
+def grpc_server(service: Service, metrics: Metrics, settings: Settings, connections: int) -> grpc.aio.Server:
+    """Return a gRPC server for at most so many connections, without ports and not started."""
     options = [
         ("grpc.max_receive_message_length", settings.request_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.server_handshake_timeout_ms", round(1000 * settings.header_seconds)),
         ("grpc.so_reuseport", 0),  # else a second server could bind the same port silently
     ]
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.open_requests)
+    server = grpc.aio.server(
+        interceptors=[_Decoding()], options=options, maximum_concurrent_rpcs=settings.open_requests
+    )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(service, metrics, settings), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(service), server)
     return server
@@ -38,6 +44,26 @@ def grpc_server(service: Service, metrics: Metrics, settings: Settings) -> grpc.
 
 async def _unimplemented(self: Any, request: Any, context: grpc.aio.ServicerContext) -> None:
     await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not supported by this server (use Predict)")
+
+
+class _Decoding(grpc.aio.ServerInterceptor):
+    """Answers a message that is no proto with INVALID_ARGUMENT; gRPC itself says INTERNAL and logs a traceback."""
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[grpc.RpcMethodHandler]], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(details)
+        if handler is None:  # no such method
+            return None
+
+        async def answer(content: bytes, context: grpc.aio.ServicerContext) -> Any:
+            try:
+                request = handler.request_deserializer(content)
+            except DecodeError:
+                return _refused(context, invalid("the message of the request is malformed"))
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NoReturn
@@ -106,7 +107,7 @@ def array_of(value: Any, dtype: tf.DType, name: str) -> np.ndarray:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(body, parse_constant=_no_constant)
+        content = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise invalid("JSON Parse error: nested too deeply") from None
     except ValueError as error:  # no JSON, or numbers with thousands of digits
@@ -114,6 +115,14 @@ def _parse(body: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise invalid(f"JSON Value: expected Object, got {_type(content)}")
     return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        (repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {repeated[:30]!r} is given twice")
+    return made
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -186,7 +195,7 @@ def _string(leaf: Any, name: str) -> bytes:
         if isinstance(leaf, str):
             return leaf.encode()
         if _is_bytes(leaf):
-            return base64.b64decode(leaf["b64"], validate=True)
+            return base64.b64decode(b"".join(leaf["b64"].encode().split()), validate=True)  # may have line breaks
     except (binascii.Error, ValueError) as error:
         raise invalid(f"input '{name}': Unable to base64 decode, or not text ({error})") from None
     raise invalid(f"input '{name}': {_type(leaf)} is not of expected type: string")

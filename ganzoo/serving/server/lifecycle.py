@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import queue
 import signal
@@ -19,9 +20,18 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from ganzoo.errors import ServerError
 from ganzoo.serving.server.batcher import Batcher
+from ganzoo.serving.server.connections import (
+    BoundedProtocol,
+    Connections,
+    most_connections,
+    raise_descriptors,
+    sparse_log,
+)
 from ganzoo.serving.server.grpc_api import grpc_server
 from ganzoo.serving.server.metrics import Metrics
 from ganzoo.serving.server.models import Models
@@ -33,7 +43,9 @@ from ganzoo.serving.server.settings import Settings
 _log = logging.getLogger(__name__)
 
 REFUSING_SECONDS = 0.25  # time to tell clients that the server is stopping
+CLOSING_SECONDS = 1.0  # for open connections to send another request, which is refused
 WRITING_SECONDS = 5  # to send finished answers
+ACCEPTED = 16  # connections at a time, before older ones can be closed
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ def serve(settings: Settings, ports: Ports, started: Started = lambda addresses:
             asyncio.get_running_loop().add_signal_handler(number, told)
         return await _serve(settings, ports, started, stop, hurry)
 
+    raise_descriptors()
     return asyncio.run(until_signal())
 
 
@@ -184,7 +197,8 @@ async def _open_apis(
 ) -> AsyncIterator[tuple[grpc.aio.Server, _Rest, asyncio.Future[None]]]:
     """Open both APIs, and close them at the end of the block."""
     listen(ports.rest, "rest_port")
-    rpc_server = grpc_server(service, metrics, settings)
+    most = most_connections(settings.open_connections)
+    rpc_server = grpc_server(service, metrics, settings, most)
     address = address_of(ports.grpc)
     ports.grpc.close()  # gRPC binds ports itself, but reports no reason for a failure; this socket did
     try:
@@ -193,7 +207,9 @@ async def _open_apis(
         except RuntimeError as error:
             raise cannot_use(address, "grpc_port", error) from None
         await rpc_server.start()
-        yield rpc_server, *await _start_rest(service, metrics, settings, ports.rest)
+        app, bounds = rest_app(service, metrics, settings), Connections(most, settings.header_seconds)
+        with sparse_log():
+            yield rpc_server, *await _start_rest(app, bounds, ports.rest)
     finally:
         await rpc_server.stop(None)
 
@@ -210,19 +226,53 @@ async def _close(rpc_server: grpc.aio.Server, rest: _Rest, serving: asyncio.Futu
 
 
 class _Rest(uvicorn.Server):
-    """uvicorn server without signal handlers."""
+    """uvicorn server without signal handlers, whose end resets no connection that is in use."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, and close each open connection with the answer to its next request, before uvicorn ends it.
+
+        uvicorn closes at once, which resets connections whose request has just arrived.
+        """
+        loop = asyncio.get_running_loop()
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE_HEADER]
+        for listening in sockets or []:
+            loop.remove_reader(listening)
+        for _ in range(2):  # until connections that the loop has accepted are set up
+            await asyncio.sleep(0)
+        accepted = [connection for listening in sockets or [] for connection in _pending(listening)]
+        for server in self.servers:
+            server.close()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        end = loop.time() + CLOSING_SECONDS
+        while self.server_state.connections and loop.time() < end:
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        return kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _pending(listening: socket.socket) -> Iterator[socket.socket]:
+    """Accept the connections that wait in the queue of a port: its end would reset them."""
+    with contextlib.suppress(OSError):  # none is left, or no descriptor
+        while True:
+            yield listening.accept()[0]
+
 
 async def _start_rest(
-    service: Service, metrics: Metrics, settings: Settings, listening: socket.socket
+    app: FastAPI, bounds: Connections, listening: socket.socket
 ) -> tuple[_Rest, asyncio.Future[None]]:
     """Open the REST API."""
     config = uvicorn.Config(
-        rest_app(service, metrics, settings),
+        app,
+        http=functools.partial(BoundedProtocol, bounds),  # type: ignore[arg-type]
+        backlog=ACCEPTED,
         lifespan="off",
         log_config=None,
         log_level="error",
@@ -236,4 +286,5 @@ async def _start_rest(
             await serving
             raise ServerError(f"{address_of(listening)}: uvicorn stopped before it served")
         await asyncio.sleep(0.01)
+    listen(listening, "rest_port")  # uvicorn made the queue of pending connections as short as `backlog`
     return rest, serving

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 from google.protobuf.message import Message  # type: ignore[import-untyped]
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from tensorflow_serving.apis import model_pb2
 
+from ganzoo.serving.loopback import is_loopback
 from ganzoo.serving.server.json_codec import JsonExchange
 from ganzoo.serving.server.metrics import Metrics
 from ganzoo.serving.server.proto_codec import signature_map, status_response
@@ -29,7 +31,11 @@ PROBES = ["GET", "HEAD"]
 
 def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     """Return the application for uvicorn."""
-    app = FastAPI(openapi_url=None, redirect_slashes=False)  # TensorFlow Serving documents its API
+    # TensorFlow Serving documents its API.
+    app = FastAPI(openapi_url=None, redirect_slashes=False, dependencies=[Depends(_own_origin)])
+    if is_loopback(settings.host):  # a web page could give its own name this address
+        hosts = [settings.host, "localhost", "127.0.0.1", "[::1]"]
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     models = service.models
 
     @app.post(MODEL + ":predict")
@@ -47,6 +53,10 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
     @app.get(VERSION + ":{verb}")
     async def wrong_method(request: Request) -> Response:
         raise _malformed(request.method, request.url.path)
+
+    @app.get("/v1/models")
+    async def all_models() -> Response:
+        raise invalid("Missing model name in request.")  # in TensorFlow Serving, too
 
     @app.get(MODEL)
     @app.get(VERSION)
@@ -91,6 +101,15 @@ def rest_app(service: Service, metrics: Metrics, settings: Settings) -> FastAPI:
         return await refused(request, _malformed(request.method, request.url.path))
 
     return app
+
+
+async def _own_origin(request: Request) -> None:
+    """Refuse requests that a browser sends for a web page of another address."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise ServingError(
+            "PERMISSION_DENIED", f"Origin: expected none, or the address of this server, got {origin[:100]}"
+        )
 
 
 async def _body(request: Request, most: int, hold: Callable[[int], None]) -> bytes:

@@ -22,6 +22,9 @@ class Settings:
       batch_wait_ms: Batch window in milliseconds: longest wait of a request for others while a call is running.
       calls: Number of concurrent calls of TensorFlow.
       queue_requests, queue_rows: Largest queue in requests and in rows; the next request is refused.
+      open_connections: Largest number of connections of each API, as far as the limit of open files allows; the oldest
+        one without a request makes room for a new one.
+      header_seconds: Time limit of the header of a request, or of the first frame of a gRPC connection.
       open_requests, open_bytes: Largest number and size of requests in flight, from their first byte to their answer.
         A gRPC call counts from its start, and until its connection ends if its message never arrives completely.
       request_seconds: Time limit of a request; for a gRPC call, from the arrival of its message.
@@ -40,6 +43,8 @@ class Settings:
     calls: int = 2
     queue_requests: int = 256
     queue_rows: int = 8192
+    open_connections: int = 2048
+    header_seconds: float = 10.0
     open_requests: int = 1024
     open_bytes: int = 512 * 2**20
     request_seconds: float = 30.0

@@ -15,6 +15,7 @@ HTTP = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
     "OUT_OF_RANGE": 400,
+    "PERMISSION_DENIED": 403,
     "NOT_FOUND": 404,
     "TOO_LARGE": 413,  # HTTP only: gRPC itself refuses messages that are too large
     "RESOURCE_EXHAUSTED": 429,

@@ -1,0 +1,192 @@
+"""Connections of the REST API: half headers hold no places, and who asks from elsewhere is refused."""
+
+import contextlib
+import logging
+import re
+import resource
+import socket
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+import requests
+
+from ganzoo.serving.server import connections
+
+PREDICT = b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\n"
+HALF = b"GET /healthz HTTP/1.1\r\nHost: localh"
+BODY = b'{"signature_name": "times", "inputs": [1]}'
+
+
+@pytest.fixture
+def connect():
+    """Opens connections to the REST API of a server, and sends what is given."""
+    made = []
+
+    def opened(rest, content):
+        host, port = rest.url.removeprefix("http://").split(":")
+        made.append(socket.create_connection((host, int(port)), timeout=30))
+        with contextlib.suppress(ConnectionError):  # it may be closed already
+            made[-1].sendall(content)
+        return made[-1]
+
+    yield opened
+    for each in made:
+        each.close()
+
+
+def all_of(connection):
+    """What comes until the server closes the connection, also before it has read everything."""
+    content = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(4096):
+            content += part
+    return content
+
+
+def test_a_new_connection_takes_the_place_of_the_oldest_half_header(serve, connect):
+    rest = serve(open_connections=20).rest
+    idle = requests.Session()
+    assert idle.get(f"{rest.url}/healthz", timeout=2).ok
+    half = [connect(rest, HALF) for _ in range(60)]
+    assert requests.get(f"{rest.url}/healthz", timeout=2).ok
+    assert [all_of(connection) for connection in half[:40]] == [b""] * 40
+    half[-1].sendall(b"ost\r\n\r\n")
+    assert half[-1].recv(4096).startswith(b"HTTP/1.1 200")
+    assert idle.get(f"{rest.url}/healthz", timeout=2).ok
+
+
+def test_an_idle_connection_goes_when_there_is_no_half_header(serve, connect):
+    rest = serve(open_connections=2).rest
+    made = []
+    for _ in range(3):
+        made.append(connect(rest, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        assert made[-1].recv(4096).startswith(b"HTTP/1.1 200")
+    assert all_of(made[0]) == b""
+    made[1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert made[1].recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.slow
+def test_half_headers_by_the_hundred_at_256_descriptors(put_version, tmp_path, connect, until):
+    put_version(2)
+    log = tmp_path / "log"
+    serve = 'ulimit -n 256; exec "$0" -m ganzoo serve --models "$1" --rest_port 0 --grpc_port 0 2> "$2"'
+    server = subprocess.Popen(["bash", "-c", serve, sys.executable, tmp_path / "base", log])
+    try:
+        until(lambda: log.exists() and "REST http" in log.read_text(), 120)
+        rest = SimpleNamespace(url=re.search(r"REST (\S+),", log.read_text())[1])
+        for _ in range(400):
+            connect(rest, HALF)
+        for _ in range(20):
+            assert requests.get(f"{rest.url}/healthz", timeout=2).ok
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+    assert log.stat().st_size < 2**20
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_a_header_that_drips(before, serve, connect):
+    """Also that of a later request of a connection."""
+    rest = serve(header_seconds=0.3).rest
+    connection = connect(rest, before)
+    if before:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+    start = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        for byte in HALF * 10:  # for 6 seconds and more
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+    assert 0.2 < time.monotonic() - start < 3
+
+
+def test_a_slow_body_has_the_time_of_a_request(serve, connect):
+    rest = serve(header_seconds=0.1, request_seconds=5).rest
+    connection = connect(rest, PREDICT + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+    time.sleep(0.3)
+    connection.sendall(BODY)
+    assert all_of(connection).endswith(b'{"outputs": [2]}')
+
+
+def test_two_lengths_end_the_connection(serve, connect):
+    hidden = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = PREDICT + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+    rest = serve().rest
+    for before in (b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"):  # pipelined
+        answer = all_of(connect(rest, before + head + chunks + hidden))
+        assert answer.count(b"HTTP/1.1") == 1 + bool(before)
+        assert answer.endswith(b'{"outputs": [2]}')
+
+
+def test_names_of_a_server_on_loopback(serve):
+    rest = serve().rest
+    port = rest.url.rpartition(":")[2]
+    for name in ("localhost", f"localhost:{port}", "127.0.0.1", f"[::1]:{port}", "LOCALHOST"):
+        assert requests.get(f"{rest.url}/healthz", headers={"Host": name}, timeout=30).ok
+    for name in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "evil/localhost", ""):
+        response = requests.get(f"{rest.url}/healthz", headers={"Host": name}, timeout=30)
+        assert (response.status_code, response.text) == (400, "Invalid host header")
+
+
+def test_names_of_a_server_elsewhere(serve):
+    rest = serve(host="0.0.0.0").rest
+    url = rest.url.replace("0.0.0.0", "127.0.0.1")
+    assert requests.get(f"{url}/healthz", headers={"Host": "ganzoo.example"}, timeout=30).ok
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1"])
+def test_web_pages_of_others(origin, serve):
+    rest = serve().rest
+    for kind in ("text/plain", "application/json"):
+        headers = {"Content-Type": kind, "Origin": origin}
+        response = requests.post(f"{rest.url}/v1/models/tiny:predict", BODY, headers=headers, timeout=30)
+        assert response.status_code == 403
+        assert response.json()["error"] == f"Origin: expected none, or the address of this server, got {origin}"
+    assert rest.metric("ganzoo_batch_rows_count") == 0
+    for headers in ({"Content-Type": "text/plain"}, {"Origin": rest.url}):
+        assert rest.post("/v1/models/tiny:predict", data=BODY, headers=headers) == {"outputs": [2]}
+
+
+def test_grpc_connections_are_bounded_too(serve, connect, until, refused):
+    server = serve(open_connections=2)
+    *half, third = [connect(SimpleNamespace(url=f"http://{server.grpc.address}"), b"PRI * HTTP/2") for _ in range(3)]
+    assert all_of(third) == b""
+    for connection in half:
+        connection.close()
+
+    def answers():
+        with contextlib.suppress(refused):
+            return server.grpc.predict({"x": [1]}) == [2]
+
+    until(answers)
+
+
+def test_descriptors_are_shared_between_both_apis(monkeypatch):
+    monkeypatch.setattr(connections.os, "listdir", lambda path: ["0"] * 40)
+    limits = {"now": (256, 4096)}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits["now"])
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, given: limits.update(now=given))
+    assert connections.most_connections(2048) == (256 - 40 - 64) // 2
+    connections.raise_descriptors()
+    assert limits["now"] == (4096, 4096)
+    assert connections.most_connections(2048) == (4096 - 40 - 64) // 2
+    assert connections.most_connections(10) == 10
+    limits["now"] = (50, 50)
+    assert connections.most_connections(10) == 1
+    limits["now"] = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    assert connections.most_connections(10) == 10
+
+
+def test_the_log_repeats_an_error_a_few_times(caplog, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(connections.time, "monotonic", lambda: clock[0])
+    with connections.sparse_log():
+        for now in (0.0, 5.0, 10.0):
+            clock[0] = now
+            for _ in range(1000):
+                logging.getLogger("asyncio").error("socket.accept() out of system resource")
+    assert len(caplog.records) == 2 * connections.MOST_RECORDS
