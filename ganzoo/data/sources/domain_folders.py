@@ -44,7 +44,7 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
                 f"{dataset.name}: expected folders {' and '.join(letter_splits)}, with the images of"
                 f" {' and of '.join(dataset.domains)}, got no {part}"
             )
-        files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
+        files.append([str(path.relative_to(root)) for path, _ in folder.listing(one).files])
     if dataset.paired:
         _check_partners(dataset.name, letter_splits, files)
 
