@@ -159,13 +159,15 @@ def _translated(client: Client, given: Given, pictures: Sequence[Picture], place
     from ganzoo.zoo import translate as translating
 
     channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
+    deep_range = images.SharedRange(client.name, [picture.path for picture in pictures])
     made: list[Path] = []
+    broken: dict[Path, DataError] = {}
     for picture in pictures:
         try:
-            original = images.read(picture.path, given.size, channels)
+            original = images.read(picture.path, given.size, channels, deep_range)
         except DataError as error:
             if given.skip_broken:
-                print(f"left out: {error}", file=sys.stderr)
+                broken[picture.path] = error
                 continue
             raise
         if given.longest is not None:
@@ -186,6 +188,7 @@ def _translated(client: Client, given: Given, pictures: Sequence[Picture], place
         made.append(picture.path)
     if not made:
         raise DataError(f"{pictures[0].path}: broken, as are all {len(pictures)} images given (check them)")
+    translating.report(broken, given.skip_broken)
     return made
 
 

@@ -20,7 +20,7 @@ from ganzoo.core import files
 from ganzoo.core.files import cache_folder
 
 # Part of every key: stores made by other code, or by a Pillow that may decode differently, are rebuilt.
-FORMAT = 2
+FORMAT = 3
 
 # An image (uint8 `[H, W, C]`) with its label, or the name of a skipped one.
 Item = tuple[np.ndarray, int] | str

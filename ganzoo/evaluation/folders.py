@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ganzoo.core import images
 from ganzoo.data.kinds import Image as ImageKind
-from ganzoo.data.sources.folder import SUFFIXES
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import Examples
 
-GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+_log = logging.getLogger(__name__)
 
 
 def from_folder(name: str, size: int | None = None, count: int | None = None, seed: int = 0) -> Examples:
-    """Return the images in a folder and its subfolders, in path order.
+    """Return the images in a folder and its subfolders, in path order; all are colour if any is.
 
     Args:
       name: `folder:PATH`.
@@ -26,31 +25,39 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
       seed: seed of the choice.
 
     Raises:
-      DataError: the folder is missing or has no images, sizes or modes differ, or an image is unreadable.
+      DataError: the folder is missing or has no images, sizes differ, or an image is unreadable.
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
         raise DataError(f"{name}: {'is a file, not a folder' if root.exists() else 'no such folder'} (check the path)")
-    paths = sorted(path for path in root.rglob("*") if _is_image(path, root))
+    try:
+        listed = images.files_in(root)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
+    paths = list(listed.files)
+    others = images.counted(listed.passed_over)
     if not paths:
-        raise DataError(f"{name}: no images in it (looked for {' '.join(SUFFIXES)}, in subfolders too)")
+        but = f", but {others}" if others else ""
+        raise DataError(f"{name}: no images in it (looked for {images.EXAMPLES}, in subfolders too{but})")
+    if others:
+        _log.warning("%s: passed over what is not an image: %s", name, others)
     about = {"size": size} if size else {}
     if count is not None and count < len(paths):
         about["of"] = len(paths)
         paths = [paths[i] for i in np.sort(np.random.default_rng(seed).choice(len(paths), count, replace=False))]
-    shape = _shape(paths[0], size)
-    for path in paths[1:]:
-        other = _shape(path, size)
-        if other[2] != shape[2]:
-            raise DataError(f"{path}: expected {_kind(shape)} like {paths[0].name}, got {_kind(other)} (use one mode)")
-        if other != shape:
+    headers = [images.header(path) for path in paths]
+    first = headers[0]
+    for path, other in zip(paths, headers, strict=True):
+        if not size and (other.height, other.width) != (first.height, first.width):
             raise DataError(
-                f"{path}: expected {_size(shape)} like {paths[0].name}, got {_size(other)} "
+                f"{path}: expected {first.width}x{first.height} like {paths[0].name}, got {other.width}x{other.height} "
                 "(use one size, or --size to crop and resize all)"
             )
+    shape = (size or first.height, size or first.width, max(each.channels for each in headers))
+    deep_range = images.SharedRange(name, paths)
 
     def read(numbers: np.ndarray) -> np.ndarray:
-        return np.stack([images.read(paths[number], size, channels=shape[2]) for number in numbers])
+        return np.stack([images.read(paths[number], size, shape[2], deep_range) for number in numbers])
 
     return Examples(name, len(paths), ImageKind(*shape), read, about=about)
 
@@ -73,25 +80,6 @@ def check_alike(real: Examples, fake: Examples) -> None:
         f"{fake.name}: expected {_size(real.shape)} like {real.name}, got {_size(fake.shape)} "
         "(use one size, or --size to crop and resize the images of folders)"
     )
-
-
-def _is_image(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
-
-
-def _shape(path: Path, size: int | None) -> tuple[int, int, int]:
-    """Read `(H, W, C)` from the header."""
-    try:
-        with Image.open(path, formats=images.FORMATS) as picture:
-            width, height = picture.size
-            channels = 1 if picture.mode in GREY_MODES else 3
-            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientation: on its side
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as an image ({error}): remove it") from None
-    if turned:
-        width, height = height, width
-    return (size, size, channels) if size else (height, width, channels)
 
 
 def _kind(shape: tuple[int, ...]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
 WIDTH = 20
@@ -28,14 +29,24 @@ class ProgressBar:
       batch_size: examples in a step.
       stream: stream to draw on; None draws nothing.
       unit: plural noun for the examples.
+      costs: work of each step, in any unit, if steps differ: the remaining time follows it.
     """
 
-    def __init__(self, name: str, total: int, batch_size: int, stream: TextIO | None, unit: str = "images") -> None:
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        batch_size: int,
+        stream: TextIO | None,
+        unit: str = "images",
+        costs: Iterable[float] = (),
+    ) -> None:
         self.name = name
         self.total = total
         self.batch_size = batch_size
         self.stream = stream
         self.unit = unit
+        self.work = list(itertools.accumulate(costs, initial=0.0))  # done after each step
         self.in_place = stream is not None and stream.isatty()
         self.full, self.empty = ("█", "░") if _can_draw_blocks(stream) else ("#", "-")
         self.seen: deque[tuple[int, float]] = deque()  # steps and times of the last SPEED_SECONDS
@@ -74,7 +85,7 @@ class ProgressBar:
         """
         parts = [f"{step:,}/{self.total:,}"]
         if speed := self.speed:
-            parts += [f"{clock((self.total - step) / speed)} left", f"{_pace(speed * self.batch_size)} {self.unit}/s"]
+            parts += [f"{clock(self._left(step) / speed)} left", f"{_pace(speed * self.batch_size)} {self.unit}/s"]
         if losses:
             parts.append("  ".join(f"{name} {value:.3f}" for name, value in losses.items()))
         while len(parts) > 1 and len(self.name) + 1 + len("  ".join(parts)) > width:
@@ -85,6 +96,13 @@ class ProgressBar:
             return f"{self.name} {rest}"[:width]
         done = cells * step // self.total
         return f"{self.name} {self.full * done}{self.empty * (cells - done)} {rest}"
+
+    def _left(self, step: int) -> float:
+        """Return the work left after a step, in steps of the recent kind."""
+        if len(self.work) <= self.total:
+            return self.total - step
+        (first, _), (last, _) = self.seen[0], self.seen[-1]
+        return (self.work[-1] - self.work[step]) * (last - first) / max(self.work[last] - self.work[first], 1e-9)
 
     def note(self, text: str) -> None:
         """Print a line without breaking the bar."""

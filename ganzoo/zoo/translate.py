@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ganzoo.core import figures, files, images
 from ganzoo.data import kinds
-from ganzoo.data.sources.folder import SUFFIXES
 from ganzoo.errors import DataError, RunError, UsageError
 from ganzoo.models import inputs
 from ganzoo.models.tiling import tiled, tiles_in
@@ -41,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Picture:
-    """Image file and its size in the header (before EXIF rotation)."""
+    """Image file and the size of the upright image in its header."""
 
     path: Path
     width: int
@@ -124,10 +122,11 @@ def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
     pictures, broken = [], {}
     for path in paths:
         try:
-            pictures.append(_header(path))
+            found = images.header(path)
+            pictures.append(Picture(path, found.width, found.height))
         except DataError as error:
             broken[path] = error
-    _report(broken, skip_broken, len(paths))
+    report(broken, skip_broken, len(paths))
     return pictures
 
 
@@ -154,7 +153,7 @@ def large_enough(
                 f"{picture.path}: expected at least {smallest}x{smallest} pixels, got {picture.width}x{picture.height}"
                 f"{became}: remove it, {mend}"
             )
-    _report(small, skip_broken, len(pictures))
+    report(small, skip_broken, len(pictures))
     return [picture for picture in pictures if picture.path not in small]
 
 
@@ -246,6 +245,7 @@ def translate_files(
         job.bar.close()
     if not made:
         raise DataError(f"{paths[0]}: broken, as are all {len(paths)} images given (check them)")
+    report(job.broken, skip_broken)
     if sheet is not None and pairs:
         ordered = [image for path in paths if path in pairs for image in pairs[path]]
         columns = 2 * max(1, round(math.sqrt(len(pairs) / 2)))
@@ -281,10 +281,13 @@ class _Job:
         by_size: dict[tuple[int, int], list[Picture]] = {}
         for picture in pictures:
             by_size.setdefault(self.shape(picture), []).append(picture)
-        self.pictures = [picture for alike in by_size.values() for picture in alike]
+        # Large images last: most files are done soon.
+        self.pictures = [picture for shape in sorted(by_size, key=math.prod) for picture in by_size[shape]]
+        self.deep_range = images.SharedRange(model.name, [picture.path for picture in pictures])
+        self.broken: dict[Path, DataError] = {}
         self.done, total = 0, sum(self._parts(picture) for picture in pictures)
         what = "tiles" if total > len(pictures) else "images"
-        self.bar = ProgressBar(model.name, total, 1, stderr_unless(quiet), unit=what)
+        self.bar = ProgressBar(model.name, total, 1, stderr_unless(quiet), unit=what, costs=self._costs())
         cropped = sum(picture.width != picture.height for picture in pictures) if size is not None else 0
         if cropped:
             self.bar.note(
@@ -341,11 +344,12 @@ class _Job:
 
     def _read(self, picture: Picture) -> np.ndarray | None:
         try:
-            image = images.read(picture.path, self.size, self.channels)
+            image = images.read(picture.path, self.size, self.channels, self.deep_range)
             return image if self.longest is None else images.shrink(image, self.longest)
         except DataError as error:
-            self.bar.close()
-            _report({picture.path: error}, self.skip_broken)
+            self.broken[picture.path] = error
+            if not self.skip_broken:
+                report(self.broken, self.skip_broken)
             self._advance(self._parts(picture))
             return None
 
@@ -386,6 +390,14 @@ class _Job:
         tile = self._tile(height, width)
         return tiles_in(height, width, tile) if tile else 1
 
+    def _costs(self) -> Iterator[float]:
+        """Yield the pixels of each network call, in order."""
+        for picture in self.pictures:
+            height, width = self.shape(picture)
+            tile = self._tile(height, width)
+            pixels = min(tile, height) * min(tile, width) if tile else height * width
+            yield from [pixels] * self._parts(picture)
+
     def _tile(self, height: int, width: int) -> int | None:
         return self.tile or (AUTOMATIC_TILE if height * width > LARGEST_WHOLE**2 else None)
 
@@ -415,25 +427,19 @@ def _images_of(place: Path) -> list[Path]:
     if not place.is_dir():
         raise UsageError(f"{place}: neither a file nor a folder (give image files)")
     try:
-        inside = sorted(place.iterdir())
+        listed = images.files_in(place, nested=False)
     except OSError as error:
         raise UsageError(f"{place}: cannot be read ({error.strerror}): check its permissions") from error
-    found = [path for path in inside if path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()]
-    if not found:
-        raise UsageError(f"{place}: no images in it (looked for {' '.join(SUFFIXES)}; not in its subfolders)")
-    return found
+    others = images.counted(listed.passed_over)
+    if not listed.files:
+        but = f"; it has {others}" if others else ""
+        raise UsageError(f"{place}: no images in it (looked for {images.EXAMPLES}; not in its subfolders{but})")
+    if others:
+        _log.warning("%s: passed over what is not an image: %s", place, others)
+    return list(listed.files)
 
 
-def _header(path: Path) -> Picture:
-    try:
-        with images.quiet_about_size(), Image.open(path, formats=images.FORMATS) as image:
-            return Picture(path, image.width, image.height)
-    except Exception:  # Pillow raises nearly anything; `read` raises a one-line error
-        height, width = images.read(path).shape[:2]
-        return Picture(path, width, height)
-
-
-def _report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> None:
+def report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> None:
     """Raise or warn about broken images.
 
     Raises:

@@ -176,16 +176,15 @@ def test_what_is_too_small_is_left_out(painter, caplog, capsys):
     assert painter.asked[1:] == [((8, 8, 3), "monet", None)] * 2
 
 
-def test_what_is_broken_is_left_out(painter, tmp_path, capsys):
+def test_what_is_broken_is_left_out(painter, tmp_path, capsys, caplog):
     whole = images.encode_png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     (tmp_path / "half.png").write_bytes(whole[:6000])  # its header is right
     argv = ["--model", "fake", "--to", "monet", "--out", "made", "half.png", "light.png"]
     assert request.main(argv) == 2
     assert "half.png: broken image" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
-    out, err = capsys.readouterr()
-    assert out == "fake on http://127.0.0.1:8501: 1 image as monet in made\n"
-    assert err.startswith("left out: half.png: broken image")
+    assert capsys.readouterr().out == "fake on http://127.0.0.1:8501: 1 image as monet in made\n"
+    assert caplog.messages == ["left out 1 image(s) that cannot be used: half.png"]
     assert request.main([*argv[:-1], "--skip_broken"]) == 2
     assert "broken, as are all 1 images given" in capsys.readouterr().err
 

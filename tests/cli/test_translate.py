@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageCms
 
 import ganzoo
 from ganzoo.cli import _flags, translate
@@ -344,13 +344,35 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
     assert out == ""
     last = err.splitlines()[-1]
     assert last.startswith("ganzoo translate: p/b.png: broken image (")
-    assert last.endswith("or leave such files out with --skip_broken (1 of 3 are done, in tiny_summer)")
-    assert written() == ["a.png"]
+    assert last.endswith("or leave such files out with --skip_broken (2 of 3 are done, in tiny_summer)")
+    assert written() == ["a.png", "c.png"], "the large one comes last"
     with caplog.at_level(logging.WARNING):
         assert run("p", "--skip_broken", "--sheet", "sheet.png") == 0
     assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png"]
     assert written() == ["a.png", "c.png"]
     assert " shows 2 of them beside" in capsys.readouterr().out
+
+
+def test_left_out_images_make_one_line(model, caplog):
+    draw("p/a.png")
+    truncated("p/b.png")
+    truncated("p/c.png")
+    with caplog.at_level(logging.WARNING):
+        assert run("p", "--skip_broken") == 0
+    assert caplog.messages == ["left out 2 image(s) that cannot be used: p/b.png, p/c.png"]
+
+
+def test_lab_and_what_is_no_image_cost_nothing(model, caplog):
+    draw("p/a.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    to_lab = ImageCms.buildTransform(*spaces, "RGB", "LAB")
+    ImageCms.applyTransform(Image.fromarray(pixels), to_lab).save("p/lab.tif")
+    Path("p/notes.txt").touch()
+    with caplog.at_level(logging.WARNING):
+        assert run("p") == 0
+    assert written() == ["a.png", "lab.png"]
+    assert caplog.messages == ["p: passed over what is not an image: 1 .txt"]
 
 
 def test_nothing_but_broken_images(model, capsys):
@@ -395,7 +417,7 @@ def test_out_of_memory(model, monkeypatch, capsys):
     ("argv", "message"),
     [
         ("", "no images given: name files, folders or patterns"),
-        ("empty", "empty: no images in it (looked for .avif .bmp"),
+        ("empty", "empty: no images in it (looked for .jpg, .png"),
         ("*.jpg", "*.jpg: no file matches (check the pattern)"),
         ("b.png", "b.png: no such file or folder (check the path)"),
         ("a.png --to sumer", "tiny cannot make 'sumer' (it makes: summer, winter)"),

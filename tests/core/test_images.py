@@ -8,15 +8,18 @@ import stat
 import struct
 import subprocess
 import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
-from ganzoo.core import images
+from ganzoo.core import files, images
+from ganzoo.core.images import opening
 from ganzoo.errors import DataError, RunError, UsageError
 
 ALL_LEVELS = np.arange(256, dtype=np.uint8)
@@ -132,7 +135,7 @@ def test_transparent_pixels_lie_on_white():
     [
         (colours([5, 6]), 5, [255, 6]),
         (colours([[5, 5, 5], [6, 6, 6]]), (5, 5, 5), [255, 6]),
-        (np.array([[200, 201, 1536]], np.uint16), 200, [255, 0, 6]),
+        (np.array([[200, 201, 65535]], np.uint16), 200, [255, 0, 255]),
     ],
     ids=["L", "RGB", "I;16"],
 )
@@ -177,7 +180,8 @@ def test_exif_orientation(orientation, upright, dtype):
     exif[0x0112] = orientation
     stored = np.array([[1, 2, 3], [4, 5, 6]], dtype) * (256 if dtype == np.uint16 else 1)
     data = encoded(Image.fromarray(stored.astype(dtype)), exif=exif)
-    np.testing.assert_array_equal(images.decode(data, "a.png", channels=1)[..., 0], upright)
+    found = images.decode(data, "a.png", channels=1, deep_range=lambda: 65535)
+    np.testing.assert_array_equal(found[..., 0], upright)
 
 
 def test_exif_orientation_of_a_jpeg():
@@ -200,7 +204,7 @@ def test_an_animation_gives_its_first_frame():
 @pytest.mark.parametrize("file_format", ["WEBP", "BMP", "PPM", "TGA", "TIFF", "PNG", "JPEG2000", "PCX", "SGI", "QOI"])
 def test_lossless_formats(file_format, photo):
     options = {"lossless": True} if file_format == "WEBP" else {}
-    pixels = images.decode(encoded(photo, file_format, **options), "photo")
+    pixels = images.decode(encoded(photo, file_format, **options), "photo.tga" if file_format == "TGA" else "photo")
     np.testing.assert_array_equal(pixels, photo)
     assert pixels.flags.writeable
 
@@ -254,12 +258,12 @@ def test_a_decompression_bomb_is_refused_from_its_header():
         images.decode(data, "bomb.png")
 
 
-def test_the_pixel_limit_is_ours_too(monkeypatch):
+def test_memory_is_bounded(monkeypatch):
     data = encoded(Image.new("L", (4, 3)))
-    monkeypatch.setattr(images, "MAX_PIXELS", 12)
+    monkeypatch.setattr(opening, "MOST_BYTES", 4 * 3 * 12)
     assert images.decode(data, "a.png").shape == (3, 4, 3)
-    monkeypatch.setattr(images, "MAX_PIXELS", 11)
-    with pytest.raises(DataError, match="expected at most 11 pixels"):
+    monkeypatch.setattr(opening, "MOST_BYTES", 4 * 3 * 12 - 1)
+    with pytest.raises(DataError, match=r"a\.png: expected an image that decodes in 0 MiB, got"):
         images.decode(data, "a.png")
 
 
@@ -400,7 +404,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(RunError, match=r"a\.png: cannot be written \(No space left on device\): make room"):
-        images.write_bytes(path, b"newer")
+        files.write_bytes(path, b"newer")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.png"]
 
@@ -414,7 +418,7 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        images.write_bytes(path, b"newer")
+        files.write_bytes(path, b"newer")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.png"]
 
@@ -422,14 +426,14 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match="cannot be written"):
-        images.write_bytes(tmp_path / "file" / "a.png", b"")
+        files.write_bytes(tmp_path / "file" / "a.png", b"")
     with pytest.raises(RunError, match="cannot be written"):
-        images.write_bytes(tmp_path, b"")
+        files.write_bytes(tmp_path, b"")
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_files_get_the_usual_permissions(tmp_path):
-    images.write_bytes(tmp_path / "ours", b"")
+    files.write_bytes(tmp_path / "ours", b"")
     (tmp_path / "plain").write_bytes(b"")
     assert stat.S_IMODE((tmp_path / "ours").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
 
@@ -438,3 +442,208 @@ def test_importing_is_light():
     code = "import sys, ganzoo.core.images, ganzoo.core.figures; print({'tensorflow', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# Odd files
+
+
+def gradient(height=32, width=32) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([columns * 255 // width, rows * 255 // height, (rows + columns) * 4 % 256], -1).astype(np.uint8)
+
+
+def lab(pixels: np.ndarray) -> Image.Image:
+    spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    to_lab = ImageCms.buildTransform(*spaces, "RGB", "LAB")
+    return ImageCms.applyTransform(Image.fromarray(pixels), to_lab)
+
+
+def test_lab_is_read_as_colour_and_as_grey():
+    data = encoded(lab(gradient()), "TIFF")
+    for channels, expected in ((3, gradient()), (1, np.asarray(Image.fromarray(gradient()).convert("L"))[..., None])):
+        found = images.decode(data, "lab.tif", channels=channels).astype(int)
+        assert np.abs(found - expected).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["HSV", "YCbCr", "LAB"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pillow_image_of_any_mode_is_converted(mode, channels):
+    image = lab(gradient()) if mode == "LAB" else Image.fromarray(gradient()).convert(mode)
+    expected = images.from_pillow(Image.fromarray(gradient()), "a", channels).astype(int)
+    assert np.abs(images.from_pillow(image, "a", channels) - expected).mean() < 3
+
+
+def test_what_cannot_be_converted_is_named(monkeypatch):
+    def fail(*_):
+        raise ValueError("conversion from X\nnot supported")
+
+    monkeypatch.setattr(Image.Image, "convert", fail)
+    with pytest.raises(DataError, match=r"^a: broken image \(conversion from X not supported\)"):
+        images.from_pillow(Image.new("CMYK", (4, 4)), "a", 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["tif", "jpg", "png"])
+def test_the_header_has_the_size_that_is_read(tmp_path, orientation, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(gradient(30, 40)).save(path, exif=exif)
+    found = images.header(path)
+    pixels = images.read(path)
+    assert (found.height, found.width, found.channels) == pixels.shape
+    assert pixels.shape[:2] == ((30, 40) if orientation < 5 else (40, 30))
+    if suffix != "jpg":
+        np.testing.assert_array_equal(pixels, ImageOps.exif_transpose(Image.open(path)))
+
+
+def test_the_header_of_a_truncated_file_and_of_exif_behind_the_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(gradient(30, 40)), exif=exif)
+    (tmp_path / "half.png").write_bytes(encoded(Image.fromarray(gradient(30, 40)))[:100])
+    assert images.header(tmp_path / "half.png") == images.Header(30, 40, 3)
+    at = data.index(b"eXIf") - 4
+    chunk = data[at : at + 12 + int.from_bytes(data[at : at + 4], "big")]
+    (tmp_path / "late.png").write_bytes(data[:at] + data[at + len(chunk) : -12] + chunk + data[-12:])
+    assert images.header(tmp_path / "late.png") == images.Header(40, 30, 3)
+    assert images.read(tmp_path / "late.png").shape == (40, 30, 3)
+
+
+def wide_gamut() -> bytes:
+    """An RGB profile that is not sRGB: sRGB with red and blue exchanged."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {data[at : at + 4].decode(): at for at in range(132, 132 + 12 * int.from_bytes(data[128:132], "big"), 12)}
+    red, blue = tags["rXYZ"], tags["bXYZ"]
+    data[red + 4 : red + 12], data[blue + 4 : blue + 12] = data[blue + 4 : blue + 12], data[red + 4 : red + 12]
+    return bytes(data)
+
+
+def test_colours_are_converted_by_their_profile():
+    data = encoded(Image.fromarray(gradient()), icc_profile=wide_gamut())
+    swapped = images.decode(data, "a.png").astype(int)
+    assert np.abs(swapped - gradient()[..., ::-1]).max() <= 2
+    clear = Image.fromarray(np.dstack([gradient(), np.full((32, 32), 255, np.uint8)]))
+    np.testing.assert_array_equal(images.decode(encoded(clear, icc_profile=wide_gamut()), "a.png"), swapped)
+
+
+def test_profiles_of_srgb_and_broken_ones_change_nothing():
+    for profile in (ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"no profile"):
+        data = encoded(Image.fromarray(gradient()), icc_profile=profile)
+        np.testing.assert_array_equal(images.decode(data, "a.png"), gradient())
+
+
+def test_grey_of_twelve_bits_is_not_black(caplog):
+    data = encoded(Image.fromarray(np.array([[0, 16, 2048, 4095]], np.uint16)))
+    assert images.decode(data, "a.png", channels=1)[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert caplog.messages == [
+        "a.png: 16-bit grey whose values end at 4095, without a declared range: 4095 is taken for white"
+    ]
+
+
+def test_the_declared_range_is_used(caplog):
+    stored = Image.fromarray(np.array([[0, 100, 500]], np.uint16))
+    tiff = encoded(stored, "TIFF", tiffinfo={281: 1023})
+    assert images.decode(tiff, "a.tif", channels=1)[0, :, 0].tolist() == [0, 25, 125]
+    png = encoded(stored)
+    bits = struct.pack(">I", 1) + b"sBIT\x0b"
+    bits += struct.pack(">I", zlib.crc32(bits[4:]))
+    assert images.decode(png[:33] + bits + png[33:], "a.png", channels=1)[0, :, 0].tolist() == [0, 12, 62]
+    assert not caplog.messages
+
+
+def test_one_range_for_a_set(tmp_path, caplog):
+    paths = [tmp_path / "dark.png", tmp_path / "light.png", tmp_path / "gone.png"]
+    Image.fromarray(np.array([[0, 512]], np.uint16)).save(paths[0])
+    Image.fromarray(np.array([[0, 4000]], np.uint16)).save(paths[1])
+    shared = images.SharedRange("set", paths)
+    found = [images.read(path, channels=1, deep_range=shared)[0, 1, 0] for path in paths[:2]]
+    assert found == [32, 250]
+    assert len(caplog.messages) == 1
+
+
+def test_dark_colour_of_sixteen_bits_is_refused():
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + b"\x0f\xff" * 3)), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, content in chunks:
+        data += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    with pytest.raises(DataError, match=r"^a\.png: expected 16-bit samples of 0 to 65535, got none above 4095"):
+        images.decode(data, "a.png")
+
+
+def webp(width, height, extra=0) -> bytes:
+    body = b"VP8X\x0a\0\0\0\0\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little") + bytes(4)
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body + bytes(extra)
+
+
+def test_a_webp_header_costs_nothing():
+    started = time.process_time()
+    with pytest.raises(DataError, match=r"a\.webp: broken image \(34 bytes claim 169,000,000 pixels\)"):
+        images.decode(webp(13_000, 13_000), "a.webp")
+    with pytest.raises(
+        DataError, match=r"a\.webp: expected an image that decodes in 1024 MiB, got one that takes 4029"
+    ):
+        images.decode(webp(13_000, 13_000, extra=100_000), "a.webp")
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(("options", "size"), [({"lossless": True}, (301, 203)), ({"quality": 50}, (70, 1))])
+def test_the_size_of_webp_is_in_its_first_bytes(options, size):
+    data = encoded(Image.new("RGB", size), "WEBP", **options)
+    assert opening.webp.pixels_in(data[: opening.webp.START]) == size[0] * size[1]
+    assert opening.webp.pixels_in(encoded(Image.new("RGB", size))) == 0
+
+
+def test_memory_is_shared_between_threads():
+    memory, most = opening.Memory(10), []
+    held: list[int] = []
+
+    def take(amount):
+        with memory.held(amount):
+            held.append(amount)
+            most.append(sum(held))
+            time.sleep(0.001)
+            held.remove(amount)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(take, [4, 7, 10, 1] * 5))
+    assert (max(most), memory.free) == (10, 10)
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction():
+    smooth = Image.fromarray(gradient()).resize((512, 512), Image.Resampling.BICUBIC)
+    data = encoded(smooth, "JPEG", quality=95)
+    found = images.decode(data, "a.jpg", 32).astype(int)
+    assert np.abs(found - images.fit(images.decode(data, "a.jpg"), 32, 3)).max() <= 4
+
+
+def test_an_icon_is_not_taken_for_tga():
+    icon = Image.new("RGBA", (16, 16), "red")
+    assert images.decode(encoded(icon, "ICO"), "a.ico")[0, 0].tolist() == [255, 0, 0]
+    tga = encoded(Image.new("RGB", (16, 16), "red"), "TGA")
+    with pytest.raises(DataError, match="not an image in a known format"):
+        images.decode(tga, "a.ico")
+
+
+def test_all_suffixes_of_pillow():
+    Image.init()
+    known = {suffix for suffix, file_format in Image.EXTENSION.items() if file_format in (*opening.FORMATS, "MPO")}
+    assert set(images.SUFFIXES) == known
+
+
+def test_files_in_follows_links_and_counts_the_others(tmp_path):
+    for name in ("a.jfif", "b.JPE", "deep/c.pbm", "deep/.hidden.png", "notes.txt", "more.txt", "plain"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "d.png").touch()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "deep" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    found = images.files_in(tmp_path / "in")
+    names = [str(path.relative_to(tmp_path / "in")) for path in found.files]
+    assert names == ["a.jfif", "b.JPE", "deep/c.pbm", "link/d.png"]
+    others = "2 .txt, 1 broken links, 1 hidden, 1 linked twice, 1 without suffix"
+    assert images.counted(sorted(found.passed_over)) == others
+    assert images.files_in(tmp_path / "in", nested=False).passed_over.count("subfolders") == 2

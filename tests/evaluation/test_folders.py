@@ -33,23 +33,45 @@ def test_all_images_in_the_order_of_their_paths(tmp_path):
     np.testing.assert_array_equal(examples.read(np.arange(3))[:, 0, 0, 0], [1, 2, 3])
 
 
-def test_sizes_and_modes_are_not_mixed(tmp_path):
+def test_sizes_are_not_mixed(tmp_path):
     write(tmp_path, a=grey(8), b=grey(9))
     with pytest.raises(DataError, match=r"b\.png: expected 8x8 like a\.png, got 9x9 \(use one size, or --size"):
         from_folder(f"folder:{tmp_path}")
     assert from_folder(f"folder:{tmp_path}", size=4).read(np.arange(2)).shape == (2, 4, 4, 1)
-    write(tmp_path, b=colour(8))
-    with pytest.raises(DataError, match=r"b\.png: expected grey like a\.png, got colour \(use one mode"):
-        from_folder(f"folder:{tmp_path}")
+
+
+def test_grey_is_read_as_colour_among_colour(tmp_path):
+    write(tmp_path, a=grey(8, 7), b=colour(8))
+    examples = from_folder(f"folder:{tmp_path}")
+    assert examples.shape == (8, 8, 3)
+    np.testing.assert_array_equal(examples.read(np.arange(2)), np.stack([np.full((8, 8, 3), 7), colour(8)]))
+
+
+def test_what_is_passed_over_is_counted(tmp_path, caplog):
+    write(tmp_path, a=grey(8))
+    Image.new("L", (8, 8)).save(tmp_path / "b.jfif", "JPEG")
+    for name in ("notes.txt", ".hidden.png", "plain"):
+        (tmp_path / name).touch()
+    assert from_folder(f"folder:{tmp_path}").count == 2
+    (message,) = caplog.messages
+    assert message.startswith(f"folder:{tmp_path}: passed over what is not an image: 1 ")
+    assert all(reason in message for reason in ("1 .txt", "1 hidden", "1 without suffix"))
+
+
+def test_one_range_for_all_sixteen_bit_images(tmp_path):
+    for name, most in (("a", 512), ("b", 4000)):
+        Image.fromarray(np.array([[0, most]], np.uint16)).save(tmp_path / f"{name}.png")
+    np.testing.assert_array_equal(from_folder(f"folder:{tmp_path}").read(np.arange(2))[:, 0, 1, 0], [32, 250])
 
 
 def test_a_photograph_on_its_side_has_the_size_that_is_read(tmp_path):
     picture = Image.new("RGB", (6, 4))
     turned = Image.Exif()
     turned[0x0112] = 6
-    picture.save(tmp_path / "a.jpg", exif=turned)
+    for suffix in ("jpg", "tif"):
+        picture.save(tmp_path / f"a.{suffix}", exif=turned)
     examples = from_folder(f"folder:{tmp_path}")
-    assert examples.shape == (6, 4, 3) == examples.read(np.arange(1)).shape[1:]
+    assert examples.shape == (6, 4, 3) == examples.read(np.arange(2)).shape[1:]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +80,10 @@ def test_a_photograph_on_its_side_has_the_size_that_is_read(tmp_path):
         (lambda folder: None, "no such folder"),
         (lambda folder: folder.write_text("x"), "is a file, not a folder"),
         (lambda folder: folder.mkdir(), "no images in it"),
-        (lambda folder: (folder.mkdir(), (folder / "a.png").write_bytes(b"x")), r"a\.png: cannot be read as an image"),
+        (
+            lambda folder: (folder.mkdir(), (folder / "a.png").write_bytes(b"x")),
+            r"a\.png: not an image in a known format",
+        ),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, make, message):

@@ -36,6 +36,16 @@ def test_speed_and_remaining_time(monkeypatch):
     assert stream.getvalue().endswith("1,000/1,000  0:00 left  1,139 images/s  G 0.500\n")
 
 
+def test_the_remaining_time_follows_the_work_of_each_step(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    bar = ProgressBar("monet", total=5, batch_size=1, stream=io.StringIO(), costs=[10, 10, 10, 10, 300])
+    bar.update(1, {})
+    now[0] += 2.0
+    bar.update(3, {})  # 20 units in 2 seconds; 310 are left
+    assert "3/5  0:31 left  1.0 images/s" in bar.line(3, {})
+
+
 @pytest.mark.parametrize(
     ("width", "text"),
     [

@@ -45,7 +45,7 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
                 f" {' and of '.join(dataset.domains)}, got {_found(folder.root_of(dataset))} (rename or link the folder"
                 f" with images of {domain}: ln -s FOLDER {part})"
             )
-        files.append([str(path.relative_to(root)) for path, _ in folder.listing(one)[1]])
+        files.append([str(path.relative_to(root)) for path, _ in folder.listing(one).files])
     if dataset.paired:
         _check_partners(dataset.name, letter_splits, files)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ganzoo.core import images as pixels
 from ganzoo.data import store
@@ -22,12 +21,9 @@ from ganzoo.errors import DataError
 from ganzoo.registry import register
 from ganzoo.schema import DatasetConfig
 
-SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp")
-
 # Number of headers read to find the size and channels of a folder.
 HEADERS = 200
 MOST_PIXELS = 128
-GREY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
 # Number of files decoded ahead of storing, to bound memory.
 _CHUNK = 256
@@ -56,7 +52,8 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
     """Return the images below a folder, cropped to the central square and resized; examples are named by file.
 
     Each subfolder with images at any depth is a class, sorted by name, or by number if all names are numbers; a flat
-    folder has no classes. Hidden files and folders are ignored. There are no splits: `train` and `all` are everything.
+    folder has no classes. Links are followed. Hidden files and folders, and files of other suffixes, are passed over
+    with a warning. There are no splits: `train` and `all` are everything.
 
     Args:
       dataset, skip_broken: as for `open.open_source`.
@@ -66,7 +63,10 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
       DataError: if there are no images, a broken one (without `skip_broken`), or images beside class folders.
     """
     root = root_of(dataset)
-    class_names, files = listing(dataset)
+    listed = listing(dataset)
+    files = listed.files
+    if listed.passed_over:
+        _log.warning("%s: passed over what is not an image: %s", dataset.name, pixels.counted(listed.passed_over))
     names = [str(path.relative_to(root)) for path, _ in files]
     prepare = partial(
         store.prepare,
@@ -83,12 +83,12 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
     left_out = [root / name for name in prepared.left_out]
     if left_out and not skip_broken:  # prepared by an earlier run with skip_broken
         for path in left_out:
-            _read(path, dataset, smallest)
+            _read(path, dataset, smallest, None)
         prepared = prepare(anew=True)  # all are readable now, for example with new permissions
     elif left_out:
         few = _few([str(path) for path in left_out])
         _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), few)
-    source = from_arrays(dataset.name, prepared.images, prepared.labels, class_names)
+    source = from_arrays(dataset.name, prepared.images, prepared.labels, listed.names)
     broken = set(prepared.left_out)
     return replace(source, names=tuple(name for name in names if name not in broken))
 
@@ -103,19 +103,22 @@ def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
       dataset: only `name` is read; a folder without images gives {}, and opening it raises the error.
     """
     try:
-        _, files = listing(dataset)
+        files = listing(dataset).files
     except DataError:
         return {}
-    sides, colour = [], False
+    headers = []
     for path, _ in files[:: -(-len(files) // HEADERS)]:
-        with contextlib.suppress(OSError, ValueError, Image.DecompressionBombError), Image.open(path) as image:
-            sides.append(min(image.size))
-            colour = colour or image.mode not in GREY_MODES
-    if not sides:
+        with contextlib.suppress(DataError):
+            headers.append(pixels.header(path))
+    if not headers:
         return {}
-    median = sorted(sides)[len(sides) // 2]
-    same = min(sides) == max(sides) and median <= MOST_PIXELS and _halves(median)
-    return {"size": median if same else 64 if median >= 64 else 32, "channels": 3 if colour else 1}
+    sides = sorted(min(header.height, header.width) for header in headers)
+    median = sides[len(sides) // 2]
+    same = sides[0] == sides[-1] and median <= MOST_PIXELS and _halves(median)
+    return {
+        "size": median if same else 64 if median >= 64 else 32,
+        "channels": max(header.channels for header in headers),
+    }
 
 
 def _halves(side: int) -> bool:
@@ -131,24 +134,43 @@ def root_of(dataset: DatasetConfig) -> Path:
     return Path(dataset.name.removeprefix("folder:")).expanduser()
 
 
-def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-    """Return the class names, and the files with their labels (0 without classes), in sorted order.
+@dataclass(frozen=True)
+class Classes:
+    """Images of a folder.
+
+    Attributes:
+      names: class names in sorted order; empty without classes.
+      files: the files with their labels (0 without classes), in sorted order.
+      passed_over: one reason for each other file.
+    """
+
+    names: tuple[str, ...]
+    files: list[tuple[Path, int]]
+    passed_over: list[str]
+
+
+def listing(dataset: DatasetConfig) -> Classes:
+    """Return the images of a folder and their classes.
 
     Raises:
       DataError: if the folder cannot be read, holds no images, or holds images beside class folders.
     """
     name, root = dataset.name, root_of(dataset)
     try:
-        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+        here = pixels.files_in(root, nested=False)
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        classes = {path.name: pixels.files_in(path) for path in folders}
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
-    flat = [path for path in entries if _is_image(path)]
-    classes = {path.name: _images_below(path) for path in entries if path.is_dir()}
-    filled = {label: classes[label] for label in order_classes(label for label, files in classes.items() if files)}
+    filled = {label: found.files for label, found in classes.items() if found.files}
+    flat, filled = here.files, {label: filled[label] for label in order_classes(filled)}
+    passed_over = [reason for reason in here.passed_over if reason != pixels.SUBFOLDERS]
+    passed_over += [reason for found in classes.values() for reason in found.passed_over]
     if not flat and not filled:
-        raise DataError(f"{name}: expected images ({' '.join(SUFFIXES)}) in it or its subfolders, got none")
+        others = f" but other files ({pixels.counted(passed_over)})" if passed_over else ""
+        raise DataError(f"{name}: expected images ({pixels.EXAMPLES}) in it or its subfolders, got none{others}")
     if not filled:
-        return (), [(path, 0) for path in flat]
+        return Classes((), [(path, 0) for path in flat], passed_over)
     if flat:
         raise DataError(
             f"{name}: images both in it ({flat[0].name}) and in subfolders ({next(iter(filled))}/): subfolders are"
@@ -156,19 +178,8 @@ def listing(dataset: DatasetConfig) -> tuple[tuple[str, ...], list[tuple[Path, i
         )
     if empty := sorted(classes.keys() - filled.keys()):
         _log.warning("%s: no images in %s: skipped as a class", name, _few(empty))
-    return tuple(filled), [(path, label) for label, files in enumerate(filled.values()) for path in files]
-
-
-def _images_below(folder: Path) -> list[Path]:
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [path for path in (Path(parent, name) for name in files) if _is_image(path)]
-    return sorted(found)
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    files = [(path, label) for label, found in enumerate(filled.values()) for path in found]
+    return Classes(tuple(filled), files, passed_over)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -185,10 +196,12 @@ def _decode_all(
       DataError: if an image is broken (without `skip_broken`), or all are.
     """
 
+    deep_range = pixels.SharedRange(dataset.name, [path for path, _ in files])
+
     def decode(file: tuple[Path, int]) -> store.Item:
         path, label = file
         try:
-            return _read(path, dataset, smallest), label
+            return _read(path, dataset, smallest, deep_range), label
         except DataError:
             if skip_broken:
                 return str(path.relative_to(root))
@@ -204,19 +217,19 @@ def _decode_all(
         raise DataError(f"{dataset.name}: all {len(files)} images are broken (check the first: {files[0][0]})")
 
 
-def _read(path: Path, dataset: DatasetConfig, smallest: int) -> np.ndarray:
+def _read(path: Path, dataset: DatasetConfig, smallest: int, deep_range: Callable[[], int] | None) -> np.ndarray:
     size, channels = dataset.image_shape[1:]
     try:
-        image = pixels.read(path, channels=channels)
-        height, width = image.shape[:2]
-        if min(height, width) < smallest:
-            raise DataError(
-                f"{path}: expected at least {smallest}x{smallest} pixels to crop, got {width}x{height}: remove it, set"
-                " a smaller dataset.size"
-            )
+        if smallest:
+            found = pixels.header(path)
+            if min(found.height, found.width) < smallest:
+                raise DataError(
+                    f"{path}: expected at least {smallest}x{smallest} pixels to crop, got {found.width}x{found.height}:"
+                    " remove it, set a smaller dataset.size"
+                )
+        return pixels.read(path, size=size, channels=channels, deep_range=deep_range)
     except DataError as error:
         raise DataError(f"{error}, or leave such files out with --skip_broken") from error
-    return pixels.fit(image, size, channels)
 
 
 def _few(names: list[str]) -> str:

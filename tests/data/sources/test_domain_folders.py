@@ -91,7 +91,7 @@ def test_what_is_wrong_with_the_folders(root):
     with pytest.raises(DataError, match=r"got trainA .*FOLDER trainB"):
         check_available(config(root))
     (root / "trainB").mkdir()
-    assert message(config(root)).startswith(f"folder:{root}/trainB: expected images (.avif .bmp")
+    assert message(config(root)).startswith(f"folder:{root}/trainB: expected images (.jpg, .png")
     fill(root, trainB={"x.png": 1, "y.png": 2})
     assert message(config(root)).startswith(f"folder:{root} (monet): expected at least two examples, got 1 (")
     assert "has no 'tset' (did you mean 'test'?)" in message(config(root, split="tset"))

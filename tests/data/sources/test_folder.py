@@ -10,6 +10,7 @@ from PIL import Image
 from ganzoo.core import images
 from ganzoo.data.open import open_source
 from ganzoo.data.source import Source
+from ganzoo.data.sources.folder import sizes_of
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
@@ -168,7 +169,7 @@ def test_what_is_wrong_with_a_folder(root):
 
     assert message(root / "nowhere") == f"folder:{root}/nowhere: no such folder (check the path)"
     assert message("") == "folder: expected a path, got none (--dataset folder:PATH)"
-    assert message(root).startswith(f"folder:{root}: expected images (.avif .bmp")
+    assert message(root).startswith(f"folder:{root}: expected images (.jpg, .png")
     save(root / "a.png")
     assert message(root / "a.png") == f"folder:{root}/a.png: is a file, not a folder (check the path)"
     assert message(root).startswith(f"folder:{root}: expected at least two examples, got 1 (")
@@ -198,3 +199,31 @@ def test_small_images_are_enlarged(root):
     save(root / "a.png", 1)
     save(root / "b.png", 2)
     assert fetched(opened(root, size=16))["examples"][:, 0, 0, 0].tolist() == [1, 2]
+
+
+def test_odd_suffixes_and_links(root, caplog):
+    for i, suffix in enumerate(("jfif", "jpe", "JPEG", "png", "pbm")):
+        (root / "cat").mkdir(exist_ok=True)
+        Image.new("L", (8, 8), 255).save(
+            root / "cat" / f"{i}.{suffix}", {"png": "PNG", "pbm": "PPM"}.get(suffix, "JPEG")
+        )
+    save(root.parent / "elsewhere" / "6.png", 255)
+    (root / "cat" / "link").symlink_to(root.parent / "elsewhere")
+    (root / "cat" / "notes.txt").touch()
+    assert opened(root, classes=1).length == 6
+    assert f"folder:{root}: passed over what is not an image: 1 .txt" in caplog.messages
+
+
+def test_one_range_for_all_sixteen_bit_images(root, caplog):
+    for name, most in (("a", 512), ("b", 4000)):
+        Image.fromarray(np.full((8, 8), most, np.uint16)).save(root / f"{name}.png")
+    assert fetched(opened(root))["examples"][:, 0, 0, 0].tolist() == [32, 250]
+    assert [message for message in caplog.messages if "4095 is taken for white" in message] == caplog.messages
+
+
+def test_the_size_of_a_folder_is_that_of_upright_images(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (32, 48)).save(root / "a.tif", exif=exif)
+    Image.new("L", (32, 48)).save(root / "b.png")
+    assert sizes_of(DatasetConfig(name=f"folder:{root}", size=8, channels=3)) == {"size": 32, "channels": 3}
