@@ -52,7 +52,8 @@ def train(
         them again.
 
     Returns:
-      The run: `run.model` generates, `run.directory` holds the files, `run.finished` is False after Ctrl-C or SIGTERM.
+      The run: `run.model` generates, `run.directory` holds the files, `run.finished` is False after a
+      signal.
 
     Raises:
       ConfigError, DataError, RunError: one line that names the thing, the value and the mend.
