@@ -7,7 +7,9 @@ has only the result; everything else goes to stderr.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -20,7 +22,7 @@ from typing import Any
 from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.core import files, plugins, start
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, RunError
 from ganzoo.training.progress import note_unless
 
 INTERRUPTED = 130
@@ -89,7 +91,8 @@ class Command:
                 if file:
                     files.write_text(file, f"{_as_json(answer)}\n")
                     note_unless(given.quiet)(f"the result is in {file}")
-                _print(answer, given)
+                with _writing():
+                    _print(answer, given)
                 outcome.code = answer.code
                 if answer.leaves_threads:
                     sys.stdout.flush()
@@ -109,9 +112,11 @@ class Outcome:
 def reported(program: str) -> Iterator[Outcome]:
     """Turn errors that a user can mend into one line on stderr and an exit code; let bugs pass."""
     outcome = Outcome()
+    _mend_streams()
     try:
         yield outcome
-        sys.stdout.flush()
+        with _writing():
+            pass
     except GanzooError as error:
         print(f"{program}: {error}", file=sys.stderr)
         outcome.code = error.exit_code
@@ -121,6 +126,32 @@ def reported(program: str) -> Iterator[Outcome]:
     except BrokenPipeError:
         # The reader has closed our output (`ganzoo models | head -1`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _mend_streams() -> None:
+    """Replace closed standard streams by the null device, and have text that stdout cannot encode escaped."""
+    for name in ("stdin", "stdout", "stderr"):  # in the order of their descriptors, which `open` takes
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115  until the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Write out what is printed inside.
+
+    Raises:
+      RunError: standard output cannot be written (for example, its disk is full).
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python complains again at exit
+        raise RunError(f"standard output: cannot be written ({error.strerror}): write it to another place") from None
 
 
 def asks_for_help(arguments: list[str]) -> bool:

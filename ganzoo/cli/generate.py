@@ -15,6 +15,7 @@ from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.core import start
+from ganzoo.data import kinds
 from ganzoo.errors import UsageError
 from ganzoo.models import rows
 
@@ -42,14 +43,15 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Load the model, draw samples, and write the files."""
-    form_of(given.out)  # before the model is loaded
+    form_of(given.out)
     config = ganzoo.config(given.model)
     if not config.offers("generate"):
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
     names = config.dataset.class_names
-    rows.by_number(config.name, given.labels, names)  # refuses invalid labels before the model is loaded
+    labels_of(rows.by_number(config.name, given.labels, names), given.n, 0)  # before the model is loaded
+    check_form(given.out, kinds.of(config.dataset), config.name)
     with start.quiet_start():
         model: Any = ganzoo.load(given.model)
     return draw(given, model, model.name, kind=model.kind, classes=model.classes, class_names=names)
@@ -79,11 +81,7 @@ def draw(
     Raises:
       UsageError: --out or --labels does not suit the model.
     """
-    form = form_of(given.out)
-    if form not in kind.suffixes:
-        *first, last = (f"FILE{suffix}" if suffix else "DIR/" for suffix in kind.suffixes)
-        forms = f"{', '.join(first)} or {last}"
-        raise UsageError(f"--out: expected {forms} for {model.name}, got '{given.out}'")
+    form = check_form(given.out, kind, model.name)
     labels = labels_of(rows.by_number(model.name, given.labels, class_names), given.n, classes)
     n = len(labels) if labels else given.n or kind.default_count
     drawn = model.generate(n, labels=labels, seed=given.seed, truncation=given.truncation)
@@ -122,6 +120,19 @@ def form_of(out: str | None) -> str:
     if suffix not in ("", ".png", ".csv", ".npy"):
         raise UsageError(f"--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got '{out}'")
     return suffix
+
+
+def check_form(out: str | None, kind: Kind, name: str) -> str:
+    """Return the form of output, for a model of that kind of data.
+
+    Raises:
+      UsageError: samples of the kind cannot be written in that form.
+    """
+    form = form_of(out)
+    if form not in kind.suffixes:
+        *first, last = (f"FILE{suffix}" if suffix else "DIR/" for suffix in kind.suffixes)
+        raise UsageError(f"--out: expected {', '.join(first)} or {last} for {name}, got '{out}'")
+    return form
 
 
 def labels_of(asked: list[int] | None, n: int | None, classes: int) -> list[int] | None:

@@ -8,7 +8,7 @@ import ganzoo
 from ganzoo.cli import _flags
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
-from ganzoo.errors import UsageError, did_you_mean
+from ganzoo.errors import UsageError
 from ganzoo.zoo import catalog
 
 FLAGS = {
@@ -49,9 +49,6 @@ def _one(name: str, given: Given) -> Answer:
 
 def _all(task: str | None, pretrained: bool | None) -> Answer:
     names = ganzoo.list_models(task=task, pretrained=pretrained)
-    if task is not None and not ganzoo.list_models(task=task):
-        tasks = [ganzoo.config(name).task for name in ganzoo.list_models()]
-        raise UsageError(f"--task={task}: no model has this task{did_you_mean(task, tasks)}")
     rows = [_row(name) for name in names]
     # Lines for a pipe or a file are not cut.
     width = shutil.get_terminal_size(fallback=(10_000, 0)).columns

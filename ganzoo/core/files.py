@@ -70,10 +70,16 @@ def cache_folder() -> Path:
     """Return the cache folder: $GANZOO_HOME, else $XDG_CACHE_HOME/ganzoo, else ~/.cache/ganzoo.
 
     `GANZOO_CACHE`, the name before version 0.2, is read if `GANZOO_HOME` is not set.
+
+    Raises:
+      RunError: there is no home directory.
     """
     if own := os.environ.get("GANZOO_HOME") or os.environ.get("GANZOO_CACHE"):
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
+    except RuntimeError:  # neither HOME nor an entry for this user
+        raise RunError("GANZOO_HOME: expected a folder for caches, as this user has no home (set it)") from None
 
 
 def sync(path: str | os.PathLike[str]) -> None:

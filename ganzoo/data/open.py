@@ -98,12 +98,12 @@ def check_source(dataset: DatasetConfig, source: Source) -> None:
     for key, size in source.kind.fixed.items():
         given = getattr(dataset, key)
         if given != size:
-            raise DataError(f"dataset.{key}: {given}, but {source.name} has {size} (--set dataset.{key}={size})")
+            raise DataError(f"dataset.{key}: {given}, but {source.name} has {size} (set dataset.{key}={size})")
     classes = len(source.class_names)
     if dataset.classes and dataset.classes != classes:
         has = f"{classes} classes" if classes else "no labels"
         given = dataset.classes
-        raise DataError(f"dataset.classes: {given}, but {source.name} has {has} (--set dataset.classes={classes})")
+        raise DataError(f"dataset.classes: {given}, but {source.name} has {has} (set dataset.classes={classes})")
 
 
 def _resolve(dataset: DatasetConfig) -> Entry:
@@ -161,7 +161,7 @@ def _check_kind(dataset: DatasetConfig, kind: str) -> None:
             f"dataset.kind: {dataset.kind}, but {dataset.name} has {has.plural} (use a model of the task {has.task})"
         )
     if kinds.of(dataset).is_image and dataset.channels not in (1, 3):
-        raise DataError(f"dataset.channels: {dataset.channels}, but images have 1 or 3 (--set dataset.channels=1)")
+        raise DataError(f"dataset.channels: {dataset.channels}, but images have 1 or 3 (set dataset.channels=1)")
 
 
 def _check_domains(dataset: DatasetConfig, entry: Entry) -> None:
@@ -169,7 +169,7 @@ def _check_domains(dataset: DatasetConfig, entry: Entry) -> None:
         given, has = _listed(dataset.domains), _listed(entry.domains)
         raise DataError(
             f"dataset.domains: expected {has} for {dataset.name}, got {given}"
-            f" (--set dataset.domains=[{','.join(entry.domains)}])"
+            f" (set dataset.domains=[{','.join(entry.domains)}])"
         )
     if dataset.paired and entry.paired is False:
         raise DataError(

@@ -202,7 +202,7 @@ def _check_batch(config: Config, batch: str) -> None:
     if two and dataset.paired != (batch == "pairs"):
         raise ConfigError(
             f"dataset.paired: expected {str(batch == 'pairs').lower()}, for model.scheme: {name} "
-            f"(--set dataset.paired={str(batch == 'pairs').lower()})"
+            f"(set dataset.paired={str(batch == 'pairs').lower()})"
         )
     if batch == "labelled" and dataset.classes < 2:
         raise ConfigError(f"model.scheme: {name} needs dataset.classes of 2 or more (or use scheme: vanilla)")

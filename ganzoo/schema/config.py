@@ -141,12 +141,12 @@ class Config(Section):
           note: called with a message about dropped options.
 
         Raises:
-          ConfigError: if a key is unknown, a type is wrong or values conflict; names the `--set KEY=VALUE`.
+          ConfigError: if a key is unknown, a type is wrong or values conflict; starts with `KEY=VALUE`.
         """
         data = self.to_dict()
         moved = {migration.MOVED.get(key, key): value for key, value in values.items()}
         for key, value in moved.items():
-            where = f"--set {key}={value}"
+            where = f"{key}={value}"
             self._check_path(key, where, moved)
             parsed = read_scalar(value, where) if isinstance(value, str) else value
             keys = key.split(".")
@@ -157,7 +157,7 @@ class Config(Section):
                 )
                 (note or (lambda _: None))(told)
             assign(data, keys, parsed, where)
-        given = ", ".join(f"--set {key}={value}" for key, value in moved.items())
+        given = ", ".join(f"{key}={value}" for key, value in moved.items())
         return parse(data, origin=given or self.name)
 
     def _check_path(self, dotted: str, where: str, asked: Mapping[str, Any]) -> None:

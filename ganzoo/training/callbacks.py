@@ -255,14 +255,16 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
 
 class Interrupt:
-    """Handler that remembers Ctrl-C and SIGTERM; a second signal raises KeyboardInterrupt."""
+    """Handler that remembers Ctrl-C, SIGTERM and, unless under nohup, SIGHUP; a second one raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
+                continue
             try:
                 self.previous[number] = signal.signal(number, self._received)
             except ValueError:  # not the main thread: the calling program handles signals

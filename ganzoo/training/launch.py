@@ -21,7 +21,7 @@ from ganzoo.training.cluster import indexed_job_cluster, tf_config
 POLL_SECONDS = 0.05
 DRAIN_SECONDS = 5.0  # for the last lines; a daemon left by a worker may hold its pipe forever
 
-# Signal of this process -> signal for the workers. A worker does not save at SIGHUP, so it gets SIGTERM.
+# Signal of this process -> signal for the workers. A command that ignores SIGHUP (nohup) gets SIGTERM.
 _PASSED_ON: dict[int, int] = {
     signal.SIGINT: signal.SIGINT,
     signal.SIGTERM: signal.SIGTERM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -111,20 +112,28 @@ class ProgressBar:
 
     def close(self) -> None:
         """End the redrawn line, so that later output starts on a new one; may be called repeatedly."""
-        if self.stream is not None and self.length:
-            self.stream.write("\n")
-            self.stream.flush()
+        if self.length:
+            self._send("\n")
             self.length = 0
 
     def _write(self, text: str, last: bool) -> None:
         assert self.stream is not None
         if self.in_place:
             blank = f"\r{' ' * min(self.length, _room(self.stream))}" if self.length else ""
-            self.stream.write(f"{blank}\r{text}" + ("\n" if last else ""))
+            self._send(f"{blank}\r{text}" + ("\n" if last else ""))
             self.length = 0 if last else len(text)
         else:
-            self.stream.write(text + "\n")
-        self.stream.flush()
+            self._send(text + "\n")
+
+    def _send(self, text: str) -> None:
+        """Write to the stream; draw nothing more once it cannot be written, as the run is worth more than its bar."""
+        if self.stream is None:
+            return
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except OSError:  # the terminal was closed, or the disk is full
+            self.stream = None
 
 
 def stderr_unless(quiet: bool) -> TextIO | None:
@@ -137,7 +146,8 @@ def note_unless(quiet: bool) -> Callable[[str], None]:
 
     def note(line: str) -> None:
         if not quiet:
-            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # the terminal was closed, or the disk is full
+                print(line, file=sys.stderr, flush=True)
 
     return note
 

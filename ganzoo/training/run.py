@@ -62,7 +62,7 @@ def train(
       export: function called at the end with the model and `RUN/export`.
 
     Returns:
-      The run; `run.finished` is False if Ctrl-C or SIGTERM stopped it.
+      The run; `run.finished` is False if Ctrl-C, SIGTERM or SIGHUP stopped it.
 
     Raises:
       ConfigError, DataError, RunError, UsageError: one line that names the thing, the value and the mend.

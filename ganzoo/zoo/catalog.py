@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.errors import ConfigError, WeightsError, did_you_mean
-from ganzoo.schema import Config, read_yaml
+from ganzoo.errors import ConfigError, UsageError, WeightsError, did_you_mean
+from ganzoo.schema import TASKS, TRANSLATION, Config, read_yaml
 from ganzoo.schema.origins import check_imports
 from ganzoo.training.directory import CONFIG_FILE
 
@@ -24,7 +24,13 @@ def list_models(task: str | None = None, pretrained: bool | None = None) -> list
     Args:
       task: task of the models to list (`image_generation`, …); None lists all.
       pretrained: True lists only models with weights, False only those without; None lists all.
+
+    Raises:
+      UsageError: there is no such task.
     """
+    tasks = [*TASKS.values(), TRANSLATION]
+    if task is not None and task not in tasks:
+        raise UsageError(f"task: unknown task '{task}'{did_you_mean(str(task), tasks)}")
     return [
         name
         for name, config in _configs().items()

@@ -34,6 +34,8 @@ def load(model: str | Path, weights: str | Path = "pretrained", step: str | int 
       WeightsError: there are no trained weights, or they are damaged; the message lists the alternatives.
       UsageError: `step` is given for something other than a run; Keras has another backend than TensorFlow.
     """
+    if str(weights) == "pretrained":
+        check_trained(model)  # before TensorFlow starts
     import_quietly()
     loaded = open_model(model, weights, step)
     from ganzoo.models.translation import TranslationModel
@@ -58,7 +60,6 @@ def open_model(model: str | Path, weights: str | Path, step: str | int) -> Stepp
         return _load_run(resolved, Path(model), step)
     if is_folder:
         return _with_file(resolved, file, None)
-    check_trained(model)
     return _with_file(resolved, weights_path(resolved.name), card(resolved.name).weights.sha256)
 
 

@@ -52,12 +52,16 @@ def train(
         them again.
 
     Returns:
-      The run: `run.model` generates, `run.directory` holds the files, `run.finished` is False after Ctrl-C or SIGTERM.
+      The run: `run.model` generates, `run.directory` holds the files, `run.finished` is False after a
+      signal.
 
     Raises:
       ConfigError, DataError, RunError: one line that names the thing, the value and the mend.
-      UsageError, WeightsError: `init_from` has other networks, or no weights.
+      UsageError, WeightsError: `init_from` has other networks, or no weights; `workdir` is not a path.
     """
+    if isinstance(workdir, Mapping):
+        raise UsageError("workdir: expected a path, got a mapping (name it: ganzoo.train(model, overrides={…}))")
+    resolved = model if isinstance(model, Config) else config(model)
     if init_from is not None:
         check_trained(init_from)
     import_quietly()
@@ -65,7 +69,6 @@ def train(
     from ganzoo.training.progress import note_unless
     from ganzoo.training.run import train as train_config
 
-    resolved = model if isinstance(model, Config) else config(model)
     if (data := settings.get("dataset")) is not None and not isinstance(data, str):
         from ganzoo.data.sources.in_memory import settings_for
 

@@ -164,3 +164,32 @@ def test_a_reader_that_leaves_early_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+COUNT = "import sys; from ganzoo.cli.base import Answer, Command; say = Command('say', 'Say.', {}, lambda _: Answer"
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_full_disk_at_standard_output_is_one_line(size):
+    script = f"{COUNT}('x' * {size}, {{}})); sys.exit(say.run([]))"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ganzoo say: standard output: cannot be written (No space left on device)")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(closed):
+    script = f"{COUNT}('text', {{}})); sys.exit(say.run([]))"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, script], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_text_that_standard_output_cannot_encode_is_escaped():
+    script = f"{COUNT}('0 ' + chr(0x2026) + ' 9', {{}})); sys.exit(say.run([]))"
+    environment = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"0 \\u2026 9\n", b"")

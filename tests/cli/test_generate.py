@@ -88,7 +88,7 @@ def test_a_folder_of_single_images(model, tmp_path, capsys):
 
 def test_points_as_numbers(model):
     model(classes=0, shape=(2,))
-    assert generate.main(["--n", "2", "--out", "points.csv"]) == 0
+    assert generate.main(["--model", "gan_ring", "--n", "2", "--out", "points.csv"]) == 0
     assert Path("points.csv").read_text() == "x0,x1\n0,0\n0.333333343,0.333333343\n"
 
 
@@ -155,7 +155,7 @@ def test_more_labels_than_images():
         ("--seed -1", "--seed: expected an integer of at least 0, got '-1'"),
         ("--truncation 0", "--truncation: expected a number above 0, got '0'"),
         ("--out digits.jpg", "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'digits.jpg'"),
-        ("--out points.csv", "--out: expected FILE.png or DIR/ for fake, got 'points.csv'"),
+        ("--out points.csv", "--out: expected FILE.png or DIR/ for cgan_mnist, got 'points.csv'"),
         ("--out file/digits.png", "file/digits.png: cannot be written"),
         ("--out file/digits/", "cannot be written"),
     ],
@@ -166,6 +166,12 @@ def test_wrong_use(argv, message, model, tmp_path, refused):
     assert message in refused("generate", argv.split())
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("argv", ["--out points.csv", "--labels 1,2 --n 1", "--model dcgan"])
+def test_what_the_config_tells_is_refused_before_tensorflow_starts(argv, refused, monkeypatch):
+    monkeypatch.setattr("ganzoo.zoo.load.import_quietly", lambda: pytest.fail("TensorFlow is started"))
+    assert refused("generate", argv.split())
 
 
 def test_points_have_no_folder_of_images(model, capsys):

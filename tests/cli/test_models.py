@@ -63,10 +63,10 @@ def test_one_config_as_json(capsys):
     [
         (
             "--task image",
-            "--task=image: no model has this task (known: image_generation, image_translation, "
+            "task: unknown task 'image' (known: image_generation, image_translation, "
             "point_generation, sequence_generation, table_generation)",
         ),
-        ("--task image_generatoin", "no model has this task (did you mean 'image_generation'?)"),
+        ("--task image_generatoin", "task: unknown task 'image_generatoin' (did you mean 'image_generation'?)"),
         ("cgann", "unknown model 'cgann' (did you mean 'cgan'?)"),
         ("--card", "--card: expected the NAME of a model, got none (for example: ganzoo models cgan --card)"),
         ("cgan --pretrained", "--task, --pretrained: expected no model, got cgan (they filter the list)"),

@@ -39,7 +39,7 @@ def test_one_domain_alone_has_the_size_of_the_model():
         (
             config(domains=["monet", "photo"]),
             "dataset.domains: expected plain and bold for cyclegan_digits, got monet and photo"
-            " (--set dataset.domains=[plain,bold])",
+            " (set dataset.domains=[plain,bold])",
         ),
         (
             config("mnist_5k"),
@@ -54,7 +54,7 @@ def test_one_domain_alone_has_the_size_of_the_model():
             config("cyclegan_digit"),
             "dataset.name: unknown data set 'cyclegan_digit' with two domains (did you mean 'cyclegan_digits'?)",
         ),
-        (config(channels=2), "dataset.channels: 2, but images have 1 or 3 (--set dataset.channels=1)"),
+        (config(channels=2), "dataset.channels: 2, but images have 1 or 3 (set dataset.channels=1)"),
         (config("folder:/absent"), "folder:/absent: no such folder (check the path)"),
     ],
 )

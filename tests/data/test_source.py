@@ -55,12 +55,12 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
         (config("fasion_mnist"), "dataset.name: unknown data set 'fasion_mnist' (did you mean 'fashion_mnist'?)"),
         (config("zzzqqq"), "dataset.name: unknown data set 'zzzqqq' (known: digits, folder:PATH, gaussian, grid, "),
         (config("folder"), "dataset.name: unknown data set 'folder' (did you mean 'folder:PATH'?)"),
-        (config("mnist_5k", classes=7), "dataset.classes: 7, but mnist_5k has 10 classes (--set dataset.classes=10)"),
+        (config("mnist_5k", classes=7), "dataset.classes: 7, but mnist_5k has 10 classes (set dataset.classes=10)"),
         (
             points("gaussian", 2, classes=2),
-            "dataset.classes: 2, but gaussian has no labels (--set dataset.classes=0)",
+            "dataset.classes: 2, but gaussian has no labels (set dataset.classes=0)",
         ),
-        (config("mnist_5k", channels=2), "dataset.channels: 2, but images have 1 or 3 (--set dataset.channels=1)"),
+        (config("mnist_5k", channels=2), "dataset.channels: 2, but images have 1 or 3 (set dataset.channels=1)"),
         (
             points("mnist_5k", 2),
             "dataset.kind: points, but mnist_5k has images (use a model of the task image_generation)",
@@ -70,8 +70,8 @@ def test_zero_classes_are_not_checked_so_that_they_can_be_counted():
             points("wine", 13),
             "dataset.kind: points, but wine has rows (use a model of the task table_generation)",
         ),
-        (points("ring", 1), "dataset.columns: 1, but ring has 2 (--set dataset.columns=2)"),
-        (points("wine", 12, kind="table"), "dataset.columns: 12, but wine has 13 (--set dataset.columns=13)"),
+        (points("ring", 1), "dataset.columns: 1, but ring has 2 (set dataset.columns=2)"),
+        (points("wine", 12, kind="table"), "dataset.columns: 12, but wine has 13 (set dataset.columns=13)"),
         (config("digits", split="tran"), "dataset.split: digits has no 'tran' (did you mean 'train'?)"),
         (
             config("cyclegan_digits"),

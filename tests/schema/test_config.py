@@ -214,7 +214,7 @@ def test_a_stop_rule_can_be_made_from_nothing():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training.stpes", "5", "--set training.stpes=5: unknown key (did you mean 'training.steps'?)"),
+        ("training.stpes", "5", "training.stpes=5: unknown key (did you mean 'training.steps'?)"),
         ("optimizer.generator.lerning_rate", "1", "(did you mean 'optimizer.generator.learning_rate'?)"),
         ("optimizer.generator.lr", "1", "(did you mean 'optimizer.generator.learning_rate'?)"),
         ("optimizer.genrator.learning_rate", "1", "unknown key (did you mean 'optimizer.generator'?)"),
@@ -222,13 +222,13 @@ def test_a_stop_rule_can_be_made_from_nothing():
         (
             "training.steps",
             "five",
-            "--set training.steps=five: training.steps: input should be a valid integer (got 'five')",
+            "training.steps=five: training.steps: input should be a valid integer (got 'five')",
         ),
-        ("penalties.3.weight", "1", "--set penalties.3.weight=1: penalties has 1 entries (0 to 0)"),
-        ("training.steps.more", "1", "--set training.steps.more=1: "),
-        ("summary", "2024-13-45", "--set summary=2024-13-45: "),
-        ("generator", "{[1]: 2}", "--set generator={[1]: 2}: "),
-        ("summary", "!!int x", "--set summary=!!int x: "),
+        ("penalties.3.weight", "1", "penalties.3.weight=1: penalties has 1 entries (0 to 0)"),
+        ("training.steps.more", "1", "training.steps.more=1: "),
+        ("summary", "2024-13-45", "summary=2024-13-45: "),
+        ("generator", "{[1]: 2}", "generator={[1]: 2}: "),
+        ("summary", "!!int x", "summary=!!int x: "),
     ],
 )
 def test_wrong_overrides(key, value, message):

@@ -188,3 +188,15 @@ def test_quiet_draws_nothing():
     bar.note("hello")
     bar.close()
     assert progress.stderr_unless(quiet=True) is None
+
+
+def test_a_terminal_that_was_closed_ends_the_bar_and_not_the_run():
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    bar = ProgressBar("ring", total=10, batch_size=1, stream=Closed())
+    bar.note("training")
+    assert bar.stream is None
+    bar.update(10, {})
+    bar.close()

@@ -56,7 +56,7 @@ def test_other_data_bring_their_licence_and_not_their_domains():
     assert data.name == resolved.dataset.name == "cyclegan_digits"
     assert resolved.dataset.domains == ["plain", "bold"]
     assert resolved.licence.data == "that of cyclegan_digits"
-    with pytest.raises(DataError, match=r"--set dataset\.domains=\[edges,digits\]"):
+    with pytest.raises(DataError, match=r"set dataset\.domains=\[edges,digits\]"):
         resolve(config, {"dataset": "pix2pix_digits"})
     domains = {"dataset": "pix2pix_digits", "dataset.domains": "[edges,digits]"}
     assert list(resolve(config, domains)[1].sources) == ["edges", "digits"]
@@ -70,7 +70,7 @@ def test_a_table_brings_the_names_and_scales_of_its_columns():
     assert resolve(config, {"steps": 5})[0].dataset == config.dataset
     other = {"dataset": "gaussian", "dataset.kind": "points", "task": "point_generation", "dataset.columns": 4}
     assert resolve(config, other)[0].dataset.fields == []
-    with pytest.raises(DataError, match=r"^dataset\.columns: 4, but wine has 13 \(--set dataset\.columns=13\)$"):
+    with pytest.raises(DataError, match=r"^dataset\.columns: 4, but wine has 13 \(set dataset\.columns=13\)$"):
         resolve(config, {"dataset.columns": 4})
 
 

@@ -238,12 +238,13 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_saves_too(tmp_path, monkeypatch):
-    before, update = signal.getsignal(signal.SIGTERM), ProgressBar.update
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_save_too(number, tmp_path, monkeypatch):
+    before, update = signal.getsignal(number), ProgressBar.update
 
     def asked_to_end(self, step, losses):
         if step == 25:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         update(self, step, losses)
 
     with monkeypatch.context() as patch:
@@ -251,7 +252,7 @@ def test_sigterm_saves_too(tmp_path, monkeypatch):
         stopped = train("gan_ring", tmp_path / "run", RING)
     assert not stopped.finished
     assert 25 <= stopped.model.step <= 30
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
     assert_goes_on(tmp_path / "run")
 
 

@@ -32,6 +32,16 @@ def test_no_name_means_two_models():
     assert len(names) == len(set(names))
 
 
+def test_tasks_that_are_not_there():
+    with pytest.raises(UsageError, match=r"^task: unknown task 'nonsense' \(known: image_generation, "):
+        ganzoo.list_models("nonsense")
+
+
+def test_overrides_in_the_place_of_the_workdir():
+    with pytest.raises(UsageError, match=r"^workdir: expected a path, got a mapping \(name it: ganzoo\.train\(model, "):
+        ganzoo.train("gan_ring", {"training.steps": 5})
+
+
 def test_what_is_not_there():
     with pytest.raises(ConfigError, match=r"unknown model 'cgna' .*`ganzoo models` lists them"):
         ganzoo.config("cgna")
@@ -107,7 +117,8 @@ def test_cyclegan_digits_translates_digits_that_it_has_not_seen():
         assert np.abs(255 - np.int16(given) - wanted).mean() / 255 > 0.13  # what inverting alone gives
 
 
-def test_a_model_without_weights_names_the_ways_out():
+def test_a_model_without_weights_names_the_ways_out(monkeypatch):
+    monkeypatch.setattr("ganzoo.zoo.load.import_quietly", lambda: pytest.fail("TensorFlow is started"))
     with pytest.raises(WeightsError, match=r"gan_ring: has no trained weights; train it .*weights='random'"):
         ganzoo.load("gan_ring")
 

@@ -175,7 +175,7 @@ def test_what_is_wrong_with_a_folder(root):
     assert message(root).startswith(f"folder:{root}: expected at least two examples, got 1 (")
     assert "expected train or all, got 'test'" in message(root, split="test")
     save(root / "b.png")
-    assert "has no labels (--set dataset.classes=0)" in message(root, classes=10)
+    assert "has no labels (set dataset.classes=0)" in message(root, classes=10)
     save(root / "class" / "c.png")
     assert "images both in it (a.png) and in subfolders (class/)" in message(root)
 
