@@ -23,6 +23,8 @@ DATA_BYTES_A_PIXEL = 10  # of PNG data: uncompressed pixels take 8 at most
 FREE_DATA_BYTES = 2**12
 BYTES_A_CHUNK = 256  # of PNG, on average; encoders write 8 kB or more
 FREE_CHUNKS = 128
+FREE_CHUNKS_OF_FILES = 2**14  # shared by the files of a call: a small PNG may have a chunk for every byte
+MOST_FREE_CHUNKS = 2**11  # of one file; walking over one chunk takes about 60 microseconds
 MOST_TEXTS = 16  # compressed texts and profiles of a PNG: each may inflate to 8 MB, which takes 50 ms
 MOST_TEXTS_OF_FILES = 256
 MOST_SCANS = 64  # of JPEG: encoders write 10, and an embedded preview may have as many
@@ -121,8 +123,13 @@ def of_scans(scans: tf.Tensor) -> list[tf.Operation]:
 
 
 def most_chunks(lengths: tf.Tensor) -> tf.Tensor:
-    """Return the largest number of chunks of PNG files of these lengths, int64."""
-    return FREE_CHUNKS + lengths // BYTES_A_CHUNK
+    """Return the largest number of chunks of the PNG files of a call, from their lengths, both int64 `[N]`."""
+    return _free_chunks(lengths) + lengths // BYTES_A_CHUNK
+
+
+def _free_chunks(lengths: tf.Tensor) -> tf.Tensor:
+    share = FREE_CHUNKS_OF_FILES // tf.maximum(tf.shape(lengths, out_type=tf.int64)[0], 1)
+    return tf.clip_by_value(share, FREE_CHUNKS, MOST_FREE_CHUNKS)
 
 
 def of_chunks(chunks: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor) -> list[tf.Operation]:
@@ -138,8 +145,9 @@ def of_chunks(chunks: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor) -> list[t
     return [
         _check(
             count <= most_chunks(lengths),
-            f"image_bytes: expected at most {FREE_CHUNKS} chunks in a PNG file and one more every {BYTES_A_CHUNK} "
-            "bytes, counted up to one too many, got",
+            f"image_bytes: expected at most {MOST_FREE_CHUNKS} chunks in a PNG file ({FREE_CHUNKS} to "
+            f"{MOST_FREE_CHUNKS} among more than {FREE_CHUNKS_OF_FILES // MOST_FREE_CHUNKS} files) and one more every "
+            f"{BYTES_A_CHUNK} bytes, counted up to one too many, got",
             count,
         ),
         _check(

@@ -1,7 +1,8 @@
 """Decoding of PNG and JPEG files inside a TensorFlow graph, by the rules of `images.decode`.
 
-Transparent pixels are composited on white, 16-bit samples keep their upper byte, and grey is ITU-R 601 luma, with
-Pillow's rounding. The EXIF orientation is ignored: TensorFlow does not read it.
+Transparent pixels are composited on white, and grey is ITU-R 601 luma, with Pillow's rounding. TensorFlow reads
+neither the EXIF orientation nor ICC profiles: both are ignored. 16-bit samples keep their upper byte, whatever range
+the file declares. Clients that need more decode with `images.decode` and send pixels.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
     lengths = tf.cast(tf.strings.length(files), tf.int64)
     with tf.control_dependencies(bounds.of_files(sizes, lengths, smallest)):
         small = tf.identity(files)
-    chunks = tf.map_fn(_chunks, small, fn_output_signature=tf.TensorSpec([3], tf.int64))
+    chunks = tf.map_fn(
+        lambda given: _chunks(*given),
+        (small, bounds.most_chunks(lengths)),
+        fn_output_signature=tf.TensorSpec([3], tf.int64),
+    )
     scans = tf.where(is_png, tf.constant(0, tf.int64), _scans(small))
     with tf.control_dependencies([*bounds.of_scans(scans), *bounds.of_chunks(chunks, sizes, lengths)]):
         return tf.identity(small)
@@ -69,10 +74,9 @@ def _scans(files: tf.Tensor) -> tf.Tensor:
     return tf.strings.split(files, JPEG_SCAN, maxsplit=bounds.MOST_SCANS + 1).row_lengths() - 1
 
 
-def _chunks(file: tf.Tensor) -> tf.Tensor:
+def _chunks(file: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
     """Return the counts of a PNG file for `bounds.of_chunks`, int64 `[3]`, read from chunk to chunk; zeros for JPEG."""
     length = tf.cast(tf.strings.length(file), tf.int64)
-    most = bounds.most_chunks(length)
 
     def is_next(at: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         return (at + 8 <= length) & (counts[0] <= most)

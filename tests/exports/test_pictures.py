@@ -145,15 +145,39 @@ def test_right_files_pass(checked):
 
 
 def test_right_files_pass_up_to_the_bounds(checked):
-    """A PNG of 132 chunks beside its own 2 has 1637 bytes, which allow 128 + 6."""
+    """A PNG of 857 chunks and its own 2 has 10,337 bytes: 819 + 40 are allowed where 20 files share the free ones."""
     files = [
         jpeg_of_scans(64),
         *[SIXTEEN] * 16,
         lengthened(FILES["JPEG"], 16 * 50 * 37 + 2**22),
-        png_that_says(9, 9, *[EMPTY] * 132),
+        png_that_says(9, 9, *[EMPTY] * 857),
         png_that_says(64, 64, chunk(b"IDAT", bytes(10 * 64 * 64 + 2**12 - 8))),
     ]
     assert checked(tf.constant(files)).numpy().tolist() == files
+
+
+def bytewise(file):
+    """The same PNG with each byte of its pixels in a chunk of its own, as in PngSuite's oi9n2c16."""
+    at = file.index(b"IDAT") - 4
+    length = int.from_bytes(file[at : at + 4], "big")
+    chunks = [chunk(b"IDAT", file[i : i + 1]) for i in range(at + 8, at + 8 + length)]
+    return file[:at] + b"".join(chunks) + file[at + 12 + length :]
+
+
+def animation():
+    """An APNG whose frames change a single pixel."""
+    frames = [PIXELS[..., :3].copy() for _ in range(273)]
+    for i, frame in enumerate(frames):
+        frame[divmod(i, 21)] ^= 255
+    first, *others = map(Image.fromarray, frames)
+    return saved(first, format="PNG", save_all=True, append_images=others)
+
+
+@pytest.mark.parametrize("make", [lambda: bytewise(FILES["16 bits of colour"]), animation], ids=["bytewise", "APNG"])
+def test_files_of_many_small_chunks_pass(checked, make):
+    file = make()
+    assert checked(tf.constant([file])).numpy().tolist() == [file]
+    np.testing.assert_array_equal(pictures.decode(tf.constant(file), 3), images.decode(file, "a.png"))
 
 
 SIDES = r"image_bytes: expected sides of 8 to 4096 pixels, got \(height, width\)"
@@ -197,10 +221,12 @@ SIDES = r"image_bytes: expected sides of 8 to 4096 pixels, got \(height, width\)
             r"image_bytes: expected at most 16 bytes per pixel and 4194304 more, got\] \[4223905\]",
         ),
         (
-            [png_that_says(9, 9, *[EMPTY] * 133)],
-            r"expected at most 128 chunks in a PNG file and one more every 256 bytes, .* one too many, got\] \[135\]",
+            [png_that_says(9, 9, *[EMPTY] * 2147)],
+            r"expected at most 2048 chunks in a PNG file \(128 to 2048 among more than 8 files\) and one more "
+            r"every 256 bytes, counted up to one too many, got\] \[2149\]",
         ),
-        ([png_that_says(9, 9, *[EMPTY] * 100_000)], r"expected at most 128 chunks in a PNG file"),
+        ([png_that_says(9, 9, *[EMPTY] * 100_000)], r"expected at most 2048 chunks in a PNG file"),
+        ([png_that_says(9, 9, *[EMPTY] * 200)] * 128, r"expected at most 2048 chunks .* got\] \[138"),
         (
             [png_that_says(64, 64, *[chunk(b"IDAT", bytes(22525))] * 2)],
             r"expected at most 10 bytes of PNG data per pixel and 4096 more, got\] \[45058\]",
