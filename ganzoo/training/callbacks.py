@@ -6,6 +6,7 @@ The reporter must come before the checkpoints, which save the sums of its unfini
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -162,7 +163,7 @@ class StopWhenFooled(keras.callbacks.Callback):
 
     def seen(self, record: dict[str, Any]) -> None:
         """Process one line of the log."""
-        inside = abs(record["discriminator_accuracy"] - 0.5) <= self.rule.band
+        inside = abs(record.get("discriminator_accuracy", math.inf) - 0.5) <= self.rule.band
         if not inside or self.since is None:
             self.since = record["step"]
         self.fooled = inside and record["step"] - self.since >= self.rule.steps

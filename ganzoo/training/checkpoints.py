@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -94,7 +95,7 @@ class Checkpoints:
         state = {name: variable.numpy() for name, variable in model.state().items()}
         for name, array in state.items():
             if np.issubdtype(array.dtype, np.floating) and not np.all(np.isfinite(array)):
-                message = f"{final}: not written, {name} is not finite; {self._earlier()}"
+                message = f"{final}: not written, {name} is not finite; {self._earlier(step)}"
                 raise NotFiniteError(message, f"variable {name}")
         try:
             self._write(final, state, {"step": step, "notes": dict(notes or {})})
@@ -102,11 +103,11 @@ class Checkpoints:
             kept = {self.path(each) for each in known if each in known[-self.keep :] or each == beside}
             for _, path in self._directories():
                 if path not in kept:
-                    shutil.rmtree(path)
+                    _remove(path)
         except OSError as error:
             raise RunError(
                 f"{final}: the checkpoint cannot be written ({error.strerror or error}); make room, then give the same "
-                f"command again: {self._earlier()}"
+                f"command again: {self._earlier(step)}"
             ) from None
         return final
 
@@ -149,15 +150,15 @@ class Checkpoints:
             )
         return None
 
-    def _earlier(self) -> str:
-        """Describe the newest intact checkpoint, for messages."""
-        left = self.newest_whole()
+    def _earlier(self, than: int) -> str:
+        """Describe the newest intact checkpoint before a step, for messages."""
+        left = next((step for step in reversed(self.steps()) if step < than and self._is_whole(step)), None)
         return "there is no earlier checkpoint" if left is None else f"the checkpoint of step {left} is intact"
 
     def _write(self, final: Path, state: dict[str, np.ndarray], manifest: dict[str, Any]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         for left_by_a_kill in self.directory.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(left_by_a_kill)
+            _remove(left_by_a_kill)
         temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.directory))
         try:
             weights.write(temporary / STATE, state)
@@ -166,8 +167,8 @@ class Checkpoints:
             temporary.chmod(0o755)  # mkdtemp allows only its owner
             for path in (temporary / STATE, temporary / MANIFEST, temporary):
                 files.sync(path)
-            if final.is_dir():  # damaged: an intact one would be kept
-                shutil.rmtree(final)
+            if os.path.lexists(final):  # damaged: an intact one would be kept
+                _remove(final)
             temporary.rename(final)
             files.sync(self.directory)
         finally:
@@ -210,9 +211,11 @@ class Checkpoints:
             manifest.pop("seal")
             if _sealed(manifest).encode() != text:
                 raise ValueError("its seal does not match its text")
+            if not isinstance(manifest["sha256"], str) or not isinstance(manifest["notes"], dict):
+                raise ValueError("expected the text sha256 and the mapping notes")
             if manifest["step"] != step:
                 raise ValueError(f"expected step {step}, got {manifest['step']}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise WeightsError(f"{path}: damaged ({getattr(error, 'strerror', None) or error})") from None
         return manifest
 
@@ -222,6 +225,14 @@ class Checkpoints:
             return []
         found = ((re.fullmatch(r"step_(\d+)(_\d+)?", path.name), path) for path in self.directory.iterdir())
         return [(int(match[1]), path) for match, path in found if match]
+
+
+def _remove(path: Path) -> None:
+    """Remove a directory, or what is in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _revision(path: Path) -> int:

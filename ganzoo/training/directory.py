@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from ganzoo.schema import Config, read_yaml
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
+SHEET = re.compile(r"step_[0-9]+\.png")
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # from files.write_bytes
 # Keys that may change when a run resumes: length, reports, handling of non-finite values, compiler; never what a step
 # computes.
@@ -33,6 +36,8 @@ CHANGEABLE = frozenset({"evaluation"}) | frozenset(
         "xla",
     )
 )
+
+_log = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -130,16 +135,8 @@ class RunDirectory:
             raise files.cannot_write(self.log_file, error) from None
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Return the records of `log.jsonl`, without a last line that a kill has truncated."""
-        if not self.log_file.is_file():
-            return []
-        records = []
-        for line in self.log_file.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                break
-        return records
+        """Return the records of `log.jsonl`, without damaged lines, such as a last one that a kill has truncated."""
+        return [record for record in self._lines() if record is not None]
 
     def read_losses(self) -> list[dict[str, Any]]:
         """Return the log records with losses, without events."""
@@ -151,7 +148,10 @@ class RunDirectory:
         TensorBoard's files only grow; TensorBoard shows the latest values.
         """
         if self.log_file.is_file():
-            kept = [record for record in self.read_log() if record["step"] <= step]
+            lines = self._lines()
+            if damaged := lines[:-1].count(None):  # a kill truncates the last line
+                _log.warning("%s: left out %d damaged line(s)", self.log_file, damaged)
+            kept = [record for record in lines if record is not None and record["step"] <= step]
             files.write_text(self.log_file, "".join(json.dumps(record) + "\n" for record in kept))
         for path in self.sample_sheets():
             if int(path.stem.removeprefix("step_")) > step:
@@ -163,7 +163,11 @@ class RunDirectory:
 
     def sample_sheets(self) -> list[Path]:
         """Return the paths of the sample sheets, in order."""
-        return sorted(self.samples.glob("step_*.png"))
+        return sorted(path for path in self.samples.glob("step_*.png") if SHEET.fullmatch(path.name))
+
+    def _lines(self) -> list[dict[str, Any] | None]:
+        """Return the lines of `log.jsonl`, None for a damaged one."""
+        return [_record(line) for line in self.log_file.read_bytes().splitlines()] if self.log_file.is_file() else []
 
     def _check_same(self, config: Config) -> None:
         try:
@@ -178,6 +182,18 @@ class RunDirectory:
                     f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
                     f"{new.get(key)!r}); choose another --workdir, or repeat the command that started the run"
                 )
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Parse a line of the log; None if it is damaged: not JSON, without a step, or with losses that are no numbers."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return None
+    if not isinstance(record, dict) or type(record.get("step")) is not int or not 0 <= record["step"] < 2**63:
+        return None
+    numbers = "event" in record or all(type(value) in (int, float) for value in record.values())
+    return record if numbers else None
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:

@@ -151,7 +151,11 @@ class Evaluate(keras.callbacks.Callback):
 
 def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
     """Return the `evaluated` records of the log, in order."""
-    return [record for record in run.read_log() if record.get("event") == EVENT]
+    return [
+        record
+        for record in run.read_log()
+        if record.get("event") == EVENT and "best" in record and isinstance(record.get("metrics"), dict)
+    ]
 
 
 def best_step(run: RunDirectory) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import tensorflow as tf
 from ganzoo.core import figures, files, images
 from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.engine.stepped import SteppedModel
+from ganzoo.errors import DataError
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints
@@ -138,7 +140,7 @@ def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> 
     figures.write_gif(run.animation, _frames(run.sample_sheets()))
     lines = run.read_losses()
     series = {
-        name.replace("_", " "): ([record["step"] for record in lines], [record[name] for record in lines])
+        name.replace("_", " "): ([record["step"] for record in lines], [record.get(name, math.nan) for record in lines])
         for name in model.log_names
         if name.endswith("loss")
     }
@@ -151,9 +153,12 @@ def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> 
 
 
 def _frames(sheets: list[Path]) -> list[np.ndarray]:
-    """Read evenly spaced sheets, without those of another size, which an older ganzoo may have drawn."""
+    """Read evenly spaced sheets, without damaged ones and those of another size, which an older ganzoo may draw."""
     chosen = [sheets[i] for i in sorted({round(i) for i in np.linspace(0, len(sheets) - 1, ANIMATION_FRAMES)})]
-    frames = [images.read(path, channels=_channels(path)) for path in chosen]
+    frames = []
+    for path in chosen:
+        with contextlib.suppress(DataError, OSError):  # Pillow's errors for damaged files are OSErrors
+            frames.append(images.read(path, channels=_channels(path)))
     return [frame for frame in frames if frame.shape == frames[-1].shape]
 
 

@@ -42,6 +42,39 @@ def test_everything_comes_back(model, tmp_path):
     assert int(fresh.updates["generator"].optimizer.iterations) == 41
 
 
+def test_files_in_place_of_directories_are_passed_over_and_replaced(model, tmp_path, caplog):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(at(model, 5))
+    for name in ("step_00000007", "step_00000009", ".step_left"):
+        (tmp_path / name).write_text("no directory")
+    assert checkpoints.restore(model) == 5
+    assert [message.partition(": ")[0] for message in caplog.messages] == ["checkpoint skipped"] * 2
+    checkpoints.save(at(model, 7))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000005", "step_00000007"]
+    assert checkpoints.restore(model) == 7
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", "null", "{}", "\xff"])
+def test_a_damaged_manifest_is_one_line(model, tmp_path, text):
+    checkpoints = Checkpoints(tmp_path)
+    (checkpoints.save(at(model, 5)) / MANIFEST).write_text(text, encoding="latin-1")
+    with pytest.raises(WeightsError, match=r"^.*all checkpoints are damaged \(.*manifest\.json: damaged.*$"):
+        checkpoints.restore(model)
+
+
+def test_the_first_checkpoint_that_cannot_be_written_has_none_before_it(model, tmp_path, monkeypatch):
+    synced = []
+
+    def full(path):
+        synced.append(path)
+        if path == tmp_path:  # the checkpoint has its name already
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganzoo.core.files.sync", full)
+    with pytest.raises(RunError, match=r"No space left on device.*: there is no earlier checkpoint$"):
+        Checkpoints(tmp_path).save(at(model, 5))
+
+
 def test_the_newest_are_kept_and_one_can_be_asked_for(model, tmp_path):
     checkpoints = Checkpoints(tmp_path, keep=2)
     for step in (5, 10, 200):

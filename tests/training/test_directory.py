@@ -1,5 +1,7 @@
 """The run directory belongs to one config, and its log to one timeline."""
 
+import json
+
 import pytest
 
 import ganzoo
@@ -81,6 +83,36 @@ def test_rewinding_takes_back_later_lines_and_sheets_and_a_line_cut_short(tmp_pa
     run.rewind(20)
     assert [record["step"] for record in run.read_log()] == [10, 20]
     assert [path.name for path in run.sample_sheets()] == ["step_00000010.png", "step_00000020.png"]
+
+
+def test_damaged_lines_are_passed_over_with_one_note(tmp_path, caplog):
+    run = claimed(tmp_path / "run")
+    good = [{"step": 1, "generator_loss": 1.0}, {"step": 2, "event": "evaluated", "best": True, "metrics": {}}]
+    bad = [
+        *(b"[1]", b"null", b"7", b"", b"\xff\xfe", b"[" * 200_000, b'{"generator_loss": 2}', b'{"step": true}'),
+        *(b'{"step": "3"}', b'{"step": 3.5}', b'{"step": -1}', b'{"step": 1e3}', b'{"step": 9223372036854775808}'),
+        *(b'{"step": 3, "generator_loss": "x"}', b'{"step": 3, "generator_loss": null}', b'{"step": 3'),
+    ]
+    lines = [json.dumps(record).encode() for record in good]
+    run.log_file.write_bytes(b"\n".join([lines[0], *bad, lines[1], b'{"step": 4, "gener']))
+    assert run.read_log() == good
+    assert run.read_losses() == good[:1]
+    claim(run.path)
+    assert not caplog.text
+    run.rewind(2)
+    assert caplog.messages == [f"{run.log_file}: left out {len(bad)} damaged line(s)"]
+    assert run.log_file.read_bytes() == b"\n".join([*lines, b""])
+
+
+def test_other_files_among_the_sheets_are_left_alone(tmp_path):
+    run = claimed(tmp_path / "run")
+    run.samples.mkdir()
+    names = ["step_00000005.png", "step_abc.png", "step_.png", "step_5 (copy).png"]
+    for name in names:
+        (run.samples / name).write_bytes(b"png")
+    assert [path.name for path in run.sample_sheets()] == names[:1]
+    run.rewind(1)
+    assert sorted(path.name for path in run.samples.iterdir()) == sorted(names[1:])
 
 
 def test_half_files_of_a_process_that_was_killed_are_removed(tmp_path, monkeypatch):
