@@ -129,7 +129,7 @@ class GrpcTransport:
             return other_port(self._address, "gRPC", "REST", f"http://{urlsplit(self._address).netloc}")
         if code == grpc.StatusCode.UNAVAILABLE and _NOBODY.search(reason):
             return nobody(self._address, reason)
-        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason and reason.startswith("CLIENT"):
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason and "CLIENT:" in reason:
             return AttemptError(f"{self._address}: {self._model}: expected an answer of at most {MOST_BYTES} bytes")
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in reason:
             return AttemptError(f"{self._address}: {self._model}: the request is too large for the server ({reason})")
