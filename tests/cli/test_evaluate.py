@@ -69,6 +69,7 @@ def test_the_list(capsys):
     assert (listed["metrics"]["fid"], listed["metrics"]["recall"]) == ("lower", "higher")
 
 
+@pytest.mark.slow
 def test_the_speed_of_an_extractor(capsys):
     assert main(["--speed", "--features", "identity", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

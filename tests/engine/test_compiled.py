@@ -104,6 +104,7 @@ def test_a_scope_reaches_into_the_programs():
     np.testing.assert_allclose(exchanged("a", training=False), exchanged("b", training=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "side", "pieces"), [("float32", 28, 5), ("bfloat16", 14, 3)])
 def test_a_conditional_generator_under_replicas(two_replicas, precision, side, pieces):
     """Batch normalisation over the global batch, one or two of them, cuts it."""

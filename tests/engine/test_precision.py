@@ -61,6 +61,7 @@ def test_a_twin_is_equal_full_and_its_own():
         np.testing.assert_array_equal(weight, old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", model_of_each_kind())
 def test_every_model_trains_in_bfloat16_and_keeps_float32(name):
     config = ganzoo.config(name)

@@ -164,6 +164,7 @@ def test_5_an_export_holds_every_weight_once(tmp_path):
     assert sum(map(np.prod, shapes)) == model.generator.count_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("replicas", "xla"), [(1, False), (1, True), (2, True)])
 def test_7_xla_compiles_every_product_of_a_step(two_replicas, replicas, xla):
     """Functions ask for XLA themselves, network by network; Keras's `jit_compile="auto"` leaves it out silently."""
@@ -213,6 +214,7 @@ def _of_a_mixture(context):
     return context.discriminator(context.uniform([1]) * context.real)
 
 
+@pytest.mark.slow
 def test_9_draws_are_the_same_with_xla():
     """Normal and uniform numbers are drawn outside of XLA; masks are made of the same bits in it.
 

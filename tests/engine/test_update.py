@@ -170,6 +170,7 @@ def assert_same(state, expected):
         np.testing.assert_allclose(state[name], value, rtol=2e-5, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_accumulated_gradients_are_those_of_the_whole_batch(two_replicas, plain, replicas):
     """With dropout, a penalty and labels: each part draws what the whole batch would have drawn for its rows."""
@@ -189,6 +190,7 @@ def linear(rates, **compile_arguments):
     return model
 
 
+@pytest.mark.slow
 def test_several_critic_steps_are_the_same_under_replicas(two_replicas):
     several = {"critic_steps": 3, "fresh_latents": True, "clip_norm": 0.3}
     alone = linear((0.1, 0.2), **several)
@@ -245,6 +247,7 @@ def test_a_model_can_be_compiled_again():
     assert [float(optimizer.learning_rate) for optimizer in optimizers] == pytest.approx([0.05, 0.1])
 
 
+@pytest.mark.slow
 def test_a_lazy_penalty_with_batch_normalisation_is_the_same_under_replicas(two_replicas):
     """A penalty is a pass of its own, which moves the averages whether it is due or not."""
 

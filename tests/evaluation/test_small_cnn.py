@@ -42,6 +42,7 @@ def test_the_shipped_weights_read_digits_that_they_never_saw():
     assert accuracy("mnist_cnn", *held_out_digits()) >= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not fashion_mnist.FOLDER.is_dir(), reason=f"needs: apt-get install {fashion_mnist.PACKAGE}")
 def test_the_shipped_weights_know_clothes_that_they_never_saw():
     assert accuracy("fashion_cnn", *held_out_clothes()) >= 0.91

@@ -60,6 +60,7 @@ def judged(model, to, metrics, count=200):
     return {name: found[f"{name}_{features}"] for name in metrics}, found
 
 
+@pytest.mark.slow
 def test_nothing_done():
     """The ratio is 1, the way back ends where it began, and what is taken for the target was so before."""
     names = ["kid_ratio", "cycle_error", "luminance_correlation", "luminance_correlation_least"]
@@ -121,6 +122,7 @@ def test_a_classifier_of_two_clouds_that_weighs_them_alike():
         domain_classifier(target, np.zeros((5, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "message"),
     [

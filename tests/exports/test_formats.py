@@ -129,6 +129,7 @@ def test_translations_by_a_u_net(format, tmp_path):
     assert_translates_as_python_does(model, path, ["digits"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     "generator",

@@ -58,6 +58,7 @@ def test_names_and_types_of_a_generator(cgan):
     }
 
 
+@pytest.mark.slow
 def test_names_and_types_of_a_translator(cyclegan):
     arrays = ({"images": ("uint8", [None, None, None, 1])}, {"images": ("uint8", [None, None, None, 1])})
     files = ({"image_bytes": ("string", [None])}, {"png_bytes": ("string", [None])})

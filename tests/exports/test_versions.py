@@ -106,6 +106,7 @@ def test_a_translator_gives_the_bytes_of_python(shipped, tmp_path):
     np.testing.assert_array_equal(found["serving_default.images"], found["translate_to_plain.images"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cgan_mnist", pytest.param("cyclegan_digits", marks=pytest.mark.slow)])
 def test_in_bfloat16_it_is_some_grey_levels_away(name, tmp_path):
     """What Python's networks give that compute in bfloat16, with the weights of the averages."""

@@ -9,6 +9,7 @@ import ganzoo
 from ganzoo.models.build import build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "small"),
     [

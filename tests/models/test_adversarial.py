@@ -149,6 +149,7 @@ def test_two_replicas_take_the_step_of_one_device():
         np.testing.assert_allclose(history[name], values, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_conditional_batch_may_be_a_pair_or_a_mapping():
     images = np.random.default_rng(0).uniform(-1, 1, (8, 28, 28, 1)).astype(np.float32)
     labels = np.arange(8) % 10

@@ -133,6 +133,7 @@ def test_the_same_seed_gives_the_same_weights_in_any_precision(precision):
         assert (mine == theirs).all()
 
 
+@pytest.mark.slow
 def test_xla_is_the_callers_choice():
     """The config's own may be `auto`, which takes a look at the machine."""
     for xla in (False, True):

@@ -117,6 +117,7 @@ def test_a_step_is_that_of_the_equations(cycle_weight, identity_weight, accumula
     assert logs["discriminator_accuracy"] == pytest.approx([np.mean(right)])
 
 
+@pytest.mark.slow
 def test_pairs_in_the_order_of_the_domains_are_taken_too():
     model, other = cyclegan(), cyclegan()
     fitted(model, images())
@@ -166,6 +167,7 @@ def test_the_averages_follow_both_generators():
         )
 
 
+@pytest.mark.slow
 def test_the_state_holds_the_pools_and_a_restored_model_goes_on_the_same():
     batches = [images(seed) for seed in range(6)]
     whole, first = cyclegan(optimizer=keras.optimizers.Adam), cyclegan(optimizer=keras.optimizers.Adam)
@@ -216,6 +218,7 @@ def numbered(first, count):
     return np.ones((count, *SHAPE), np.float32) * np.arange(first, first + count, dtype=np.float32)[:, None, None, None]
 
 
+@pytest.mark.slow
 def test_a_pool_fills_then_exchanges_half():
     pool = ImagePool(Holder(), "pool", 4, SHAPE)
     np.testing.assert_array_equal(exchanged(pool, numbered(1, 3), 0), numbered(1, 3))

@@ -105,6 +105,7 @@ def test_clipped_weights_stay_in_their_bounds():
     assert float(np.abs(model.generator.get_weights()[0]).max()) > 0.1, "the generator's are not clipped"
 
 
+@pytest.mark.slow
 def test_clipping_under_replicas_is_that_of_one_device(two_replicas):
     config = ganzoo.config("gan_ring").override(
         {**SMALL, "loss.name": "wasserstein", "penalties": [], "constraints": [{"name": "weight_clipping"}]}

@@ -164,6 +164,7 @@ class Drawing(tf.Module):
         return {"png_bytes": tf.strings.as_string(x)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["draw", "draw_png"])
 def test_pixels_are_counted_that_come_out(signature, put_version, tmp_path, busy, gate, until, pool):
     put_version(2)

@@ -331,6 +331,7 @@ def test_one_worker_agrees_with_itself():
     assert made.agree([True, False]) == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "before", "threads"),
     [

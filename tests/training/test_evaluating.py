@@ -188,6 +188,7 @@ def test_translations_of_the_first_test_images_against_training_images(tmp_path)
     assert last["metrics"]["kid_mnist_cnn"] == pytest.approx(found["kid_mnist_cnn"])
 
 
+@pytest.mark.slow
 def test_pairs_are_translated_to_the_second_domain(tmp_path):
     small = {"generator.width": 4, "generator.levels": 2, "training.steps": 10, "evaluation.num_samples": 20}
     small |= {"evaluation.metrics": ["translation_error"], "training.log_every": 10, "training.sample_every": 10}

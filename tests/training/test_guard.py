@@ -163,6 +163,7 @@ def test_a_run_goes_back_until_it_holds_and_goes_on_as_one_that_has_that_rate(tm
     assert_same_end(rolled_back, train(tmp_path / "run", RING))
 
 
+@pytest.mark.slow
 def test_the_learning_rates_are_halved(tmp_path, monkeypatch):
     """The discriminator's one step of SGD is half as long."""
     sgd = {"optimizer.discriminator": {"name": "sgd", "learning_rate": 0.5}, "training.steps": 1}
@@ -195,6 +196,7 @@ def test_three_rollbacks_that_do_not_help_end_the_run_for_good(tmp_path, monkeyp
     assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [0, 25]
 
 
+@pytest.mark.slow
 def test_rollbacks_are_counted_over_the_whole_run_and_its_sessions(tmp_path, monkeypatch):
     """Twice at step 13, before the first checkpoint, and once at 33; the fourth is one too many."""
     with monkeypatch.context() as patch:
@@ -251,6 +253,7 @@ def test_a_kill_inside_a_rollback_changes_nothing(tmp_path, monkeypatch, rolled_
     assert names == ["step_00000050", "step_00000060"]
 
 
+@pytest.mark.slow
 def test_a_variable_that_no_guard_sees_is_found_when_it_is_saved(tmp_path, monkeypatch):
     def breaks(self, batch, logs=None):
         if self.model.step == 50 and float(self.model.rate_scale.numpy()) == 1.0:
@@ -268,6 +271,7 @@ def test_a_variable_that_no_guard_sees_is_found_when_it_is_saved(tmp_path, monke
     assert (event["step"], event["rolled_back_from"]) == (25, 50)
 
 
+@pytest.mark.slow
 def test_a_damaged_last_checkpoint_is_not_what_a_run_goes_back_to(tmp_path, monkeypatch, caplog):
     damaged = tmp_path / "run" / "checkpoints" / "step_00000030" / "state.safetensors"
     breaking_at(monkeypatch, 33, above=0.6)
@@ -283,6 +287,7 @@ def test_a_damaged_last_checkpoint_is_not_what_a_run_goes_back_to(tmp_path, monk
     assert ganzoo.load(made.directory, step=30).step == 30  # written again on the way
 
 
+@pytest.mark.slow
 def test_a_profile_ends_where_steps_are_taken_back(tmp_path, monkeypatch):
     """It would be of the steps 10 to 30."""
     breaking_at(monkeypatch, 28, above=0.6)

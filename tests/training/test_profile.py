@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from small_runs import RING, train
 
@@ -12,6 +13,7 @@ from ganzoo.data.source import Source
 from ganzoo.training import profile
 
 
+@pytest.mark.slow
 def test_a_profile_is_written_with_its_verdict(tmp_path):
     run = train("gan_ring", tmp_path / "run", RING, profile=True)
     assert list((tmp_path / "run" / "tensorboard").rglob("*.xplane.pb"))
@@ -20,6 +22,7 @@ def test_a_profile_is_written_with_its_verdict(tmp_path):
     assert verdicts[0]["input_share"] > 0
 
 
+@pytest.mark.slow
 def test_a_resumed_run_and_a_short_one_can_be_profiled(tmp_path, capsys):
     train("gan_ring", tmp_path / "run", {**RING, "training.steps": 13})
     run = train("gan_ring", tmp_path / "run", RING, profile=True)

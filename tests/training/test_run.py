@@ -115,6 +115,7 @@ def train_killed_at_its_end(workdir, overrides):
             train("gan_ring", workdir, overrides)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_export_gets_it(tmp_path):
     train_killed_at_its_end(tmp_path / "run", RING)
     assert not (tmp_path / "run" / "export").exists()
@@ -126,6 +127,7 @@ def test_a_run_that_was_killed_before_its_export_gets_it(tmp_path):
     assert len(again.losses) == 6
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_leaves_no_second_timeline(tmp_path):
     run = RunDirectory(tmp_path / "run")
     with run.claim(ganzoo.config("gan_ring").override(RING)):
@@ -341,6 +343,7 @@ def no_file_beyond(size):
         signal.signal(signal.SIGXFSZ, ignored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kibibytes", [1, *(pytest.param(size, marks=pytest.mark.slow) for size in (2, 6, 24))])
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, capsys, kibibytes):
     """Config, log, summaries, sheet or checkpoint is the first that cannot be written."""
@@ -430,6 +433,7 @@ def test_a_zoo_model_gives_what_it_ships(tmp_path):
             np.testing.assert_allclose(ours, wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_cannot_begin_with_other_networks(tmp_path, ring_run):
     wider = RING | {"generator.widths": [9]}
     with pytest.raises(UsageError, match=r"^init_from: .*ring has another generator than gan_ring"):

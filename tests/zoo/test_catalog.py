@@ -107,6 +107,7 @@ def test_pretrained_models_load_and_translate(name):
         assert not np.array_equal(translated, random.translate(pictures, domain))
 
 
+@pytest.mark.slow
 def test_cyclegan_digits_translates_digits_that_it_has_not_seen():
     """The issue's figure: a mean absolute error of 0.05 at most against the known mapping, both ways."""
     model, plain = ganzoo.load("cyclegan_digits"), load_mnist_5k("test")[0][..., np.newaxis]

@@ -137,6 +137,7 @@ def test_too_few_for_the_dimensions_is_computed_with_a_warning(digits):
     assert "warning: fid" in found.describe()
 
 
+@pytest.mark.slow
 def test_a_model_that_translates_is_judged_by_its_test_images_and_all_of_the_target():
     model = loaded("cyclegan_digits", weights="random")
     found = evaluate(model, num_samples=30, seed=2)

@@ -67,6 +67,7 @@ def trained(tmp_path_factory):
     return trained
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_pretrained_model(small_zoo, trained):
     run = trained(SMALL)
     card = publishing.publish(run.directory, **WORDS)
@@ -149,6 +150,7 @@ def test_a_run_that_translates_is_measured_both_ways(translating_zoo, evaluated_
         ganzoo.load("cyclegan_digits")
 
 
+@pytest.mark.slow
 def test_another_run_must_differ_in_its_seed_alone(small_zoo, trained):
     first, other = trained(SMALL).directory, trained(SMALL, batch_size=4, seed=1).directory
     with pytest.raises(UsageError, match="differs from the first run in more than its seed"):
@@ -179,6 +181,7 @@ def test_the_mean_of_several_steps(translating_zoo, trained):
         np.testing.assert_allclose(array, 0.25 * early[name].numpy() + 0.75 * late[name].numpy(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_no_mean_of_batch_statistics(small_zoo, tmp_path):
     config = SMALL.override({"generator.network": "dcgan", "training.checkpoint_every": 50})
     (small_zoo / "cgan_mnist.yaml").write_text(config.to_yaml())

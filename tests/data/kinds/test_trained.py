@@ -27,6 +27,7 @@ def runs(tmp_path_factory):
     return {name: ganzoo.train(name, folder / name, SMALL, quiet=True) for name in ("gan_wine", "gan_sines")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape", "output", "sheet"),
     [("gan_wine", (13,), "rows", (800, 670)), ("gan_sines", (24, 5), "sequences", (800, 370))],

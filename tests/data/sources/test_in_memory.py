@@ -290,6 +290,7 @@ def test_training_on_points_and_going_on(tmp_path):
     assert ganzoo.load(tmp_path / "run").generate(1).shape == (1, 3), "which needs no data"
 
 
+@pytest.mark.slow
 def test_training_on_labelled_images(tmp_path):
     data = {"images": np.repeat(GREY[..., np.newaxis], 3, axis=-1), "labels": LABELS, "class_names": list("abcd")}
     run = ganzoo.train("cgan_mnist", tmp_path, dataset=data, steps=2, **TRAIN)
@@ -303,6 +304,7 @@ def warnings_of(caplog):
     return [record.getMessage() for record in caplog.records if record.name.startswith("ganzoo")]
 
 
+@pytest.mark.slow
 def test_training_on_a_stream(tmp_path, caplog):
     data = endless().map(lambda image, label: image)
     run = ganzoo.train("gan_mnist", tmp_path, dataset=data, steps=2, **TRAIN)
