@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,8 @@ def load_yaml(text: str, origin: str) -> Any:
         raise ConfigError(
             f"{origin}: expected at most {LONGEST_TEXT:,} characters, got {len(text):,} (is it a config?)"
         )
+    if _unclosed(text) > 10 * DEEPEST:  # PyYAML reads all of them first, each past those before
+        raise ConfigError(f"{origin}: expected at most {DEEPEST} levels, got more")
     try:
         return yaml.load(text, Loader=_Loader)
     except _UNREADABLE as error:
@@ -58,6 +61,12 @@ def check_plain(data: Any, origin: str) -> None:
             left += value[: MOST_VALUES + 1 - count]
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ConfigError(f"{origin}: expected an integer of 64 bits, got one of {value.bit_length()}")
+
+
+def _unclosed(text: str) -> int:
+    """Return the most brackets that are open at once."""
+    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[][{}]", text))
+    return max(itertools.accumulate(steps, initial=0))
 
 
 def shown(text: str) -> str:

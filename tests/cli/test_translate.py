@@ -195,7 +195,7 @@ def test_images_of_one_shape_go_together(model, monkeypatch):
     translate_one = model.translate
     monkeypatch.setattr(model, "translate", lambda x, to: asked.append(x.shape) or translate_one(x, to))
     assert run("p", "--batch_size", "3", "--json", "result.json") == 0
-    assert asked == [(3, 12, 16, 3), (1, 12, 16, 3), (2, 10, 10, 3)]
+    assert asked == [(2, 10, 10, 3), (3, 12, 16, 3), (1, 12, 16, 3)]
     assert [Path(file).stem for file in json.loads(Path("result.json").read_text())["files"]] == list("abcdef")
     for name in sizes:
         wanted = translate_one(images.read(f"p/{name}.png")).astype(int)

@@ -92,8 +92,14 @@ def test_integers_stay_integers():
         weights.place({"step": np.float32(7)}, {"step": step}, "here")
 
 
-def test_a_type_that_numpy_does_not_have_is_refused(tmp_path):
+def test_bfloat16_is_read(tmp_path):
     header = b'{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
-    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"xx")
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\x80\x3f")
+    assert weights.read(tmp_path / "w.safetensors")["a"].astype(np.float32) == [1.0]
+
+
+def test_a_type_that_numpy_does_not_have_is_refused(tmp_path):
+    header = b'{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"x")
     with pytest.raises(WeightsError, match=r"^[^\n]+ cannot be read as safetensors \([^\n]+\)$"):
         weights.read(tmp_path / "w.safetensors")

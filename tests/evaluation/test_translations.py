@@ -124,7 +124,7 @@ def test_without_test_images_those_of_the_training_are_translated_and_that_is_sa
     np.testing.assert_array_equal(all_of(found.given), all_of(found.source))
     (note,) = notes
     assert note.startswith("evaluating translations of training images, as test images are not available (folder:")
-    with pytest.raises(DataError, match="got no testA"):
+    with pytest.raises(DataError, match="expected folders testA and testB"):
         open_translation(config, "plain", 100)
 
 

@@ -163,7 +163,7 @@ def test_nothing_is_left(fake, log):
 
 def test_contestants_die_with_the_one_that_asks(fake, log, tmp_path):
     slow = fake("a", fails="turn", how="time.sleep(600)")
-    script = f"from ganzoo.training import contest\ncontest.compete([contest.{slow!r}], turns=1, steps=1, note=print)"
+    script = f"from ganzoo.benchmarks.speed.contest import *\ncompete([{slow!r}], turns=1, steps=1, note=print)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, env=environment)
     with parent:
