@@ -55,7 +55,7 @@ def calls_of(name):
     """signature -> its inputs by name, and what Python's own model gives for them."""
     config = ganzoo.config(name)
     model = ganzoo.load(name, weights="pretrained" if name in ganzoo.list_models(pretrained=True) else "random")
-    if config.translates:
+    if config.offers("translate"):
         channels = config.dataset.channels
         pictures = photographs(channels)
         files = np.array([images.encode_png(picture) for picture in pictures], object)
@@ -210,7 +210,7 @@ def test_the_client_gives_the_bytes_of_keras(name, way, server):
     address = server.rest_address if way == "rest" else f"grpc://{server.grpc_address}"
     model = ganzoo.load(name)
     with ganzoo.Client(address, name) as client:
-        if ganzoo.config(name).translates:
+        if ganzoo.config(name).offers("translate"):
             pictures = photographs(ganzoo.config(name).dataset.channels)
             for domain in client.domains:
                 np.testing.assert_array_equal(client.translate(pictures, domain), model.translate(pictures, domain))
