@@ -217,7 +217,7 @@ def test_a_signal_loses_no_accepted_request(start, gate):
     code, out, err = server.wait()
     assert code == 0
     assert out == "stopped: all accepted requests are answered\n"
-    assert "a server for a laptop and for tests; in production run TensorFlow Serving" in err
+    assert "this server is for a laptop and for tests; in production run TensorFlow Serving" in err
     assert "stopping: finishing requests in flight, for at most 100 seconds" in err
 
 
