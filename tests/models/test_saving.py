@@ -137,7 +137,13 @@ def test_a_fresh_process_draws_the_same_bytes(tmp_path, digits, imports):
 
 @pytest.mark.slow
 def test_our_modules_can_be_imported_in_any_order():
-    for module in ("engine.stepped", "networks.layers.convolution", "models.build", "core.randomness", "networks.dcgan"):
+    for module in (
+        "engine.stepped",
+        "networks.layers.convolution",
+        "models.build",
+        "core.randomness",
+        "networks.dcgan",
+    ):
         assert fresh(
             f"import ganzoo.{module}, keras; print(keras.saving.get_registered_object('ganzoo>Model').__name__)"
         )
