@@ -15,9 +15,9 @@ def reuse_freed_memory() -> bool:
     """Have glibc keep freed memory for the next tensors; call it before other threads allocate.
 
     By itself glibc maps each large tensor anew and unmaps it when it is freed, and every thread has an arena of 64 MiB
-    at most, so that the kernel hands out zeroed pages at each operation. Keeping them in one arena, a step of
-    `cyclegan_monet` takes 0.5 instead of 7 s of system time in 6 steps, and 0.78 to 0.87 times as long; `cgan` takes
-    0.88 to 0.9 times as long. The peak of memory is the same.
+    at most, so that the kernel hands out zeroed pages at each operation. With one arena that keeps them, 6 steps of
+    `cyclegan_monet` take 0.5 instead of 7 s of system time, and 0.78 to 0.87 times as long; those of `cgan` take 0.88
+    to 0.9 times as long. The peak of memory is the same.
 
     Returns:
       Whether it was done: not without glibc, nor where the environment has settings of malloc.

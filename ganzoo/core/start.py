@@ -105,6 +105,7 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
             execute = spec.loader.exec_module
 
             def executed(module: Any) -> None:
+                reuse_freed_memory()  # Keras imports TensorFlow
                 execute(module)
                 self._action()
 

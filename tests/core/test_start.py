@@ -91,3 +91,15 @@ def test_keras_own_settings_do_not_matter(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax"}')
     script = "from ganzoo.core import start; start.import_quietly(); import keras; print(keras.config.backend())"
     assert run(script, KERAS_HOME=str(tmp_path)) == ("tensorflow\n", [])
+
+
+def test_memory_is_set_up_before_keras_brings_tensorflow(monkeypatch):
+    """Also for modules that import Keras themselves, as contestants of a benchmark and plugins do."""
+    order = []
+    spec = SimpleNamespace(loader=SimpleNamespace(exec_module=lambda module: order.append("keras")))
+    finder = start._KerasFinder(lambda: order.append("action"))
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    monkeypatch.setattr(start.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(start, "reuse_freed_memory", lambda: order.append("memory"))
+    finder.find_spec("keras", None).loader.exec_module(None)
+    assert order == ["memory", "keras", "action"]
