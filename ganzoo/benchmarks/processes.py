@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from ganzoo.benchmarks.ending import described
 from ganzoo.errors import GanzooError
 
-LINES_OF_A_TAIL = 3
 MEMORY_EVERY = 1.0  # seconds
 
 
@@ -74,10 +74,7 @@ class Process:
         """Wait for the end of the process and describe it in one line."""
         self.process.join()
         code = self.process.exitcode or 0
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        tail = " | ".join(lines[-LINES_OF_A_TAIL:]) or "it printed nothing"
-        return GanzooError(f"{self.name}: its process {how} ({tail})")
+        return GanzooError(f"{self.name}: its process {described(code, self.output, 'it printed nothing')}")
 
 
 def run_apart(name: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo.benchmarks.ending import described
 from ganzoo.errors import GanzooError
-
-LINES_OF_A_TAIL = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,12 +219,8 @@ class _Child:
         return reply
 
     def _death(self) -> GanzooError:
-        code = self._process.wait()
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        printed = self._errors.read_text(encoding="utf-8", errors="replace")
-        lines = [line.strip() for line in printed.splitlines() if line.strip()]
-        tail = " | ".join(lines[-LINES_OF_A_TAIL:]) or "nothing on its standard error"
-        return GanzooError(f"{self.name}: the process {how} ({tail})")
+        code, printed = self._process.wait(), self._errors.read_text(encoding="utf-8", errors="replace")
+        return GanzooError(f"{self.name}: the process {described(code, printed, 'nothing on its standard error')}")
 
 
 def _check_networks(children: Sequence[_Child]) -> None:

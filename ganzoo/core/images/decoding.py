@@ -187,7 +187,7 @@ def _most_undeclared(path: Path) -> int:
         with opened(file, str(path)) as image:
             if deep.is_deep(image) and image.mode != "F" and deep.declared_white(image, start) is None:
                 checked(str(path), cost_of(image))
-                return int(deep.values_of(image).max())
+                return int(np.asarray(image).max())
     return 0
 
 
@@ -211,7 +211,7 @@ def _pixels(
     """Return the pixels of an upright image, uint8 `[H, W, channels]`; `image` and `start` declare the range."""
 
     def white() -> int:
-        most = int(deep.values_of(upright).max())
+        most = int(np.asarray(upright).max())
         declared = deep.declared_white(image, start)
         if declared is not None and declared >= most:
             return declared

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -20,11 +19,6 @@ class OutOfRangeError(ValueError):
 def is_deep(image: Image.Image) -> bool:
     """Return whether the image has grey values of 16 or 32 bits."""
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
-
-
-def values_of(image: Image.Image) -> np.ndarray:
-    """Return the values of a deep image `[H, W]`."""
-    return np.asarray(image)
 
 
 def likely_white(most: int) -> int:
@@ -73,7 +67,7 @@ def to_levels(image: Image.Image, white: Callable[[], int]) -> Image.Image:
     Raises:
       OutOfRangeError: if values are out of range.
     """
-    values = values_of(image)
+    values = np.asarray(image)
     top, kind = (1, "float") if image.mode == "F" else (WHITES[-1], "integer")
     if not (values.min() >= 0 and values.max() <= top):  # NaN fails too
         found = f"{values.min():g} to {values.max():g}"
@@ -90,7 +84,7 @@ def to_levels(image: Image.Image, white: Callable[[], int]) -> Image.Image:
 def _significant_bits(start: bytes) -> int:
     """Return the number in a PNG file's chunk sBIT; 0 without one."""
     at = PNG_START
-    for _ in itertools.repeat(None, 64):  # it comes before the pixels, among few chunks
+    for _ in range(64):  # it comes before the pixels, among few chunks
         name, length = start[at + 4 : at + 8], int.from_bytes(start[at : at + 4], "big")
         if name == b"sBIT" and length:
             return start[at + 8]
