@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -16,9 +17,11 @@ import keras
 import tensorflow as tf
 
 from ganzoo.core import randomness
+from ganzoo.data.kinds import Kind
 from ganzoo.engine.accumulation import Part, Sums, parts_of
 from ganzoo.engine.compiled import compiled_network
 from ganzoo.engine.exported import Exported
+from ganzoo.engine.fitting import check_callbacks, feed, reporting_labels
 from ganzoo.engine.guard import checked
 from ganzoo.engine.loop import train_function
 from ganzoo.engine.overview import describe, summary
@@ -380,6 +383,32 @@ class SteppedModel(keras.Model):
             named |= update.variables
         return {**named, "step": self.step_counter, "rate_scale": self.rate_scale}
 
+    def save_own_variables(self, store: Any) -> None:
+        """Write what the networks' own entries in a file of Keras lack: step, optimizers, pools."""
+        for name, variable in self._beside_networks().items():
+            store[name] = variable
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read what `save_own_variables` wrote; a model that is not compiled has no optimizers to read.
+
+        Raises:
+          UsageError: the file lacks a variable, so that training would go on differently.
+        """
+        variables = self._beside_networks()
+        if missing := [name for name in variables if name not in store.keys()]:  # noqa: SIM118  of an HDF5 entry
+            raise UsageError(
+                f"{self.name}: expected weights with the state of its training, {missing[0]} is missing (save them "
+                "with a model that is compiled in the same way)"
+            )
+        for name, variable in variables.items():
+            variable.assign(store[name])
+
+    def _beside_networks(self) -> dict[str, keras.Variable]:
+        networks = (*self.networks.values(), *self.averages.values())
+        inside = {id(variable) for network in networks for variable in network.variables}
+        state = {name: variable for name, variable in self.state().items() if id(variable) not in inside}
+        return {name.replace("/", "."): variable for name, variable in state.items()}  # no groups in HDF5
+
     @property
     def parameters(self) -> dict[str, int]:
         """Number of trainable parameters of each update, over all its networks."""
@@ -450,27 +479,61 @@ class SteppedModel(keras.Model):
             for average, variable in zip(network.variables, self.networks[role].variables, strict=True):
                 average.assign(variable + decay * (average - variable))
 
-    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+    @property
+    def batch_parts(self) -> Mapping[str, Kind | int]:
+        """Parts of a batch by name, in their order: kind of the examples, or number of classes of labels.
+
+        Empty in a scheme that does not say; `fit` then checks only the rows.
+        """
+        return {}
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        *,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        **others: Any,
+    ) -> keras.callbacks.History:
         """Train by Keras's `fit`, which enters the model's strategy itself.
 
+        Args:
+          x: a `tf.data.Dataset` of batches, or the data themselves: an array, a tuple or a mapping of the parts of a
+            batch. Images are uint8, or floats in [-1, 1].
+          y: labels, if `x` is an array of examples.
+          batch_size: number of examples in a batch of arrays, 32 by default.
+          epochs, verbose, callbacks, initial_epoch: as in Keras.
+          shuffle: take arrays in a new order each epoch.
+          steps_per_epoch: number of steps of an epoch; by default the whole steps that the data have. Examples that
+            fill no batch are left out, with a warning.
+          others: refused; a GAN has no validation loss and no weights of examples.
+
         Raises:
-          UsageError: if it is called in the scope of another strategy, the batch does not divide by replicas times
-            `accumulate`, or `steps_per_epoch` does not divide by `steps_per_execution`.
+          UsageError: the data, a callback or an argument does not suit the model; the batch does not divide by replicas
+            times `accumulate`; or the call is in the scope of another strategy.
         """
         if tf.distribute.has_strategy():
             self._check_scope()
-        steps, together = kwargs.get("steps_per_epoch"), self.steps_per_execution
-        if steps is not None and steps % together:
-            raise UsageError(f"steps_per_epoch: expected a multiple of steps_per_execution={together}, got {steps}")
-        data = args[0] if args else kwargs.get("x")
-        if isinstance(data, tf.data.Dataset):
-            rows, shares = tf.nest.flatten(data.element_spec)[0].shape[0], self._replicas * self.accumulate
-            if rows is not None and rows % shares:
-                raise UsageError(
-                    f"batch: expected a multiple of {shares} rows ({self._replicas} replicas, accumulate="
-                    f"{self.accumulate}), got {rows}"
-                )
-        return super().fit(*args, **kwargs)
+        for name, value in others.items():
+            if value:
+                raise UsageError(f"{self.name}: fit: {name} is not supported (evaluate by ganzoo.evaluate(model))")
+        check_callbacks(self, callbacks or [])
+        data = feed(self, x, y, batch_size, shuffle, steps_per_epoch)
+        usual, self.steps_per_execution = self.steps_per_execution, data.together
+        fit = functools.partial(super().fit, data.batches, shuffle=False, steps_per_epoch=data.steps)
+        try:
+            return reporting_labels(
+                self,
+                lambda: fit(epochs=epochs, verbose=verbose, callbacks=callbacks, initial_epoch=initial_epoch),
+            )
+        finally:
+            self.steps_per_execution = usual
 
     def make_train_function(self, force: bool = False) -> Any:
         """Build the function that `fit` calls: `steps_per_execution` steps on an iterator, returning mean logs."""

@@ -92,6 +92,11 @@ class GenerativeModel:
             raise UsageError(f"{self.name}: expected {wanted}, got {1 + len(labels)} input(s)")
         return self.sampler.inside(latents, *(tf.cast(label, tf.int32) for label in labels))
 
+    @property
+    def batch_parts(self) -> dict[str, Kind | int]:
+        """See SteppedModel."""
+        return {"examples": self.kind} | ({"labels": self.classes} if self.classes else {})
+
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
         """See SteppedModel."""
         network = networks["generator"] if networks else self.generator_ema

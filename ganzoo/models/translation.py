@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo.core import images
+from ganzoo.data import kinds
+from ganzoo.data.kinds import Kind
 from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.models import inputs
@@ -140,6 +142,13 @@ class TranslationModel(AdversarialModel):
         if config is None:
             raise UsageError(f"longest: {self.name} has no config with its training size (give a number)")
         return config.dataset.size
+
+    @property
+    def batch_parts(self) -> dict[str, Kind | int]:
+        """See SteppedModel."""
+        config, network = getattr(self, "config", None), next(iter(self.generators.values()))
+        kind = kinds.of_shape(tuple(network.inputs[0].shape[1:])) if config is None else kinds.of(config.dataset)
+        return dict.fromkeys(self.domains, kind)
 
     def exported(self, networks: Mapping[str, keras.Model] | None = None) -> dict[str, Exported]:
         """See SteppedModel."""

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.engine.fitting import largest_divisor
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
 from ganzoo.schema import Config
@@ -119,8 +120,15 @@ class Fit:
             self.model.steps_per_execution = execution(steps, interval, self.training.steps_per_execution)
             batches = self.engine.batches(self.pipeline, self.model.step * self.model.batches_a_step)
             try:
-                self.model.fit(
-                    batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0
+                # Keras's own, as the pipeline's batches need no checks
+                keras.Model.fit(
+                    self.model,
+                    batches,
+                    epochs=epochs,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                    callbacks=callbacks,
+                    verbose=0,
                 )
             except tf.errors.ResourceExhaustedError:
                 raise RunError(
@@ -170,8 +178,3 @@ def execution(steps: int, interval: int, limit: int) -> int:
     """
     usual = largest_divisor(interval, limit)
     return usual if steps % usual == 0 else largest_divisor(steps, limit)
-
-
-def largest_divisor(number: int, limit: int) -> int:
-    """Return the largest divisor of a number up to the limit."""
-    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)

@@ -263,8 +263,6 @@ def test_segments_cross_no_interval():
     assert fit.segments(37, 110, 25) == [(13, 1), (25, 2), (10, 1)]
     assert fit.segments(40, 45, 25) == [(5, 1)]
     assert fit.segments(50, 50, 25) == []
-    assert fit.largest_divisor(50, 20) == 10
-    assert fit.largest_divisor(13, 10) == 1
 
 
 def test_an_interval_is_made_in_the_same_parts_wherever_it_is_begun():

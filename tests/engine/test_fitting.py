@@ -1,0 +1,120 @@
+"""Data and callbacks handed to `fit`: what is trained on, and one line for what cannot be."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ganzoo
+from ganzoo.engine.fitting import largest_divisor
+from ganzoo.errors import UsageError
+from ganzoo.models.build import build
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (70, 28, 28, 1), dtype=np.uint8)
+LABELS = np.arange(70) % 10
+FLOATS = (PIXELS / 127.5 - 1.0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return build(ganzoo.config("cgan").override({"generator.width": 4, "discriminator.width": 4}))
+
+
+@pytest.fixture(scope="module")
+def ring():
+    return build(ganzoo.config("gan_ring"))
+
+
+@pytest.fixture(scope="module")
+def two_replicas():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+def test_largest_divisor():
+    assert [largest_divisor(50, 20), largest_divisor(13, 10), largest_divisor(2, 25)] == [10, 1, 2]
+
+
+def test_a_loaded_model_trains_on_data_of_any_length(digits):
+    """Two steps an epoch, though its config runs 25 at a time; the 6 examples left over fill no batch."""
+    before = digits.step
+    history = digits.fit(PIXELS, LABELS, batch_size=32, epochs=2, verbose=0).history
+    assert digits.step - before == 4
+    assert len(history["generator_loss"]) == 2
+    assert digits.steps_per_execution == 25
+
+
+def test_pixels_are_trained_as_the_floats_that_they_are():
+    states = []
+    for examples in (PIXELS[:32], FLOATS[:32]):
+        model = build(ganzoo.config("cgan").override({"generator.width": 4, "discriminator.width": 4}))
+        model.fit(examples, LABELS[:32], shuffle=False, verbose=0)
+        states.append([variable.numpy() for variable in model.state().values()])
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_last_batch_of_fewer_rows_is_left_out(ring):
+    before = ring.step
+    ring.fit(tf.data.Dataset.from_tensor_slices(np.zeros((33, 2), np.float32)).batch(16), verbose=0)
+    assert ring.step - before == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (PIXELS, LABELS - 1, "labels: expected integers in 0 … 9, got -1"),
+        (PIXELS, np.eye(10)[LABELS], "labels: expected integers [N] in 0 … 9, got float64 [70, 10] (give the index"),
+        (PIXELS.astype(np.float32), LABELS, "examples: expected floats in [-1, 1], got 0 to 255 in example 0"),
+        (PIXELS[..., 0], LABELS, "examples: expected images [n, 28, 28, 1], got uint8 [70, 28, 28]"),
+        (PIXELS, None, "expected (examples, labels), got one"),
+        (PIXELS[:10], LABELS[:10], "expected batch_size=32 examples or more, got 10"),
+        ((part for part in [PIXELS]), None, "expected arrays or a tf.data.Dataset of batches, got generator"),
+    ],
+)
+def test_data_that_cannot_be_trained_on(x, y, message, digits):
+    with pytest.raises(UsageError) as caught:
+        digits.fit(x, y, verbose=0)
+    assert str(caught.value).startswith(f"cgan_mnist: fit: {message}")
+
+
+def test_labels_for_a_model_without_classes(ring):
+    with pytest.raises(UsageError, match=r"^gan_ring: fit: expected examples alone, got 2 parts$"):
+        ring.fit(np.zeros((64, 2), np.float32), np.zeros(64, int))
+
+
+def test_a_label_out_of_range_in_a_data_set(digits):
+    data = tf.data.Dataset.from_tensor_slices((PIXELS, LABELS + 5)).batch(35, drop_remainder=True)
+    with pytest.raises(UsageError, match=r"^cgan_mnist: fit: labels: expected integers from 0 to 9 in every batch$"):
+        digits.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"validation_data": (PIXELS, LABELS)}, "validation_data is not supported"),
+        ({"validation_split": 0.1}, "validation_split is not supported"),
+        ({"callbacks": [keras.callbacks.ReduceLROnPlateau()]}, "ReduceLROnPlateau needs a model with one optimizer"),
+        ({"callbacks": [keras.callbacks.EarlyStopping()]}, "EarlyStopping monitors 'val_loss', expected one of gener"),
+    ],
+)
+def test_what_makes_no_sense_for_a_gan(arguments, message, digits):
+    with pytest.raises(UsageError, match=f"^cgan_mnist: fit: {message}"):
+        digits.fit(PIXELS, LABELS, verbose=0, **arguments)
+
+
+def test_early_stopping_on_what_is_logged(ring):
+    stopping = keras.callbacks.EarlyStopping("generator_loss", patience=50)
+    ring.fit(np.zeros((32, 2), np.float32), verbose=0, callbacks=[stopping])
+    assert stopping.mode == "min"
+
+
+def test_rows_that_two_replicas_cannot_share(two_replicas):
+    with two_replicas.scope():
+        model = build(ganzoo.config("gan_ring"))
+    points = np.zeros((99, 2), np.float32)
+    with pytest.raises(
+        UsageError, match=r"^batch: expected a multiple of 2 rows \(2 replicas, accumulate=1\), got 33$"
+    ):
+        model.fit(points, batch_size=33, verbose=0)
+    with pytest.raises(UsageError, match=r"got 33$"):
+        model.fit(tf.data.Dataset.from_tensor_slices(points).batch(33), verbose=0)
