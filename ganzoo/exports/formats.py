@@ -65,7 +65,7 @@ def write(model: SteppedModel, directory: Path, format: str) -> None:
 
     Generator, `NAME.onnx` (`.tflite`):
       latents float32 [N, latent_size], labels int32 [N] if conditional -> images uint8 [N, H, W, C], or points float32
-      [N, columns]
+      [N, columns]; a label that is not of a class fails
     Translator to each domain, `translate_to_DOMAIN.onnx` (`.tflite`):
       images uint8 [N, H, W, C] -> translated uint8 [N, H, W, C]
 
@@ -88,12 +88,22 @@ def _files(model: SteppedModel) -> dict[str, Exported]:
 
 
 def _named(function: Exported) -> Function:
-    """Name the output, which converters keep; in ONNX it must differ from the inputs' names."""
+    """Name the output, which converters keep; in ONNX it must differ from the inputs' names. Check the labels."""
     import tensorflow as tf
 
     signature = function.run.input_signature
     output = "translated" if signature[0].name == "images" else function.output
-    return tf.function(lambda *inputs: {output: function.run(*inputs)}, input_signature=signature)
+
+    def checked(spec: tf.TensorSpec, given: tf.Tensor) -> tf.Tensor:
+        if spec.name != "labels":
+            return given
+        # No format has assertions, but both refuse to gather from beyond the end; ONNX counts negatives from the end.
+        return tf.gather(tf.range(function.classes), tf.where(given < 0, function.classes, given))
+
+    def run(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {output: function.run(*map(checked, signature, inputs))}
+
+    return tf.function(run, input_signature=signature)
 
 
 def _onnx(named: Function) -> bytes:

@@ -47,6 +47,12 @@ def signatures(functions: Mapping[str, Exported]) -> Signatures:
     return {"serving_default": next(iter(made.values())), **made}
 
 
+def by_dictionary(signature: Function) -> Function:
+    """Return a signature as a function of one dictionary of inputs, as `keras.layers.TFSMLayer` calls it."""
+    specs = {spec.name: spec for spec in signature.input_signature}
+    return tf.function(lambda inputs: signature(*(inputs[name] for name in specs)), input_signature=[specs])
+
+
 def _inputs(function: Exported) -> list[str]:
     return [spec.name for spec in function.run.input_signature]
 

@@ -15,7 +15,7 @@ from ganzoo.engine.exported import Exported
 from ganzoo.errors import UsageError
 from ganzoo.exports import formats, warm_up
 from ganzoo.exports.compact import compact
-from ganzoo.exports.signatures import Signatures, signatures
+from ganzoo.exports.signatures import Signatures, by_dictionary, signatures
 from ganzoo.models.build import build
 
 if TYPE_CHECKING:
@@ -121,6 +121,10 @@ def _save(
     made = signatures(functions)
     module = tf.Module()
     module.variables_used = variables
+    module.serve = by_dictionary(made["serving_default"])  # what TFSMLayer calls if it is not told
+    for signature, function in made.items():
+        if len(function.input_signature) > 1:  # TFSMLayer prefers this to the signature, which takes keywords
+            setattr(module, signature, by_dictionary(function))
     tf.saved_model.save(module, str(directory), signatures=made)
     _write_extra(model, name, directory / "assets.extra", card, made, note)
 

@@ -88,6 +88,10 @@ def test_digits_are_those_of_python(format, tmp_path):
         labels = np.arange(n, dtype=np.int32)[::-1] % 10
         found = run(latents=model.sample_latents(n, seed=3), labels=labels)["images"]
         assert_same_pixels(found, model.generate(labels=labels, seed=3))
+    for label in (10, -1, -10, 2**31 - 1, -(2**31)):
+        refusing = Converted(run.path)  # LiteRT's interpreter stays broken
+        with pytest.raises((ValueError, RuntimeError, onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument)):
+            refusing(latents=model.sample_latents(2, seed=3), labels=np.array([0, label], np.int32))
 
 
 @pytest.mark.parametrize("format", FORMATS)

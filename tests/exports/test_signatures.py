@@ -1,5 +1,6 @@
 """The signatures of a written export: names and types, and that every bound is in the graph."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,8 +32,31 @@ def cgan(cgan_directory):
 
 
 @pytest.fixture(scope="module")
-def cyclegan(tmp_path_factory):
-    return tf.saved_model.load(exported("cyclegan_digits", tmp_path_factory.mktemp("cyclegan")))
+def cyclegan_directory(tmp_path_factory):
+    return exported("cyclegan_digits", tmp_path_factory.mktemp("cyclegan"))
+
+
+@pytest.fixture(scope="module")
+def cyclegan(cyclegan_directory):
+    return tf.saved_model.load(cyclegan_directory)
+
+
+@pytest.mark.parametrize("endpoint", ["serve", "serving_default", "generate"])
+def test_a_layer_of_keras_takes_one_dictionary(endpoint, cgan_directory, cgan):
+    layer = keras.layers.TFSMLayer(cgan_directory, call_endpoint=endpoint)
+    inputs = {name: keras.Input(rows.shape[1:], dtype=rows.dtype.name, name=name) for name, rows in ROWS.items()}
+    model = keras.Model(inputs, layer(inputs))
+    expected = cgan.signatures["generate"](**{name: tf.constant(rows) for name, rows in ROWS.items()})["images"]
+    for found in (layer(ROWS), model(ROWS)):
+        np.testing.assert_array_equal(found["images"], expected)
+
+
+def test_a_layer_of_keras_translates(cyclegan_directory):
+    pictures = np.zeros([2, 8, 9, 1], np.uint8)
+    by_default, by_name = (
+        keras.layers.TFSMLayer(cyclegan_directory, **given) for given in ({}, {"call_endpoint": "serving_default"})
+    )
+    np.testing.assert_array_equal(by_default({"images": pictures})["images"], by_name(pictures)["images"])
 
 
 def described(tensors):
