@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -93,11 +94,17 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
 
     Raises:
       ConfigError: if a name is not registered, a part does not have an option, or the config does not fit its scheme.
+      UsageError: if Keras's own settings ask for floats of 16 bits.
     """
+    if (floats := keras.config.floatx()) not in ("float32", "float64"):
+        raise UsageError(
+            f"keras.config.floatx: expected float32 or float64, got {floats}: weights of 16 bits do not learn "
+            "(training.precision computes in 16 bits)"
+        )
     scheme = scheme_of(config)
     try:
         plan = Plan(config, scheme, xla)
-        with reproducible_initialisation(config.training.seed), computing_in(precision):
+        with reproducible_initialisation(config.training.seed), computing_in(precision), _channels_last():
             model = scheme.assemble(plan)
     except (ConfigError, UsageError) as error:
         raise ConfigError(f"{config.name}: {error}") from None
@@ -105,6 +112,17 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
     model.precision = precision
     _make_savable(type(model))
     return model
+
+
+@contextmanager
+def _channels_last() -> Iterator[None]:
+    """Build layers for images `[N, H, W, C]`, whatever Keras's own settings say."""
+    usual = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(usual)
 
 
 def _make_savable(scheme: type[SteppedModel]) -> None:

@@ -64,4 +64,6 @@ class Sampler(tf.Module):
 
 def call(network: keras.Model, examples: tf.Tensor, conditions: Sequence[tf.Tensor], *, training: bool) -> tf.Tensor:
     """Return a network's output for latents or examples `[N, …]` and labels, if it takes any."""
-    return network([examples, *conditions] if conditions else examples, training=training)
+    # a function that runs eagerly (tf.config.run_functions_eagerly) is given arrays
+    inputs = [tf.convert_to_tensor(tensor) for tensor in (examples, *conditions)]
+    return network(inputs if conditions else inputs[0], training=training)

@@ -28,6 +28,8 @@ FASHION_SHA256 = "c47580ced257e7d9ddaf464ceb4a928938a9a949fadfea9d64a21708918fea
 # Version of everything else that determines the features: increase it with each change of network or resizing.
 VERSION = 1
 
+_ORDER = "channels_last"  # whatever Keras's own settings say
+
 
 @register("extractor", "mnist_cnn")
 def mnist_cnn() -> Extractor:
@@ -55,7 +57,8 @@ def build(dropout: float = 0.0) -> keras.Model:
     hidden = _block(pixels, 32, "block_1", pooled=True)
     hidden = _block(hidden, 48, "block_2", pooled=True)
     hidden = _block(hidden, 64, "block_3", pooled=False)
-    hidden = keras.layers.Dropout(dropout, dtype="float32")(keras.layers.Flatten(dtype="float32")(hidden))
+    hidden = keras.layers.Flatten(_ORDER, dtype="float32")(hidden)
+    hidden = keras.layers.Dropout(dropout, dtype="float32")(hidden)
     features = keras.layers.Dense(DIMENSIONS, activation="relu", dtype="float32", name="features")(hidden)
     kept = keras.layers.Dropout(dropout, dtype="float32")(features)
     return keras.Model(pixels, (features, keras.layers.Dense(CLASSES, dtype="float32", name="logits")(kept)))
@@ -80,11 +83,10 @@ def prepare(images: np.ndarray) -> np.ndarray:
 
 def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) -> keras.KerasTensor:
     """Apply a convolution block, which pools before normalisation for speed."""
-    hidden = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, dtype="float32", name=f"{name}_convolution")(
-        inputs
-    )
+    how = {"padding": "same", "use_bias": False, "data_format": _ORDER, "dtype": "float32"}
+    hidden = keras.layers.Conv2D(width, 3, name=f"{name}_convolution", **how)(inputs)
     if pooled:
-        hidden = keras.layers.MaxPooling2D(dtype="float32")(hidden)
+        hidden = keras.layers.MaxPooling2D(data_format=_ORDER, dtype="float32")(hidden)
     hidden = keras.layers.BatchNormalization(momentum=0.9, dtype="float32", name=f"{name}_norm")(hidden)
     return keras.layers.ReLU(dtype="float32")(hidden)
 
