@@ -54,6 +54,21 @@ def read(path: str | Path, expected_sha256: str | None = None) -> dict[str, np.n
         raise WeightsError(f"{path}: cannot be read as safetensors ({error})") from None
 
 
+def shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of the arrays in a safetensors file from its header.
+
+    Raises:
+      WeightsError: if the file is absent or is not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "numpy") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: cannot be read as safetensors ({error})") from None
+
+
 def place(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], origin: str) -> None:
     """Assign arrays to variables by name, cast to each variable's dtype.
 
@@ -66,13 +81,13 @@ def place(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any], origin
       WeightsError: if a name is missing or surplus, a shape or the kind of number (float, integer, bool) differs, or a
         float is not finite in the variable's dtype; nothing is assigned then.
     """
-    _check_shapes({name: array.shape for name, array in arrays.items()}, variables, origin)
+    check_shapes({name: array.shape for name, array in arrays.items()}, variables, origin)
     cast = {name: _cast(arrays[name], variable, f"{origin}: {name}") for name, variable in variables.items()}
     for name, variable in variables.items():
         variable.assign(cast[name])
 
 
-def _check_shapes(found: Mapping[str, tuple[int, ...]], variables: Mapping[str, Any], origin: str) -> None:
+def check_shapes(found: Mapping[str, tuple[int, ...]], variables: Mapping[str, Any], origin: str) -> None:
     """Check that arrays have the names and shapes of variables, which need no values.
 
     Raises:

@@ -525,7 +525,8 @@ class SteppedModel(keras.Model):
                 raise UsageError(f"{self.name}: fit: {name} is not supported (evaluate by ganzoo.evaluate(model))")
         check_callbacks(self, callbacks or [])
         data = feed(self, x, y, batch_size, shuffle, steps_per_epoch)
-        usual, self.steps_per_execution = self.steps_per_execution, data.together
+        usual = int(self.steps_per_execution)  # type: ignore[has-type]
+        self.steps_per_execution = data.together
         fit = functools.partial(super().fit, data.batches, shuffle=False, steps_per_epoch=data.steps)
         try:
             return reporting_labels(

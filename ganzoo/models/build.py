@@ -35,10 +35,11 @@ class Plan:
       common: arguments common to all schemes' constructors.
     """
 
-    def __init__(self, config: Config, scheme: type[SteppedModel], xla: bool) -> None:
+    def __init__(self, config: Config, scheme: type[SteppedModel], *, xla: bool = False, compiled: bool = True) -> None:
         self._config = config
         self._scheme = scheme
         self._xla = xla
+        self._compiled = compiled
         self.options: Any = options_of(config, scheme)
         self.shape = config.dataset.example_shape
         self.classes = config.dataset.classes
@@ -71,6 +72,8 @@ class Plan:
           model: its `compile` takes one positional argument per entry of `update_names`, in order.
           terms: further arguments of its `compile`.
         """
+        if not self._compiled:
+            return
         config, training = self._config, self._config.training
         objectives = {key: _given(getattr(config, key)) for key in self._scheme.objectives}
         model.compile(
@@ -101,17 +104,32 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
             f"keras.config.floatx: expected float32 or float64, got {floats}: weights of 16 bits do not learn "
             "(training.precision computes in 16 bits)"
         )
-    scheme = scheme_of(config)
-    try:
-        plan = Plan(config, scheme, xla)
-        with reproducible_initialisation(config.training.seed), computing_in(precision), _channels_last():
-            model = scheme.assemble(plan)
-    except (ConfigError, UsageError) as error:
-        raise ConfigError(f"{config.name}: {error}") from None
+    model = _assembled(config, precision, xla=xla)
     model.config = config
     model.precision = precision
     _make_savable(type(model))
     return model
+
+
+def outlined(config: Config) -> SteppedModel:
+    """Return a model whose variables have names and shapes but no values, in no memory; it cannot be used.
+
+    Raises:
+      ConfigError: as `build`.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        return _assembled(config, "float32", compiled=False)
+
+
+def _assembled(config: Config, precision: str, **how: bool) -> SteppedModel:
+    """Assemble a model; `how` goes to its plan."""
+    scheme = scheme_of(config)
+    try:
+        plan = Plan(config, scheme, **how)
+        with reproducible_initialisation(config.training.seed), computing_in(precision), _channels_last():
+            return scheme.assemble(plan)
+    except (ConfigError, UsageError) as error:
+        raise ConfigError(f"{config.name}: {error}") from None
 
 
 @contextmanager

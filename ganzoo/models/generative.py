@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -133,8 +134,8 @@ class GenerativeModel:
           labels: one label, or one per example: ints in [0, classes), or names in `class_names`; by default they cycle
             through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
-          truncation: in (0, 1]: factor of the latents, for less varied, more typical examples; not the truncated
-            normal of BigGAN.
+          truncation: in (0, 1]: factor of the latents, for less varied, more typical examples. For the truncated
+            normal of BigGAN see `truncated_latents`.
           positions: ints `[n]`: positions in the seed's endless sequence of examples; by default 0 … n-1.
 
         Returns:
@@ -152,6 +153,30 @@ class GenerativeModel:
         n = rows.check_count(n)
         seeds = np.stack([np.full(n, rows.check_seed(seed)), np.arange(n)], axis=1).astype(np.int32)
         return _in_parts(self.sampler.latents, [seeds, np.full(n, rows.check_truncation(truncation), np.float32)])
+
+    def truncated_latents(self, n: int, threshold: float, seed: int | None = None) -> np.ndarray:
+        """Return latents of N(0, 1) truncated to [-threshold, threshold], for `decode`; row i depends on (seed, i).
+
+        Args:
+          n: number of rows.
+          threshold: above 0; smaller is more typical and less varied.
+          seed: as for `generate`.
+
+        Returns:
+          float32 `[n, latent_size]`.
+
+        Raises:
+          UsageError: if an argument is out of range, or the prior is not normal.
+
+        Source: Brock et al. 2019, arXiv:1809.11096, section 3.1, by the inverse distribution instead of redrawing.
+        """
+        if self.prior != "normal":
+            raise UsageError(f"{self.name}: truncated_latents: expected the prior normal, got {self.prior}")
+        if not threshold > 0.0:
+            raise UsageError(f"threshold: expected a number above 0, got {threshold!r}")
+        drawn = tf.cast(self.sample_latents(n, seed), tf.float64) / math.sqrt(2.0)
+        inside = tf.math.erf(drawn) * math.erf(threshold / math.sqrt(2.0))
+        return np.clip(tf.math.erfinv(inside).numpy() * math.sqrt(2.0), -threshold, threshold).astype(np.float32)
 
     def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Return examples from latents.

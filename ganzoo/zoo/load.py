@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ganzoo.models.protocol import Model
 
 WEIGHTS_FILE = "weights.safetensors"  # in the directory of an imported model
+# A config may have this many numbers in its networks, plus this many times those of the weights file.
+MOST_UNSHIPPED, MOST_TIMES = 2**26, 10
 
 
 def load(model: str | Path, weights: str | Path = "pretrained", step: str | int = "last") -> Model:
@@ -73,20 +77,55 @@ def _with_file(resolved: Config, path: Path, sha256: str | None) -> SteppedModel
     from ganzoo.core import weights as files
 
     arrays = files.read(path, sha256)
+    if sha256 is None:  # a stranger's: a config may ask for more memory than its weights
+        from ganzoo.models.build import outlined
+
+        outline = outlined(resolved)
+        found = {name: array.shape for name, array in arrays.items()}
+        files.check_shapes(found, outline.weights_to_ship(), str(path))
+        _check_size(found, outline, path)
     model = _build(resolved)
     files.place(arrays, model.weights_to_ship(), str(path))
     model.adopt_averages()
     return model
 
 
+def _check_state(resolved: Config, path: Path) -> None:
+    """Refuse a run whose config has other networks than its checkpoint, before they are built."""
+    from ganzoo.core import weights as files
+    from ganzoo.models.build import outlined
+
+    try:
+        found = files.shapes(path)
+    except WeightsError:
+        return  # absent or damaged: restoring it says so
+    outline = outlined(resolved)
+    shared = {name: variable for name, variable in outline.state().items() if name in found}
+    files.check_shapes({name: found[name] for name in shared}, shared, str(path))
+    _check_size(found, outline, path)
+
+
+def _check_size(found: Mapping[str, tuple[int, ...]], outline: SteppedModel, path: Path) -> None:
+    """Refuse a config whose networks in all are far larger than the file, which may lack some (a discriminator)."""
+    there = sum(map(math.prod, found.values()))
+    wanted = sum(math.prod(variable.shape) for variable in outline.state().values())
+    if wanted > MOST_UNSHIPPED + MOST_TIMES * there:
+        raise WeightsError(
+            f"{path}: made for other networks (those of the config have {wanted:,} numbers, the file {there:,})"
+        )
+
+
 def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
-    from ganzoo.training.checkpoints import Checkpoints
+    from ganzoo.training.checkpoints import STATE, Checkpoints
     from ganzoo.training.directory import RunDirectory
     from ganzoo.training.evaluating import asked_step
 
+    checkpoints, asked = Checkpoints(run / "checkpoints"), asked_step(RunDirectory(run), step)
+    newest = max(checkpoints.steps(), default=0)
+    _check_state(resolved, checkpoints.path(asked if isinstance(asked, int) else newest) / STATE)
     # with the run's precision, which its checkpoint depends on
     model = _build(resolved, resolved.training.precision)
-    restored = Checkpoints(run / "checkpoints").restore(model, asked_step(RunDirectory(run), step))
+    restored = checkpoints.restore(model, asked)
     if restored is None:
         raise WeightsError(f"{run}: has no checkpoint yet (train to the first one, or pass weights='random')")
     return model

@@ -237,6 +237,20 @@ def test_decode_of_sampled_latents_is_generate(conditional):
     np.testing.assert_allclose(conditional.sample_latents(6, seed=5, truncation=0.5), 0.5 * latents, rtol=1e-6)
 
 
+def test_truncated_latents_are_those_of_a_truncated_normal(conditional):
+    drawn, plain = conditional.truncated_latents(400, 0.8, seed=5), conditional.sample_latents(400, seed=5)
+    assert drawn.shape == plain.shape
+    assert 0.79 < np.abs(drawn).max() <= 0.8
+    # 1 - 2 t phi(t) / (Phi(t) - Phi(-t)) for t = 0.8: phi = 0.28969, Phi(t) - Phi(-t) = 0.57629
+    assert drawn.var() == pytest.approx(1 - 2 * 0.8 * 0.28969 / 0.57629, rel=0.03)
+    np.testing.assert_array_equal(np.argsort(drawn[:, 0]), np.argsort(plain[:, 0]))
+    np.testing.assert_array_equal(conditional.truncated_latents(3, 0.8, seed=5), drawn[:3])
+    np.testing.assert_allclose(conditional.truncated_latents(400, 9.0, seed=5), plain, atol=1e-4)
+    for threshold in (0.0, -1.0, float("nan")):
+        with pytest.raises(UsageError, match="threshold: expected a number above 0, got "):
+            conditional.truncated_latents(1, threshold)
+
+
 def test_discriminate_gives_the_discriminators_logits(conditional):
     images = conditional.generate(4, seed=0)
     logits = conditional.discriminate(images, [0, 1, 2, 3])
