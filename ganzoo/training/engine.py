@@ -21,6 +21,7 @@ from ganzoo.errors import ConfigError, UsageError, WorkerLostError
 from ganzoo.models.build import build, scheme_of
 from ganzoo.schema import Config
 from ganzoo.training.cluster import Cluster, read_cluster
+from ganzoo.training.joining import join
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 # errors of TensorFlow when another process is gone
@@ -340,6 +341,8 @@ def _multi_worker(cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]
             "strategy multiworker: TF_CONFIG is not set, which lists the workers "
             "(try it here: python tools/launch.py --workers 2 -- python tools/train.py …)"
         )
+    if cluster.size > 1:
+        join(cluster)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except LOST as error:
