@@ -6,6 +6,7 @@ Run alone, or as a worker of `tools/launch.py`; every worker writes what it hold
 """
 
 import dataclasses
+import math
 import os
 import sys
 from functools import partial
@@ -83,8 +84,10 @@ def trained(name, strategy, xla, floats):
 
 
 def takes(name, way):
-    """Whether a model is trained in a way: XLA takes minutes over a translator, and does so by night alone."""
-    return not (ganzoo.config(name).offers("translate") and way in ("none/xla/float32", "mirrored2/xla/float64"))
+    """Whether a model is trained in a way: XLA takes minutes over a translator or 64x64 images, by night alone."""
+    config = ganzoo.config(name)
+    slow_to_compile = config.offers("translate") or math.prod(config.dataset.example_shape) > 28 * 28
+    return not (slow_to_compile and way in ("none/xla/float32", "mirrored2/xla/float64"))
 
 
 def stir(model):
