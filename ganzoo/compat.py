@@ -28,3 +28,10 @@ def with_constants(function: Any) -> Any:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     return convert_variables_to_constants_v2(function)
+
+
+def has_begun() -> bool:
+    """Whether TensorFlow has devices already, so that it can no longer join other workers."""
+    from tensorflow.python.eager import context
+
+    return context.context()._context_handle is not None

@@ -43,6 +43,14 @@ def test_a_tensor_knows_its_layer():
     assert compat.layer_of(keras.layers.Dense(2, name="made")(keras.Input((3,)))) == "made"
 
 
+def test_tensorflow_has_begun_once_it_has_devices():
+    from tensorflow.python.eager import context
+
+    tf.constant(0)
+    assert compat.has_begun()
+    assert context.Context()._context_handle is None
+
+
 def test_variables_become_constants():
     weight = tf.Variable(3.0)
     function = tf.function(lambda x: weight * x, input_signature=[tf.TensorSpec([], tf.float32)])

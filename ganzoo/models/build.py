@@ -114,11 +114,13 @@ def build(config: Config, *, precision: str = "float32", xla: bool = False) -> S
 def outlined(config: Config) -> SteppedModel:
     """Return a model whose variables have names and shapes but no values, in no memory; it cannot be used.
 
+    It has no moving averages, whose names and shapes are those of their networks.
+
     Raises:
       ConfigError: as `build`.
     """
     with keras.StatelessScope(initialize_variables=False):
-        return _assembled(config, "float32", compiled=False)
+        return _assembled(config.override({"training.ema_decay": 0.0}), "float32", compiled=False)
 
 
 def _assembled(config: Config, precision: str, **how: bool) -> SteppedModel:

@@ -25,6 +25,8 @@ from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.sheets import Picture
 
+FIRST_SHEET = 60.0  # seconds
+
 
 class Summaries:
     """TensorBoard files of a run.
@@ -179,16 +181,28 @@ class StopWhenFooled(keras.callbacks.Callback):
 class SampleSheets(keras.callbacks.Callback):
     """Draw the same samples every `every` steps, as `samples/step_*.png` and in TensorBoard.
 
+    Also draws `samples.png` after 1, 2, 4, … minutes without a sheet, so that a slow model is seen early. That file has
+    no part in the sequence of sheets, which does not depend on time.
+
     Args:
       run: run directory of the sheets.
       every: steps between two sheets.
       picture: function from the model to a sheet.
       metadata: text entries of each file.
       summaries: TensorBoard files.
+      agree: `Engine.agree`, since the clocks of workers differ.
+      clock: function that returns seconds from any origin.
     """
 
     def __init__(
-        self, run: RunDirectory, every: int, picture: Picture, metadata: Mapping[str, str], summaries: Summaries
+        self,
+        run: RunDirectory,
+        every: int,
+        picture: Picture,
+        metadata: Mapping[str, str],
+        summaries: Summaries,
+        agree: Callable[[Sequence[bool]], list[bool]] = list,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.run = run
@@ -196,10 +210,18 @@ class SampleSheets(keras.callbacks.Callback):
         self.picture = picture
         self.metadata = dict(metadata)
         self.summaries = summaries
+        self.agree = agree
+        self.clock = clock
+        self.last = clock()  # time of the last sheet, or of the start of the session
+        self.wait = FIRST_SHEET
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        (late,) = self.agree([self.clock() - self.last >= self.wait])
         if self.model.step % self.every == 0:
             self.draw()
+        elif late:
+            self.draw_newest()
+            self.wait *= 2
 
     def prepare(self) -> None:
         """Draw a sheet and discard it: TensorFlow then traces the sampler before training."""
@@ -207,9 +229,18 @@ class SampleSheets(keras.callbacks.Callback):
 
     def draw(self) -> None:
         """Draw the sheet of the current step."""
-        step, picture = self.model.step, self.picture(self.model)
-        images.write_png(self.run.sample_sheet(step), picture, {"step": str(step), **self.metadata})
-        self.summaries.image(step, "samples", picture)
+        picture = self._write(self.run.sample_sheet(self.model.step))
+        self.summaries.image(self.model.step, "samples", picture)
+
+    def draw_newest(self) -> None:
+        """Draw `samples.png`, which is not of the sequence."""
+        self._write(self.run.newest_samples)
+
+    def _write(self, path: Path) -> np.ndarray:
+        picture = self.picture(self.model)
+        images.write_png(path, picture, {"step": str(self.model.step), **self.metadata})
+        self.last = self.clock()
+        return picture
 
 
 class SaveCheckpoints(keras.callbacks.Callback):

@@ -52,6 +52,7 @@ class RunDirectory:
         self.config_file = self.path / CONFIG_FILE
         self.log_file = self.path / "log.jsonl"
         self.samples = self.path / "samples"
+        self.newest_samples = self.path / "samples.png"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.export = self.path / "export"

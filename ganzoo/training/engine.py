@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ganzoo.compat import has_begun
 from ganzoo.core.hardware import cores, cpu_flags
 from ganzoo.data import kinds
 from ganzoo.data.pipeline import Pipeline
@@ -341,7 +342,7 @@ def _multi_worker(cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]
             "strategy multiworker: TF_CONFIG is not set, which lists the workers "
             "(try it here: python tools/launch.py --workers 2 -- python tools/train.py …)"
         )
-    if cluster.size > 1:
+    if cluster.size > 1 and not has_begun():
         join(cluster)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

@@ -69,7 +69,7 @@ class Fit:
         self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
         picture = picture_of(pipeline.source, training.seed)
         drawn = {"seed": str(training.seed)}
-        self.sheets = SampleSheets(run, training.sample_every, picture, drawn, self.reporter.summaries)
+        self.sheets = SampleSheets(run, training.sample_every, picture, drawn, self.reporter.summaries, engine.agree)
         self.checkpoints = SaveCheckpoints(
             checkpoints, training.checkpoint_every, training.checkpoint_minutes, self.reporter, agree=engine.agree
         )
@@ -88,6 +88,8 @@ class Fit:
 
     def __call__(self, interrupt: Interrupt) -> None:
         """Train, then write the last log line, sample sheet and checkpoint, unless an error occurs.
+
+        An interrupted session writes its checkpoint, then `samples.png`.
 
         Raises:
           RunError: a file cannot be written, a value is not finite, or memory is insufficient.
@@ -148,6 +150,8 @@ class Fit:
             if self.evaluate:
                 self.evaluate.evaluate()
         self.checkpoints.save()
+        if not self.ended:
+            self.sheets.draw_newest()
         self.reporter.summaries.flush()
 
     def _interval(self) -> int:

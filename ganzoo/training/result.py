@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ class Run:
             return f"{name}: worker {self.worker} is at step {step}; the chief (worker 0) wrote the run directory"
         if not self.finished:
             of = f"{self.config.training.steps:,}"
-            return f"{name}: stopped at step {step} of {of}, saved in {where}; the same command resumes"
+            head = f"{name}: stopped at step {step} of {of}, saved in {where}; the same command resumes"
+            rows: dict[str, Any] = {"samples": run.newest_samples, "losses": run.curves}
+            return "\n".join([head, *_table(rows), self._next()])
         if self.seconds:
             head = f"{name}: {step} steps; this session took {clock(self.seconds)}, peak memory {peak_memory_gib()} GiB"
         else:
@@ -82,15 +85,25 @@ class Run:
             "samples": sheets[-1] if sheets else run.samples,
             "animation": run.animation,
             "losses": run.curves,
-            **({"metrics": run.metrics} if run.metrics.is_file() else {}),
+            "metrics": run.metrics,
             "log": run.log_file,
             "tensorboard": f"tensorboard --logdir {run.tensorboard}",
             "checkpoints": run.checkpoints,
             "export": run.export,
         }
-        table = "\n".join(f"  {what:<12} {place}" for what, place in rows.items())
+        return "\n".join([head, *_table(rows), self._next()])
+
+    def _next(self) -> str:
+        """Return the line with the command that uses the model."""
         command, what = (
-            ("translate", "photo.png") if self.config.offers("translate") else ("generate", f"--out {name}.png")
+            ("translate", "photo.png")
+            if self.config.offers("translate")
+            else ("generate", f"--out {self.config.name}.png")
         )
         imports = "".join(f"--import {module} " for module in self.config.imports)
-        return f"{head}\n{table}\nnext: ganzoo {command} --model {where} {imports}{what}"
+        return f"next: ganzoo {command} --model {self.directory} {imports}{what}"
+
+
+def _table(rows: Mapping[str, Any]) -> list[str]:
+    """Format the files that exist, and what is no file."""
+    return [f"  {what:<12} {place}" for what, place in rows.items() if not isinstance(place, Path) or place.exists()]

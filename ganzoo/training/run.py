@@ -123,8 +123,10 @@ def train(
         bar.note(f"{config.name}: building the training step (the first one takes a few seconds)")
         fit(interrupt)
         images_per_second = fit.reporter.images_per_second
+        if engine.is_chief:
+            _plot_losses(model, run)
         if fit.ended and engine.is_chief:
-            _finish(model, run, export)
+            _finish(run, model, export)
         seconds = time.monotonic() - began
         if fit.evaluate and engine.is_chief:
             fit.evaluate.finish(seconds)
@@ -135,16 +137,22 @@ def train(
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
-def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
-    """Write animation, plot of the losses and export."""
-    figures.write_gif(run.animation, _frames(run.sample_sheets()))
-    lines = run.read_losses()
+def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
+    """Plot the losses, if some are logged."""
+    if not (lines := run.read_losses()):
+        return
     series = {
         name.replace("_", " "): ([record["step"] for record in lines], [record.get(name, math.nan) for record in lines])
         for name in model.log_names
         if name.endswith("loss")
     }
     images.write_png(run.curves, figures.curves(series, title=model.name, y_label="loss"))
+
+
+def _finish(run: RunDirectory, model: SteppedModel, export: Exporter | None) -> None:
+    """Write animation and export."""
+    run.newest_samples.unlink(missing_ok=True)  # the last sheet is newer
+    figures.write_gif(run.animation, _frames(run.sample_sheets()))
     if export is not None:
         try:
             export(model, run.export)

@@ -146,5 +146,6 @@ def test_a_run():
     model = build(ganzoo.config("gan_ring"))
     run = Run(Path("there"), model.config, model, finished=False)
     assert run._repr_markdown_() == (
-        "```text\ngan_ring: stopped at step 0 of 10,000, saved in there; the same command resumes\n```"
+        "```text\ngan_ring: stopped at step 0 of 10,000, saved in there; the same command resumes\n"
+        "next: ganzoo generate --model there --out gan_ring.png\n```"
     )

@@ -98,6 +98,25 @@ def test_preparing_sheets_asks_for_the_same_samples_and_writes_nothing(tmp_path)
     assert not list(tmp_path.rglob("*.png"))
 
 
+def test_a_slow_model_is_seen_by_the_clock(tmp_path):
+    """After 1 and 3 minutes (1 + 2), then not before 4 more; a sheet of the sequence counts too."""
+    seconds = iter([0, 59, 60, 61, 179, 181, 182, 421, 430])  # a sheet that is drawn asks twice
+    model = Drawer(np.zeros([1, 4, 4, 1], np.uint8))
+    run = RunDirectory(tmp_path)
+    summaries = SimpleNamespace(image=lambda *_: None)
+    sheets = SampleSheets(
+        run, 5, lambda model: np.zeros([4, 4, 1], np.uint8), {}, summaries, clock=lambda: next(seconds)
+    )
+    sheets.set_model(model)
+    drawn = []
+    for step in (1, 2, 3, 4, 5):
+        model.step = step
+        sheets.on_train_batch_end(0)
+        drawn.append(images.read_metadata(run.newest_samples)["step"] if run.newest_samples.is_file() else None)
+    assert drawn == [None, "2", "2", "4", "4"]
+    assert [path.name for path in run.sample_sheets()] == ["step_00000005.png"]
+
+
 def sheets_of(directory, model, reference):
     """A run directory with the sheet of the model's step, and what TensorBoard was given, by step."""
     shown = {}

@@ -236,6 +236,9 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
     assert "the same command resumes" in output
+    assert f"next: ganzoo generate --model {tmp_path / 'run'} --out gan_ring.png" in output
+    for left in ("samples.png", "losses.png"):
+        assert images.read(tmp_path / "run" / left).ndim == 3
     assert "Traceback" not in output
     assert_goes_on(tmp_path / "run")
 
