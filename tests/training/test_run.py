@@ -230,7 +230,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = tmp_path / "run" / "log.jsonl"
     deadline = time.monotonic() + 300  # on a machine that has much else to do
-    while not log.is_file() and time.monotonic() < deadline:
+    while not (log.is_file() and "generator_loss" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=300)
