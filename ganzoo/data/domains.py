@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ganzoo.data.open import available, check_source, open_source
 from ganzoo.data.source import Source
+from ganzoo.data.sources.cyclegan_digits import KnownTranslation
 from ganzoo.data.sources.domain_folders import in_pairs
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
@@ -20,17 +24,35 @@ class Domains:
       name: name of the data set, for messages.
       sources: maps the domain's name to its source, in the order of `dataset.domains`; papers call the first one A.
       paired: whether example i of one corresponds to example i of the other; the lengths are equal then.
+      held_out: examples of both domains that are not trained on; None if there are none.
     """
 
     name: str
     sources: dict[str, Source]
     paired: bool
+    held_out: Domains | None = None
 
     def __post_init__(self) -> None:
         lengths = {domain: source.length for domain, source in self.sources.items()}
         if self.paired and len(set(lengths.values())) > 1:
             counted = ", ".join(f"{count} of {domain}" for domain, count in lengths.items())
             raise DataError(f"{self.name}: expected pairs, as many of one domain as of the other, got {counted}")
+
+    def parted(self, count: int) -> Domains:
+        """Return the domains without `count` examples of each, a fixed choice, which become `held_out`.
+
+        Raises:
+          DataError: a domain is endless or has no more examples than that.
+        """
+        for source in self.sources.values():
+            if source.length is None or source.length <= count:
+                has = "an endless one" if source.length is None else f"{source.length}"
+                raise DataError(f"hold_out: expected data of more than {count} examples, got {has} of {source.name}")
+        kept, held = {}, {}
+        for domain, source in self.sources.items():
+            order = np.random.default_rng(0).permutation(source.length)  # the same of domains that are paired
+            held[domain], kept[domain] = _part(source, order[:count]), _part(source, order[count:])
+        return replace(self, sources=kept, held_out=replace(self, sources=held))
 
 
 def open_data(
@@ -78,7 +100,8 @@ def open_domains(
     paired = dataset.paired or bool(entry.paired)
     if paired:
         opened = in_pairs(opened)
-    return Domains(name, {domain: _of_domain(dataset, domain, source) for domain, source in opened.items()}, paired)
+    whole = Domains(name, {domain: _of_domain(dataset, domain, source) for domain, source in opened.items()}, paired)
+    return whole.parted(dataset.hold_out) if dataset.hold_out else whole
 
 
 def open_domain(dataset: DatasetConfig, domain: str, *, data_dir: str | Path | None = None, seed: int = 0) -> Source:
@@ -98,6 +121,23 @@ def open_domain(dataset: DatasetConfig, domain: str, *, data_dir: str | Path | N
     entry = available(dataset, data_dir=folder)
     source = entry.opens(dataset, domain=domain, data_dir=folder, skip_broken=False, seed=seed)
     return _of_domain(dataset, domain, source)
+
+
+def _part(source: Source, numbers: np.ndarray) -> Source:
+    """Return the examples with these numbers, in their own order."""
+    import tensorflow as tf
+
+    numbers = np.sort(numbers)
+    with tf.device("CPU:0"):
+        at = tf.constant(numbers, tf.int64)
+    changed: dict[str, Any] = {
+        "length": len(numbers),
+        "names": tuple(source.names[number] for number in numbers) if source.names else (),
+        "fetch": lambda indices: source.fetch(tf.gather(at, indices)),
+    }
+    if isinstance(source, KnownTranslation):
+        changed["truth"] = _part(source.truth, numbers)
+    return replace(source, **changed)
 
 
 def _of_domain(dataset: DatasetConfig, domain: str, source: Source) -> Source:

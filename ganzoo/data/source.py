@@ -112,6 +112,15 @@ def from_arrays(
     return Source(name, len(examples), kind, class_names, fetch)
 
 
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the dataset without TensorFlow's tuning of its parallelism, whose thread may take a minute to end."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 def order_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Sort class names by number if all are numbers (`2` before `10`), otherwise as text."""
     ordered = sorted(names)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ganzoo.data.kinds import Kind, of_shape
 from ganzoo.data.kinds.kind import batch_of, shown
+from ganzoo.data.source import untuned
 from ganzoo.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def feed(model: Any, x: Any, y: Any, batch_size: int | None, shuffle: bool, step
         batches = _of_dataset(model, x)
     else:
         batches = _of_arrays(model, x if y is None else (x, y), batch_size or ROWS, shuffle)
+    batches = untuned(batches)
     needed, length = model.batches_a_step, int(batches.cardinality())
     if steps is not None:
         endless = batches if length == tf.data.INFINITE_CARDINALITY else batches.repeat()

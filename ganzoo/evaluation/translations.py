@@ -98,17 +98,15 @@ def open_translation_in_training(
     source: Domains,
     count: int,
     *,
-    data_dir: str | Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Translation:
-    """Return data to evaluate during training: the first test images to translate, and training images to compare with.
+    """Return data to evaluate during training: held-out images to translate, and training images to compare with.
 
     Args:
       config: config of the model, which is evaluated on its first target domain.
       source: training data, of any size.
       count: largest number of images per set: the first images to translate, a random choice of the others.
-      data_dir: folder of the data sets.
-      note: receives a message if training images are translated because test images are missing.
+      note: receives a message if training images are translated because none are held out.
     """
     dataset, to = config.dataset, _made(config)[0]
     learned_from = {}
@@ -116,12 +114,9 @@ def open_translation_in_training(
         found = _examples(dataset, domain, one, dataset.split)
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
         learned_from[domain] = picked(found, np.sort(numbers))
-    try:
-        test = _open(dataset, "test", config.training.seed, data_dir)
-        given, truth = _given(dataset, to, test, "test")
-    except DataError as error:
-        note(f"evaluating translations of training images, as test images are not available ({error})")
-        given, truth = _given(dataset, to, source, dataset.split)
+    if source.held_out is None:
+        note("evaluating translations of training images, as none are held out (--set dataset.hold_out=100 does so)")
+    given, truth = _given(dataset, to, source.held_out or source, dataset.split)
     numbers = np.arange(min(count, given.count))
     return Translation(
         to,
@@ -179,7 +174,7 @@ def picked(examples: Examples, numbers: np.ndarray) -> Examples:
 
 def _open(dataset: DatasetConfig, split: str, seed: int, data_dir: str | Path | None) -> Domains:
     """Open both domains of a split, as whole images."""
-    dataset = dataset.model_copy(update={"split": split, "load_size": None})
+    dataset = dataset.model_copy(update={"split": split, "load_size": None, "hold_out": 0})
     return open_domains(dataset, data_dir=data_dir, seed=seed)
 
 

@@ -43,7 +43,8 @@ class DatasetConfig(Section):
     Translation has two `domains`, the first is A in papers, in folders `trainA`, `trainB`, `testA`, `testB` or in
     TFDS's `cycle_gan/NAME`; images in folders must not be smaller than `size`. With `paired`, example i of one domain
     corresponds to example i of the other. With `load_size`, training images are resized to that side and a new random
-    square of `size` is cropped at each use.
+    square of `size` is cropped at each use. `hold_out` images of each domain are not trained on: evaluation during
+    training translates them, so that test images have no part in the choice of a step.
 
     Schema 1 wrote points as `size: 0` with one of `channels` per column; that is read as `kind: points`.
     """
@@ -61,6 +62,7 @@ class DatasetConfig(Section):
     domains: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(default_factory=list, max_length=2)
     paired: bool = False
     load_size: int | None = Field(default=None, ge=1, le=2048)
+    hold_out: int = Field(default=0, ge=0)
     augment: list[str] = Field(default_factory=list)
 
     @model_validator(mode="before")
@@ -95,8 +97,9 @@ class DatasetConfig(Section):
             raise ValueError(f"fields: only for kind: table, not for kind: {self.kind} (remove it)")
         if self.fields and len(self.fields) != self.columns:
             raise ValueError(f"fields: expected {self.columns}, one per column, got {len(self.fields)}")
-        if self.paired and not self.domains:
-            raise ValueError("paired: only for data with two domains (remove it, or name the domains)")
+        for key, value in {"paired": self.paired, "hold_out": self.hold_out}.items():
+            if value and not self.domains:
+                raise ValueError(f"{key}: only for data with two domains (remove it, or name the domains)")
         return self
 
     @model_validator(mode="after")

@@ -67,7 +67,7 @@ class Evaluate(keras.callbacks.Callback):
         self.engine = engine
         self.bar = bar
         if isinstance(source, Domains):
-            self.evaluator = self._of_domains(config, source, data_dir)
+            self.evaluator = self._of_domains(config, source)
         else:
             self.evaluator = self._of_source(config, source, data_dir)
         labelled = scheme_of(config).batch == "labelled"
@@ -108,9 +108,9 @@ class Evaluate(keras.callbacks.Callback):
         held_out = held_out_of(dataset, count, data_dir=data_dir) if needs(names, "held_out") else None
         return Evaluator(at_most(source, count), features, names, held_out=held_out, note=self.bar.note)
 
-    def _of_domains(self, config: Config, source: Domains, data_dir: str | Path | None) -> Evaluator:
+    def _of_domains(self, config: Config, source: Domains) -> Evaluator:
         count, note = self.asked.num_samples, self.bar.note
-        translation = open_translation_in_training(config, source, count, data_dir=data_dir, note=note)
+        translation = open_translation_in_training(config, source, count, note=note)
         features = self.asked.features or default_features(config.dataset, translation.to)
         return Evaluator(translation.target, features, self._names, translation=translation, note=note)
 

@@ -11,7 +11,7 @@ from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.data.sources.pix2pix_digits import edges_of
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import scratch
-from ganzoo.evaluation.examples import from_array
+from ganzoo.evaluation.examples import from_array, from_source
 from ganzoo.evaluation.translations import (
     default_metrics,
     joined,
@@ -105,17 +105,50 @@ def test_of_folders_the_truth_is_not_known_and_images_have_the_size_of_the_model
         assert abs(batch.mean() - (low + 49.5)) < 5
 
 
-def test_a_look_in_between_takes_the_first_test_images_and_a_target_of_training_images(digits, folders):
-    config = in_folders(digits, folders)
-    found = open_translation_in_training(config, open_data(config.dataset), 4)
+def test_a_look_in_between_takes_held_out_images_and_a_target_of_training_images(digits, folders):
+    """Test images have no part in it, so that the best step is not chosen by them."""
+    for part in ("testA", "testB"):
+        (folders / part).rename(folders / f"no_{part}")
+    config = in_folders(digits, folders).override({"dataset.hold_out": 5})
+    data = open_data(config.dataset)
+    found = open_translation_in_training(config, data, 4)
     assert (found.to, found.target.count, found.learned_from, found.source.count) == ("plain", 4, 4, 4)
-    assert found.target.about == {"of": 12, "split": "train"}
-    whole = open_translation(config, "plain", 100)
-    np.testing.assert_array_equal(all_of(found.given), all_of(whole.given)[:4])
+    assert found.target.about == {"of": 7, "split": "train"}
+    assert found.given.about == {"of": 5, "split": "train"}
     assert all_of(found.target).shape == (4, 20, 20, 1)
+    whole = open_data(config.override({"dataset.hold_out": 0}).dataset).sources["bold"].names
+    held, kept = (each.sources["bold"].names for each in (data.held_out, data))
+    assert (len(held), len(kept)) == (5, 7)
+    assert sorted(held + kept) == sorted(whole)
 
 
-def test_without_test_images_those_of_the_training_are_translated_and_that_is_said(digits, folders):
+def test_truths_of_held_out_images_and_of_training(digits):
+    config = digits.override({"dataset.hold_out": 100})
+    data = open_data(config.dataset)
+    found = open_translation_in_training(config, data, 1000)
+    assert (found.given.count, found.source.count) == (100, 1000)
+    np.testing.assert_array_equal(bold_of(all_of(found.given)), all_of(found.truth))
+    whole = {image.tobytes() for image in all_of(from_source(data.sources["plain"]))}
+    held = {image.tobytes() for image in all_of(from_source(data.held_out.sources["plain"]))}
+    assert len(whole) == 1900
+    assert not whole & held
+
+
+def test_pairs_are_held_out_together():
+    config = ganzoo.config("pix2pix_digits").override({"dataset.size": 28, "dataset.hold_out": 10})
+    data = open_data(config.dataset)
+    for part in (data, data.held_out):
+        edges, drawn = (all_of(from_source(one))[:20] for one in part.sources.values())
+        np.testing.assert_array_equal(edges_of(drawn), edges)
+
+
+def test_more_held_out_than_there_are(digits, folders):
+    config = in_folders(digits, folders).override({"dataset.hold_out": 12})
+    with pytest.raises(DataError, match=r"^hold_out: expected data of more than 12 examples, got 12 of folder:[^\n]*$"):
+        open_data(config.dataset)
+
+
+def test_without_held_out_images_those_of_the_training_are_translated_and_that_is_said(digits, folders):
     for part in ("testA", "testB"):
         (folders / part).rename(folders / f"no_{part}")
     config, notes = in_folders(digits, folders), []
@@ -123,7 +156,7 @@ def test_without_test_images_those_of_the_training_are_translated_and_that_is_sa
     assert found.given.about == {"split": "train"}
     np.testing.assert_array_equal(all_of(found.given), all_of(found.source))
     (note,) = notes
-    assert note.startswith("evaluating translations of training images, as test images are not available (folder:")
+    assert note.startswith("evaluating translations of training images, as none are held out (--set dataset.hold_out=")
     with pytest.raises(DataError, match="expected folders testA and testB"):
         open_translation(config, "plain", 100)
 

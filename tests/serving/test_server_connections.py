@@ -1,6 +1,7 @@
 """Connections of the REST API: half headers hold no places, and who asks from elsewhere is refused."""
 
 import contextlib
+import json
 import logging
 import re
 import resource
@@ -93,6 +94,56 @@ def test_half_headers_by_the_hundred_at_256_descriptors(put_version, tmp_path, c
     finally:
         server.terminate()
         assert server.wait(60) == 0
+    assert log.stat().st_size < 2**20
+
+
+# 64 clients ask URL for SECONDS; at the end the count of each outcome is printed.
+CLIENTS = """
+import collections, json, sys, time, requests
+from concurrent.futures import ThreadPoolExecutor
+url, seconds = sys.argv[1], float(sys.argv[2])
+def ask(number):
+    session, found, end = requests.Session(), collections.Counter(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            answer = session.post(url, json={"instances": [number]}, timeout=30)
+            right = answer.status_code == 200 and answer.json()["predictions"] == [2 * number]
+            found["right" if right else str(answer.status_code)] += 1
+        except requests.RequestException as error:
+            found[repr(error)] += 1
+    return found
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps(sum(pool.map(ask, range(64)), collections.Counter())))
+"""
+
+
+@pytest.mark.nightly
+def test_64_clients_for_a_minute_beside_attackers_with_slow_headers(put_version, tmp_path, connect, until):
+    put_version(2)
+    log = tmp_path / "log"
+    serve = 'exec "$0" -m ganzoo serve --models "$1" --rest_port 0 --grpc_port 0 2> "$2"'
+    server = subprocess.Popen(["bash", "-c", serve, sys.executable, tmp_path / "base", log])
+    try:
+        until(lambda: log.exists() and "REST http" in log.read_text(), 120)
+        rest = SimpleNamespace(url=re.search(r"REST (\S+),", log.read_text())[1])
+        predict = f"{rest.url}/v1/models/tiny:predict"
+        asking = subprocess.Popen([sys.executable, "-c", CLIENTS, predict, "60"], stdout=subprocess.PIPE, text=True)
+        half = []
+        while asking.poll() is None:  # a hundred of them drip at any time
+            for connection in half[:-90]:
+                connection.close()
+            half = [*half[-90:], *(connect(rest, HALF) for _ in range(10))]
+            for connection in half:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"x")
+            time.sleep(0.5)
+        found = json.loads(asking.communicate(timeout=60)[0])
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+    print(found)
+    assert list(found) == ["right"]
+    assert found["right"] > 1000
     assert log.stat().st_size < 2**20
 
 

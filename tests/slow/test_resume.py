@@ -2,6 +2,7 @@
 
 import json
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -40,8 +41,8 @@ PLACES = {
 MOST_SECONDS = 1.0  # after a session's first line of the log, when it is killed from outside
 
 
-def start(model, workdir, kill=None, workers=None):
-    overrides = SMALL | TINY.get(model, {})
+def start(model, workdir, kill=None, workers=None, **overrides):
+    overrides = SMALL | TINY.get(model, {}) | overrides
     spec = {"model": model, "workdir": str(workdir), "overrides": overrides} | ({"kill": kill} if kill else {})
     launch = [sys.executable, LAUNCH, "--workers", str(workers), "--"] if workers else []
     return subprocess.Popen(
@@ -63,10 +64,10 @@ def kill_from_outside(process, workdir, seconds):
     process.kill()
 
 
-def outcome(workdir):
+def outcome(workdir, steps=STEPS):
     """The bytes of all variables, the losses and the pictures that a run has left."""
     run = RunDirectory(workdir)
-    state = weights.read(Checkpoints(run.checkpoints).path(STEPS) / STATE)
+    state = weights.read(Checkpoints(run.checkpoints).path(steps) / STATE)
     losses = [{key: value for key, value in line.items() if key != "images_per_second"} for line in run.read_losses()]
     return state, losses, {path.name: path.read_bytes() for path in run.sample_sheets()}
 
@@ -106,13 +107,51 @@ def test_a_run_of_two_workers_goes_on_after_either_is_killed(tmp_path):
     assert_same(killed, peace)
 
 
-def assert_same(killed, peace):
-    (state, losses, sheets), (wanted_state, wanted_losses, wanted_sheets) = outcome(killed), outcome(peace)
+@pytest.mark.nightly
+def test_twenty_five_kills_a_hangup_and_a_full_disk(tmp_path):
+    """At random after the first checkpoint; the disk lets no file grow beyond a half of the checkpoint's."""
+    draw, steps = random.Random("25 kills"), 20_000
+    length = {"training.steps": steps, "training.checkpoint_every": 50, "training.sample_every": 1000}
+    peace, killed = tmp_path / "peace", tmp_path / "killed"
+    finish(start("gan_ring", peace, **length), 0)
+    checkpoints = Checkpoints(RunDirectory(killed).checkpoints)
+
+    def began():
+        """A session that has written a checkpoint of its own."""
+        process, before = start("gan_ring", killed, **length), max(checkpoints.steps(), default=0)
+        while max(checkpoints.steps(), default=0) <= before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0.0, 0.3))
+        return process
+
+    for kill in range(25):
+        process = began()
+        process.kill()
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == -signal.SIGKILL, (kill, output.decode())
+    process = began()
+    process.send_signal(signal.SIGHUP)
+    finish(process, 0)  # the driver returns; the command's exit code is tested elsewhere
+    process, size = began(), (checkpoints.path(max(checkpoints.steps())) / STATE).stat().st_size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode not in (0, -signal.SIGKILL)
+    assert b"cannot be written" in output
+    finish(start("gan_ring", killed, **length), 0)
+    assert_same(killed, peace, steps, every=10, sheets=steps // 1000)
+
+
+def assert_same(killed, peace, steps=STEPS, every=10, sheets=12):
+    count = sheets
+    (state, losses, sheets), (wanted_state, wanted_losses, wanted_sheets) = (
+        outcome(killed, steps),
+        outcome(peace, steps),
+    )
     assert state.keys() == wanted_state.keys()
     for name, array in wanted_state.items():
         np.testing.assert_array_equal(state[name], array, err_msg=name)
-    assert [line["step"] for line in wanted_losses] == list(range(10, STEPS + 1, 10))
+    assert [line["step"] for line in wanted_losses] == list(range(every, steps + 1, every))
     assert losses == wanted_losses
-    assert len(wanted_sheets) == 12
+    assert len(wanted_sheets) == count
     assert sheets == wanted_sheets
     assert {path.name for path in killed.rglob(".*")} == {".lock"}

@@ -12,7 +12,6 @@ from PIL import Image
 import ganzoo
 from ganzoo.data.domains import open_data
 from ganzoo.data.sources.cyclegan_digits import bold_of
-from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import ConfigError, UsageError, WeightsError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import from_model, from_source
@@ -165,8 +164,9 @@ SMALL_DIGITS = {
 
 
 @pytest.mark.slow
-def test_translations_of_the_first_test_images_against_training_images(tmp_path):
-    trained = small_runs.train("cyclegan_digits", tmp_path / "run", SMALL_DIGITS | {"eval_every": 10})
+def test_translations_of_held_out_images_against_training_images(tmp_path):
+    held_out = {"dataset.hold_out": 50}
+    trained = small_runs.train("cyclegan_digits", tmp_path / "run", SMALL_DIGITS | held_out | {"eval_every": 10})
     run = RunDirectory(trained.directory)
     first, last = evaluations(run)
     assert (first["step"], last["step"], last["by"]) == (10, 20, "kid_mnist_cnn")
@@ -174,7 +174,8 @@ def test_translations_of_the_first_test_images_against_training_images(tmp_path)
     assert list(last["metrics"]) == [f"{name}_mnist_cnn" for name in names]
     assert best_step(run) in (10, 20)
 
-    digits = load_mnist_5k("test")[0][1::2, ..., np.newaxis][:50]
+    data = open_data(trained.config.dataset)
+    digits = from_source(data.held_out.sources["bold"].truth).read(np.arange(50))
     made = trained.model.translate(bold_of(digits), "plain")
     error = np.abs(made.astype(float) - digits).mean() / 255.0
     assert last["metrics"]["translation_error_mnist_cnn"] == pytest.approx(error)
@@ -182,7 +183,7 @@ def test_translations_of_the_first_test_images_against_training_images(tmp_path)
     assert last["metrics"]["cycle_error_mnist_cnn"] == pytest.approx(
         np.abs(back.astype(float) - bold_of(digits)).mean() / 255.0
     )
-    translation = open_translation_in_training(trained.config, open_data(trained.config.dataset), 50)
+    translation = open_translation_in_training(trained.config, data, 50)
     target = translation.target.read(np.arange(50))
     found = evaluate(made, "kid", real=target, features="mnist_cnn")
     assert last["metrics"]["kid_mnist_cnn"] == pytest.approx(found["kid_mnist_cnn"])

@@ -8,6 +8,7 @@ import pty
 import struct
 import termios
 import threading
+import time
 
 import pytest
 
@@ -91,6 +92,12 @@ class Terminal:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def close(self):
+        self.stream.flush()
+        os.write(self.stream.fileno(), b"\0")  # what is on its way when the other end is closed may be lost
+        end = time.monotonic() + 60
+        while not self.printed.endswith(b"\0") and time.monotonic() < end:
+            time.sleep(0.001)
+        self.printed = self.printed.removesuffix(b"\0")
         self.stream.close()
         self.reader.join()
         os.close(self.master)

@@ -75,4 +75,4 @@ def _of_folders(dataset: DatasetConfig, place: Path) -> DatasetConfig:
 def _of_tfds(dataset: DatasetConfig, domain: str) -> DatasetConfig:
     """Return the config of a domain as a split of TFDS."""
     own = {"split": letter_split(dataset, domain), "size": side_of(dataset)}
-    return dataset.model_copy(update=own | {"domains": [], "paired": False, "load_size": None})
+    return dataset.model_copy(update=own | {"domains": [], "paired": False, "load_size": None, "hold_out": 0})

@@ -92,7 +92,9 @@ def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
 def _one(dataset: DatasetConfig, domain: str) -> DatasetConfig:
     """Return the config of a domain's folder as a data set of its own."""
     own = {"name": f"{dataset.name.rstrip('/')}/{letter_split(dataset, domain)}", "size": side_of(dataset)}
-    return dataset.model_copy(update=own | {"split": "train", "domains": [], "paired": False, "load_size": None})
+    return dataset.model_copy(
+        update=own | {"split": "train", "domains": [], "paired": False, "load_size": None, "hold_out": 0}
+    )
 
 
 def _found(root: Path) -> str:

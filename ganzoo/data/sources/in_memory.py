@@ -16,7 +16,7 @@ import numpy as np
 
 from ganzoo.core import images as pixels
 from ganzoo.data.kinds import Table
-from ganzoo.data.source import Source, from_arrays, order_classes, side_of
+from ganzoo.data.source import Source, from_arrays, order_classes, side_of, untuned
 from ganzoo.errors import DataError
 from ganzoo.registry import register
 from ganzoo.schema import SHAPE_KEYS, Config, DatasetConfig
@@ -285,7 +285,7 @@ def _of_dataset(data: tf.data.Dataset, kind: str) -> tuple[Held, str]:
     """Read a tf.data.Dataset into arrays in an order independent of shuffling; if large, read only its start."""
     endless = int(data.cardinality()) == -1  # tf.data.INFINITE_CARDINALITY
     data = _single(data, kind)
-    rows, whole = _read(data.as_numpy_iterator(), endless)
+    rows, whole = _read(untuned(data).as_numpy_iterator(), endless)
     if not rows:
         raise DataError("dataset: expected at least two examples, got none")
     columns = {key: [row[key] for row in (rows if whole else rows[:SEEN])] for key in rows[0]}

@@ -17,7 +17,7 @@ import numpy as np
 from ganzoo.core import images as pixels
 from ganzoo.core.reachable import unreachable
 from ganzoo.data import store
-from ganzoo.data.source import Source, from_arrays
+from ganzoo.data.source import Source, from_arrays, untuned
 from ganzoo.data.sources import fashion_mnist
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
@@ -205,7 +205,7 @@ def _items(dataset: DatasetConfig, builder: Any, labelled: bool) -> Iterator[sto
         examples = builder.as_dataset(
             split=dataset.split, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted)
         ).prefetch(tf.data.AUTOTUNE)
-        for example in tfds.as_numpy(examples):
+        for example in tfds.as_numpy(untuned(examples)):
             label = int(example["label"]) if labelled else 0
             yield pixels.fit(example["image"], size, channels), label
     except tf.errors.OpError as error:  # a file is truncated, changed or missing
