@@ -50,7 +50,7 @@ class Domains:
                 raise DataError(f"hold_out: expected data of more than {count} examples, got {has} of {source.name}")
         kept, held = {}, {}
         for domain, source in self.sources.items():
-            order = np.random.default_rng(0).permutation(source.length)  # the same of domains that are paired
+            order = np.random.default_rng(0).permutation(source.length or 0)  # the same of domains that are paired
             held[domain], kept[domain] = _part(source, order[:count]), _part(source, order[count:])
         return replace(self, sources=kept, held_out=replace(self, sources=held))
 

@@ -24,7 +24,7 @@ CASES = [
     Case(
         "TIFFs of LAB and floats, a YCbCr JPEG, 1 bit, among plain files",
         "`train --dataset folder:…`, `translate`",
-        "all six are read; LAB within 2 levels of its RGB, grey of its luma",
+        "all six are read; LAB is Pillow's, within 2 levels of its RGB on average, grey of its luma",
         [HERE + name for name in ("test_all_odd_modes_train", "test_all_odd_modes_are_translated")]
         + [HERE + "test_lab_is_the_picture_that_it_came_from"],
     ),

@@ -1,15 +1,18 @@
 """What each odd input of `inputs.py` must give, by the command that people gave it to."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 import ganzoo
 from cases import inputs
 from ganzoo.cli.main import main
 from ganzoo.core import images, weights
+from ganzoo.data.open import open_source
 from ganzoo.errors import ConfigError, WeightsError
 
 pytestmark = pytest.mark.slow
@@ -44,10 +47,16 @@ def test_all_odd_modes_are_translated(cases, tmp_path):
 
 
 def test_lab_is_the_picture_that_it_came_from(cases):
+    """Within 2 levels on average, and the pixels of Pillow's own way: 8 bits of LAB lose up to 30 in dark blues."""
     colour, lab = inputs.photo(32, 32).astype(int), cases / "odd_modes" / "lab.tif"
-    assert np.abs(images.read(lab, channels=3) - colour).max() <= 2
+    read = images.read(lab, channels=3)
+    profiles = [ImageCms.createProfile(space) for space in ("LAB", "sRGB")]
+    with Image.open(lab) as opened:
+        back = ImageCms.applyTransform(opened, ImageCms.buildTransform(*profiles, "LAB", "RGB"))
+    np.testing.assert_array_equal(read, np.asarray(back))
+    assert np.abs(read - colour).mean() <= 2
     luma = colour @ [0.299, 0.587, 0.114]
-    assert np.abs(images.read(lab, channels=1)[..., 0] - luma).max() <= 2
+    assert np.abs(images.read(lab, channels=1)[..., 0] - luma).mean() <= 2
 
 
 def test_each_file_is_turned_once(cases, capsys):
@@ -82,7 +91,7 @@ def test_numbered_folders_are_their_own_labels(cases, tmp_path, capsys):
     folder = f"folder:{cases / 'numbered'}"
     assert run("train", "--model", "cgan", "--dataset", folder, "--workdir", where, *SMALL) == 0
     assert list(ganzoo.config(where).dataset.class_names) == [str(label) for label in range(12)]
-    source = ganzoo.data.open_source(ganzoo.config(where).dataset)
+    source = open_source(ganzoo.config(where).dataset)
     batch = source.fetch(np.arange(48))
     grey = np.asarray(batch["examples"])[:, 0, 0, 0]
     np.testing.assert_array_equal(grey, 10 + 20 * np.asarray(batch["labels"]))
@@ -117,17 +126,16 @@ def test_yaml_that_takes_long(name, cases, tmp_path):
     assert len(str(caught.value)) < 500
 
 
-def test_a_damaged_log(cases, tmp_path, capsys):
+def test_a_damaged_log(cases, tmp_path):
     words = ["--model", "gan_ring", "--workdir", tmp_path / "run", "--set", "training.checkpoint_every=5"]
     words += ["--set", "generator.widths=[4]", "--set", "discriminator.widths=[4]", "--set", "training.log_every=1"]
     assert run("train", *words, "--steps", "5") == 0
     log = tmp_path / "run" / "log.jsonl"
     log.write_bytes((cases / "log" / "log.jsonl").read_bytes())
-    capsys.readouterr()
-    assert run("train", *words, "--steps", "10") == 0
-    said = capsys.readouterr().err
-    assert said.count(str(log)) == 1
-    assert "Traceback" not in said
+    command = [sys.executable, "-m", "ganzoo", "train", *map(str, words), "--steps", "10"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"{log}: left out 4 damaged line(s)") == 1
 
 
 @pytest.mark.parametrize(("bad", "dtype"), [(np.nan, "F32"), (np.inf, "F32"), (3, "I64"), (True, "BOOL")])

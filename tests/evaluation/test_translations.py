@@ -127,7 +127,7 @@ def test_truths_of_held_out_images_and_of_training(digits):
     data = open_data(config.dataset)
     found = open_translation_in_training(config, data, 1000)
     assert (found.given.count, found.source.count) == (100, 1000)
-    np.testing.assert_array_equal(bold_of(all_of(found.given)), all_of(found.truth))
+    np.testing.assert_array_equal(bold_of(all_of(found.truth)), all_of(found.given))
     whole = {image.tobytes() for image in all_of(from_source(data.sources["plain"]))}
     held = {image.tobytes() for image in all_of(from_source(data.held_out.sources["plain"]))}
     assert len(whole) == 1900

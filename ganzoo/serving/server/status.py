@@ -42,10 +42,10 @@ class ServingError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
         line = " ".join(message.split())
         self.message = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+        super().__init__(self.message)
+        self.code = code
 
     @property
     def http(self) -> int:
