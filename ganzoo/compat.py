@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -35,3 +37,17 @@ def has_begun() -> bool:
     from tensorflow.python.eager import context
 
     return context.context()._context_handle is not None
+
+
+@contextmanager
+def variables_without_values() -> Iterator[None]:
+    """Keras's variables made inside have names and shapes but no values; Keras is not left to give them some later."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    before = list(global_state.get_global_attribute("uninitialized_variables") or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", before)

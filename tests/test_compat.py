@@ -43,6 +43,16 @@ def test_a_tensor_knows_its_layer():
     assert compat.layer_of(keras.layers.Dense(2, name="made")(keras.Input((3,)))) == "made"
 
 
+def test_variables_without_values_leave_nothing_to_keras():
+    from keras.src.backend.common import global_state
+
+    held = keras.layers.Dense(3)
+    with compat.variables_without_values():
+        held.build((None, 10**6))
+    assert held.kernel.shape == (10**6, 3)
+    assert not global_state.get_global_attribute("uninitialized_variables")
+
+
 def test_tensorflow_has_begun_once_it_has_devices():
     from tensorflow.python.eager import context
 

@@ -47,7 +47,9 @@ class Domains:
         for source in self.sources.values():
             if source.length is None or source.length <= count:
                 has = "an endless one" if source.length is None else f"{source.length}"
-                raise DataError(f"hold_out: expected data of more than {count} examples, got {has} of {source.name}")
+                raise DataError(
+                    f"dataset.hold_out: expected data of more than {count} examples, got {has} of {source.name}"
+                )
         kept, held = {}, {}
         for domain, source in self.sources.items():
             order = np.random.default_rng(0).permutation(source.length or 0)  # the same of domains that are paired

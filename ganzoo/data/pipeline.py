@@ -130,8 +130,8 @@ class Pipeline:
 class Stream:
     """Shuffled, cropped and augmented examples of one source.
 
-    Example c of the stream (from 0) belongs to epoch `c // length`, whose order is a permutation keyed by (seed, epoch,
-    domain). Each example comes once per epoch, and a batch may span two epochs.
+    Example c of the stream (from 0) belongs to epoch `c // length`, whose order is a permutation keyed by seed, domain
+    and epoch (or a group of short epochs). Each example comes once per epoch, and a batch may span two epochs.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Stream:
             raise UsageError(f"size: expected at most {side}, the side of the images of {source.name}, got {size}")
 
     def examples(self, counters: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the examples at these positions (int64 `[n]`), as elements of `Pipeline.dataset`."""
+        """Return the examples at consecutive positions (int64 `[n]`), as elements of `Pipeline.dataset`."""
         import tensorflow as tf
 
         batch = self.source.fetch(self._indices(counters))

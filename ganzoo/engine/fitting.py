@@ -19,6 +19,12 @@ from ganzoo.errors import UsageError
 _log = logging.getLogger(__name__)
 
 ROWS = 32  # default batch size of arrays, as in Keras
+# arguments of Keras's `fit` for validation and weights, with its defaults
+NOT_OF_A_GAN: Mapping[str, Any] = {
+    **dict.fromkeys(("validation_data", "class_weight", "sample_weight", "validation_steps", "validation_batch_size")),
+    "validation_split": 0.0,
+    "validation_freq": 1,
+}
 Parts = Mapping[str, Kind | int]  # parts of a batch: kind of the examples, or number of classes of labels
 
 
@@ -57,22 +63,38 @@ def feed(model: Any, x: Any, y: Any, batch_size: int | None, shuffle: bool, step
         batches = _of_arrays(model, x if y is None else (x, y), batch_size or ROWS, shuffle)
     batches = untuned(batches)
     needed, length = model.batches_a_step, int(batches.cardinality())
+    endless = isinstance(x, tf.data.Dataset) and int(x.cardinality()) == tf.data.INFINITE_CARDINALITY
     if steps is not None:
-        endless = batches if length == tf.data.INFINITE_CARDINALITY else batches.repeat()
-        return Feed(endless, steps, largest_divisor(steps, model.steps_per_execution))
-    if length == tf.data.INFINITE_CARDINALITY:
+        return Feed(batches if endless else batches.repeat(), steps, largest_divisor(steps, model.steps_per_execution))
+    if endless:
         raise UsageError(f"{model.name}: fit: expected steps_per_epoch for data without an end, got none")
     if length == tf.data.UNKNOWN_CARDINALITY:
         return Feed(batches, None, 1)
     if length < needed:
         raise UsageError(f"{model.name}: fit: expected {needed} batches or more for a step, got {length}")
     steps = length // needed
+    if left := length % needed:
+        _log.warning("%s: fit: %d of %d batches make no step and are left out of each epoch", model.name, left, length)
     return Feed(batches.take(steps * needed).repeat(), steps, largest_divisor(steps, model.steps_per_execution))
 
 
 def largest_divisor(number: int, limit: int) -> int:
     """Return the largest divisor of a number up to the limit."""
     return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+
+
+def check_others(model: Any, others: Mapping[str, Any]) -> None:
+    """Refuse arguments of Keras's `fit` that make no sense for a GAN, unless they have Keras's own defaults.
+
+    Raises:
+      UsageError: one of them is given.
+      TypeError: Keras does not have such an argument.
+    """
+    for name, value in others.items():
+        if name not in NOT_OF_A_GAN:
+            raise TypeError(f"fit() got an unexpected keyword argument '{name}'")
+        if value is not None and not (np.isscalar(value) and value == NOT_OF_A_GAN[name]):
+            raise UsageError(f"{model.name}: fit: {name} is not supported (evaluate by ganzoo.evaluate(model))")
 
 
 def check_callbacks(model: Any, callbacks: Any) -> None:
@@ -114,18 +136,22 @@ def _of_arrays(model: Any, given: Any, batch_size: int, shuffle: bool) -> tf.dat
     lengths = {name: len(array) for name, array in arrays.items()}
     count = min(lengths.values())
     if len(set(lengths.values())) > 1:
-        raise UsageError(f"{model.name}: fit: expected parts of the same length, got {lengths}")
+        raise UsageError(
+            f"{model.name}: fit: expected parts of the same length, got {lengths} (of others, give a tf.data.Dataset "
+            "that zips them)"
+        )
     _check_rows(model, batch_size)
     if count < batch_size:
         raise UsageError(f"{model.name}: fit: expected batch_size={batch_size} examples or more, got {count}")
     if left := count % batch_size:
         _log.warning("%s: fit: %d of %d examples fill no batch and are left out of each epoch", model.name, left, count)
     order = tf.data.Dataset.range(count)
-    order = order.shuffle(count) if shuffle else order
-    held = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+    order = order.shuffle(count, seed=model.seed) if shuffle else order  # the same on all workers
+    with tf.device("CPU:0"):
+        held = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
     batches = order.batch(batch_size, drop_remainder=True)
     batches = batches.map(lambda at: {name: tf.gather(array, at) for name, array in held.items()})
-    return batches.map(lambda batch: _unnamed(model, given, _converted(model, batch))).prefetch(tf.data.AUTOTUNE)
+    return batches.map(lambda batch: _unnamed(model, given, _converted(model, batch))).prefetch(2)
 
 
 def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -201,6 +227,8 @@ def _checked(model: Any, name: str, given: Any) -> np.ndarray:
 def _check_spec(model: Any, name: str, spec: Any) -> None:
     """Check dtype and shape of a part of a batch."""
     part, where = model.batch_parts[name], f"{model.name}: fit: {name}"
+    if spec.shape.rank is None:
+        raise UsageError(f"{where}: expected batches of a known shape, got an unknown one (set_shape tells it)")
     got = f"{spec.dtype.name} {[side if side is not None else 'N' for side in spec.shape]}"
     if not isinstance(part, Kind):
         if spec.shape.rank != 1 or not spec.dtype.is_integer:
@@ -236,8 +264,8 @@ def _inside(model: Any, name: str, tensor: tf.Tensor) -> tf.Tensor:
     part = model.batch_parts[name]
     if isinstance(part, Kind):
         return part.to_inside(tensor) if tensor.dtype == tf.uint8 else tensor
-    low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
-    inside = tf.logical_and(low >= 0, high < tf.cast(part, high.dtype))
+    numbers = tf.cast(tensor, tf.int64)
+    inside = tf.logical_and(tf.reduce_min(numbers) >= 0, tf.reduce_max(numbers) < part)
     with tf.control_dependencies([tf.debugging.Assert(inside, [label_message(model, name, part)])]):
         return tf.identity(tensor)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from ganzoo.data.kinds import Kind
 from ganzoo.engine.accumulation import Part, Sums, parts_of
 from ganzoo.engine.compiled import compiled_network
 from ganzoo.engine.exported import Exported
-from ganzoo.engine.fitting import check_callbacks, feed, reporting_labels
+from ganzoo.engine.fitting import check_callbacks, check_others, feed, reporting_labels
 from ganzoo.engine.guard import checked
 from ganzoo.engine.loop import train_function
 from ganzoo.engine.overview import describe, summary
@@ -30,6 +31,8 @@ from ganzoo.engine.precision import computes_in_full_precision, twin
 from ganzoo.engine.update import Update
 from ganzoo.errors import UsageError
 from ganzoo.schema import Section
+
+_log = logging.getLogger(__name__)
 
 EMA_WARM_UP = 10
 ConstraintFunction = Callable[[tf.Tensor], tf.Tensor]
@@ -389,16 +392,18 @@ class SteppedModel(keras.Model):
             store[name] = variable
 
     def load_own_variables(self, store: Any) -> None:
-        """Read what `save_own_variables` wrote; a model that is not compiled has no optimizers to read.
-
-        Raises:
-          UsageError: the file lacks a variable, so that training would go on differently.
-        """
-        variables = self._beside_networks()
-        if missing := [name for name in variables if name not in store.keys()]:  # noqa: SIM118  of an HDF5 entry
-            raise UsageError(
-                f"{self.name}: expected weights with the state of its training, {missing[0]} is missing (save them "
-                "with a model that is compiled in the same way)"
+        """Read what `save_own_variables` wrote. Optimizers that the file does not have start anew, with a warning."""
+        variables, there, anew = self._beside_networks(), set(store.keys()), []
+        for update, held in self.updates.items():
+            own = {name.replace("/", ".") for name in held.variables} & variables.keys()
+            if any(name not in there or store[name].shape != tuple(variables[name].shape) for name in own):
+                anew.append(update)
+                variables = {name: variable for name, variable in variables.items() if name not in own}
+        if anew:
+            _log.warning(
+                "%s: the weights were saved with other optimizers or none: those of %s start anew",
+                self.name,
+                " and ".join(anew),
             )
         for name, variable in variables.items():
             variable.assign(store[name])
@@ -512,7 +517,10 @@ class SteppedModel(keras.Model):
           shuffle: take arrays in a new order each epoch.
           steps_per_epoch: number of steps of an epoch; by default the whole steps that the data have. Examples that
             fill no batch are left out, with a warning.
-          others: refused; a GAN has no validation loss and no weights of examples.
+          others: Keras's arguments for validation and for weights of examples: refused, as a GAN has no such loss.
+
+        Numbers of points, tables and sequences are those that the networks see: for a table, `model.kind.to_inside`
+        gives them.
 
         Raises:
           UsageError: the data, a callback or an argument does not suit the model; the batch does not divide by replicas
@@ -520,21 +528,25 @@ class SteppedModel(keras.Model):
         """
         if tf.distribute.has_strategy():
             self._check_scope()
-        for name, value in others.items():
-            if value:
-                raise UsageError(f"{self.name}: fit: {name} is not supported (evaluate by ganzoo.evaluate(model))")
+        check_others(self, others)
         check_callbacks(self, callbacks or [])
         data = feed(self, x, y, batch_size, shuffle, steps_per_epoch)
-        usual = int(self.steps_per_execution)  # type: ignore[has-type]
+        before, usual = self.step, int(self.steps_per_execution)  # type: ignore[has-type]
         self.steps_per_execution = data.together
         fit = functools.partial(super().fit, data.batches, shuffle=False, steps_per_epoch=data.steps)
         try:
-            return reporting_labels(
+            history = reporting_labels(
                 self,
                 lambda: fit(epochs=epochs, verbose=verbose, callbacks=callbacks, initial_epoch=initial_epoch),
             )
         finally:
             self.steps_per_execution = usual
+        if self.step == before and epochs > initial_epoch:
+            raise UsageError(
+                f"{self.name}: fit: expected {self.batches_a_step} batches or more of equally many rows for a step, "
+                "got fewer"
+            )
+        return history
 
     def make_train_function(self, force: bool = False) -> Any:
         """Build the function that `fit` calls: `steps_per_execution` steps on an iterator, returning mean logs."""

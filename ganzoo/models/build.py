@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from pydantic import ValidationError
 
+from ganzoo.compat import variables_without_values
 from ganzoo.core.randomness import reproducible_initialisation
 from ganzoo.engine.precision import computing_in
 from ganzoo.engine.schedules import SHAPES, factor
@@ -119,7 +120,7 @@ def outlined(config: Config) -> SteppedModel:
     Raises:
       ConfigError: as `build`.
     """
-    with keras.StatelessScope(initialize_variables=False):
+    with variables_without_values():
         return _assembled(config.override({"training.ema_decay": 0.0}), "float32", compiled=False)
 
 

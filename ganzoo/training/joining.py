@@ -96,7 +96,7 @@ def _call(cluster: Cluster, wait: _Wait) -> None:
         with contextlib.suppress(OSError), socket.create_connection(_host_and_port(chief), timeout=_ROUND) as call:
             call.sendall(b"ganzoo worker %d\n" % cluster.index)
             while not select.select([call], [], [], _ROUND)[0]:
-                wait.on([chief])
+                wait.on([f"workers that {chief} waits for too"])
             if _received(call) == _GO:
                 return
         time.sleep(_ROUND)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,15 +90,18 @@ def _with_file(resolved: Config, path: Path, sha256: str | None) -> SteppedModel
     return model
 
 
-def _check_state(resolved: Config, path: Path) -> None:
-    """Refuse a run whose config has other networks than its checkpoint, before they are built."""
+def _check_state(resolved: Config, paths: Iterable[Path]) -> None:
+    """Refuse a run whose config has other networks than the first whole file of these, before building them."""
     from ganzoo.core import weights as files
     from ganzoo.models.build import outlined
 
-    try:
-        found = files.shapes(path)
-    except WeightsError:
-        return  # absent or damaged: restoring it says so
+    found, path = {}, Path()
+    for path in paths:
+        try:
+            found = files.shapes(path)
+            break
+        except WeightsError:
+            continue  # absent or damaged: restoring says so
     outline = outlined(resolved)
     shared = {name: variable for name, variable in outline.state().items() if name in found}
     files.check_shapes({name: found[name] for name in shared}, shared, str(path))
@@ -121,8 +124,10 @@ def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
     from ganzoo.training.evaluating import asked_step
 
     checkpoints, asked = Checkpoints(run / "checkpoints"), asked_step(RunDirectory(run), step)
-    newest = max(checkpoints.steps(), default=0)
-    _check_state(resolved, checkpoints.path(asked if isinstance(asked, int) else newest) / STATE)
+    if not checkpoints.steps():
+        raise WeightsError(f"{run}: has no checkpoint yet (train to the first one, or pass weights='random')")
+    steps = [asked] if isinstance(asked, int) else sorted(checkpoints.steps(), reverse=True)
+    _check_state(resolved, [checkpoints.path(number) / STATE for number in steps])
     # with the run's precision, which its checkpoint depends on
     model = _build(resolved, resolved.training.precision)
     restored = checkpoints.restore(model, asked)

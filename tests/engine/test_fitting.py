@@ -88,11 +88,48 @@ def test_a_label_out_of_range_in_a_data_set(digits):
         digits.fit(data, verbose=0)
 
 
+def test_data_of_unknown_length_that_make_no_step(ring):
+    rows = tf.data.Dataset.from_tensor_slices(np.zeros((9, 2), np.float32)).filter(lambda _: True)
+    with pytest.raises(UsageError, match=r"^gan_ring: fit: expected 1 batches or more of equally many rows"):
+        ring.fit(rows.batch(16, drop_remainder=True), verbose=0)
+
+
+def test_data_without_an_end_need_their_steps(ring):
+    rows = tf.data.Dataset.from_tensor_slices(np.zeros((9, 2), np.float32)).repeat()
+    with pytest.raises(UsageError, match=r"^gan_ring: fit: expected steps_per_epoch for data without an end"):
+        ring.fit(rows.batch(16), verbose=0)
+    before = ring.step
+    ring.fit(rows.batch(16), steps_per_epoch=3, verbose=0)
+    assert ring.step - before == 3
+
+
+def test_labels_in_few_bits(digits):
+    data = tf.data.Dataset.from_tensor_slices((PIXELS, LABELS.astype(np.int8))).batch(35, drop_remainder=True)
+    before = digits.step
+    digits.fit(data, verbose=0)
+    assert digits.step - before == 2
+
+
+def test_batches_of_unknown_shape(ring):
+    made = tf.data.Dataset.range(4).map(
+        lambda _: tf.numpy_function(lambda: np.zeros((16, 2), np.float32), [], tf.float32)
+    )
+    with pytest.raises(UsageError, match=r"^gan_ring: fit: examples: expected batches of a known shape"):
+        ring.fit(made, verbose=0)
+
+
+def test_keras_own_defaults_and_typing_errors(ring):
+    ring.fit(np.zeros((32, 2), np.float32), verbose=0, validation_freq=1, validation_split=0.0, class_weight=None)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'shufle'"):
+        ring.fit(np.zeros((32, 2), np.float32), shufle=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"validation_data": (PIXELS, LABELS)}, "validation_data is not supported"),
         ({"validation_split": 0.1}, "validation_split is not supported"),
+        ({"sample_weight": np.ones(70)}, "sample_weight is not supported"),
         ({"callbacks": [keras.callbacks.ReduceLROnPlateau()]}, "ReduceLROnPlateau needs a model with one optimizer"),
         ({"callbacks": [keras.callbacks.EarlyStopping()]}, "EarlyStopping monitors 'val_loss', expected one of gener"),
     ],

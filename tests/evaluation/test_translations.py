@@ -144,7 +144,9 @@ def test_pairs_are_held_out_together():
 
 def test_more_held_out_than_there_are(digits, folders):
     config = in_folders(digits, folders).override({"dataset.hold_out": 12})
-    with pytest.raises(DataError, match=r"^hold_out: expected data of more than 12 examples, got 12 of folder:[^\n]*$"):
+    with pytest.raises(
+        DataError, match=r"^dataset.hold_out: expected data of more than 12 examples, got 12 of folder:[^\n]*$"
+    ):
         open_data(config.dataset)
 
 

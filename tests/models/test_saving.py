@@ -167,6 +167,17 @@ def test_a_model_without_a_config_cannot_be_saved(tmp_path, digits):
         bare.get_config()
 
 
+def test_weights_saved_with_other_optimizers(tmp_path, caplog):
+    saved, other = (build(ganzoo.config("gan_ring")) for _ in range(2))
+    saved.compile("sgd", "sgd")
+    saved.fit(np.zeros((32, 2), np.float32), verbose=0)
+    saved.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    assert other.step == 1
+    assert "the weights were saved with other optimizers or none: those of generator and discriminator" in caplog.text
+    assert np.array_equal(other.generate(5, seed=1), saved.generate(5, seed=1))
+
+
 def test_training_goes_on_from_weights_as_if_it_had_not_stopped(tmp_path):
     points = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
     whole, begun, resumed = (build(ganzoo.config("gan_ring")) for _ in range(3))

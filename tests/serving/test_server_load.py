@@ -15,7 +15,7 @@ import requests
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from ganzoo.serving.server import json_codec
+from ganzoo.serving.server import json_codec, lifecycle
 from ganzoo.serving.server.lifecycle import running
 from ganzoo.serving.server.settings import Settings
 
@@ -425,8 +425,9 @@ with ThreadPoolExecutor(16) as pool:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_end_under_load_resets_no_connection(kept, put_version, tmp_path):
+def test_the_end_under_load_resets_no_connection(kept, put_version, tmp_path, monkeypatch):
     """Each request is answered or refused, by the server or by the port: then a client knows that it may retry."""
+    monkeypatch.setattr(lifecycle, "CLOSING_SECONDS", 30.0)  # between a connection and its request, on a busy machine
     put_version(2)
     with running(Settings(tmp_path / "base", rest_port=0, grpc_port=0)) as addresses:
         predict = f"http://{addresses.rest}/v1/models/tiny:predict"

@@ -68,6 +68,17 @@ def test_strangers_and_a_worker_that_has_died_are_not_counted(workers):
     assert workers[1] in str(by_chief[0])
 
 
+def test_a_worker_that_is_there_says_that_others_are_missing(workers, monkeypatch, caplog):
+    monkeypatch.setattr(joining, "SILENT", 0.2)
+    with caplog.at_level(logging.WARNING):
+        chief, by_chief = joined(workers, 0, seconds="4")
+        with pytest.raises(WorkerLostError, match=rf"no answer from workers that {workers[0]} waits for too \("):
+            join(Cluster(workers, 1), {joining.SECONDS: "2.5"})
+        chief.join(20)
+    assert workers[2] in str(by_chief[0])
+    assert f"worker 0: waiting for {workers[1]}, {workers[2]}" in caplog.messages[0] or len(caplog.messages) == 2
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worker_that_does_not_come(index, workers, monkeypatch, caplog):
     monkeypatch.setattr(joining, "SILENT", 0.2)

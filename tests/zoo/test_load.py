@@ -1,5 +1,7 @@
 """Loading of strangers' models: a config is compared with its weights before anything is built."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,22 @@ def test_a_run_whose_config_asks_for_wider_networks(tmp_path, wider, monkeypatch
     file.write_text(ganzoo.config(tmp_path / "run").override(wider).to_yaml())
     monkeypatch.setattr(building, "build", lambda *_, **__: pytest.fail("built"))
     with pytest.raises(WeightsError, match=r"^[^\n]*state\.safetensors: made for other networks \([^\n]+\)$"):
+        ganzoo.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("damage", ["none", "newest", "all"])
+def test_a_run_of_damaged_checkpoints_is_compared_with_what_is_whole(tmp_path, damage, monkeypatch):
+    ganzoo.train(CONFIG, steps=4, workdir=tmp_path / "run", overrides={"training.checkpoint_every": 2})
+    states = sorted((tmp_path / "run" / "checkpoints").rglob("state.safetensors"))
+    assert len(states) == 2
+    for state in {"none": states, "newest": states[1:], "all": states}[damage]:
+        state.write_bytes(b"")
+    if damage == "none":
+        shutil.rmtree(tmp_path / "run" / "checkpoints")
+    file = tmp_path / "run" / "config.yaml"
+    file.write_text(CONFIG.override({"generator.widths": [20_000, 20_000]}).to_yaml())
+    monkeypatch.setattr(building, "build", lambda *_, **__: pytest.fail("built"))
+    with pytest.raises(WeightsError, match="has no checkpoint yet" if damage == "none" else "made for other networks"):
         ganzoo.load(tmp_path / "run")
 
 
