@@ -118,10 +118,10 @@ def test_yaml_that_takes_long(name, cases, tmp_path):
         config = config.replace("seed: 0", f"seed: {text}")
     file = tmp_path / "config.yaml"
     file.write_text(config)
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(ConfigError) as caught:
         ganzoo.config(file)
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
 
