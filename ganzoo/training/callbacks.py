@@ -216,10 +216,11 @@ class SampleSheets(keras.callbacks.Callback):
         self.wait = FIRST_SHEET
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        (late,) = self.agree([self.clock() - self.last >= self.wait])
         if self.model.step % self.every == 0:
             self.draw()
-        elif late:
+            return
+        (late,) = self.agree([self.clock() - self.last >= self.wait])
+        if late:
             self.draw_newest()
             self.wait *= 2
 

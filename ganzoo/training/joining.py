@@ -66,7 +66,7 @@ class _Wait:
 def _gather(cluster: Cluster, server: socket.socket, wait: _Wait) -> None:
     """Wait for the calls of all others, and let them go on."""
     calls: dict[socket.socket, bytes] = {}  # what each has said
-    with contextlib.ExitStack() as stack:
+    try:
         while True:
             here = {int(match[1]) for said in calls.values() if (match := _HELLO.fullmatch(said))}
             missing = [cluster.workers[index] for index in range(1, cluster.size) if index not in here]
@@ -76,7 +76,7 @@ def _gather(cluster: Cluster, server: socket.socket, wait: _Wait) -> None:
             for ready in select.select([server, *calls], [], [], _ROUND)[0]:
                 if ready is server:
                     with contextlib.suppress(OSError):
-                        calls[stack.enter_context(server.accept()[0])] = b""
+                        calls[server.accept()[0]] = b""
                     continue
                 said = _received(ready)
                 calls[ready] += said
@@ -86,6 +86,9 @@ def _gather(cluster: Cluster, server: socket.socket, wait: _Wait) -> None:
         for call in calls:
             with contextlib.suppress(OSError):
                 call.sendall(_GO)
+    finally:
+        for call in calls:
+            call.close()
 
 
 def _call(cluster: Cluster, wait: _Wait) -> None:

@@ -125,8 +125,8 @@ def train(
         images_per_second = fit.reporter.images_per_second
         if engine.is_chief:
             _plot_losses(model, run)
-        if fit.ended and engine.is_chief:
-            _finish(run, model, export)
+            if fit.ended:
+                _finish(model, run, export)
         seconds = time.monotonic() - began
         if fit.evaluate and engine.is_chief:
             fit.evaluate.finish(seconds)
@@ -149,7 +149,7 @@ def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
     images.write_png(run.curves, figures.curves(series, title=model.name, y_label="loss"))
 
 
-def _finish(run: RunDirectory, model: SteppedModel, export: Exporter | None) -> None:
+def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
     """Write animation and export."""
     run.newest_samples.unlink(missing_ok=True)  # the last sheet is newer
     figures.write_gif(run.animation, _frames(run.sample_sheets()))

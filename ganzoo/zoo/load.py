@@ -130,7 +130,5 @@ def _load_run(resolved: Config, run: Path, step: str | int) -> SteppedModel:
     _check_state(resolved, [checkpoints.path(number) / STATE for number in steps])
     # with the run's precision, which its checkpoint depends on
     model = _build(resolved, resolved.training.precision)
-    restored = checkpoints.restore(model, asked)
-    if restored is None:
-        raise WeightsError(f"{run}: has no checkpoint yet (train to the first one, or pass weights='random')")
+    checkpoints.restore(model, asked)
     return model

@@ -1,5 +1,7 @@
 """The table of cases from the world, each with pass or fail: python tests/cases [FILE.md]."""
 
+import contextlib
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -102,12 +104,8 @@ def main():
     """Run the tests, and print the table; 1 if one failed or is missing."""
     outcomes = Outcomes()
     named = sorted({str(TESTS / test) for case in CASES for test in case.shown})
-    with open("/dev/null", "w") as nothing:
-        usual, sys.stdout = sys.stdout, nothing
-        try:
-            pytest.main(["-q", "-n", "0", "-m", "slow or not slow", "--no-header", *named], plugins=[outcomes])
-        finally:
-            sys.stdout = usual
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        pytest.main(["-q", "-n", "0", "-m", "slow or not slow", "--no-header", *named], plugins=[outcomes])
     lines = ["| input | command | must give | |", "|---|---|---|---|"]
     failed = 0
     for case in CASES:
