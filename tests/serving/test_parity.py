@@ -1,4 +1,5 @@
-"""Keras, the SavedModel alone, REST and gRPC give the same bytes: every model of the zoo, by the real server."""
+"""Keras, the SavedModel alone, REST and gRPC give the same bytes, by the real server: of each kind of model and of all
+that are trained; by night every model of the zoo."""
 
 import base64
 import re
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+from small_runs import model_of_each_kind
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import ganzoo
@@ -22,7 +24,8 @@ from ganzoo.core import images
 
 pytestmark = pytest.mark.slow
 
-MODELS = ganzoo.list_models()
+BY_DAY = {*model_of_each_kind(), *ganzoo.list_models(pretrained=True)}
+MODELS = [pytest.param(name, marks=() if name in BY_DAY else pytest.mark.nightly) for name in ganzoo.list_models()]
 SEED, POSITIONS, TRUNCATION = 11, [0, 5, 1000], 0.75
 
 # Calls signatures in a process without ganzoo and Keras, each from two loads; REQUESTS.npz has MODEL/SIGNATURE/INPUT.
@@ -94,14 +97,21 @@ def pictures_of(made, channels):
 
 
 @pytest.fixture(scope="module")
-def expected():
-    return {name: calls_of(name) for name in MODELS}
+def models(request):
+    """Names of the models that the chosen tests are about."""
+    about = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
+    return sorted({"cgan_mnist", "cyclegan_digits", *(of.params["name"] for of in about if of and "name" in of.params)})
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def expected(models):
+    return {name: calls_of(name) for name in models}
+
+
+@pytest.fixture(scope="module")
+def base(models, tmp_path_factory):
     base = tmp_path_factory.mktemp("base")
-    for name in MODELS:
+    for name in models:
         ganzoo.export(name, base, allow_untrained=True, quiet=True)
     return base
 

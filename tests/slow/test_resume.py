@@ -72,17 +72,20 @@ def outcome(workdir, steps=STEPS):
     return state, losses, {path.name: path.read_bytes() for path in run.sample_sheets()}
 
 
-BY_DAY = ("cgan_mnist", "cyclegan_digits")  # a generator and a translator with its pool; by night one of each kind
+def kills():
+    """(model, number of places): by day a generator at all, a translator with its pool at one; by night each at all."""
+    yield from [("cgan_mnist", len(PLACES)), ("cyclegan_digits", 1)]
+    for name in models_with_data():
+        if name != "cgan_mnist":
+            yield pytest.param(name, len(PLACES), marks=pytest.mark.nightly)
 
 
-@pytest.mark.parametrize(
-    "model", [pytest.param(name, marks=() if name in BY_DAY else pytest.mark.nightly) for name in models_with_data()]
-)
-def test_five_kills_change_nothing(tmp_path, model):
+@pytest.mark.parametrize(("model", "places"), list(kills()))
+def test_kills_change_nothing(tmp_path, model, places):
     draw = random.Random(f"kills of {model}")
     peace, killed = tmp_path / "peace", tmp_path / "killed"
     undisturbed = start(model, peace)
-    for name in draw.sample(list(PLACES), len(PLACES)):
+    for name in draw.sample(list(PLACES), places):
         kill = dict(PLACES[name])
         kill["call"] = draw.randint(1, kill.pop("most"))
         print(f"{model}: {name}, {kill}")
@@ -96,11 +99,12 @@ def test_five_kills_change_nothing(tmp_path, model):
     assert_same(killed, peace)
 
 
-def test_a_run_of_two_workers_goes_on_after_either_is_killed(tmp_path):
+@pytest.mark.parametrize("kills", [[(1, 5)], pytest.param([(1, 5), (0, 7)], marks=pytest.mark.nightly)])
+def test_a_run_of_two_workers_goes_on_after_one_is_killed(tmp_path, kills):
     """The launcher stops the other one; the same command takes both back to the last checkpoint."""
     peace, killed = tmp_path / "peace", tmp_path / "killed"
     finish(start("cgan_mnist", peace, workers=2), 0)
-    for worker, call in ((1, 5), (0, 7)):
+    for worker, call in kills:
         kill = {"at": "ganzoo.training.progress:ProgressBar.update", "call": call, "worker": worker}
         finish(start("cgan_mnist", killed, kill, workers=2), 128 + signal.SIGKILL)
     finish(start("cgan_mnist", killed, workers=2), 0)
