@@ -33,6 +33,7 @@ TINY = {
     "resnet": {"width": 2, "blocks": 1},
     "unet": {"width": 2},
     "patchgan": {"width": 2},
+    "projected": {"width": 2},
 }
 
 

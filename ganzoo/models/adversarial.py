@@ -52,7 +52,8 @@ class AdversarialModel(SteppedModel):
         """
         self.adversarial_loss = parts.loss(loss)
         self.penalties = parts.penalties(penalties)
-        self.augmentations = parts.augmentations(augmentations)
+        judged = [role.removeprefix("discriminator_") for role in discriminator[1]]
+        self.augmentations = parts.augmentations(augmentations, judged if len(judged) > 1 else ())
         held = parts.constraints(constraints)
         joined: list[parts.Penalty | parts.Constraint] = [*self.penalties, *held]
         for part in joined:
@@ -98,14 +99,16 @@ class AdversarialModel(SteppedModel):
           The loss, a mean over the rows, and its terms.
         """
         if together:
-            both = tf.concat([self._augmented(real, "real", counters), self._augmented(fake, "fake", counters)], axis=0)
+            both = tf.concat(
+                [self._augmented(role, real, "real", counters), self._augmented(role, fake, "fake", counters)], axis=0
+            )
             outputs = self._outputs(role, both, [tf.concat([c, c], axis=0) for c in conditions], "real", counters)
             halves = {name: tf.split(value, 2) for name, value in outputs.items()}
             of_real = {name: first for name, (first, _) in halves.items()}
             of_fake = {name: second for name, (_, second) in halves.items()}
         else:
-            of_real = self._outputs(role, self._augmented(real, "real", counters), conditions, "real", counters)
-            of_fake = self._outputs(role, self._augmented(fake, "fake", counters), conditions, "fake", counters)
+            of_real = self._outputs(role, self._augmented(role, real, "real", counters), conditions, "real", counters)
+            of_fake = self._outputs(role, self._augmented(role, fake, "fake", counters), conditions, "fake", counters)
         loss = self.adversarial_loss.discriminator(of_real["logits"], of_fake["logits"])
         terms = {"discriminator_loss": tf.reduce_mean(loss)}
         terms |= self._penalty_terms("discriminator", role, (real, fake), (of_real, of_fake), conditions, counters)
@@ -131,11 +134,11 @@ class AdversarialModel(SteppedModel):
         Returns:
           The loss, a mean over the rows, and its terms.
         """
-        of_fake = self._outputs(role, self._augmented(fake, "judge", counters), conditions, "judge", counters)
+        of_fake = self._outputs(role, self._augmented(role, fake, "judge", counters), conditions, "judge", counters)
         of_real: dict[str, tf.Tensor] = {}
         wanted = [penalty for penalty in self.penalties if penalty.update == "generator"]
         if getattr(self.adversarial_loss, "compares", False) or wanted:
-            seen = self._augmented(real, "judge_real", counters)
+            seen = self._augmented(role, real, "judge_real", counters)
             of_real = self._outputs(role, seen, conditions, "judge_real", counters)
         loss = self.adversarial_loss.generator(of_real.get("logits"), of_fake["logits"])
         terms = {"generator_loss": tf.reduce_mean(loss)}
@@ -146,16 +149,18 @@ class AdversarialModel(SteppedModel):
     def _outputs(
         self, role: str, examples: tf.Tensor, conditions: Conditions, purpose: str, counters: Sequence[Any]
     ) -> dict[str, tf.Tensor]:
-        """Return a discriminator's outputs by name; the logits are `[N]` or `[N, h, w]`."""
+        """Return a discriminator's outputs by name; a single logit's axis is left out."""
         given = self.run(role, examples, conditions, purpose=purpose, counters=counters)
         outputs = dict(given) if isinstance(given, dict) else {"logits": given}
-        return {**outputs, "logits": tf.squeeze(outputs["logits"], axis=-1)}
+        logits = outputs["logits"]
+        return {**outputs, "logits": tf.squeeze(logits, axis=-1) if logits.shape[-1] == 1 else logits}
 
-    def _augmented(self, examples: tf.Tensor, purpose: str, counters: Sequence[Any]) -> tf.Tensor:
+    def _augmented(self, role: str, examples: tf.Tensor, purpose: str, counters: Sequence[Any]) -> tf.Tensor:
         """Apply the augmentations to a discriminator's input."""
         for number, augmentation in enumerate(self.augmentations):
-            key = self.key(f"augmentation {number} {purpose}", *counters)
-            examples = augmentation(examples, self._draws(key, examples))
+            if augmentation.domains is None or role.removeprefix("discriminator_") in augmentation.domains:
+                key = self.key(f"augmentation {number} {purpose}", *counters)
+                examples = augmentation.function(examples, self._draws(key, examples))
         return examples
 
     def _draws(self, key: tf.Tensor, examples: tf.Tensor) -> Draws:
@@ -194,7 +199,9 @@ class AdversarialModel(SteppedModel):
         drawn = itertools.count()
 
         def discriminator(seen: tf.Tensor) -> tf.Tensor:
-            return self._outputs(role, self._augmented(seen, name, counters), conditions, name, counters)["logits"]
+            return self._outputs(role, self._augmented(role, seen, name, counters), conditions, name, counters)[
+                "logits"
+            ]
 
         def uniform(shape: Sequence[int]) -> tf.Tensor:
             return self._draws(self.key(f"{name}_draws", *counters), real).uniform(next(drawn), shape)

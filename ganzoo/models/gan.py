@@ -176,7 +176,9 @@ class GAN(GenerativeModel, AdversarialModel):
         return self.forward(self.fake, latents, labels, tf.constant(draw), roles=["generator"])
 
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:
-        """Return the discriminator's logits float32 `[n]`; above the loss's `threshold` (mostly 0) means real.
+        """Return the discriminator's logits float32 `[n]`, means over an example's if it has several.
+
+        Above the loss's `threshold` (mostly 0) means real.
 
         Args:
           examples: `[n, …]` in the dtype of the model's kind of data: images are uint8 `[n, H, W, C]`.
@@ -189,7 +191,7 @@ class GAN(GenerativeModel, AdversarialModel):
         conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
         outputs = call(self.discriminator, floats(self.kind.to_inside(examples)), conditions, training=False)
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
-        return logits.numpy()[:, 0].astype(np.float32)
+        return logits.numpy().reshape(len(examples), -1).mean(1).astype(np.float32)
 
 
 def floats(examples: Any) -> tf.Tensor:

@@ -6,7 +6,7 @@ come from the data and the scheme; its keyword-only ones are its options, which 
   generator      f(latent_size, example_shape, classes, conditioning, *, …): latents `[N, latent_size]`, and labels
                  int32 `[N]` as second input if `classes > 0`, -> `[N, *example_shape]`
   discriminator  f(example_shape, classes, conditioning, *, …): examples `[N, *example_shape]` (and labels) -> logits
-                 `[N, 1]`, or `[N, h, w, 1]` with one per patch; or a mapping with these as `logits` and further
+                 `[N, 1]`, or `[N, h, w, k]` with k per patch; or a mapping with these as `logits` and further
                  outputs
   translator     f(example_shape, *, …): images `[N, H, W, C]` in [-1, 1] -> the same, for any H and W that are
                  multiples of the model's attribute `stride`

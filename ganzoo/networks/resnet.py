@@ -26,7 +26,7 @@ def resnet_translator(
     *,
     width: Annotated[int, Field(ge=1, le=1024)] = 64,
     blocks: Annotated[int, Field(ge=1, le=64)] = 9,
-    upsampling: Literal["transposed", "transposed4", "resize"] = "transposed",
+    upsampling: Literal["transposed", "transposed4", "resize", "bilinear"] = "transposed",
     residual: Literal["none", "fine", "coarse"] = "none",
     detail: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0,
     normalization: Literal["instance", "none"] = "instance",
@@ -38,8 +38,8 @@ def resnet_translator(
       width: channels at full size, doubled at each halving; 64 in the paper.
       blocks: residual blocks at a quarter of the size; in the paper 6 for 128x128, 9 for 256x256 and more.
       upsampling: `transposed`: 3x3 convolutions of stride 2, as in the paper and PyTorch; `transposed4`: kernels of
-        4x4, which the stride divides; `resize`: nearest pixel, then a convolution. The latter two avoid checkerboard
-        artefacts (Odena et al. 2016).
+        4x4, which the stride divides; `resize`: nearest pixel, then a convolution; `bilinear`: linear
+        interpolation, then a convolution. The latter three avoid checkerboard artefacts (Odena et al. 2016).
       residual: learn a change instead of the image: of the image itself (`fine`) or of the image without its detail
         (`coarse`), see `layers.ResidualTanh`.
       detail: share of the image's detail that a coarse residual keeps; can also be set after training.
@@ -113,7 +113,8 @@ class _Part:
             return Conv2DTranspose(width, 4, 2, "same", name=name, **self._plain())(x)
         if upsampling == "transposed":  # cropped like PyTorch's padding and output_padding of 1
             return Conv2DTranspose(width, 3, 2, "valid", crop=1, name=name, **self._plain())(x)
-        x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
+        interpolation = "bilinear" if upsampling == "bilinear" else "nearest"
+        x = keras.layers.UpSampling2D(2, interpolation=interpolation, name=f"{name}_resize")(x)
         x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
         return self.convolution(width, 3, name=name)(x)
 

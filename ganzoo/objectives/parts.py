@@ -43,6 +43,19 @@ class Constraint:
     update: str
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """An augmentation in a training step.
+
+    Attributes:
+      function: maps examples and draws to examples.
+      domains: those whose discriminators see it; None for all.
+    """
+
+    function: Callable[[Any, Any], Any]
+    domains: tuple[str, ...] | None
+
+
 def loss(given: Named | Any, key: str = "loss") -> Any:
     """Return an adversarial loss from a name, a mapping of name and options, or the loss itself.
 
@@ -102,13 +115,31 @@ def constraints(given: Sequence[Any], key: str = "constraints") -> list[Constrai
     return made
 
 
-def augmentations(given: Sequence[Any], key: str = "augmentations") -> list[Callable[[Any, Any], Any]]:
-    """Return the augmentations of a model, each given as a name, a mapping of name and options, or the function.
+def augmentations(given: Sequence[Any], domains: Sequence[str] = (), key: str = "augmentations") -> list[Augmentation]:
+    """Return the augmentations of a model. Each is given as a name, a mapping of name, domains and options, or the
+    function.
+
+    Args:
+      given: the augmentations.
+      domains: the model's domains, if each has a discriminator of its own.
+      key: config key, for messages.
 
     Raises:
-      ConfigError: if a name or option is unknown.
+      ConfigError: if a name, option or domain is unknown.
     """
-    return [made_of("augmentation", one, key, f"{key}.{number}", general=("name",)) for number, one in enumerate(given)]
+    made = []
+    for number, one in enumerate(given):
+        at = f"{key}.{number}"
+        settings: Any = dict(one) if isinstance(one, Mapping) else one
+        seen = settings.pop("domains", None) if isinstance(settings, dict) else None
+        unknown = [domain for domain in seen or () if domain not in domains]
+        if unknown and not domains:
+            raise ConfigError(f"{at}.domains: the scheme has one discriminator for all examples (remove it)")
+        if unknown:
+            raise ConfigError(f"{at}.domains: expected some of {', '.join(domains)}, got '{unknown[0]}'")
+        function = made_of("augmentation", settings, key, at, general=("name", "domains"))
+        made.append(Augmentation(function, None if seen is None else tuple(seen)))
+    return made
 
 
 def made_of(kind: str, given: Any, key: str, at: str, general: Sequence[str] = ("name",)) -> Any:

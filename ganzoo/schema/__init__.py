@@ -3,6 +3,7 @@
 from ganzoo.schema.config import SHORT_NAMES, TASKS, TRANSLATION, Config, Licence, parse, read_yaml
 from ganzoo.schema.dataset import SHAPE_KEYS, ColumnConfig, DatasetConfig, choose_domain, other_domain
 from ganzoo.schema.parts import (
+    AugmentationConfig,
     LossConfig,
     ModelConfig,
     NetworkConfig,
@@ -25,6 +26,7 @@ __all__ = [
     "SHORT_NAMES",
     "TASKS",
     "TRANSLATION",
+    "AugmentationConfig",
     "ColumnConfig",
     "Config",
     "DatasetConfig",

@@ -17,7 +17,7 @@ from ganzoo.errors import ConfigError, did_you_mean
 from ganzoo.schema import migration
 from ganzoo.schema.dataset import DatasetConfig
 from ganzoo.schema.parsing import assign, check_path, check_plain, describe, load_yaml, read_scalar
-from ganzoo.schema.parts import LossConfig, ModelConfig, NetworkConfig, PartConfig, PenaltyConfig
+from ganzoo.schema.parts import AugmentationConfig, LossConfig, ModelConfig, NetworkConfig, PartConfig, PenaltyConfig
 from ganzoo.schema.section import Section, check_further
 from ganzoo.schema.training import EvaluationConfig, OptimizerConfig, OptimizersConfig, TrainingConfig
 
@@ -75,7 +75,7 @@ class Config(Section):
     loss: LossConfig | None = None
     penalties: list[PenaltyConfig] = Field(default_factory=list)
     constraints: list[PartConfig] = Field(default_factory=list)
-    augmentations: list[PartConfig] = Field(default_factory=list)
+    augmentations: list[AugmentationConfig] = Field(default_factory=list)
     optimizer: OptimizersConfig
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)

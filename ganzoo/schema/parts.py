@@ -45,9 +45,16 @@ class PenaltyConfig(OpenSection):
 
 
 class PartConfig(OpenSection):
-    """The registered name and options of a constraint or augmentation."""
+    """The registered name and options of a constraint."""
 
     name: str
+
+
+class AugmentationConfig(OpenSection):
+    """An augmentation's registered name and options, and the domains whose discriminators see it (default: all)."""
+
+    name: str
+    domains: list[str] | None = Field(default=None, min_length=1)
 
 
 def check_arguments(

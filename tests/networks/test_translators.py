@@ -30,7 +30,7 @@ def test_the_networks_have_the_sizes_of_the_authors():
     assert translator("unet", (256, 256, 3)).count_params() == 54_413_955 + outermost_and_innermost_bias
 
 
-@pytest.mark.parametrize("upsampling", ["transposed", "transposed4", "resize"])
+@pytest.mark.parametrize("upsampling", ["transposed", "transposed4", "resize", "bilinear"])
 @pytest.mark.parametrize("residual", ["none", "fine", "coarse"])
 def test_a_resnet_takes_any_multiple_of_four(upsampling, residual):
     network = translator("resnet", width=4, blocks=1, upsampling=upsampling, residual=residual)

@@ -63,7 +63,7 @@ def test_cutout_is_half_the_side_around_its_centre():
 
 
 def test_a_row_depends_on_its_place_alone():
-    (augment,) = parts.augmentations(["diffaugment"])
+    augment = parts.augmentations(["diffaugment"])[0].function
     whole = augment(tf.constant(IMAGES), keyed(0, 6)).numpy()
     halves = [augment(tf.constant(IMAGES[start : start + 3]), keyed(start, 3)).numpy() for start in (0, 3)]
     np.testing.assert_array_equal(np.concatenate(halves), whole)
@@ -72,7 +72,7 @@ def test_a_row_depends_on_its_place_alone():
 
 def test_the_generator_learns_through_it():
     """Each policy is linear in the image: the gradient of the sum by a pixel of the middle is 1 where it stays."""
-    (augment,) = parts.augmentations([{"name": "diffaugment", "policy": ["color"]}])
+    augment = parts.augmentations([{"name": "diffaugment", "policy": ["color"]}])[0].function
     images = tf.constant(IMAGES)
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -83,3 +83,12 @@ def test_the_generator_learns_through_it():
 def test_wrong_options():
     with pytest.raises(ConfigError, match=r"augmentations\.0\.policy\.0: input should be 'color', 'translation'"):
         parts.augmentations([{"name": "diffaugment", "policy": ["colour"]}])
+
+
+def test_domains_choose_the_discriminators():
+    given = [{"name": "diffaugment", "domains": ["monet"]}, "diffaugment"]
+    assert [one.domains for one in parts.augmentations(given, ("monet", "photo"))] == [("monet",), None]
+    with pytest.raises(ConfigError, match=r"augmentations\.0\.domains: expected some of bold, plain, got 'monet'"):
+        parts.augmentations(given, ("bold", "plain"))
+    with pytest.raises(ConfigError, match=r"augmentations\.0\.domains: the scheme has one discriminator .*remove it"):
+        parts.augmentations(given)

@@ -11,7 +11,7 @@ from PIL import Image
 from ganzoo.core.fetch import fetch
 from ganzoo.core.torch_file import read_state_dict
 from ganzoo.evaluation.extractors.extractor import Extractor, fingerprint
-from ganzoo.evaluation.extractors.torch_layers import convolution, pixels
+from ganzoo.networks.features.torch_layers import convolution, pixels
 from ganzoo.registry import register
 
 SIZE = 299

@@ -3,6 +3,7 @@
 from ganzoo.networks.layers.batch_normalization import BatchNormalization
 from ganzoo.networks.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.networks.layers.dropout import Dropout
+from ganzoo.networks.layers.frozen_features import FrozenFeatures, Mixing
 from ganzoo.networks.layers.instance_normalization import InstanceNormalization
 from ganzoo.networks.layers.maxout import Maxout
 from ganzoo.networks.layers.padding import ReflectionPadding2D
@@ -14,8 +15,10 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Dropout",
+    "FrozenFeatures",
     "InstanceNormalization",
     "Maxout",
+    "Mixing",
     "ReflectionPadding2D",
     "ResidualTanh",
     "SpectralConv2D",

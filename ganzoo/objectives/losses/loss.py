@@ -13,7 +13,8 @@ import tensorflow as tf
 class AdversarialLoss(ABC):
     """A pair of losses, both to be *minimised*; the model averages them over the global batch.
 
-    Logits are `[N]`, or `[N, h, w]` with one per patch, of any float dtype; results have their shape and dtype.
+    Logits are `[N]`, `[N, h, w]` or `[N, h, w, k]` (one or k per patch), of any float dtype; results have their shape
+    and dtype.
 
     Attributes:
       compares: whether the generator's loss uses the logits of real examples, which are computed only then.

@@ -1,4 +1,4 @@
-"""Layers of trained PyTorch networks as TensorFlow functions, shared by extractors."""
+"""Layers of trained PyTorch networks as TensorFlow functions."""
 
 from __future__ import annotations
 

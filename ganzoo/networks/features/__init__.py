@@ -1,0 +1,1 @@
+"""Frozen networks with trained weights; discriminators and the extractors of `evaluation` use their features."""

