@@ -14,7 +14,14 @@ from pydantic import Field
 from ganzoo.compat import layer_of
 from ganzoo.errors import ConfigError
 from ganzoo.networks.initial import initial
-from ganzoo.networks.layers import Conv2D, Conv2DTranspose, InstanceNormalization, ReflectionPadding2D, ResidualTanh
+from ganzoo.networks.layers import (
+    BilinearUpsampling,
+    Conv2D,
+    Conv2DTranspose,
+    InstanceNormalization,
+    ReflectionPadding2D,
+    ResidualTanh,
+)
 from ganzoo.registry import register
 
 STRIDE = 4
@@ -113,8 +120,8 @@ class _Part:
             return Conv2DTranspose(width, 4, 2, "same", name=name, **self._plain())(x)
         if upsampling == "transposed":  # cropped like PyTorch's padding and output_padding of 1
             return Conv2DTranspose(width, 3, 2, "valid", crop=1, name=name, **self._plain())(x)
-        interpolation = "bilinear" if upsampling == "bilinear" else "nearest"
-        x = keras.layers.UpSampling2D(2, interpolation=interpolation, name=f"{name}_resize")(x)
+        resize = BilinearUpsampling if upsampling == "bilinear" else keras.layers.UpSampling2D  # both by 2
+        x = resize(name=f"{name}_resize")(x)
         x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
         return self.convolution(width, 3, name=name)(x)
 

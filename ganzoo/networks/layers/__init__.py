@@ -9,9 +9,11 @@ from ganzoo.networks.layers.maxout import Maxout
 from ganzoo.networks.layers.padding import ReflectionPadding2D
 from ganzoo.networks.layers.residual_tanh import ResidualTanh
 from ganzoo.networks.layers.spectral_convolution import SpectralConv2D
+from ganzoo.networks.layers.upsampling import BilinearUpsampling
 
 __all__ = [
     "BatchNormalization",
+    "BilinearUpsampling",
     "Conv2D",
     "Conv2DTranspose",
     "Dropout",

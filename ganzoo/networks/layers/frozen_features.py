@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ganzoo.networks.features.efficientnet_lite0 import CHANNELS, trained
+from ganzoo.networks.layers.upsampling import enlarged
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -40,8 +41,7 @@ class Mixing(keras.layers.Layer):
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         fine, coarse = inputs
-        enlarged = tf.image.resize(coarse, tf.shape(fine)[1:3], "bilinear")
-        return fine + tf.cast(enlarged, fine.dtype)
+        return fine + enlarged(coarse, tf.shape(fine)[1:3])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]

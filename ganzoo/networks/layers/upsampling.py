@@ -1,0 +1,28 @@
+"""Bilinear upsampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="ganzoo")
+class BilinearUpsampling(keras.layers.Layer):
+    """Linear interpolation to twice the size, for images of any size: `[N, H, W, C] -> [N, 2 H, 2 W, C]`.
+
+    keras.layers.UpSampling2D needs H and W when it is built.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return enlarged(inputs, 2 * tf.shape(inputs)[1:3])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        rows, *sides, channels = input_shape
+        return (rows, *(side and 2 * side for side in sides), channels)
+
+
+def enlarged(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Interpolate `[N, h, w, C]` linearly to `[N, *size, C]`, with pixels' centres at halves, in their dtype."""
+    return tf.cast(tf.image.resize(images, size, "bilinear"), images.dtype)
