@@ -107,6 +107,7 @@ _LIGHT = {
     "ganzoo.schema",
     "ganzoo.serving.client.client",
     "ganzoo.zoo.catalog",
+    "ganzoo.zoo.evaluate",
     "ganzoo.zoo.export",
     "ganzoo.zoo.load",
     "ganzoo.zoo.train",

@@ -7,12 +7,14 @@ Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ganzoo.core import plugins
@@ -113,10 +115,26 @@ class Registry(Generic[T]):
         if name not in self.registrations:
             self._discover()
         if name not in self.registrations:
-            near = did_you_mean(name, self.registrations)
-            own = f"; {OWN}" if self.home else ""  # without a home, users cannot register parts of this kind
-            raise ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{near}{own}")
+            raise self._unknown(name, key, self.registrations)
         return self.registrations[name]
+
+    def check(self, name: str, key: str | None = None) -> None:
+        """Refuse an unknown name as `get` does, but read ganzoo's own parts, whose import may start TensorFlow.
+
+        For kinds whose modules use `register` and no other decorator, and without variants.
+
+        Raises:
+          ConfigError: if there is no part of that name.
+        """
+        if name in self.registrations or name in (declared := _declared(self.home).get(self.kind, ())):
+            return
+        plugins.load_entry_points()
+        if name not in self.registrations:
+            raise self._unknown(name, key, {*self.registrations, *declared})
+
+    def _unknown(self, name: str, key: str | None, known: Iterable[str]) -> ConfigError:
+        own = f"; {OWN}" if self.home else ""  # without a home, users cannot register parts of this kind
+        return ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{did_you_mean(name, known)}{own}")
 
     def names(self) -> list[str]:
         """Return the names of all parts, sorted."""
@@ -193,6 +211,20 @@ def import_modules_of(package: str) -> None:
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if not module.ispkg:
             importlib.import_module(f"{package}.{module.name}")
+
+
+@cache
+def _declared(package: str) -> dict[str, set[str]]:
+    """Return kind -> names that the modules of a package register; their decorators are read, nothing is imported."""
+    found: dict[str, set[str]] = {}
+    for folder in importlib.import_module(package).__path__:
+        for path in Path(folder).glob("*.py"):
+            for part in ast.parse(path.read_bytes()).body:
+                for decorator in getattr(part, "decorator_list", ()):
+                    match decorator:
+                        case ast.Call(ast.Name("register"), [ast.Constant(str(kind)), ast.Constant(str(name))]):
+                            found.setdefault(kind, set()).add(name)
+    return found
 
 
 def options_of(part: Any) -> dict[str, inspect.Parameter]:

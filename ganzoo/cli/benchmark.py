@@ -16,6 +16,7 @@ from ganzoo.cli.base import Answer, Command
 from ganzoo.cli.train import asked_for
 from ganzoo.core import start
 from ganzoo.errors import UsageError
+from ganzoo.training.checks import check_run
 
 TURNS, STEPS = 5, 500
 DAY = 24 * 60 * 60.0
@@ -74,7 +75,8 @@ def _training(given: Given) -> Answer:
         if getattr(given, name) is not None:
             raise UsageError(f"--{name}: needs --serving")
     given.steps = given.steps or STEPS
-    changes = asked_for(given)
+    config, changes = asked_for(given)
+    check_run(config, **given.pick("strategy", "logical_devices"))
     steps = changes.pop("training.steps")
     from ganzoo.benchmarks.speed.benchmark import benchmark
 

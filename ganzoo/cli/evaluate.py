@@ -7,7 +7,6 @@ and real images are the same.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import ganzoo
 from ganzoo.cli import _flags, _shared
@@ -15,10 +14,8 @@ from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
 from ganzoo.core import files, start
 from ganzoo.errors import UsageError
-from ganzoo.schema import DatasetConfig
-from ganzoo.training.directory import CONFIG_FILE
+from ganzoo.registry import of
 from ganzoo.training.progress import note_unless
-from ganzoo.zoo import catalog
 
 FLAGS = {
     "What": (
@@ -77,11 +74,7 @@ def work(given: Given) -> Answer:
     if given.sheet is not None:
         files.check_writable(given.sheet)  # before the work
     fake, real = given.model or _folder(given.fake), given.real and _folder(given.real)
-    _check(given, fake, real)
-    start.import_quietly()
-    from ganzoo.zoo.evaluate import evaluate
-
-    found = evaluate(
+    found = ganzoo.evaluate(
         fake,
         real=real,
         step=int(given.step) if given.step.isdigit() else given.step,
@@ -96,28 +89,6 @@ def work(given: Given) -> Answer:
         text += f"\n\nthe best and the worst by realism are in {given.sheet}"
     brief = "\n".join(f"{name} {value:.6g}" for name, value in found.items())
     return Answer(text, found.to_dict(), brief=brief)
-
-
-def _check(given: Given, fake: str, real: str | None) -> None:
-    """Check the names of the model and the data before TensorFlow starts."""
-    from ganzoo.data.open import check_available
-    from ganzoo.zoo import translate as translating
-
-    for name in (fake, real):
-        if name is not None and name.startswith("folder:"):
-            check_available(DatasetConfig(name=name, size=1, channels=1))
-    is_export = Path(fake).is_dir() and not (Path(fake) / CONFIG_FILE).is_file()
-    if is_export or fake.startswith("folder:"):
-        return
-    config = ganzoo.config(fake)
-    translates = config.offers("translate")
-    if translates:
-        translating.check_domain(config, given.to)
-    if real is None or not real.startswith("folder:"):
-        other = {} if real is None else {"name": real} if translates else {"name": real, "split": "train"}
-        dataset = config.dataset.model_copy(update=other)
-        check_available(dataset, data_dir=given.data_dir)
-    catalog.check_trained(fake)
 
 
 def _folder(name: str) -> str:
@@ -140,6 +111,7 @@ def _list() -> Answer:
 def _speed(features: str | None) -> Answer:
     if features is None:
         raise UsageError("--features is missing: feature extractor to measure (`ganzoo evaluate --list` lists them)")
+    of("extractor").check(features)
     start.import_quietly()
     from ganzoo.evaluation.speed import measure
 

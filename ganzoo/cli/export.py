@@ -11,7 +11,6 @@ import ganzoo
 from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
-from ganzoo.core import start
 from ganzoo.errors import UsageError
 from ganzoo.exports import formats
 from ganzoo.zoo import catalog
@@ -45,9 +44,6 @@ def work(given: Given) -> Answer:
     if given.deploy is not None and format != formats.SAVED_MODEL:
         raise UsageError(f"--deploy: TensorFlow Serving cannot load {format} files (leave out --deploy or --format)")
     name, untrained = given.name or ganzoo.config(given.model).name, catalog.has_no_weights(given.model)
-    if not given.allow_untrained:
-        catalog.check_trained(given.model, catalog.TO_EXPORT)
-    start.import_quietly()
     others: list[Path] = []
     if given.deploy is not None:
         from ganzoo.exports.deploy import check_before_export

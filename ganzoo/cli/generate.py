@@ -49,8 +49,10 @@ def work(given: Given) -> Answer:
         raise UsageError(
             f"{given.model}: translates images and draws none (use ganzoo translate --model {given.model} FILES)"
         )
-    names = config.dataset.class_names
-    labels_of(rows.by_number(config.name, given.labels, names), given.n, 0)  # before the model is loaded
+    names, classes = config.dataset.class_names, config.dataset.classes
+    labels = labels_of(rows.by_number(config.name, given.labels, names), given.n, 0)  # before the model is loaded
+    if labels is not None and classes:
+        rows.check_labels(config.name, classes, labels, len(labels))
     check_form(given.out, kinds.of(config.dataset), config.name)
     with start.quiet_start():
         model: Any = ganzoo.load(given.model)

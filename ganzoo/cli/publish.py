@@ -7,7 +7,6 @@ import math
 from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
-from ganzoo.core import start
 from ganzoo.errors import UsageError
 
 FLAGS = {
@@ -29,7 +28,6 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Write weights and card."""
     average = _parts(given.average)
-    start.import_quietly()
     from ganzoo.zoo.publish import publish
 
     card = publish(

@@ -21,7 +21,7 @@ from ganzoo.training.progress import note_unless
 
 if TYPE_CHECKING:
     from ganzoo.serving.client.client import Client
-    from ganzoo.zoo.translate import Picture
+    from ganzoo.zoo.image_files import LeftOut, Picture
 
 SERVER = "http://127.0.0.1:8501"
 
@@ -66,15 +66,23 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Draw or translate, whichever the model on the server does."""
-    if not given.arguments:  # draw
+    from ganzoo.serving.client.transport import GRPC, api_of
+    from ganzoo.zoo import image_files
+
+    paths = image_files.find(given.arguments) if given.arguments else []
+    if paths:
+        translate.check_sizes(given.size, given.longest)
+        if given.longest == "auto":
+            raise UsageError("--longest: expected an integer, got 'auto' (a server does not report a model's size)")
+    else:  # draw
         generate.form_of(given.out)
-    if given.server.startswith("grpc://"):
+    if api_of(given.server) == GRPC:
         start.import_quietly()
     from ganzoo.serving.client.client import Client
 
     how = given.pick("version", "timeout", "retries")
     with Client(given.server, given.model, note=note_unless(given.quiet), **how) as client:
-        return _translate(client, given) if client.domains else _draw(client, given)
+        return _translate(client, given, paths) if client.domains else _draw(client, given)
 
 
 def _draw(client: Client, given: Given) -> Answer:
@@ -95,9 +103,9 @@ def _draw(client: Client, given: Given) -> Answer:
     return Answer(answer.text, {"server": client.address, **answer.data})
 
 
-def _translate(client: Client, given: Given) -> Answer:
+def _translate(client: Client, given: Given, paths: Sequence[Path]) -> Answer:
     from ganzoo.models.inputs import SMALLEST_SIDE
-    from ganzoo.zoo import translate as translating
+    from ganzoo.zoo import image_files
 
     wrong = _given(given, _TO_DRAW)
     if wrong:
@@ -105,15 +113,14 @@ def _translate(client: Client, given: Given) -> Answer:
     _take_defaults(given, _TO_TRANSLATE)
     given.to = _domain(client, given.to)
     translate.check_places(given.out, None)
-    translate.check_sizes(given.size, given.longest)
-    if given.longest == "auto":
-        raise UsageError("--longest: expected an integer, got 'auto' (a server does not report a model's size)")
-    pictures = translating.headers(translating.find(given.arguments), given.skip_broken)
+    left_out: image_files.LeftOut | None = {} if given.skip_broken else None
+    pictures = image_files.headers(paths or image_files.find([]), left_out)
     if given.size is None:
-        pictures = translating.large_enough(pictures, SMALLEST_SIDE, given.skip_broken, given.longest)
+        pictures = image_files.large_enough(pictures, SMALLEST_SIDE, left_out, given.longest)
     out = Path(given.out or f"{client.name}_{given.to}")
-    places = translating.outputs([picture.path for picture in pictures], out)
-    made = _translated(client, given, pictures, places)
+    places = image_files.outputs([picture.path for picture in pictures], out)
+    made = _translated(client, given, pictures, places, left_out)
+    image_files.report(left_out, out)
     return Answer(
         f"{client.name} on {client.address}: {'1 image' if len(made) == 1 else f'{len(made)} images'} as {given.to} "
         f"in {out}",
@@ -121,8 +128,8 @@ def _translate(client: Client, given: Given) -> Answer:
             "server": client.address,
             "model": client.name,
             **given.pick("to", "size", "longest", "strength", "tile"),
-            "files": [translating.printable(places[path]) for path in made],
-            "sources": [translating.printable(path) for path in made],
+            "files": [image_files.printable(places[path]) for path in made],
+            "sources": [image_files.printable(path) for path in made],
         },
     )
 
@@ -153,23 +160,27 @@ def _domain(client: Client, to: str | None) -> str:
     return to
 
 
-def _translated(client: Client, given: Given, pictures: Sequence[Picture], places: dict[Path, Path]) -> list[Path]:
+def _translated(
+    client: Client,
+    given: Given,
+    pictures: Sequence[Picture],
+    places: dict[Path, Path],
+    left_out: LeftOut | None,
+) -> list[Path]:
     """Translate the files one by one and return the finished ones; they stay when a later one fails."""
     from ganzoo.core import images
+    from ganzoo.zoo import image_files
     from ganzoo.zoo import translate as translating
 
     channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
     deep_range = images.SharedRange(client.name, [picture.path for picture in pictures])
     made: list[Path] = []
-    broken: dict[Path, DataError] = {}
     for picture in pictures:
         try:
             original = images.read(picture.path, given.size, channels, deep_range)
         except DataError as error:
-            if given.skip_broken:
-                broken[picture.path] = error
-                continue
-            raise
+            image_files.leave_out({picture.path: error}, left_out)
+            continue
         if given.longest is not None:
             original = images.shrink(original, given.longest)
         large = original.shape[0] * original.shape[1] > translating.LARGEST_WHOLE**2
@@ -179,7 +190,7 @@ def _translated(client: Client, given: Given, pictures: Sequence[Picture], place
         except GanzooError as error:
             so_far = f" ({len(made)} of {len(pictures)} are done)" if made else ""
             raise type(error)(f"{picture.path}: {error}{so_far}") from error
-        source = translating.printable(picture.path.name)
+        source = image_files.printable(picture.path.name)
         strength = None if given.strength == 1.0 else f"{given.strength:g}"
         how = {"size": given.size, "longest": given.longest, "tile": tile, "strength": strength}
         origin = {"model": client.name, "to": given.to, **how, "source": source}
@@ -188,7 +199,6 @@ def _translated(client: Client, given: Given, pictures: Sequence[Picture], place
         made.append(picture.path)
     if not made:
         raise DataError(f"{pictures[0].path}: broken, as are all {len(pictures)} images given (check them)")
-    translating.report(broken, given.skip_broken)
     return made
 
 

@@ -13,10 +13,11 @@ from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import INTERRUPTED, Answer, Command
 from ganzoo.core import start
+from ganzoo.data.sources import tfds_source
 from ganzoo.errors import UsageError
-from ganzoo.schema import SHORT_NAMES
+from ganzoo.schema import SHORT_NAMES, Config
+from ganzoo.training.checks import check_run
 from ganzoo.training.progress import note_unless
-from ganzoo.zoo import catalog
 
 FLAGS = {
     "Model and data": (
@@ -52,35 +53,30 @@ FLAGS = {
 
 def work(given: Given) -> Answer:
     """Train, or estimate the cost of training."""
-    changes = asked_for(given, given.data_dir)
-    if given.init_from is not None:
-        catalog.check_trained(given.init_from)
-    start.import_quietly()
-    where = given.pick("data_dir", "skip_broken", "strategy", "logical_devices")
+    config, changes = asked_for(given)
+    where = given.pick("data_dir", "strategy", "logical_devices")
     if given.dry_run:
+        check_run(config, **where)
+        start.import_quietly()
         from ganzoo.training.estimate import estimate
 
-        costs = estimate(ganzoo.config(given.model), changes, **where)
+        costs = estimate(ganzoo.config(given.model), changes, skip_broken=given.skip_broken, **where)
         return Answer(costs.describe(), costs.to_dict(), brief=costs.describe())
-    how = given.pick("workdir", "init_from", "quiet", "profile", "deterministic")
+    how = given.pick("workdir", "init_from", "skip_broken", "quiet", "profile", "deterministic")
     run = ganzoo.train(given.model, overrides=changes, **how, **where)
     return Answer(run.summary(), run.to_dict(), code=0 if run.finished else INTERRUPTED)
 
 
-def asked_for(given: Given, data_dir: str | None = None) -> dict[str, Any]:
-    """Return the overrides of a training command, and check config and data before TensorFlow starts.
+def asked_for(given: Given) -> tuple[Config, dict[str, Any]]:
+    """Return the config of a training command with its overrides, and these.
 
     Raises:
-      UsageError, ConfigError, DataError: a flag or key is invalid, or the data are not available.
+      UsageError, ConfigError: a flag or key is invalid.
     """
-    from ganzoo.data.open import check_available
-    from ganzoo.data.sources import tfds_source
-
     changes = overrides(given)
     config = ganzoo.config(given.model).override(changes, note_unless(given.quiet))
-    check_available(config.dataset, data_dir=data_dir)
     tfds_source.show_progress(not given.quiet)
-    return changes
+    return config, changes
 
 
 def overrides(given: Given) -> dict[str, Any]:

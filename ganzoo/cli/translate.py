@@ -40,19 +40,21 @@ FLAGS = {
 def work(given: Given) -> Answer:
     """Check the files, load the model, and translate."""
     import ganzoo
+    from ganzoo.zoo import image_files
     from ganzoo.zoo import translate as translating
 
     check_places(given.out, given.sheet)
     check_sizes(given.size, given.longest)
     translating.check_translates(given.model, given.to)
-    paths = translating.find(given.arguments)
-    pictures = translating.headers(paths, given.skip_broken)
+    paths = image_files.find(given.arguments)
+    left_out: image_files.LeftOut | None = {} if given.skip_broken else None
+    pictures = image_files.headers(paths, left_out)
     with start.quiet_start():
         model: Any = ganzoo.load(given.model)
     to = model.check_domain(given.to)
     out = Path(given.out or f"{model.name}_{to}")
-    how = given.pick("size", "longest", "strength", "tile", "batch_size", "skip_broken", "sheet", "quiet")
-    done = translating.translate_files(model, pictures, out, to=to, **how)
+    how = given.pick("size", "longest", "strength", "tile", "batch_size", "sheet", "quiet")
+    done = translating.translate_files(model, pictures, out, to=to, left_out=left_out, **how)
     text = f"{model.name}: {_counted(len(done.files))} as {to} in {out}"
     if given.sheet is not None:
         text += f"\n{given.sheet} shows {done.sheet_pairs} of them beside their originals"
@@ -63,9 +65,9 @@ def work(given: Given) -> Answer:
             "to": to,
             "longest": model.check_made_for() if given.longest == "auto" else given.longest,
             **given.pick("size", "strength", "tile", "sheet"),
-            "files": [translating.printable(file) for file in done.files.values()],
-            "sources": [translating.printable(source) for source in done.files],
-            "left_out": [translating.printable(path) for path in paths if path not in done.files],
+            "files": [image_files.printable(file) for file in done.files.values()],
+            "sources": [image_files.printable(source) for source in done.files],
+            "left_out": [image_files.printable(path) for path in paths if path not in done.files],
         },
     )
 

@@ -5,10 +5,10 @@ With --all, cards whose data are not available are reported as not checked.
 
 from __future__ import annotations
 
+import ganzoo
 from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import Answer, Command
-from ganzoo.core import start
 from ganzoo.errors import DataError, GanzooError, UsageError
 from ganzoo.training.progress import note_unless
 
@@ -28,14 +28,7 @@ def work(given: Given) -> Answer:
     asked = [*given.arguments, *filter(None, [given.model])]
     if len(asked) + given.all != 1:
         raise UsageError("expected either the NAME of a model or --all (for example: ganzoo verify_card cgan_mnist)")
-    import ganzoo
-    from ganzoo.data.open import check_available
-
     names = ganzoo.list_models(pretrained=True) if given.all else [ganzoo.card(asked[0]).name]
-    if not given.all:
-        config = ganzoo.config(names[0])
-        check_available(config.dataset, data_dir=given.data_dir)
-    start.import_quietly()
     from ganzoo.zoo.verify import Verdict, verify
 
     note, verdicts = note_unless(given.quiet), []

@@ -1,12 +1,15 @@
-"""Atomic writes, and the cache folder."""
+"""Atomic writes, the list of files left out, and the cache folder."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from ganzoo.errors import RunError
+
+LEFT_OUT = "left_out.txt"
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -58,6 +61,19 @@ def temporary_beside(path: Path) -> Path:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a UTF-8 file; see `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def write_left_out(folder: str | os.PathLike[str], lines: Iterable[str]) -> Path:
+    """Write `left_out.txt`, a line for each file left out; return its path.
+
+    Args:
+      folder: folder of the list.
+      lines: path and reason of each file; bytes of a path that are no text become question marks.
+    """
+    path = Path(folder) / LEFT_OUT
+    text = "".join(" ".join(line.splitlines()) + "\n" for line in lines)
+    write_bytes(path, text.encode("utf-8", "replace"))
+    return path
 
 
 def cannot_write(path: str | os.PathLike[str], error: Exception) -> RunError:

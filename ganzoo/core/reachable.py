@@ -7,9 +7,6 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import requests
-from requests.utils import get_environ_proxies, select_proxy
-
 # For the whole check: name, connection, encryption, first line. A lost packet is sent again after one second.
 SECONDS = 1.2
 
@@ -24,6 +21,9 @@ def unreachable(url: str) -> str | None:
     Uses the proxies of the environment, as the download does. Never takes longer than `SECONDS`, even if name servers
     do not answer. A redirection counts as an answer; its target is not checked.
     """
+    import requests  # takes a tenth of a second, which most commands do not need
+    from requests.utils import get_environ_proxies, select_proxy
+
     proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
     first = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}" if proxy else url)
     host, port = first.hostname or "", first.port or _PORTS.get(first.scheme, 1080)
@@ -37,6 +37,8 @@ def unreachable(url: str) -> str | None:
 
 
 def _status(url: str) -> int:
+    import requests
+
     with requests.get(url, stream=True, timeout=SECONDS, allow_redirects=False) as response:
         return response.status_code
 

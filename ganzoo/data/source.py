@@ -38,6 +38,7 @@ class Source:
       fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `examples` (`[n, *kind.shape]`: uint8
         images, otherwise float32) and, if there are classes, `labels` (int32 `[n]`). Example i depends on i only.
       names: file paths of the examples relative to their folder, in order; empty if they have none.
+      left_out: line for each file that is left out, with its path and the reason.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source:
     class_names: tuple[str, ...]
     fetch: Fetch
     names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def example_shape(self) -> tuple[int, ...]:

@@ -22,8 +22,17 @@ from ganzoo.core.files import cache_folder
 # Part of every key: stores made by other code, or by a Pillow that may decode differently, are rebuilt.
 FORMAT = 3
 
-# An image (uint8 `[H, W, C]`) with its label, or the name of a skipped one.
-Item = tuple[np.ndarray, int] | str
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A skipped image: its name and the reason."""
+
+    name: str
+    reason: str
+
+
+# An image (uint8 `[H, W, C]`) with its label, or a skipped one.
+Item = tuple[np.ndarray, int] | LeftOut
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,12 @@ class Prepared:
     Attributes:
       images: uint8 `[N, H, W, C]`: a read-only `np.memmap`, or an array in memory if the cache cannot be written.
       labels: int32 `[N]`.
-      left_out: names of the skipped images.
+      left_out: name of each skipped image -> reason.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    left_out: tuple[str, ...]
+    left_out: dict[str, str]
 
 
 def prepare(
@@ -86,19 +95,19 @@ def _read(entry: Path, example_shape: tuple[int, int, int]) -> Prepared:
       OSError: if it is damaged or cannot be read.
     """
     try:
-        left_out = json.loads((entry / "about.json").read_text(encoding="utf-8"))["left_out"]
+        left_out = json.loads((entry / "about.json").read_text(encoding="utf-8"))["left_out"] or {}
         labels = np.load(entry / "labels.npy")
         images = np.load(entry / "images.npy", mmap_mode="r")
         whole = (
             (images.dtype, images.shape, labels.dtype) == (np.uint8, (len(labels), *example_shape), np.int32)
-            and isinstance(left_out, list)
-            and all(isinstance(name, str) for name in left_out)
+            and isinstance(left_out, dict)
+            and all(isinstance(reason, str) for reason in left_out.values())
         )
     except Exception as error:  # json and numpy raise nearly any type: EOFError, KeyError, TypeError, ValueError …
         raise OSError(f"damaged: {error}") from error
     if not whole:
         raise OSError("damaged: its files do not belong together")
-    return Prepared(images, labels, tuple(left_out))
+    return Prepared(images, labels, left_out)
 
 
 def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> None:
@@ -109,7 +118,7 @@ def _write(entry: Path, count: int, example_shape: tuple[int, int, int], items: 
     entry.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
     try:
-        left_out: list[str] = []
+        left_out: dict[str, str] = {}
         labels: list[int] = []
         with (temporary / "images.npy").open("wb") as file:
             _write_header(file, count, example_shape)
@@ -139,18 +148,18 @@ def _write_header(file: Any, count: int, example_shape: tuple[int, int, int]) ->
 
 def _in_memory(count: int, example_shape: tuple[int, int, int], items: Iterable[Item]) -> Prepared:
     images = np.empty((count, *example_shape), np.uint8)
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     labels: list[int] = []
     for image, label in _kept(items, left_out):
         images[len(labels)] = image
         labels.append(label)
-    return Prepared(images[: len(labels)], np.array(labels, np.int32), tuple(left_out))
+    return Prepared(images[: len(labels)], np.array(labels, np.int32), left_out)
 
 
-def _kept(items: Iterable[Item], left_out: list[str]) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield the images among the items; append the names of the others to `left_out`."""
+def _kept(items: Iterable[Item], left_out: dict[str, str]) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the images among the items; add the others to `left_out`."""
     for item in items:
-        if isinstance(item, str):
-            left_out.append(item)
+        if isinstance(item, LeftOut):
+            left_out[item.name] = item.reason
         else:
             yield item

@@ -214,8 +214,7 @@ def _checked(model: Any, name: str, given: Any) -> np.ndarray:
     if isinstance(part, Kind):
         if tf.TensorShape(array.shape[1:]).is_compatible_with(part.shape):
             part = of_shape(array.shape[1:])  # a translator may take any size
-        part.check(array, where)
-        return array
+        return part.checked(array, where)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise UsageError(f"{where}: expected integers [N] in 0 … {part - 1}, got {shown(array)}{_one_hot(array.shape)}")
     wrong = array[(array < 0) | (array >= part)]

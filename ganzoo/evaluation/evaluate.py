@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.core.hardware import peak_memory_gib
@@ -118,8 +118,7 @@ class Evaluator:
     ) -> None:
         began = time.monotonic()
         self.names = list(dict.fromkeys(metrics))
-        if not self.names:
-            raise UsageError(f"metrics: none given (known: {', '.join(all_metrics())})")
+        check_metrics(self.names, translates=translation is not None)
         chosen = {name: get(name) for name in self.names}
         self.metrics = list({id(metric): metric for metric in chosen.values()}.values())
         self.better = {name: metric.names[name] for name, metric in chosen.items()}
@@ -222,9 +221,6 @@ class Evaluator:
     def _check_translation(self) -> None:
         translation = self.translation
         if translation is None:
-            if self._needed("translation"):
-                who = self._who_needs("translation")
-                raise UsageError(f"metrics: {who} needs a model that translates (leave it out)")
             return
         wanted: list[tuple[Need, bool, str]] = [
             ("truth", translation.truth is not None, f"the true translations of {translation.given.name}"),
@@ -273,6 +269,24 @@ def needs(metrics: Iterable[str], need: Need) -> bool:
       ConfigError: a metric is unknown.
     """
     return any(need in get(name).needs for name in metrics)
+
+
+def check_metrics(metrics: Sequence[str], *, translates: bool) -> None:
+    """Refuse metrics that cannot be computed, whatever the examples are; needs no TensorFlow.
+
+    Args:
+      metrics: names of the metrics.
+      translates: whether translations are evaluated.
+
+    Raises:
+      ConfigError: a metric is unknown.
+      UsageError: there are none, or one is for translations only.
+    """
+    if not metrics:
+        raise UsageError(f"metrics: none given (known: {', '.join(all_metrics())})")
+    for name in metrics:
+        if "translation" in get(name).needs and not translates:
+            raise UsageError(f"metrics: {name} needs a model that translates (leave it out)")
 
 
 def default_features(dataset: DatasetConfig, domain: str = "") -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
@@ -52,6 +51,8 @@ def from_export(
     Raises:
       UsageError: the export has no signature `generate`, or a conditional model has no labels.
     """
+    import tensorflow as tf
+
     loaded = _load(path)
     generate = loaded.signatures["generate"]
     conditional = "labels" in generate.structured_input_signature[1]
@@ -86,6 +87,8 @@ def _kind(generate: Any) -> Kind:
 
 def _load(path: str | Path) -> Any:
     """Load the SavedModel, which must be kept: its signature does not keep its variables alive."""
+    import tensorflow as tf
+
     version = version_of(Path(path))
     assert version is not None, "is_export is asked first"
     loaded: Any = tf.saved_model.load(str(version))

@@ -16,7 +16,6 @@ from ganzoo.data.sources.cyclegan_digits import KnownTranslation
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
 from ganzoo.evaluation.examples import Examples, from_source
-from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config, DatasetConfig, other_domain
 
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ def open_translation_in_training(
 
 def _made(config: Config) -> list[str]:
     """Return the target domains of the config's model."""
+    from ganzoo.models.build import scheme_of
+
     return scheme_of(config).domains_made(config.dataset.domains)
 
 

@@ -9,15 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from ganzoo.core import files
+from ganzoo.core.start import import_quietly
 from ganzoo.errors import UsageError
-from ganzoo.exports import bounds
 from ganzoo.exports.rendering import IMAGE, Served, deployment, request
+
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 # A Kubernetes Service name has at most 63 characters: "ganzoo-" and this.
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,54}[A-Za-z0-9])?")
@@ -74,11 +76,11 @@ def check_before_export(name: str, directory: str | Path, overwrite: bool, besid
     Raises:
       UsageError: A name that Kubernetes does not allow, a directory that is not an export, or existing files.
     """
-    _check_name(name)
-    for export in beside:
-        _check_name(export.name)
-        _served(export, _newest_graph(export))
+    for each in (name, *(export.name for export in beside)):
+        _check_name(each)
     _check_free([Path(directory) / file for file in ("models.config", "docker-compose.yml", "README.md")], overwrite)
+    for export in beside:
+        _served(export, _newest_graph(export))
 
 
 def _common_base(exports: Sequence[Path]) -> Path:
@@ -118,12 +120,15 @@ def _newest_graph(export: Path) -> MetaGraphDef:
     file = newest / "saved_model.pb"
     if not file.is_file():
         raise UsageError(f"{export}: not an exported model: {file} does not exist (create one with ganzoo export)")
+    import_quietly()
+    from tensorflow.core.protobuf import saved_model_pb2
+
     content = saved_model_pb2.SavedModel()
     try:
         content.ParseFromString(file.read_bytes())
     except (DecodeError, OSError) as error:
         raise UsageError(f"{file}: cannot be read: {error} (export the model again)") from None
-    return content.meta_graphs[0] if content.meta_graphs else MetaGraphDef()
+    return content.meta_graphs[0] if content.meta_graphs else content.meta_graphs.add()
 
 
 def _served(export: Path, graph: MetaGraphDef) -> Served:
@@ -148,6 +153,8 @@ def _translates(model: Served) -> bool:
 
 def _request_rows(graph: MetaGraphDef) -> int:
     """Return the largest number of images or points per call, the bound in the graph."""
+    from ganzoo.exports import bounds
+
     images = graph.signature_def["generate"].outputs["images"].tensor_shape.dim
     pixels = math.prod(side.size for side in images[1:3])  # 1 for points, which have no images
     return max(1, min(bounds.MOST_ROWS, bounds.MOST_PIXELS // pixels))

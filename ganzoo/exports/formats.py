@@ -1,4 +1,4 @@
-"""ONNX and LiteRT files, one per network, with uint8 images as inputs and outputs.
+"""Formats of an export: its directories, and ONNX and LiteRT files, one per network, with uint8 images.
 
 TensorFlow is imported only when a file is written.
 """
@@ -6,6 +6,7 @@ TensorFlow is imported only when a file is written.
 from __future__ import annotations
 
 import importlib.util
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,10 +29,41 @@ PRECISIONS = (FLOAT32, "bfloat16")  # of the networks of a SavedModel
 PACKAGES = {"onnx": ("onnx", "tf2onnx")}  # beyond those of TensorFlow
 LARGEST_VERSION = 10**18 - 1  # within TensorFlow Serving's int64 and the local server's pattern
 OPSET = 15  # of ONNX: recommended by tf2onnx; ONNX Runtime supports it since 1.10
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 AXES = "NHW"  # names of the free axes in an ONNX file
 
 
-def check(format: str, precision: str = FLOAT32) -> None:
+def base_of(directory: str | Path, name: str) -> Path:
+    """Return the directory of all versions of a model.
+
+    Raises:
+      UsageError: A name that cannot be part of a URL.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"name: expected a letter or digit, then letters, digits, '_', '.' or '-', got {name!r}")
+    return Path(directory) / name
+
+
+def check_version(
+    base: str | Path, version: int, overwrite: bool, format: str = SAVED_MODEL, precision: str = FLOAT32
+) -> Path:
+    """Return the directory of a version, checked to be writable.
+
+    Raises:
+      UsageError: An unknown format or precision, or a missing package for it; a version that is not an integer of at
+        least 1, or exists already; another version with another format.
+    """
+    _check(format, precision)
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= LARGEST_VERSION:
+        raise UsageError(f"version: expected an integer from 1 to {LARGEST_VERSION}, got {version!r}")
+    final = Path(base) / str(version)
+    if final.exists() and not overwrite:
+        raise UsageError(f"{final}: already exists (give another version, or overwrite it: overwrite, --overwrite)")
+    _check_beside(final, format)
+    return final
+
+
+def _check(format: str, precision: str = FLOAT32) -> None:
     """Check that a format can be written, before the model is built.
 
     Raises:
@@ -48,7 +80,7 @@ def check(format: str, precision: str = FLOAT32) -> None:
         raise UsageError(f"format {format}: needs {' and '.join(missing)} (pip install 'ganzoo[export]')")
 
 
-def check_beside(version: Path, format: str) -> None:
+def _check_beside(version: Path, format: str) -> None:
     """Check that all versions of a model have one format: a server loads the newest, which must be a SavedModel.
 
     Raises:

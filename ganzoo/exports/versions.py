@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,6 @@ from ganzoo.models.build import build
 if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 CONFIG_FILE = "config.yaml"
 CARD_FILE = "card.yaml"
 
@@ -58,10 +56,10 @@ def write_version(
       Directory of the version.
 
     Raises:
-      UsageError: As `check_version`.
+      UsageError: As `formats.check_version`.
       RunError: The version cannot be written; an existing one stays.
     """
-    final = check_version(base, version, overwrite, format, precision)
+    final = formats.check_version(base, version, overwrite, format, precision)
     temporary = files.temporary_beside(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -76,36 +74,6 @@ def write_version(
         raise files.cannot_write(final, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return final
-
-
-def base_of(directory: str | Path, name: str) -> Path:
-    """Return the directory of all versions of a model.
-
-    Raises:
-      UsageError: A name that cannot be part of a URL.
-    """
-    if not NAME.fullmatch(name):
-        raise UsageError(f"name: expected a letter or digit, then letters, digits, '_', '.' or '-', got {name!r}")
-    return Path(directory) / name
-
-
-def check_version(
-    base: str | Path, version: int, overwrite: bool, format: str = formats.SAVED_MODEL, precision: str = formats.FLOAT32
-) -> Path:
-    """Return the directory of a version, checked to be writable.
-
-    Raises:
-      UsageError: An unknown format or precision, or a missing package for it; a version that is not an integer of at
-        least 1, or exists already; another version with another format.
-    """
-    formats.check(format, precision)
-    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= formats.LARGEST_VERSION:
-        raise UsageError(f"version: expected an integer from 1 to {formats.LARGEST_VERSION}, got {version!r}")
-    final = Path(base) / str(version)
-    if final.exists() and not overwrite:
-        raise UsageError(f"{final}: already exists (give another version, or overwrite it: overwrite, --overwrite)")
-    formats.check_beside(final, format)
     return final
 
 

@@ -1,4 +1,4 @@
-"""Modules outside ganzoo that a config's parts come from."""
+"""Registered parts that a config names, and the modules outside ganzoo that they come from."""
 
 from __future__ import annotations
 
@@ -30,6 +30,43 @@ def modules_of(config: Config) -> list[str]:
         and registration.module.partition(".")[0] != "ganzoo"
     }
     return sorted({_asked_for(module) for module in found})
+
+
+def check_names(config: Config) -> None:
+    """Refuse a config that names an unknown part, without importing TensorFlow; `build` checks the rest.
+
+    Raises:
+      ConfigError: if a part is unknown.
+    """
+    try:
+        KINDS["scheme"].check(config.model.scheme)
+        if config.loss:
+            KINDS["loss"].check(config.loss.name)
+        for kind in ("penalty", "constraint", "augmentation"):
+            for part in getattr(config, KINDS[kind].key):
+                KINDS[kind].check(part.name)
+        for role, network in config.networks.items():
+            _check_network(config, role, network.network)
+    except ConfigError as error:
+        raise ConfigError(f"{config.name}: {error}") from None
+    if config.evaluation.every:
+        for name in (*config.evaluation.metrics, config.evaluation.by):
+            KINDS["metric"].find(name)
+        if config.evaluation.features:
+            KINDS["extractor"].check(config.evaluation.features)
+
+
+def _check_network(config: Config, role: str, name: str) -> None:
+    """Refuse a network that is of no kind; which kind a role has is the scheme's choice."""
+    likely = "translator" if config.dataset.domains and role == "generator" else role
+    problems = []
+    for kind in sorted(NETWORKS, key=lambda kind: kind != likely):
+        try:
+            KINDS[kind].check(name, f"{role}.network")
+            return
+        except ConfigError as error:
+            problems.append(error)
+    raise problems[0]
 
 
 def check_imports(config: Config, where: str) -> None:

@@ -130,9 +130,7 @@ class Checkpoints:
         """
         known = self.steps()
         if step != "last":
-            if step not in known:
-                there = ", ".join(map(str, known)) or "none"
-                raise WeightsError(f"{self.directory}: expected one of the steps {there}, or last or best, got {step}")
+            self.check_there(step)
             self._read_into(model, int(step))
             return int(step)
         problems = []
@@ -149,6 +147,16 @@ class Checkpoints:
                 f"{self.directory}: all checkpoints are damaged ({problems[0]}); choose another --workdir"
             )
         return None
+
+    def check_there(self, step: str | int) -> None:
+        """Refuse a step without a checkpoint.
+
+        Raises:
+          WeightsError: there is none; the message names the steps that have one.
+        """
+        if step not in (known := self.steps()):
+            there = ", ".join(map(str, known)) or "none"
+            raise WeightsError(f"{self.directory}: expected one of the steps {there}, or last or best, got {step}")
 
     def _earlier(self, than: int) -> str:
         """Describe the newest intact checkpoint before a step, for messages."""

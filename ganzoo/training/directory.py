@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.core import files
-from ganzoo.errors import ConfigError, RunError
+from ganzoo.errors import ConfigError, RunError, WeightsError
 from ganzoo.schema import Config, read_yaml
 
 CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 SHEET = re.compile(r"step_[0-9]+\.png")
+EVALUATED = "evaluated"  # event in the log
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # from files.write_bytes
 # Keys that may change when a run resumes: length, reports, handling of non-finite values, compiler; never what a step
 # computes.
@@ -74,10 +75,8 @@ class RunDirectory:
                 if self.config_file.is_file():
                     if self.checkpoints.is_dir() or self.read_losses():  # else the run never started
                         self._check_same(config)
-                elif self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
-                    raise RunError(
-                        f"{self.path}: expected an empty folder or a run, got other files; choose another --workdir"
-                    )
+                else:
+                    self.check_empty()
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,6 +89,18 @@ class RunDirectory:
             except OSError as error:
                 raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
             yield
+
+    def check_empty(self) -> None:
+        """Refuse a folder that is neither empty nor a run.
+
+        Raises:
+          RunError: it has other files.
+          OSError: it cannot be read.
+        """
+        if self.config_file.is_file() or not self.path.is_dir():
+            return
+        if {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
+            raise RunError(f"{self.path}: expected an empty folder or a run, got other files; choose another --workdir")
 
     def decided(self, config: Config) -> Config:
         """Return the config with the choices that an existing run made at its start.
@@ -183,6 +194,34 @@ class RunDirectory:
                     f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
                     f"{new.get(key)!r}); choose another --workdir, or repeat the command that started the run"
                 )
+
+
+def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
+    """Return the `evaluated` records of the log, in order."""
+    return [
+        record
+        for record in run.read_log()
+        if record.get("event") == EVALUATED and "best" in record and isinstance(record.get("metrics"), dict)
+    ]
+
+
+def best_step(run: RunDirectory) -> int | None:
+    """Return the best step so far; None before the first evaluation."""
+    return next((record["step"] for record in reversed(evaluations(run)) if record["best"]), None)
+
+
+def asked_step(run: RunDirectory, step: str | int) -> str | int:
+    """Return the number of the step `best`, and anything else unchanged.
+
+    Raises:
+      WeightsError: the run has not been evaluated.
+    """
+    if step != "best":
+        return step
+    best = best_step(run)
+    if best is None:
+        raise WeightsError(f"{run.path}: has no best step, as it was trained without --eval_every (use step='last')")
+    return best
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

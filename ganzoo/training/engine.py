@@ -21,7 +21,8 @@ from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError, WorkerLostError
 from ganzoo.models.build import build, scheme_of
 from ganzoo.schema import Config
-from ganzoo.training.cluster import Cluster, read_cluster
+from ganzoo.training.checks import check_engine
+from ganzoo.training.cluster import Cluster
 from ganzoo.training.joining import join
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -33,7 +34,6 @@ LOST = (
     tf.errors.InternalError,
     tf.errors.UnavailableError,
 )
-STRATEGIES = ("auto", "none", "mirrored", "multiworker", "tpu")
 # bfloat16 against float32, images/s of whole steps on 2 cores with avx512_bf16: 1.4 times for the DCGANs; an MLP on
 # points gained nothing, and its output has only three digits
 CPUS_WITH_BFLOAT16 = ("amx_bf16", "avx512_bf16")
@@ -213,14 +213,9 @@ def choose(
       ConfigError: XLA is on together with `deterministic`.
       UsageError: the strategy, devices, TF_CONFIG or precision are invalid or not available here.
     """
+    cluster = check_engine(config, strategy, logical_devices, deterministic)
     if deterministic:
-        if config.training.xla == "on":
-            raise ConfigError(
-                f"{config.name}: training.xla: expected off or auto with --deterministic, got on (leave one of "
-                "them out)"
-            )
         tf.config.experimental.enable_op_determinism()
-    cluster = read_cluster()
     _use_half_the_cores(config, alone=cluster is None or cluster.size == 1)
     kind, chosen, why = _strategy(strategy, logical_devices, cluster)
     device = _device_kind(kind, chosen)
@@ -271,19 +266,8 @@ def _threads() -> int | None:
 def _strategy(
     asked: str, logical_devices: int | None, cluster: Cluster | None
 ) -> tuple[str, tf.distribute.Strategy, str]:
-    kind, colon, devices = asked.partition(":")
-    if kind not in STRATEGIES or (colon and (kind != "mirrored" or not devices)):
-        raise UsageError(f"strategy: expected one of {', '.join(STRATEGIES)} or mirrored:DEVICE,…, got {asked!r}")
-    if cluster is not None and cluster.size > 1 and kind in ("none", "mirrored"):
-        raise UsageError(
-            f"strategy {kind}: TF_CONFIG names {cluster.size} workers, which would train separately in one directory "
-            "(leave --strategy out, or start one process without TF_CONFIG)"
-        )
+    kind, _, devices = asked.partition(":")
     if logical_devices is not None:
-        if kind not in ("auto", "mirrored"):
-            raise UsageError(f"logical_devices={logical_devices}: expected strategy mirrored, got {kind}")
-        if cluster is not None and kind == "auto":
-            raise UsageError(f"logical_devices={logical_devices}: not for the workers of TF_CONFIG (leave it out)")
         _cut_cpu(logical_devices)
     if kind == "auto":
         if cluster is not None and cluster.size > 1:
@@ -294,6 +278,7 @@ def _strategy(
             several = (logical_devices or len(tf.config.list_logical_devices("GPU"))) > 1
             kind = "mirrored" if several else "none"
     if kind == "multiworker":
+        assert cluster is not None, "check_engine asks for one"
         return kind, *_multi_worker(cluster)
     if kind == "tpu":
         return kind, *_tpu()
@@ -304,8 +289,6 @@ def _strategy(
 
 
 def _cut_cpu(number: int) -> None:
-    if number < 1:
-        raise UsageError(f"logical_devices: expected 1 or more, got {number}")
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
@@ -336,12 +319,7 @@ def _mirrored(asked: list[str]) -> tuple[tf.distribute.Strategy, str]:
 
 
 @functools.cache  # TensorFlow joins the workers once in a process
-def _multi_worker(cluster: Cluster | None) -> tuple[tf.distribute.Strategy, str]:
-    if cluster is None:
-        raise UsageError(
-            "strategy multiworker: TF_CONFIG is not set, which lists the workers "
-            "(try it here: python tools/launch.py --workers 2 -- python tools/train.py …)"
-        )
+def _multi_worker(cluster: Cluster) -> tuple[tf.distribute.Strategy, str]:
     if cluster.size > 1 and not has_begun():
         join(cluster)
     try:

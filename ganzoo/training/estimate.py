@@ -14,7 +14,7 @@ from ganzoo.data.source import Source
 from ganzoo.schema import Config
 from ganzoo.training.engine import choose
 from ganzoo.training.progress import clock
-from ganzoo.training.resolve import described, overridden, pipeline_of, resolve
+from ganzoo.training.resolve import completed, described, overridden, pipeline_of, resolve
 
 WARM_UP_EXECUTIONS = 2
 MEASURED_SECONDS = 4.0
@@ -88,8 +88,9 @@ def estimate(
     Raises:
       ConfigError, DataError, UsageError: as in `training.run.train`.
     """
-    engine = choose(overridden(config, settings or {}), strategy, logical_devices)
-    config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
+    settings = completed(config, settings or {})
+    engine = choose(overridden(config, settings), strategy, logical_devices)
+    config, source = resolve(config, settings, data_dir=data_dir, skip_broken=skip_broken)
     built = engine.build(config)
     training = config.training
     pipeline = pipeline_of(config, source)

@@ -13,18 +13,15 @@ import numpy as np
 from ganzoo.core import figures, images
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
-from ganzoo.errors import WeightsError
 from ganzoo.evaluation.evaluate import Evaluation, Evaluator, default_features, finite, needs
 from ganzoo.evaluation.examples import at_most, from_model, held_out_of
 from ganzoo.evaluation.translations import open_translation_in_training, translated
 from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints, Summaries
-from ganzoo.training.directory import RunDirectory
+from ganzoo.training.directory import EVALUATED, RunDirectory, best_step, evaluations
 from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar, clock
-
-EVENT = "evaluated"
 
 
 class Evaluate(keras.callbacks.Callback):
@@ -92,7 +89,7 @@ class Evaluate(keras.callbacks.Callback):
         self.seconds += taken
         value = found[self.key]
         best = self._is_best(value)
-        record = {"step": step, "event": EVENT, "metrics": finite(found), "spread": finite(found.spread)}
+        record = {"step": step, "event": EVALUATED, "metrics": finite(found), "spread": finite(found.spread)}
         by = {"by": self.key, "num_samples": self.asked.num_samples, "best": best}
         self.run.log({**record, **by, "seconds": round(taken, 2)})
         self.summaries.scalars(step, {f"metrics/{name}": value for name, value in found.items()})
@@ -147,34 +144,6 @@ class Evaluate(keras.callbacks.Callback):
             f"evaluation took {clock(self.seconds)} of {clock(seconds)} ({self.seconds / seconds:.0%}); "
             f"best by {self.key}: {'none' if best is None else f'step {best:,}'}"
         )
-
-
-def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
-    """Return the `evaluated` records of the log, in order."""
-    return [
-        record
-        for record in run.read_log()
-        if record.get("event") == EVENT and "best" in record and isinstance(record.get("metrics"), dict)
-    ]
-
-
-def best_step(run: RunDirectory) -> int | None:
-    """Return the best step so far; None before the first evaluation."""
-    return next((record["step"] for record in reversed(evaluations(run)) if record["best"]), None)
-
-
-def asked_step(run: RunDirectory, step: str | int) -> str | int:
-    """Return the number of the step `best`, and anything else unchanged.
-
-    Raises:
-      WeightsError: the run has not been evaluated.
-    """
-    if step != "best":
-        return step
-    best = best_step(run)
-    if best is None:
-        raise WeightsError(f"{run.path}: has no best step, as it was trained without --eval_every (use step='last')")
-    return best
 
 
 def draw_curves(run: RunDirectory) -> None:

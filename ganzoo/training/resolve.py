@@ -14,7 +14,6 @@ from ganzoo.data.sources.folder import root_of, sizes_of
 from ganzoo.data.sources.in_memory import StreamSource
 from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
-from ganzoo.models.build import scheme_of
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
 
@@ -41,8 +40,10 @@ def resolve(
     Raises:
       ConfigError, DataError: as `train`.
     """
-    values = long_names(settings)
-    config = overridden(config, settings)
+    from ganzoo.models.build import scheme_of
+
+    values = completed(config, settings)
+    config = config.override(values) if values else config
     other_data = "dataset.name" in values
     dataset = config.dataset
     conditional = scheme_of(config).batch == "labelled"
@@ -77,12 +78,21 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
     Raises:
       ConfigError: as `Config.override`.
     """
+    values = completed(config, settings)
+    return config.override(values) if values else config
+
+
+def completed(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides by dotted key, with those that follow from them; of a complete one, itself.
+
+    A folder of images brings its size and channels, from their headers, and its name.
+    """
     values = long_names(settings)
     if str(values.get("dataset.name", "")).startswith(FOLDER) and not config.dataset.domains:
         values = _own_folder(config, values)
     if config.dataset.fields and values.keys() & {"dataset.name", "dataset.columns"}:
         values = {"dataset.fields": [], **values}  # drops those of the replaced data
-    return config.override(values) if values else config
+    return values
 
 
 def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
     dataset = config.dataset.model_copy(update={"name": str(values["dataset.name"])})
     slug = re.sub(r"[^a-z0-9]+", "_", root_of(dataset).resolve().name.lower()).strip("_")
     found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
-    if dataset.kind == "image":
+    if dataset.kind == "image" and not {"dataset.size", "dataset.channels"} <= values.keys():
         found |= {f"dataset.{key}": value for key, value in sizes_of(dataset).items()}
     return found | values
 
@@ -104,6 +114,12 @@ def described(config: Config, source: Source | Domains) -> str:
     classes = [f"{len(source.class_names)} classes"] if source.class_names else []
     number = "endless" if source.length is None else f"{source.length:,}"
     return ", ".join([shape, *classes, f"{number} {source.kind.plural}"])
+
+
+def left_out(source: Source | Domains) -> list[str]:
+    """Return a line for each file that is left out of the data."""
+    sources = source.sources.values() if isinstance(source, Domains) else [source]
+    return [line for one in sources for line in one.left_out]
 
 
 def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,11 @@ from ganzoo.errors import DataError
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import Interrupt
 from ganzoo.training.checkpoints import Checkpoints
-from ganzoo.training.directory import RunDirectory
+from ganzoo.training.directory import RunDirectory, best_step
 from ganzoo.training.engine import choose
-from ganzoo.training.evaluating import best_step
 from ganzoo.training.fit import Fit
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import described, overridden, pipeline_of, resolve, with_ends
+from ganzoo.training.resolve import completed, described, left_out, overridden, pipeline_of, resolve, with_ends
 from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
@@ -71,11 +70,12 @@ def train(
       WorkerLostError: the connection to another worker is lost.
     """
     began = time.monotonic()
-    asked = overridden(config, settings or {})
+    settings = completed(config, settings or {})
+    asked = overridden(config, settings)
     run = RunDirectory(workdir if workdir is not None else Path("runs") / asked.name)
     asked = run.decided(asked)
     engine = choose(asked, strategy, logical_devices, deterministic=deterministic)  # before the data start TensorFlow
-    config, source = resolve(config, settings or {}, data_dir=data_dir, skip_broken=skip_broken)
+    config, source = resolve(config, settings, data_dir=data_dir, skip_broken=skip_broken)
     chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
     config = with_ends(run.decided(config)).override(chosen)
     training = config.training
@@ -115,7 +115,10 @@ def train(
             run.log({"step": model.step, "event": "initialised", "from": begun_from})
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
-        bar.note(f"{config.name}: training on {described(config, source)} of {config.dataset.name}")
+        without = ""
+        if lines := left_out(source):
+            without = f"; {len(lines)} left out, see {files.write_left_out(run.path, lines)}"
+        bar.note(f"{config.name}: training on {described(config, source)} of {config.dataset.name}{without}")
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
             named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))

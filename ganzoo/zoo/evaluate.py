@@ -6,20 +6,33 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.core.start import import_quietly
 from ganzoo.data import kinds
+from ganzoo.data.open import check_available
 from ganzoo.errors import UsageError
 from ganzoo.evaluation import exported, folders
-from ganzoo.evaluation.evaluate import DEFAULT_METRICS, DEFAULT_SAMPLES, Evaluation, Evaluator, default_features, needs
+from ganzoo.evaluation.evaluate import (
+    DEFAULT_METRICS,
+    DEFAULT_SAMPLES,
+    Evaluation,
+    Evaluator,
+    check_metrics,
+    default_features,
+    needs,
+)
 from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
+from ganzoo.evaluation.extractors.extractor import EXTRACTORS
 from ganzoo.evaluation.translations import default_metrics, open_translation, translated
-from ganzoo.models.generative import GenerativeModel
-from ganzoo.models.translation import TranslationModel
 from ganzoo.schema import Config, DatasetConfig
 from ganzoo.zoo import catalog
-from ganzoo.zoo.load import load
+from ganzoo.zoo.load import found, load
+from ganzoo.zoo.translate import check_domain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.translation import TranslationModel
 
 
 def evaluate(
@@ -72,11 +85,18 @@ def evaluate(
         raise UsageError(f"num_samples: expected 2 or more, got {num_samples} (use 10,000 for meaningful figures)")
     config = _config_of(model)
     count = num_samples or DEFAULT_SAMPLES
-    asked = metrics.split(",") if isinstance(metrics, str) else metrics
-    if config is not None and config.offers("translate"):
+    asked = metrics.split(",") if isinstance(metrics, str) else metrics if metrics is None else list(metrics)
+    translates = config is not None and config.offers("translate")
+    if asked is not None:
+        check_metrics(asked, translates=translates)
+    if features is not None:
+        EXTRACTORS.check(features)
+    if config is not None and translates:
         if truncation != 1.0:
             raise UsageError(f"truncation={truncation}: {config.name} translates and draws nothing (leave it out)")
+        check_domain(config, to)
         config = _with_data(config, real)
+        _check_there(model, real, config, step, data_dir)
         translator: Any = load(model, step=step) if isinstance(model, str | Path) else model
         return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
     if to is not None and isinstance(model, str | Path) and exported.is_export(model):
@@ -86,6 +106,9 @@ def evaluate(
     if to is not None:
         raise UsageError(f"to={to}: {_name_of(model)} does not translate (leave it out)")
     names = list(DEFAULT_METRICS if asked is None else asked)
+    if not all(isinstance(each, str | Path) and _is_folder(each) for each in (model, real)):
+        _check_there(model, real, config, step, data_dir)
+        import_quietly()
     of_folder = {"size": size, "count": num_samples, "seed": seed}
     real_examples, dataset = _real(real, model, config, count, of_folder, data_dir)
     held_out = None
@@ -94,6 +117,7 @@ def evaluate(
     chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
     drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
     folders.check_alike(real_examples, drawn)  # before the long work
+    import_quietly()
     evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
     return evaluator(drawn, drawer)
 
@@ -136,13 +160,35 @@ def _name_of(model: Any) -> str:
 
 def _config_of(model: Any) -> Config | None:
     """Return the config of what is evaluated; None for folders, exports and arrays."""
+    if isinstance(model, str | Path):
+        return None if _is_folder(model) or exported.is_export(model) else catalog.config(model)
+    import_quietly()
+    from ganzoo.models.generative import GenerativeModel
+    from ganzoo.models.translation import TranslationModel
+
     if isinstance(model, TranslationModel) and not hasattr(model, "config"):
         raise UsageError(f"{model.name}: has no config that names its data (build it from one, or load it by name)")
-    if isinstance(model, GenerativeModel | TranslationModel):
-        return getattr(model, "config", None)
-    if isinstance(model, str | Path) and not _is_folder(model) and not exported.is_export(model):
-        return catalog.config(model)
-    return None
+    return getattr(model, "config", None) if isinstance(model, GenerativeModel | TranslationModel) else None
+
+
+def _check_there(model: Any, real: Any, config: Config | None, step: str | int, data_dir: str | Path | None) -> None:
+    """Refuse weights and data that are not there, before TensorFlow starts."""
+    if isinstance(model, str | Path) and config is not None:
+        found(model, step=step)
+    if config is None and real is None:
+        raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
+    if config is not None and (real is None or config.offers("translate")):
+        check_available(config.dataset, data_dir=data_dir)
+    elif isinstance(real, str | Path) and _is_folder(real):
+        check_available(DatasetConfig(name=str(real), size=1, channels=1))
+    elif isinstance(real, str | Path) and config is not None:
+        check_available(_named(config, real), data_dir=data_dir)
+    elif isinstance(real, str | Path) and not (isinstance(model, str | Path) and exported.is_export(model)):
+        raise UsageError(f"real: {real}: a data set by name needs a model that gives its size (give folder:PATH)")
+
+
+def _named(config: Config, real: str | Path) -> DatasetConfig:
+    return config.dataset.model_copy(update={"name": str(real), "split": "train"})
 
 
 def _real(
@@ -150,20 +196,14 @@ def _real(
 ) -> tuple[Examples, DatasetConfig | None]:
     """Return the real examples, and their data set if they come from one."""
     if real is None:
-        if config is None:
-            raise UsageError("real: missing (give real examples to compare with: folder:PATH or a data set's name)")
+        assert config is not None, "checked before"
         return of_dataset(config.dataset, count, seed=of_folder["seed"], data_dir=data_dir), config.dataset
     if not isinstance(real, str | Path):
         return from_array("real", real, kinds.of(config.dataset) if config else None), None
     if _is_folder(real):
         wanted = of_folder["size"] or (config.dataset.size if config else None)
         return folders.from_folder(str(real), **{**of_folder, "size": wanted}), None
-    if config is not None:
-        dataset = config.dataset.model_copy(update={"name": str(real), "split": "train"})
-    elif isinstance(model, str | Path) and exported.is_export(model):
-        dataset = _drawn_by(model, str(real))
-    else:
-        raise UsageError(f"real: {real}: a data set by name needs a model that gives its size (give folder:PATH)")
+    dataset = _drawn_by(model, str(real)) if config is None else _named(config, real)
     return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
 
 
@@ -185,6 +225,8 @@ def _fake(
             drawn = exported.from_export(model, count, labels=labels, seed=seed, truncation=truncation)
             return drawn, None
         model = load(model, step=step)
+    from ganzoo.models.generative import GenerativeModel
+
     if isinstance(model, GenerativeModel):
         fitting = labels if labels is not None and model.classes > int(labels.max()) else None
         return from_model(model, count, labels=fitting, seed=seed, truncation=truncation), model

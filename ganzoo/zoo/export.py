@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.core.start import import_quietly
+from ganzoo.exports.formats import base_of, check_version
+from ganzoo.training.progress import note_unless
 from ganzoo.zoo.catalog import TO_EXPORT, card_path, check_trained, config, has_no_weights, names
-from ganzoo.zoo.load import open_model
+from ganzoo.zoo.load import found
 
 if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
@@ -54,12 +56,10 @@ def export(
       WeightsError: there are no trained weights, or they are damaged.
       RunError: the model cannot be converted or written; an existing version is kept.
     """
-    import_quietly()
-    from ganzoo.exports.versions import base_of, check_version, write_version
-    from ganzoo.training.progress import note_unless
-
     note = note_unless(quiet)
     if not isinstance(model, str | Path):
+        from ganzoo.exports.versions import write_version
+
         named: Any = getattr(model, "config", model)  # a model built by hand has no config
         base = base_of(directory, named.name if name is None else name)
         return write_version(model, base, version, format=format, precision=precision, overwrite=overwrite, note=note)
@@ -71,7 +71,11 @@ def export(
         check_trained(model, TO_EXPORT)
     if untrained:
         note(f"{resolved.name}: has no trained weights; exporting random ones")
-    loaded = open_model(model, "random" if untrained else "pretrained", "last")
+    build = found(model, "random" if untrained else "pretrained")
+    import_quietly()
+    from ganzoo.exports.versions import write_version
+
+    loaded = build()
     card_file = card_path(resolved.name)
     card = card_file if str(model) in names() and card_file.is_file() else None
     return write_version(

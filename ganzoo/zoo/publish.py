@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from ganzoo.core import files, weights
+from ganzoo.data.open import check_available
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
 from ganzoo.evaluation.evaluate import Evaluation, default_features
@@ -70,6 +71,7 @@ def publish(
     config = catalog.config(run.path)
     if not _same(run.decided(catalog.config(config.name)), config):
         raise UsageError(f"{run.path}: expected the config of zoo_configs/{config.name}.yaml, got another one")
+    check_available(config.dataset, data_dir=data_dir)
     sessions = _sessions(run)
     seeds = [config.training.seed, *(_seed_of(RunDirectory(other), config) for other in others)]
     if len(set(seeds)) < len(seeds):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.core.start import import_quietly
 from ganzoo.errors import UsageError
 from ganzoo.schema import Config
-from ganzoo.zoo.catalog import check_trained, config
-from ganzoo.zoo.load import open_model
+from ganzoo.training.checkpoints import Checkpoints
+from ganzoo.training.checks import check_run
+from ganzoo.training.directory import RunDirectory
+from ganzoo.training.progress import note_unless
+from ganzoo.training.resolve import completed, overridden
+from ganzoo.zoo.catalog import config
+from ganzoo.zoo.load import found
 
 if TYPE_CHECKING:
     from ganzoo.engine.stepped import SteppedModel
@@ -62,46 +68,48 @@ def train(
     if isinstance(workdir, Mapping):
         raise UsageError("workdir: expected a path, got a mapping (name it: ganzoo.train(model, overrides={…}))")
     resolved = model if isinstance(model, Config) else config(model)
-    if init_from is not None:
-        check_trained(init_from)
-    import_quietly()
-    from ganzoo.exports.versions import write_version
-    from ganzoo.training.progress import note_unless
-    from ganzoo.training.run import train as train_config
-
     if (data := settings.get("dataset")) is not None and not isinstance(data, str):
         from ganzoo.data.sources.in_memory import settings_for
 
         settings = {key: value for key, value in settings.items() if key != "dataset"} | settings_for(resolved, data)
+    changes = completed(resolved, {**settings, **(overrides or {})})
+    asked = overridden(resolved, changes)
+    run = RunDirectory(workdir if workdir is not None else Path("runs") / asked.name)
+    with contextlib.suppress(OSError):  # `claim` says what is wrong with it
+        run.check_empty()
+    resumes = bool(Checkpoints(run.checkpoints).steps())
+    source = None if init_from is None or resumes else found(init_from)
+    where: dict[str, Any] = {"data_dir": data_dir, "strategy": strategy, "logical_devices": logical_devices}
+    check_run(asked, deterministic=deterministic, **where)
+    import_quietly()
+    from ganzoo.exports.versions import write_version
+    from ganzoo.training.run import train as train_config
+
     return train_config(
         resolved,
-        workdir,
-        {**settings, **(overrides or {})},
-        data_dir=data_dir,
+        run.path,
+        changes,
         skip_broken=skip_broken,
         quiet=quiet,
         profile=profile,
-        strategy=strategy,
-        logical_devices=logical_devices,
         deterministic=deterministic,
-        initialise=None if init_from is None else lambda made: _take_over(made, init_from),
+        **where,
+        initialise=source and (lambda made: _take_over(made, source, str(init_from))),
         export=lambda trained, place: write_version(trained, place, overwrite=True, note=note_unless(quiet)),
     )
 
 
-def _take_over(model: SteppedModel, source: str | Path) -> str:
+def _take_over(model: SteppedModel, source: Callable[[], SteppedModel], name: str) -> str:
     """Copy another model's weights into a new model, and return a description of the source and its step."""
-    given = open_model(source, "pretrained", "last")
+    given = source()
     trained_here = given.step > 0  # a run has all weights, a weights file only some
-    roles = set(given.networks) if trained_here else {name.split("/")[0] for name in given.weights_to_ship()}
+    roles = set(given.networks) if trained_here else {key.split("/")[0] for key in given.weights_to_ship()}
     for role in sorted(roles):
         theirs = given.averages.get(role, given.networks[role]).get_weights()
         ours = model.networks.get(role)
         if ours is None or [w.shape for w in ours.get_weights()] != [w.shape for w in theirs]:
-            raise UsageError(
-                f"init_from: {source} has another {role} than {model.name} (its networks must be the same)"
-            )
+            raise UsageError(f"init_from: {name} has another {role} than {model.name} (its networks must be the same)")
         ours.set_weights(theirs)
         if role in model.averages:
             model.averages[role].set_weights(theirs)
-    return f"{source}, step {given.step}" if given.step else str(source)
+    return f"{name}, step {given.step}" if given.step else name

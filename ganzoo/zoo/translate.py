@@ -1,14 +1,10 @@
-"""Translate image files from one domain into another: find, check, translate, name and write them."""
+"""Translate image files from one domain into another, and write them."""
 
 from __future__ import annotations
 
-import glob
-import itertools
-import logging
 import math
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +19,7 @@ from ganzoo.models.tiling import tiled, tiles_in
 from ganzoo.schema import Config, choose_domain
 from ganzoo.training.progress import ProgressBar, stderr_unless
 from ganzoo.zoo import catalog
+from ganzoo.zoo.image_files import LeftOut, Picture, large_enough, leave_out, outputs, printable, refuse_sources, report
 
 if TYPE_CHECKING:
     from ganzoo.models.translation import TranslationModel
@@ -32,18 +29,6 @@ LARGEST_WHOLE = 2048
 AUTOMATIC_TILE = 1024
 SHEET_PAIRS = 60
 SHEET_SIDE = 256
-NAMED = 10  # files in a message
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Image file and the size of the upright image in its header."""
-
-    path: Path
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -92,89 +77,6 @@ def check_domain(config: Config, to: str | None) -> None:
     choose_domain(config.name, to, domains[1:] if config.dataset.paired else domains)
 
 
-def find(names: Sequence[str]) -> list[Path]:
-    """Return the image files, each once, in the order given.
-
-    Args:
-      names: files, folders (all images directly in them, except hidden ones), and patterns such as `*.jpg`.
-
-    Raises:
-      UsageError: there are no names, a file is missing, a folder has no images, or a pattern matches nothing.
-    """
-    if not names:
-        raise UsageError("no images given: name files, folders or patterns (ganzoo translate --model NAME photo.jpg)")
-    once: dict[str, Path] = {}
-    for path in (path for name in names for place in _expanded(name) for path in _images_of(place)):
-        once.setdefault(os.path.abspath(path), path)
-    return list(once.values())
-
-
-def headers(paths: Sequence[Path], skip_broken: bool = False) -> list[Picture]:
-    """Read the headers of all files, to find invalid images before the long work.
-
-    Args:
-      paths: image files.
-      skip_broken: leave out unreadable files, with a warning.
-
-    Raises:
-      DataError: a file is unreadable, not an image or too large; with `skip_broken`, only if all are.
-    """
-    pictures, broken = [], {}
-    for path in paths:
-        try:
-            found = images.header(path)
-            pictures.append(Picture(path, found.width, found.height))
-        except DataError as error:
-            broken[path] = error
-    report(broken, skip_broken, len(paths))
-    return pictures
-
-
-def large_enough(
-    pictures: Sequence[Picture], smallest: int, skip_broken: bool, longest: int | None = None
-) -> list[Picture]:
-    """Return the images whose sides are at least `smallest` pixels.
-
-    Args:
-      longest: longer side to shrink to first; None keeps the sizes.
-      skip_broken: leave the others out, with a warning.
-
-    Raises:
-      DataError: an image is too small; with `skip_broken`, only if all are.
-    """
-    small = {}
-    for picture in pictures:
-        height, width = _shrunk(picture, longest)
-        if min(height, width) < smallest:
-            shrunk = (height, width) != (picture.height, picture.width)
-            became = f", {width}x{height} with --longest {longest}" if shrunk else ""
-            mend = "leave --longest out or make it larger" if shrunk else "enlarge it with --size N"
-            small[picture.path] = DataError(
-                f"{picture.path}: expected at least {smallest}x{smallest} pixels, got {picture.width}x{picture.height}"
-                f"{became}: remove it, {mend}"
-            )
-    report(small, skip_broken, len(pictures))
-    return [picture for picture in pictures if picture.path not in small]
-
-
-def outputs(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """Return source -> PNG file of its translation: STEM.png, or STEM_1.png, STEM_2.png, … for equal stems.
-
-    Numbers follow the order given; stems are compared without case, as on many file systems.
-
-    Raises:
-      UsageError: a source would be replaced.
-    """
-    count = Counter(path.stem.casefold() for path in paths)
-    taken = {stem for stem, times in count.items() if times == 1}
-    named = {}
-    for path in paths:
-        alone = count[path.stem.casefold()] == 1
-        named[path] = folder / f"{path.stem if alone else _numbered(path.stem, taken)}.png"
-    _refuse_sources(paths, named.values())
-    return named
-
-
 def translate_files(
     model: TranslationModel,
     pictures: Sequence[Picture],
@@ -186,7 +88,7 @@ def translate_files(
     strength: float = 1.0,
     tile: int | None = None,
     batch_size: int = 64,
-    skip_broken: bool = False,
+    left_out: LeftOut | None = None,
     sheet: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> Translated:
@@ -194,22 +96,23 @@ def translate_files(
 
     Args:
       model: translation model.
-      pictures: image files, from `headers`.
-      folder: folder of the PNG files, see `outputs`; existing ones are replaced. Each records model, domain and
-        source, and `size`, `longest`, `strength` and `tile` if used.
+      pictures: image files, from `image_files.headers`.
+      folder: folder of the PNG files, see `image_files.outputs`; existing ones are replaced. Each records model, domain
+        and source, and `size`, `longest`, `strength` and `tile` if used.
       to: target domain; by default the first that the model makes.
       size: side to crop and resize each image to first (its central square), as in training; a note says so.
       longest, strength: see `TranslationModel.translate`; a note says what `auto` is. `longest` excludes `size`.
       tile: see `TranslationModel.translate`; by default 1024 for images of more pixels than 2048x2048, none for others.
       batch_size: largest number of images of one shape to translate together.
-      skip_broken: leave out broken and too small images, with a warning.
+      left_out: files left out so far; receives broken and too small images, which are refused without it. A warning
+        and a list in `folder` name them all.
       sheet: PNG file for the first 60 originals beside their translations.
       quiet: no progress bar and no notes.
 
     Raises:
       UsageError: the domain is unknown, a source would be replaced, the tile is too small, `longest` or `strength` is
         out of range, or `size` and `longest` are both given.
-      DataError: an image cannot be decoded or is too small; with `skip_broken`, only if all are.
+      DataError: an image cannot be decoded or is too small; with `left_out`, only if all are.
       RunError: a file cannot be written, or an image does not fit into memory.
     """
     to = model.check_domain(to)
@@ -217,13 +120,13 @@ def translate_files(
         raise UsageError("size, longest: expected one of them (size crops a square, longest keeps the aspect)")
     side = inputs.check_longest(longest, model.check_made_for)
     strength = inputs.check_strength(strength)
-    pictures = large_enough(pictures, inputs.SMALLEST_SIDE, skip_broken, side) if size is None else pictures
+    pictures = large_enough(pictures, inputs.SMALLEST_SIDE, left_out, side) if size is None else pictures
     paths = [picture.path for picture in pictures]
     places = outputs(paths, Path(folder))
     if sheet is not None:
         _check_sheet(Path(sheet), places)
     files.check_writable(places[paths[0]])
-    job = _Job(model, to, size, side, strength, tile, batch_size, skip_broken, pictures, quiet)
+    job = _Job(model, to, size, side, strength, tile, batch_size, left_out, pictures, quiet)
     if longest == "auto":
         job.bar.note(
             f"{model.name}: longer sides are shrunk to {side} pixels, the size that it was trained at (--longest auto)"
@@ -245,17 +148,12 @@ def translate_files(
         job.bar.close()
     if not made:
         raise DataError(f"{paths[0]}: broken, as are all {len(paths)} images given (check them)")
-    report(job.broken, skip_broken)
+    report(left_out, folder)
     if sheet is not None and pairs:
         ordered = [image for path in paths if path in pairs for image in pairs[path]]
         columns = 2 * max(1, round(math.sqrt(len(pairs) / 2)))
         images.write_png(sheet, figures.sheet(np.stack(ordered), columns), {"model": model.name, "to": to})
     return Translated({path: made[path] for path in paths if path in made}, len(pairs))
-
-
-def printable(name: str | os.PathLike[str]) -> str:
-    """Return a file name as valid Unicode; undecodable bytes, which Linux allows, become question marks."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 class _Job:
@@ -270,13 +168,13 @@ class _Job:
         strength: float,
         tile: int | None,
         batch_size: int,
-        skip_broken: bool,
+        left_out: LeftOut | None,
         pictures: Sequence[Picture],
         quiet: bool,
     ) -> None:
         self.model, self.to, self.size, self.tile = model, to, size, tile
         self.longest, self.strength = longest, strength
-        self.batch_size, self.skip_broken = batch_size, skip_broken
+        self.batch_size, self.left_out = batch_size, left_out
         self.channels = model.translators[to].channels
         by_size: dict[tuple[int, int], list[Picture]] = {}
         for picture in pictures:
@@ -284,7 +182,6 @@ class _Job:
         # Large images last: most files are done soon.
         self.pictures = [picture for shape in sorted(by_size, key=math.prod) for picture in by_size[shape]]
         self.deep_range = images.SharedRange(model.name, [picture.path for picture in pictures])
-        self.broken: dict[Path, DataError] = {}
         self.done, total = 0, sum(self._parts(picture) for picture in pictures)
         what = "tiles" if total > len(pictures) else "images"
         self.bar = ProgressBar(model.name, total, 1, stderr_unless(quiet), unit=what, costs=self._costs())
@@ -304,7 +201,7 @@ class _Job:
         """Yield (path, original, translation) of each readable image.
 
         Raises:
-          DataError: an image is unreadable, without `skip_broken`.
+          DataError: an image is unreadable, without `left_out`.
           RunError: an image does not fit into memory.
         """
         for batch in self._batches():
@@ -347,9 +244,7 @@ class _Job:
             image = images.read(picture.path, self.size, self.channels, self.deep_range)
             return image if self.longest is None else images.shrink(image, self.longest)
         except DataError as error:
-            self.broken[picture.path] = error
-            if not self.skip_broken:
-                report(self.broken, self.skip_broken)
+            leave_out({picture.path: error}, self.left_out)
             self._advance(self._parts(picture))
             return None
 
@@ -382,7 +277,7 @@ class _Job:
 
     def shape(self, picture: Picture) -> tuple[int, int]:
         """Return height and width of the image to translate."""
-        return (self.size, self.size) if self.size else _shrunk(picture, self.longest)
+        return (self.size, self.size) if self.size else picture.sides(self.longest)
 
     def _parts(self, picture: Picture) -> int:
         """Return the number of network calls for an image outside batches."""
@@ -402,88 +297,13 @@ class _Job:
         return self.tile or (AUTOMATIC_TILE if height * width > LARGEST_WHOLE**2 else None)
 
 
-def _shrunk(picture: Picture, longest: int | None) -> tuple[int, int]:
-    """Return height and width after shrinking the longer side."""
-    height, width = picture.height, picture.width
-    return (height, width) if longest is None else images.shrunk_size(height, width, longest)
-
-
-def _expanded(name: str) -> list[Path]:
-    """Expand the pattern in an argument, as not every shell does."""
-    path = Path(name).expanduser()
-    if path.exists():
-        return [path]
-    if not glob.has_magic(name):
-        raise UsageError(f"{name}: no such file or folder (check the path)")
-    found = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-    if not found:
-        raise UsageError(f"{name}: no file matches (check the pattern)")
-    return found
-
-
-def _images_of(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise UsageError(f"{place}: neither a file nor a folder (give image files)")
-    try:
-        listed = images.files_in(place, nested=False)
-    except OSError as error:
-        raise UsageError(f"{place}: cannot be read ({error.strerror}): check its permissions") from error
-    others = images.counted(listed.passed_over)
-    if not listed.files:
-        but = f"; it has {others}" if others else ""
-        raise UsageError(f"{place}: no images in it (looked for {images.EXAMPLES}; not in its subfolders{but})")
-    if others:
-        _log.warning("%s: passed over what is not an image: %s", place, others)
-    return list(listed.files)
-
-
-def report(broken: dict[Path, DataError], skip_broken: bool, of: int = 0) -> None:
-    """Raise or warn about broken images.
-
-    Raises:
-      DataError: there are some, without `skip_broken`; or all are broken, with it.
-    """
-    if not broken:
-        return
-    first, *others = broken.values()
-    named = ", ".join([*map(str, list(broken)[:NAMED]), *["…"] * (len(broken) > NAMED)])
-    if not skip_broken:
-        more = f" (one of {len(broken)}: {named})" if others else ""
-        raise DataError(f"{first}, or leave such files out with --skip_broken{more}") from first
-    if len(broken) == of:
-        raise DataError(f"{first} (none of the {of} images given can be used)") from first
-    _log.warning("left out %d image(s) that cannot be used: %s", len(broken), named)
-
-
 def _check_sheet(sheet: Path, places: dict[Path, Path]) -> None:
     """Refuse a sheet that would replace an original or a translation, or cannot be written.
 
     Raises:
       UsageError, RunError: the sheet is refused.
     """
-    _refuse_sources(list(places), [sheet])
+    refuse_sources(list(places), [sheet])
     if sheet.resolve() in {place.resolve() for place in places.values()}:
         raise UsageError(f"{sheet}: is the translation of one of the images too (choose another name)")
     files.check_writable(sheet)
-
-
-def _numbered(stem: str, taken: set[str]) -> str:
-    """Return the first free name of STEM_1, STEM_2, …, and mark it as taken."""
-    name = next(name for number in itertools.count(1) if (name := f"{stem}_{number}").casefold() not in taken)
-    taken.add(name.casefold())
-    return name
-
-
-def _refuse_sources(paths: Sequence[Path], places: Iterable[Path]) -> None:
-    sources = {_identity(path) for path in paths if path.exists()}
-    for place in places:
-        if place.exists() and _identity(place) in sources:
-            raise UsageError(f"{place}: is one of the images given, and would be replaced (choose another place)")
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """Return device and inode, equal for all names of one file (links, letter case)."""
-    status = path.stat()
-    return status.st_dev, status.st_ino

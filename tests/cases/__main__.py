@@ -84,7 +84,7 @@ CASES = [
         "an answer whose headers drip",
         "`Client(timeout=…)`",
         "an error within its time",
-        ["serving/test_client.py::test_an_answer_without_end"],
+        ["serving/client/test_transports.py::test_an_answer_without_end"],
     ),
 ]
 

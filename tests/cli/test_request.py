@@ -170,7 +170,7 @@ def test_what_is_too_small_is_left_out(painter, caplog, capsys):
     assert request.main(argv) == 2
     assert "small.png: expected at least 8x8 pixels, got 9x7" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
-    assert caplog.messages == ["left out 1 image(s) that cannot be used: small.png"]
+    assert caplog.messages == ["left out 1 image(s) that cannot be used: small.png (reasons: fake_monet/left_out.txt)"]
     assert painter.asked == [((8, 9, 3), "monet", None)]
     assert request.main([*argv, "--size", "8"]) == 0
     assert painter.asked[1:] == [((8, 8, 3), "monet", None)] * 2
@@ -184,7 +184,7 @@ def test_what_is_broken_is_left_out(painter, tmp_path, capsys, caplog):
     assert "half.png: broken image" in capsys.readouterr().err
     assert request.main([*argv, "--skip_broken"]) == 0
     assert capsys.readouterr().out == "fake on http://127.0.0.1:8501: 1 image as monet in made\n"
-    assert caplog.messages == ["left out 1 image(s) that cannot be used: half.png"]
+    assert caplog.messages == ["left out 1 image(s) that cannot be used: half.png (reasons: made/left_out.txt)"]
     assert request.main([*argv[:-1], "--skip_broken"]) == 2
     assert "broken, as are all 1 images given" in capsys.readouterr().err
 
@@ -208,7 +208,7 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'"),
         ("--model fake --out a.csv", (), "--out: expected FILE.png or DIR/ for fake, got 'a.csv'"),
         ("--model fake --to monet a.jpg", (), "fake: draws samples, it does not translate (leave out --to and FILES)"),
-        ("--model fake photo.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),
+        ("--model fake a.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),
         ("--model fake --tile 32 --size 8 --noskip_broken", (), "(leave out --size, --tile and --skip_broken)"),
         ("--model fake --n 3", ("monet",), "fake: translates, it does not draw (leave out --n)"),
         ("--model fake --seed 0 --truncation 1", ("monet",), "(leave out --seed and --truncation)"),
@@ -227,13 +227,14 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake nowhere.png", ("monet",), "nowhere.png: no such file or folder"),
         ("--model fake --longest auto a.jpg", ("monet",), "--longest: expected an integer, got 'auto' (a server does"),
         ("--model fake --longest 9 --size 9 a.jpg", ("monet",), "--size, --longest: expected one of them"),
-        ("--model fake --out a.png photo.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
+        ("--model fake --out a.png a.jpg", ("monet",), "--out: expected DIR, got 'a.png'"),
     ],
 )
 def test_wrong_use(argv, domains, message, client, tmp_path, refused):
     client(domains=domains)
+    (tmp_path / "a.jpg").touch()
     assert message in refused("request", argv.split())
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
 def test_another_kind_of_file_needs_no_server_to_be_refused(client, capsys):

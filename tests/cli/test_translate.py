@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -18,6 +19,7 @@ from ganzoo.errors import DataError, UsageError
 from ganzoo.models.build import build
 from ganzoo.models.inputs import SMALLEST_SIDE
 from ganzoo.models.tiling import SMALLEST_TILE
+from ganzoo.zoo import image_files
 from ganzoo.zoo import translate as translating
 
 CONFIG = """
@@ -65,7 +67,7 @@ def run(*argv):
 
 
 def written(folder="tiny_summer"):
-    return sorted(path.name for path in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).iterdir() if path.name != "left_out.txt")
 
 
 def truncated(path, **options):
@@ -112,12 +114,12 @@ def test_folders_and_patterns(model):
     for name in ("p/b.JPG", "p/a.png", "p/.hidden.png", "p/below/c.png", "q/d.webp"):
         draw(name)
     Path("p/notes.txt").write_text("no image")
-    found = translating.find(["q/*.webp", "p", "p/a.png", "./q/../p/b.JPG"])
+    found = image_files.find(["q/*.webp", "p", "p/a.png", "./q/../p/b.JPG"])
     assert [str(path) for path in found] == ["q/d.webp", "p/a.png", "p/b.JPG"]
-    assert [str(path) for path in translating.find(["p/**/*.png"])] == ["p/a.png", "p/below/c.png"]
-    assert [str(path) for path in translating.find(["p/[ab].*"])] == ["p/a.png", "p/b.JPG"]
+    assert [str(path) for path in image_files.find(["p/**/*.png"])] == ["p/a.png", "p/below/c.png"]
+    assert [str(path) for path in image_files.find(["p/[ab].*"])] == ["p/a.png", "p/b.JPG"]
     draw("[a].png")
-    assert translating.find(["[a].png"]) == [Path("[a].png")], "a file of that very name is no pattern"
+    assert image_files.find(["[a].png"]) == [Path("[a].png")], "a file of that very name is no pattern"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_folders_and_patterns(model):
     ],
 )
 def test_names_of_the_results(paths, names, tmp_path):
-    places = translating.outputs([tmp_path / path for path in paths], Path("out"))
+    places = image_files.outputs([tmp_path / path for path in paths], Path("out"))
     assert [str(place) for place in places.values()] == [f"out/{name}.png" for name in names]
 
 
@@ -330,7 +332,11 @@ def test_what_is_no_image_is_told_before_the_work(model, capsys, caplog, monkeyp
     monkeypatch.setattr("ganzoo.load", load)
     with caplog.at_level(logging.WARNING):
         assert run("p", "--skip_broken", "--json") == 0
-    assert caplog.messages == ["left out 3 image(s) that cannot be used: p/bomb.png, p/text.png, p/void.png"]
+    (message,) = caplog.messages
+    assert message.startswith("left out 3 image(s) that cannot be used: p/bomb.png, p/text.png, p/void.png (reasons: ")
+    lines = Path("tiny_summer/left_out.txt").read_text().splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["p/bomb.png", "p/text.png", "p/void.png"]
+    assert lines[0] == "p/bomb.png: expected at most 178,956,970 pixels, got more: shrink or remove it"
     found = json.loads(capsys.readouterr().out)
     assert (found["sources"], found["left_out"]) == (["p/a.png"], ["p/bomb.png", "p/text.png", "p/void.png"])
 
@@ -348,7 +354,7 @@ def test_what_breaks_in_the_middle_costs_nothing(model, capsys, caplog):
     assert written() == ["a.png", "c.png"], "the large one comes last"
     with caplog.at_level(logging.WARNING):
         assert run("p", "--skip_broken", "--sheet", "sheet.png") == 0
-    assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png"]
+    assert caplog.messages == ["left out 1 image(s) that cannot be used: p/b.png (reasons: tiny_summer/left_out.txt)"]
     assert written() == ["a.png", "c.png"]
     assert " shows 2 of them beside" in capsys.readouterr().out
 
@@ -359,7 +365,29 @@ def test_left_out_images_make_one_line(model, caplog):
     truncated("p/c.png")
     with caplog.at_level(logging.WARNING):
         assert run("p", "--skip_broken") == 0
-    assert caplog.messages == ["left out 2 image(s) that cannot be used: p/b.png, p/c.png"]
+    assert caplog.messages == [
+        "left out 2 image(s) that cannot be used: p/b.png, p/c.png (reasons: tiny_summer/left_out.txt)"
+    ]
+
+
+def test_all_reasons_to_leave_an_image_out_are_one_list(model, caplog):
+    """Its header, its size, its pixels."""
+    draw("p/a.png")
+    Path("p/text.png").write_text("no image")
+    draw("p/small.png", 7, 20)
+    truncated("p/b.png")
+    with caplog.at_level(logging.WARNING):
+        assert run("p", "--skip_broken") == 0
+    (message,) = caplog.messages
+    assert message.startswith("left out 3 image(s) that cannot be used: p/text.png, p/small.png, p/b.png (reasons: ")
+    reasons = [
+        re.split(r" \(|, |: replace", line)[0] for line in Path("tiny_summer/left_out.txt").read_text().splitlines()
+    ]
+    assert reasons == [
+        "p/text.png: not an image in a known format",
+        "p/small.png: expected at least 8x8 pixels",
+        "p/b.png: broken image",
+    ]
 
 
 def test_lab_and_what_is_no_image_cost_nothing(model, caplog):
@@ -500,6 +528,6 @@ def test_names_that_are_no_unicode(model):
 
 def test_headers_are_read_alone(tmp_path):
     truncated(tmp_path / "a.png")
-    assert [(p.width, p.height) for p in translating.headers([tmp_path / "a.png"])] == [(64, 64)]
+    assert [(p.width, p.height) for p in image_files.headers([tmp_path / "a.png"])] == [(64, 64)]
     with pytest.raises(DataError, match=r"b\.png: cannot be read \(No such file"):
-        translating.headers([tmp_path / "b.png"])
+        image_files.headers([tmp_path / "b.png"])

@@ -24,7 +24,8 @@ class Maker:
     def __call__(self):
         self.calls += 1
         for i in range(self.count):
-            yield f"file {i}" if i in self.broken else (np.full((2, 3, 1), i, np.uint8), 10 * i)
+            image = np.full((2, 3, 1), i, np.uint8), 10 * i
+            yield store.LeftOut(f"file {i}", "broken") if i in self.broken else image
 
     def prepare(self, key="k") -> store.Prepared:
         return store.prepare(key, self.count, (2, 3, 1), self)
@@ -54,7 +55,7 @@ def test_items_left_out_shorten_the_array():
     for _ in range(2):
         prepared = maker.prepare()
         check(prepared, [1, 2, 3, 5, 6, 7, 8, 9])
-        assert prepared.left_out == ("file 0", "file 4", "file 10")
+        assert prepared.left_out == dict.fromkeys(("file 0", "file 4", "file 10"), "broken")
 
 
 def test_an_error_on_the_way_leaves_nothing(cache):
@@ -91,6 +92,8 @@ def test_a_damaged_entry_is_made_anew(cache, file):
         ("about.json", b"[]"),
         ("about.json", b'{"left_out": 1}'),
         ("about.json", b'{"left_out": "abc"}'),
+        ("about.json", b'{"left_out": {"abc": 1}}'),
+        ("about.json", b'{"left_out": ["abc"]}'),
     ],
 )
 def test_an_entry_that_a_power_cut_left_empty_is_made_anew(cache, file, content):
@@ -154,7 +157,7 @@ def test_a_cache_that_cannot_be_written_falls_back_to_memory(cache, caplog):
     maker = Maker(3, broken=(1,))
     prepared = maker.prepare()
     check(prepared, [0, 2])
-    assert prepared.left_out == ("file 1",)
+    assert prepared.left_out == {"file 1": "broken"}
     assert "images stay in memory" in caplog.text
 
 

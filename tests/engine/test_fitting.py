@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import ganzoo
-from ganzoo.engine.fitting import largest_divisor
+from ganzoo.engine.fitting import _checked, largest_divisor
 from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 
@@ -51,6 +51,12 @@ def test_pixels_are_trained_as_the_floats_that_they_are():
         states.append([variable.numpy() for variable in model.state().values()])
     for one, other in zip(*states, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_images_are_not_converted_to_be_checked(digits, monkeypatch):
+    monkeypatch.setattr("ganzoo.core.images.to_uint8", lambda images: pytest.fail("converted"))
+    for examples in (PIXELS, FLOATS):
+        assert _checked(digits, "examples", examples) is examples
 
 
 def test_a_last_batch_of_fewer_rows_is_left_out(ring):

@@ -9,7 +9,8 @@ from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
 from ganzoo.errors import DataError
 from ganzoo.schema import Config, parse
-from ganzoo.training.resolve import described, overridden, resolve
+from ganzoo.training import resolve as resolving
+from ganzoo.training.resolve import completed, described, overridden, resolve
 
 
 def translation(scheme: str, name: str, domains: list[str]) -> Config:
@@ -113,3 +114,15 @@ def test_what_is_given_goes_before_what_a_folder_has(tmp_path):
     config = overridden(ganzoo.config("dcgan"), given)
     assert (config.name, config.dataset.example_shape) == ("mine", (28, 28, 1))
     assert overridden(ganzoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)
+
+
+def test_the_headers_of_a_folder_are_read_once(tmp_path, monkeypatch):
+    read, sizes_of = [], resolving.sizes_of
+    monkeypatch.setattr(resolving, "sizes_of", lambda dataset: read.append(dataset.name) or sizes_of(dataset))
+    name = images_in(tmp_path / "own", [(64, 64)] * 4, "RGB", ())
+    config = ganzoo.config("dcgan")
+    settings = completed(config, {"dataset": name, "seed": 3})
+    assert (settings["name"], settings["dataset.size"], settings["training.seed"]) == ("dcgan_own", 64, 3)
+    assert completed(config, settings) == settings
+    assert overridden(config, settings).dataset == resolve(config, settings)[0].dataset
+    assert read == [name]

@@ -439,3 +439,17 @@ def test_a_run_cannot_begin_with_other_networks(tmp_path, ring_run):
     with pytest.raises(UsageError, match=r"^init_from: .*ring has another generator than gan_ring"):
         begin("gan_ring", tmp_path / "second", wider, ring_run.directory)
     assert not (tmp_path / "second" / "checkpoints").exists()
+
+
+def test_files_that_are_left_out_are_listed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
+    for number in range(4):
+        images.write_png(tmp_path / "own" / f"{number}.png", np.full((28, 28, 1), number, np.uint8))
+    (tmp_path / "own" / "void.png").touch()
+    changes = {**RING, "dataset": f"folder:{tmp_path}/own", "training.steps": 2, "training.batch_size": 2}
+    made = train("gan_mnist", tmp_path / "run", changes, quiet=False, skip_broken=True)
+    listed = Path(made.directory) / "left_out.txt"
+    assert listed.read_text().startswith(f"{tmp_path}/own/void.png: ")
+    assert listed.read_text().count("\n") == 1
+    noted = f"training on 28x28x1, 4 images of folder:{tmp_path}/own; 1 left out, see {listed}\n"
+    assert noted in capsys.readouterr().err

@@ -25,10 +25,12 @@ class Listing:
     Attributes:
       files: image files, sorted.
       passed_over: one reason for each other file, and for each folder that was not entered.
+      folders: subfolders that were not entered because `nested` is not set, sorted; without hidden ones.
     """
 
     files: tuple[Path, ...]
     passed_over: tuple[str, ...]
+    folders: tuple[Path, ...] = ()
 
 
 def files_in(folder: Path, nested: bool = True) -> Listing:
@@ -43,12 +45,13 @@ def files_in(folder: Path, nested: bool = True) -> Listing:
     """
     files: list[Path] = []
     passed_over: list[str] = []
-    for path in _walk(folder, nested, {_identity(folder)}, passed_over):
+    folders: list[Path] = []
+    for path in _walk(folder, None if nested else folders, {_identity(folder)}, passed_over):
         if reason := _reason(path):
             passed_over.append(reason)
         else:
             files.append(path)
-    return Listing(tuple(sorted(files)), tuple(passed_over))
+    return Listing(tuple(sorted(files)), tuple(passed_over), tuple(sorted(folders)))
 
 
 def counted(passed_over: Iterable[str]) -> str:
@@ -56,20 +59,24 @@ def counted(passed_over: Iterable[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in Counter(passed_over).most_common())
 
 
-def _walk(folder: Path, nested: bool, seen: set[tuple[int, int]], passed_over: list[str]) -> Iterator[Path]:
+def _walk(
+    folder: Path, folders: list[Path] | None, seen: set[tuple[int, int]], passed_over: list[str]
+) -> Iterator[Path]:
+    """Yield the files in a folder; enter its subfolders, or collect them in `folders`."""
     for path in folder.iterdir():
         if path.name.startswith("."):
             passed_over.append("hidden")
         elif not path.is_dir():
             yield path
-        elif not nested:
+        elif folders is not None:
+            folders.append(path)
             passed_over.append(SUBFOLDERS)
         elif (identity := _identity(path)) in seen:
             passed_over.append("linked twice")
         else:
             seen.add(identity)
             try:
-                yield from _walk(path, nested, seen, passed_over)
+                yield from _walk(path, None, seen, passed_over)
             except PermissionError:
                 passed_over.append("unreadable")
 

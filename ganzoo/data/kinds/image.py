@@ -92,7 +92,12 @@ class Image(Kind):
         return images.to_uint8(floats)
 
     def check(self, examples: Any, name: str) -> np.ndarray:
-        """Return images, uint8 or floats in [-1, 1], as uint8.
+        """Return images, uint8 or floats in [-1, 1], as uint8; see `checked`."""
+        array = self.checked(examples, name)
+        return array if array.dtype == np.uint8 else images.to_uint8(array).numpy()
+
+    def checked(self, examples: Any, name: str) -> np.ndarray:
+        """Return images, uint8 or floats in [-1, 1], as an array.
 
         Raises:
           UsageError: if the shape or dtype is wrong, or values are NaN, infinite or outside [-1, 1].
@@ -105,18 +110,18 @@ class Image(Kind):
         if not np.issubdtype(array.dtype, np.floating):
             raise UsageError(f"{name}: expected uint8 pixels or floats in [-1, 1], got {array.dtype} (convert them)")
         check_finite(array, name)
-        rows = array.reshape(len(array), -1)
-        beyond = (np.abs(rows) > 1.0).any(axis=1)
-        if beyond.any():
-            first = int(np.argmax(beyond))
+        least, most = array.min(), array.max()
+        if least < -1.0 or most > 1.0:
+            rows = array.reshape(len(array), -1)
+            first = int(np.argmax((np.abs(rows) > 1.0).any(axis=1)))
             low, high = rows[first].min(), rows[first].max()
             raise UsageError(
                 f"{name}: expected floats in [-1, 1], got {low:g} to {high:g} in example {first}"
                 " (pixels of 0 to 255 are uint8)"
             )
-        if not (array < 0.0).any():
+        if least >= 0.0:
             _log.warning("%s: no value below 0; floats are read as [-1, 1], are these in [0, 1]?", name)
-        return images.to_uint8(array).numpy()
+        return array
 
     def default_features(self, data: str = "", domain: str = "") -> str:
         """Return the small classifier of digits or clothes, or `efficientnet_lite0`."""

@@ -96,7 +96,11 @@ class Kind(ABC):
         return tf.cast(tf.convert_to_tensor(floats), tf.float32)
 
     def check(self, examples: Any, name: str) -> np.ndarray:
-        """Check a caller's examples and return them as `[n, *shape]` of `dtype`.
+        """Check a caller's examples and return them as `[n, *shape]` of `dtype`; see `checked`."""
+        return self.checked(examples, name).astype(np.float32)
+
+    def checked(self, examples: Any, name: str) -> np.ndarray:
+        """Check a caller's examples and return them as `[n, *shape]` of their own dtype.
 
         Args:
           examples: array, n >= 1.
@@ -111,7 +115,7 @@ class Kind(ABC):
         if not np.issubdtype(array.dtype, np.floating):
             raise UsageError(f"{name}: expected floats, got {array.dtype} (convert them)")
         check_finite(array, name)
-        return array.astype(np.float32)
+        return array
 
     def default_features(self, data: str = "", domain: str = "") -> str:
         """Return the default extractor for the evaluation of generated examples.

@@ -96,14 +96,14 @@ class Table(Kind):
         whole = tf.round(rows * np.float32(factors)) * np.float32(1.0 / factors)
         return tf.where(rounded, whole, rows)
 
-    def check(self, examples: Any, name: str) -> np.ndarray:
-        """Check rows of integers or floats in their own units; otherwise as `Kind.check`."""
+    def checked(self, examples: Any, name: str) -> np.ndarray:
+        """Check rows of integers or floats in their own units; otherwise as `Kind.checked`."""
         array = np.asarray(examples)
         if array.dtype.kind in "iu":
             array = array.astype(np.float32)
         elif array.dtype.kind != "f":
             raise UsageError(f"{name}: expected a table of numbers, got {array.dtype} (convert or leave out the texts)")
-        return super().check(array, name)
+        return super().checked(array, name)
 
     def default_features(self, data: str = "", domain: str = "") -> str:
         """Return the extractor that puts each column on its own scale."""

@@ -80,12 +80,14 @@ def in_pairs(sources: dict[str, Source]) -> dict[str, Source]:
     first, second = ({_pair_name(name): number for number, name in enumerate(s.names)} for s in sources.values())
     if list(first) == list(second):
         return sources
-    both = [key for key in first if key in second]
+    both = dict.fromkeys(key for key in first if key in second)
     paired = {}
     for (domain, source), numbers in zip(sources.items(), (first, second), strict=True):
-        if len(numbers) > len(both):
-            _log.warning("%s: left out %d %s whose partner is broken", source.name, len(numbers) - len(both), domain)
-        paired[domain] = _chosen(source, [numbers[key] for key in both])
+        alone = [source.names[number] for key, number in numbers.items() if key not in both]
+        if alone:
+            _log.warning("%s: left out %d %s whose partner is broken", source.name, len(alone), domain)
+        left_out = (*source.left_out, *(f"{domain}: {name}: its partner is broken" for name in alone))
+        paired[domain] = replace(_chosen(source, [numbers[key] for key in both]), left_out=left_out)
     return paired
 
 

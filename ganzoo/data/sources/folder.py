@@ -80,7 +80,7 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
         lambda: _decode_all(dataset, root, files, skip_broken, smallest),
     )
     prepared = prepare()
-    left_out = [root / name for name in prepared.left_out]
+    left_out = {root / name: reason for name, reason in prepared.left_out.items()}
     if left_out and not skip_broken:  # prepared by an earlier run with skip_broken
         for path in left_out:
             _read(path, dataset, smallest, None)
@@ -89,8 +89,11 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
         few = _few([str(path) for path in left_out])
         _log.warning("%s: left out %d broken image(s): %s", dataset.name, len(left_out), few)
     source = from_arrays(dataset.name, prepared.images, prepared.labels, listed.names)
-    broken = set(prepared.left_out)
-    return replace(source, names=tuple(name for name in names if name not in broken))
+    return replace(
+        source,
+        names=tuple(name for name in names if name not in prepared.left_out),
+        left_out=tuple(f"{path}: {reason}" for path, reason in left_out.items()),
+    )
 
 
 def sizes_of(dataset: DatasetConfig) -> dict[str, int]:
@@ -158,8 +161,7 @@ def listing(dataset: DatasetConfig) -> Classes:
     name, root = dataset.name, root_of(dataset)
     try:
         here = pixels.files_in(root, nested=False)
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        classes = {path.name: pixels.files_in(path) for path in folders}
+        classes = {path.name: pixels.files_in(path) for path in here.folders}
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
     filled = {label: found.files for label, found in classes.items() if found.files}
@@ -190,7 +192,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _decode_all(
     dataset: DatasetConfig, root: Path, files: list[tuple[Path, int]], skip_broken: bool, smallest: int
 ) -> Iterator[store.Item]:
-    """Yield every image with its label, in order; for a broken one its path below the root, or an error.
+    """Yield every image with its label, in order; for a broken one its path below the root and the reason.
 
     Raises:
       DataError: if an image is broken (without `skip_broken`), or all are.
@@ -202,16 +204,16 @@ def _decode_all(
         path, label = file
         try:
             return _read(path, dataset, smallest, deep_range), label
-        except DataError:
+        except DataError as error:
             if skip_broken:
-                return str(path.relative_to(root))
+                return store.LeftOut(str(path.relative_to(root)), str(error.__cause__).removeprefix(f"{path}: "))
             raise
 
     whole = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(files), _CHUNK):
             for item in pool.map(decode, files[start : start + _CHUNK]):
-                whole += not isinstance(item, str)
+                whole += not isinstance(item, store.LeftOut)
                 yield item
     if not whole:
         raise DataError(f"{dataset.name}: all {len(files)} images are broken (check the first: {files[0][0]})")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from ganzoo.data.kinds import KINDS, Kind
 from ganzoo.errors import UsageError
 from ganzoo.registry import of
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Features(NamedTuple):
@@ -65,6 +67,8 @@ class Extractor:
         kinds: tuple[str, ...] = ("image",),
         adapt: Callable[[Kind], Extractor] | None = None,
     ) -> None:
+        import tensorflow as tf
+
         self.name = name
         self.sha256 = sha256
         self.dimensions = dimensions

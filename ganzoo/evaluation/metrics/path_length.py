@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
-from ganzoo.models.sampling import call
 
 PATHS = 2000
 STEP = 1e-3  # of the path; at 1e-4 the features' float32 rounding shows
@@ -23,6 +21,10 @@ def path_length(comparison: Comparison) -> dict[str, Value]:
 
     Source: Karras et al. 2019, arXiv:1812.04948, section 4.1 (with LPIPS for the distance).
     """
+    import tensorflow as tf
+
+    from ganzoo.models.sampling import call
+
     model, embed = comparison.model, comparison.extractor.embed
     assert model is not None, "the need is checked before"
     if embed is None:

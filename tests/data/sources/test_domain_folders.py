@@ -12,17 +12,7 @@ from ganzoo.data.open import check_available
 from ganzoo.data.source import Source
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    (tmp_path / "pictures").mkdir()
-    return tmp_path / "pictures"
+from ganzoo.training.resolve import left_out
 
 
 def config(root: Path | str, **values) -> DatasetConfig:
@@ -161,6 +151,12 @@ def test_the_partner_of_a_broken_image_is_left_out_too(root, caplog):
     domains = open_domains(config(root, paired=True), skip_broken=True)
     assert all_values(domains) == {"monet": [0, 2], "photo": [10, 12]}
     assert f"folder:{root}: left out 1 monet whose partner is broken" in caplog.text
+    assert left_out(domains) == [
+        f"{root}/trainA/q.png: not an image in a known format: replace or remove it",
+        "monet: s.png: its partner is broken",
+        f"{root}/trainB/s.png: not an image in a known format: replace or remove it",
+        "photo: q.png: its partner is broken",
+    ]
     np.testing.assert_array_equal([source.names for source in domains.sources.values()], [["p.png", "r.png"]] * 2)
 
 

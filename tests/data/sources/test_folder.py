@@ -15,17 +15,6 @@ from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    (tmp_path / "pictures").mkdir()
-    return tmp_path / "pictures"
-
-
 def opened(root: Path, size: int = 8, channels: int = 3, skip_broken: bool = False, **values) -> Source:
     dataset = DatasetConfig(name=f"folder:{root}", size=size, channels=channels, **values)
     return open_source(dataset, skip_broken=skip_broken)
@@ -129,8 +118,10 @@ def test_a_broken_image_is_named_and_left_out_only_on_demand(root, caplog):
         assert "\n" not in str(caught.value)
         for _ in range(2):
             caplog.clear()
-            assert opened(root, skip_broken=True).length == 2
+            source = opened(root, skip_broken=True)
+            assert source.length == 2
             assert f"left out 1 broken image(s): {root / 'b.png'}" in caplog.text
+            assert source.left_out == (f"{root / 'b.png'}: not an image in a known format: replace or remove it",)
 
 
 def test_a_file_that_can_be_read_again_is_not_left_out(root, monkeypatch, caplog):
@@ -227,3 +218,12 @@ def test_the_size_of_a_folder_is_that_of_upright_images(root):
     Image.new("RGB", (32, 48)).save(root / "a.tif", exif=exif)
     Image.new("L", (32, 48)).save(root / "b.png")
     assert sizes_of(DatasetConfig(name=f"folder:{root}", size=8, channels=3)) == {"size": 32, "channels": 3}
+
+
+def test_each_folder_is_read_once(root, monkeypatch):
+    read, iterdir = [], Path.iterdir
+    for name in ("a/1.png", "b/2.png"):
+        save(root / name)
+    monkeypatch.setattr(Path, "iterdir", lambda self: read.append(self) or iterdir(self))
+    opened(root)
+    assert sorted(path for path in read if path.is_relative_to(root)) == [root, root / "a", root / "b"]
