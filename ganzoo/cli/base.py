@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,8 @@ class Command:
           argv: arguments after the command's name; by default those of the process.
         """
         arguments = sys.argv[1:] if argv is None else argv
+        # Pillow warns of oddities in each file; what matters becomes an error that names the file.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         groups = {**self.flags, "Output": _shared.OUTPUT, "Plugins": (_shared.IMPORT,)}
         with reported(f"ganzoo {self.name}") as outcome:
             if asks_for_help(arguments):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-import warnings
 
 from ganzoo import cli
 from ganzoo.cli.base import asks_for_help, reported
@@ -17,8 +16,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     first = arguments[0] if arguments else "--help"
-    # Pillow warns of oddities in each file; what matters becomes an error that names the file.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     with reported("ganzoo") as outcome:
         if asks_for_help([first]):
             print(_overview())

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -87,6 +88,18 @@ def test_the_usage_names_required_flags(capsys):
     assert "\nUsage: ganzoo show --model NAME [flags] FILES…\n" in capsys.readouterr().out
     assert shown.run([]) == 2
     assert capsys.readouterr() == ("", "ganzoo show: --model is missing: for example --model cgan\n")
+
+
+def test_pillow_warns_of_no_file(capsys, monkeypatch):
+    """Of a thousand odd files there would be a thousand lines."""
+
+    def warn(given):
+        warnings.warn_explicit("Corrupt EXIF data", UserWarning, "TiffImagePlugin.py", 1, module="PIL.TiffImagePlugin")
+        return Answer("read", {})
+
+    monkeypatch.setattr(warnings, "showwarning", lambda *told, **_: print(told, file=sys.stderr))
+    assert command(warn).run([]) == 0
+    assert capsys.readouterr() == ("read\n", "")
 
 
 @pytest.fixture

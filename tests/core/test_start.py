@@ -58,7 +58,7 @@ def test_another_backend_is_refused_before_keras_is_imported(backend):
         "import sys, ganzoo\n"
         "ganzoo.config('cgan_mnist')\n"
         "for call in (lambda: ganzoo.load('cgan_mnist'), lambda: ganzoo.train, lambda: ganzoo.train('gan_ring'),\n"
-        "             lambda: ganzoo.evaluate('gan_ring', real=[[0.0]]), lambda: ganzoo.export('cgan_mnist', 'out'),\n"
+        "             lambda: ganzoo.evaluate('cgan_mnist'), lambda: ganzoo.export('cgan_mnist', 'out'),\n"
         "             lambda: ganzoo.CycleGAN):\n"
         "    try:\n"
         "        call()\n"
