@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ganzoo.core import randomness
+from ganzoo.core.replicas import of_all_replicas
 
 
 class ImagePool:
@@ -43,7 +44,7 @@ class ImagePool:
           `[n, H, W, C]`.
         """
         rows = tf.shape(new)[0]
-        everyone = _of_all_replicas(new, place)
+        everyone = tf.reshape(of_all_replicas(new), [-1, *new.shape[1:]])
         taking_part = tf.minimum(place.total, self.size)  # the last rows of a larger batch do not fit
         slots, keep = self._draw(seen, draw_key, taking_part)
         candidates = everyone[:taking_part]
@@ -63,12 +64,3 @@ class ImagePool:
         coins = randomness.uniform(randomness.fold(draw_key, 1), [self.size]) < 0.5
         slots = tf.where(full, order, next_free)
         return slots[:rows], tf.logical_and(full, coins)[:rows]
-
-
-def _of_all_replicas(mine: tf.Tensor, place: randomness.Place) -> tf.Tensor:
-    """Return the rows of the whole global batch, on every replica."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return mine
-    before, after = place.first, place.total - place.first - tf.shape(mine)[0]
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.pad(mine, [[before, after], [0, 0], [0, 0], [0, 0]]))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.registry import of
 from ganzoo.schema import check_arguments
@@ -54,6 +56,38 @@ class Augmentation:
 
     function: Callable[[Any, Any], Any]
     domains: tuple[str, ...] | None
+
+
+class States:
+    """Variables of the parts that have state, one set for each part and discriminator.
+
+    Args:
+      parts: parts by name; their attribute `state` has the initial values by name.
+      roles: names of the discriminators.
+    """
+
+    def __init__(self, parts: Mapping[str, Any], roles: Sequence[str]) -> None:
+        self._sets = {
+            (name, role): {
+                key: keras.Variable(value, dtype=keras.config.floatx(), trainable=False, name=key)
+                for key, value in getattr(part, "state", {}).items()
+            }
+            for name, part in parts.items()
+            for role in roles
+        }
+
+    def of(self, name: str, role: str) -> dict[str, keras.Variable]:
+        """Return the variables of a part for a discriminator; none for a part without state."""
+        return self._sets.get((name, role), {})
+
+    @property
+    def variables(self) -> dict[str, keras.Variable]:
+        """Variables to save, by name."""
+        return {
+            f"parts/{name}/{role}/{key}": variable
+            for (name, role), one in self._sets.items()
+            for key, variable in one.items()
+        }
 
 
 def loss(given: Named | Any, key: str = "loss") -> Any:
@@ -162,15 +196,14 @@ def made_of(kind: str, given: Any, key: str, at: str, general: Sequence[str] = (
         given = {"name": given}
     if not isinstance(given, Mapping):
         return given
+    if "name" not in given:
+        raise ConfigError(f"{at}.name: missing (expected the name of the {kind})")
     options = {name: value for name, value in given.items() if name != "name"}
     part = of(kind).get(given["name"], key)
     arguments = check_arguments(part, options, at, general)
     if inspect.isclass(part):
         return part(**arguments)
-    bound = functools.partial(part, **arguments)
-    if hasattr(part, "update"):
-        bound.update = part.update  # type: ignore[attr-defined]
-    return bound
+    return functools.update_wrapper(functools.partial(part, **arguments), part)  # with its attributes
 
 
 def _named(given: Any) -> str | None:

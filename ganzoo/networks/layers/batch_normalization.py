@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ganzoo.core.replicas import of_all_replicas
+
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class BatchNormalization(keras.layers.Layer):
@@ -22,6 +24,8 @@ class BatchNormalization(keras.layers.Layer):
 
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
     """
+
+    over_batch = True  # real and generated examples must not be in one call
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -71,15 +75,12 @@ class BatchNormalization(keras.layers.Layer):
     def _global_moments(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return mean and variance `[C]` over the global batch; all replicas hold equally many rows.
 
-        The global variance is the mean of the replicas' variances plus the variance of their means. Each replica sends
-        both in its own row, because sums of squares would cancel if the mean is large.
+        The global variance is the mean of the replicas' variances plus the variance of their means: sums of squares
+        would cancel if the mean is large.
         """
         mean, variance = tf.nn.moments(inputs, axes=list(range(inputs.shape.rank - 1)))
         if not self.communicates:
             return mean, variance
-        context = tf.distribute.get_replica_context()
-        row = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=inputs.dtype)
-        local = row[:, tf.newaxis, tf.newaxis] * tf.stack([mean, variance])
-        means, variances = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, local), axis=1)
+        means, variances = tf.unstack(of_all_replicas(tf.stack([mean, variance])), axis=1)
         mean = tf.reduce_mean(means, axis=0)
         return mean, tf.reduce_mean(variances + tf.square(means - mean), axis=0)

@@ -6,8 +6,12 @@ A loss is a class registered with `@register("loss", "name")`. Its options are t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
 import tensorflow as tf
+from pydantic import Field
+
+Flipping = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class AdversarialLoss(ABC):
@@ -18,10 +22,13 @@ class AdversarialLoss(ABC):
 
     Attributes:
       compares: whether the generator's loss uses the logits of real examples, which are computed only then.
+      over_batch: whether an example's loss depends on the others of the global batch (`core.replicas.global_mean`),
+        which gradient accumulation would split.
       threshold: the logit above which the discriminator decides for real; None if only differences have meaning.
     """
 
     compares: bool = False
+    over_batch: bool = False
     threshold: float | None = 0.0
 
     @abstractmethod
@@ -31,6 +38,34 @@ class AdversarialLoss(ABC):
     @abstractmethod
     def generator(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
         """Return the generator's loss; `real_logits` is None unless `compares` is true."""
+
+
+class LabelledLoss(AdversarialLoss):
+    """A loss whose discriminator tells two labels apart, a share of which may be swapped (label flipping).
+
+    Attributes:
+      label_flipping: probability p of swapping a label. The loss is the expectation over the swaps,
+        `(1 - p) (L_real(D(x)) + L_fake(D(G(z)))) + p (L_fake(D(x)) + L_real(D(G(z))))`: exact, and without random
+        numbers.
+    """
+
+    label_flipping: float = 0.0
+
+    @abstractmethod
+    def as_real(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of logits whose label is real."""
+
+    @abstractmethod
+    def as_fake(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of logits whose label is generated."""
+
+    def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+        """`L_real(D(x)) + L_fake(D(G(z)))`, and in expectation over `label_flipping`."""
+        loss = self.as_real(real_logits) + self.as_fake(fake_logits)
+        if not self.label_flipping:
+            return loss
+        swapped = self.as_fake(real_logits) + self.as_real(fake_logits)
+        return (1.0 - self.label_flipping) * loss + self.label_flipping * swapped
 
 
 def cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
