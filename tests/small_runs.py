@@ -37,6 +37,9 @@ TINY = {
 }
 
 
+NEEDED = {"consistency": {"augmentation": "instance_noise"}}  # options of objectives that have no default
+
+
 def tiny(config):
     """Overrides that make every network of a config as small as can be."""
     return {

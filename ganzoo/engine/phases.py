@@ -57,7 +57,7 @@ def standing_at(where: Now) -> Iterator[None]:
 
 
 class CommunicatesError(Exception):
-    """Raised when a network that communicates with other replicas is called while an XLA program is traced."""
+    """Raised when a network or part that communicates with other replicas is called while an XLA program is traced."""
 
 
 class Program:
@@ -116,6 +116,17 @@ class Forward:
         if part.whole:
             self._kept = value, tape
         return value, tape
+
+
+def check_may_communicate() -> None:
+    """Refuse communication with other replicas while an XLA program is traced.
+
+    Raises:
+      CommunicatesError: if that is the case.
+    """
+    at = _now.get()
+    if at is not None and at.in_program and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise CommunicatesError
 
 
 def check_may_be_called(network: keras.Model | Pieces) -> None:

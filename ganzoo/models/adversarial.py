@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ganzoo.engine.compiled import may_communicate
-from ganzoo.engine.phases import now
+from ganzoo.engine.phases import check_may_communicate, now
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import UsageError
+from ganzoo.models.compositions import check_composition
 from ganzoo.objectives import parts
 from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.objectives.losses.loss import accuracy
@@ -27,6 +28,7 @@ class AdversarialModel(SteppedModel):
 
     update_names = ("generator", "discriminator")
     objectives = ("loss", "penalties", "constraints", "augmentations")
+    part_states: parts.States | None = None
 
     def compile_adversaries(
         self,
@@ -48,7 +50,8 @@ class AdversarialModel(SteppedModel):
 
         Raises:
           ConfigError: if a part is not registered, or does not have an option.
-          UsageError: as `compile_updates`, or if a penalty or constraint belongs to an unknown update.
+          UsageError: as `compile_updates`, if a penalty or constraint belongs to an unknown update, or if the parts
+            cannot be combined (`compositions.check_composition`).
         """
         self.adversarial_loss = parts.loss(loss)
         self.penalties = parts.penalties(penalties)
@@ -61,6 +64,14 @@ class AdversarialModel(SteppedModel):
                 raise UsageError(
                     f"{part.name}: expected one of the updates {', '.join(self.update_names)}, got '{part.update}'"
                 )
+        named: dict[str, Any] = {one.name: one.function for one in self.penalties}
+        named |= {f"augmentation_{number}": one.function for number, one in enumerate(self.augmentations)}
+        over_batch = [
+            name for name, one in {"loss": self.adversarial_loss, **named}.items() if getattr(one, "over_batch", False)
+        ]
+        check_composition(self, discriminator[1], held, over_batch, engine.get("accumulate", 1))
+        self.part_states = parts.States(named, discriminator[1])
+        self._communicates = bool(over_batch or self.part_states.variables)
         self.compile_updates(
             {"generator": generator, "discriminator": discriminator},
             constraints={
@@ -68,6 +79,10 @@ class AdversarialModel(SteppedModel):
             },
             **engine,
         )
+
+    def state(self) -> dict[str, keras.Variable]:
+        """See SteppedModel; includes the state of penalties and augmentations."""
+        return {**super().state(), **(self.part_states.variables if self.part_states else {})}
 
     @property
     def log_names(self) -> list[str]:
@@ -92,26 +107,26 @@ class AdversarialModel(SteppedModel):
           real, fake: examples of the same shape.
           conditions: further inputs of the discriminator.
           counters: index of the update within the step, for the random keys.
-          together: evaluate both in one call, which is faster, and equivalent if the discriminator has no batch
-            statistics or random numbers.
+          together: evaluate both in one call, which is faster, unless the discriminator has batch statistics.
 
         Returns:
           The loss, a mean over the rows, and its terms.
         """
-        if together:
-            both = tf.concat(
-                [self._augmented(role, real, "real", counters), self._augmented(role, fake, "fake", counters)], axis=0
-            )
+        self._check_may_communicate()
+        seen = self._augmented(role, real, "real", counters), self._augmented(role, fake, "fake", counters)
+        if together and not any(getattr(layer, "over_batch", False) for layer in self.networks[role].layers):
+            both = tf.concat(seen, axis=0)
             outputs = self._outputs(role, both, [tf.concat([c, c], axis=0) for c in conditions], "real", counters)
             halves = {name: tf.split(value, 2) for name, value in outputs.items()}
             of_real = {name: first for name, (first, _) in halves.items()}
             of_fake = {name: second for name, (_, second) in halves.items()}
         else:
-            of_real = self._outputs(role, self._augmented(role, real, "real", counters), conditions, "real", counters)
-            of_fake = self._outputs(role, self._augmented(role, fake, "fake", counters), conditions, "fake", counters)
+            of_real = self._outputs(role, seen[0], conditions, "real", counters)
+            of_fake = self._outputs(role, seen[1], conditions, "fake", counters)
         loss = self.adversarial_loss.discriminator(of_real["logits"], of_fake["logits"])
         terms = {"discriminator_loss": tf.reduce_mean(loss)}
         terms |= self._penalty_terms("discriminator", role, (real, fake), (of_real, of_fake), conditions, counters)
+        self._observe(role, real, of_real["logits"], counters)
         right = accuracy(self.adversarial_loss, of_real["logits"], of_fake["logits"])
         return tf.add_n(list(terms.values())), {**terms, "discriminator_accuracy": right}
 
@@ -134,6 +149,7 @@ class AdversarialModel(SteppedModel):
         Returns:
           The loss, a mean over the rows, and its terms.
         """
+        self._check_may_communicate()
         of_fake = self._outputs(role, self._augmented(role, fake, "judge", counters), conditions, "judge", counters)
         of_real: dict[str, tf.Tensor] = {}
         wanted = [penalty for penalty in self.penalties if penalty.update == "generator"]
@@ -157,16 +173,39 @@ class AdversarialModel(SteppedModel):
 
     def _augmented(self, role: str, examples: tf.Tensor, purpose: str, counters: Sequence[Any]) -> tf.Tensor:
         """Apply the augmentations to a discriminator's input."""
-        for number, augmentation in enumerate(self.augmentations):
-            if augmentation.domains is None or role.removeprefix("discriminator_") in augmentation.domains:
-                key = self.key(f"augmentation {number} {purpose}", *counters)
-                examples = augmentation.function(examples, self._draws(key, examples))
+        for number, augmentation in self._augmentations_of(role):
+            key = self.key(f"augmentation {number} {purpose}", *counters)
+            examples = augmentation(examples, self._draws(key, examples, f"augmentation_{number}", role))
         return examples
 
-    def _draws(self, key: tf.Tensor, examples: tf.Tensor) -> Draws:
+    def _augmentations_of(self, role: str) -> Iterator[tuple[int, Any]]:
+        """Yield the number and function of each augmentation that a discriminator sees."""
+        for number, augmentation in enumerate(self.augmentations):
+            if augmentation.domains is None or role.removeprefix("discriminator_") in augmentation.domains:
+                yield number, augmentation.function
+
+    def _observe(self, role: str, real: tf.Tensor, logits: tf.Tensor, counters: Sequence[Any]) -> None:
+        """Show the logits of real examples to the augmentations that look at them."""
+        for number, augmentation in self._augmentations_of(role):
+            if observe := getattr(augmentation, "observe", None):
+                key = self.key(f"augmentation {number} observe", *counters)
+                threshold = getattr(self.adversarial_loss, "threshold", 0.0)
+                observe(logits - threshold, self._draws(key, real, f"augmentation_{number}", role))
+
+    def _draws(self, key: tf.Tensor, examples: tf.Tensor, part: str, role: str) -> Draws:
+        """Return the random numbers of a part for the rows of examples, and its state for a discriminator."""
         at = now()
         assert at is not None, "inside a loss function"
-        return Draws(key, at.place, examples.shape[0] or tf.shape(examples)[0])
+        rows = examples.shape[0] or tf.shape(examples)[0]
+        return Draws(key, at.place, rows, at.step, self._state_of(part, role))
+
+    def _state_of(self, part: str, role: str) -> dict[str, keras.Variable]:
+        return self.part_states.of(part, role) if self.part_states else {}
+
+    def _check_may_communicate(self) -> None:
+        """Refuse an XLA program for parts that exchange statistics with other replicas, or assign variables."""
+        if self._communicates:
+            check_may_communicate()
 
     def _penalty_terms(self, update: str, role: str, *given: Any) -> dict[str, tf.Tensor]:
         """Return the weighted penalties of an update; one due every n-th step is n times as strong then, else 0."""
@@ -185,7 +224,8 @@ class AdversarialModel(SteppedModel):
             due = tf.equal(at.step % penalty.every, 0)
             if penalty.every == 1:
                 terms[penalty.name] = value()
-            elif may_communicate(self.networks[role]):  # a condition must not contain communication between replicas
+            elif may_communicate(self.networks[role]) or getattr(penalty.function, "over_batch", False):
+                # a condition must not contain communication between replicas
                 terms[penalty.name] = tf.cast(due, floats) * value()
             else:
                 terms[penalty.name] = tf.cond(due, value, lambda: tf.zeros((), floats))
@@ -199,12 +239,17 @@ class AdversarialModel(SteppedModel):
         drawn = itertools.count()
 
         def discriminator(seen: tf.Tensor) -> tf.Tensor:
-            return self._outputs(role, self._augmented(role, seen, name, counters), conditions, name, counters)[
-                "logits"
-            ]
+            seen = self._augmented(role, seen, name, counters)
+            return self._outputs(role, seen, conditions, name, counters)["logits"]
 
         def uniform(shape: Sequence[int]) -> tf.Tensor:
-            return self._draws(self.key(f"{name}_draws", *counters), real).uniform(next(drawn), shape)
+            return self._draws(self.key(f"{name}_draws", *counters), real, name, role).uniform(next(drawn), shape)
+
+        def draws() -> Draws:
+            return self._draws(self.key(f"{name}_draws", *counters, next(drawn)), real, name, role)
 
         of_real, of_fake = outputs
-        return PenaltyContext(discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform)
+        state = self._state_of(name, role)
+        return PenaltyContext(
+            discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform, draws, state
+        )

@@ -14,8 +14,8 @@ from pydantic import Field
 from ganzoo.errors import ConfigError
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
 from ganzoo.networks.initial import initial
-from ganzoo.networks.kinds import inputs
-from ganzoo.networks.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout
+from ganzoo.networks.kinds import inputs, judge
+from ganzoo.networks.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout, MinibatchDeviation
 from ganzoo.registry import register
 
 Width = Annotated[int, Field(ge=1, le=4096)]
@@ -93,6 +93,9 @@ def dcgan_discriminator(
     normalization: Normalization = "none",
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0,
     leak: Leak = 0.2,
+    minibatch_deviation: bool = False,
+    group: Annotated[int, Field(ge=2)] = 4,
+    features: bool = False,
 ) -> keras.Model:
     """Convolutions of stride 2 down to the smallest size, then one logit.
 
@@ -104,6 +107,9 @@ def dcgan_discriminator(
       normalization: after each convolution except the first.
       dropout: share of activations dropped after each convolution.
       leak: slope of the rectifiers below zero.
+      minibatch_deviation: append the deviation in groups of examples (`layers.MinibatchDeviation`) before the logit.
+      group: number of examples in such a group.
+      features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
       images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
@@ -114,11 +120,13 @@ def dcgan_discriminator(
     if classes:
         x = condition_examples(x, tensors[1], classes, conditioning or "concatenation")
     x = _halved(x, levels, width, kernel, normalization, leak, dropout)
+    if minibatch_deviation:
+        x = MinibatchDeviation(group, name="deviation")(x)
     x = keras.layers.Flatten(name="features")(x)
     logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
     if classes:
         logits = projected_logits(x, logits, tensors[1], classes, conditioning)
-    return keras.Model(tensors, logits, name="discriminator")
+    return judge(tensors, logits, x if features else None)
 
 
 @register("encoder", "dcgan", kinds=("image",))

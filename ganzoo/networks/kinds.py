@@ -20,6 +20,12 @@ from typing import Any
 import keras
 
 
+def judge(tensors: Any, logits: Any, features: Any = None) -> keras.Model:
+    """Return a discriminator of logits, or of `logits` and `features` by name if features are given."""
+    outputs = logits if features is None else {"logits": logits, "features": features}
+    return keras.Model(tensors, outputs, name="discriminator")
+
+
 def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
     """Return the input tensors of a network: `[N, *shape]`, and labels int32 `[N]` if there are classes."""
     tensors = [keras.Input(shape, name=name)]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ganzoo.data.kinds import of_shape
 from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
-from ganzoo.networks.kinds import inputs
+from ganzoo.networks.kinds import inputs, judge
 from ganzoo.networks.layers import Dropout, Maxout
 from ganzoo.registry import register
 
@@ -65,6 +65,7 @@ def mlp_discriminator(
     pieces: Annotated[int, Field(ge=2, le=32)] = 5,
     dropout: Rate = 0.0,
     input_dropout: Rate = 0.0,
+    features: bool = False,
 ) -> keras.Model:
     """Dense layers from an example to one logit.
 
@@ -76,6 +77,7 @@ def mlp_discriminator(
       pieces: number of affine maps of maxout.
       dropout: share dropped after each hidden layer.
       input_dropout: share of the input dropped.
+      features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
       examples `[N, *example_shape]` (and labels int32 `[N]`) -> logits `[N, 1]`.
@@ -97,7 +99,7 @@ def mlp_discriminator(
     logits = keras.layers.Dense(1, name="logits", dtype=keras.config.floatx())(x)
     if classes:
         logits = projected_logits(x, logits, tensors[1], classes, conditioning)
-    return keras.Model(tensors, logits, name="discriminator")
+    return judge(tensors, logits, x if features else None)
 
 
 @register("encoder", "mlp")

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ganzoo.errors import ConfigError
 from ganzoo.networks.initial import initial
+from ganzoo.networks.kinds import judge
 from ganzoo.networks.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.registry import register
 
@@ -30,6 +31,7 @@ def patchgan_discriminator(
     width: Width = 64,
     layers: Annotated[int, Field(ge=1, le=6)] = 3,
     normalization: Normalization = "instance",
+    features: bool = False,
 ) -> keras.Model:
     """Convolutions of 4x4: `layers` of them halve the image, one more and the logits keep its size.
 
@@ -41,6 +43,7 @@ def patchgan_discriminator(
       layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (as in the papers) and 142x142 pixels.
       normalization: `instance`, after each layer except the first and the last; `spectral`, of every layer's kernel
         (`layers.SpectralConv2D`), which is robust to a few strong spots in an image; or `none`.
+      features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
@@ -55,7 +58,7 @@ def patchgan_discriminator(
         stride = 2 if level < layers else 1
         name = f"down{level + 1}" if level < layers else "last"
         x = _layer(x, width * 2 ** min(level, MOST_DOUBLINGS), 4, stride, normalization, name)
-    return _with_logits(image, x, 4, normalization)
+    return _with_logits(image, x, 4, normalization, features)
 
 
 @register("discriminator", "pixel", kinds=("image",))
@@ -66,6 +69,7 @@ def pixel_discriminator(
     *,
     width: Width = 64,
     normalization: Normalization = "instance",
+    features: bool = False,
 ) -> keras.Model:
     """Convolutions of 1x1, which judge each pixel by its colour only.
 
@@ -75,6 +79,7 @@ def pixel_discriminator(
       conditioning: ignored.
       width: channels of the first layer; the second has twice as many.
       normalization: `instance` after the second layer, `spectral` of all kernels, or `none`.
+      features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
@@ -85,7 +90,7 @@ def pixel_discriminator(
     image = _image(example_shape, classes, "pixel")
     x = _convolution(normalization)(width, 1, kernel_initializer=initial(), name="first")(image)
     x = keras.layers.LeakyReLU(LEAK, name="first_relu")(x)
-    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization)
+    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization, features)
 
 
 def _image(example_shape: tuple[int, ...], classes: int, name: str) -> Any:
@@ -106,12 +111,12 @@ def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, nam
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_relu")(x)
 
 
-def _with_logits(image: Any, x: Any, kernel: int, normalization: str) -> keras.Model:
+def _with_logits(image: Any, x: Any, kernel: int, normalization: str, features: bool) -> keras.Model:
     border = (kernel - 1) // 2
     floats = keras.config.floatx()
     convolution = _convolution(normalization)
     logits = convolution(1, kernel, border=border, kernel_initializer=initial(), name="logits", dtype=floats)(x)
-    return keras.Model(image, logits, name="discriminator")
+    return judge(image, logits, x if features else None)
 
 
 def _convolution(normalization: str) -> type[Conv2D]:

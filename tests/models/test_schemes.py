@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_runs import NEEDED
 
 import ganzoo
 from ganzoo.errors import ConfigError
@@ -88,8 +89,9 @@ def pairs():
 
 @pytest.mark.parametrize(("loss", "penalty"), list(pairs()))
 def test_every_loss_goes_with_every_penalty(loss, penalty):
-    penalties = [{"name": penalty, "weight": 0.1}] if penalty else []
-    model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, "loss.name": loss, "penalties": penalties}))
+    penalties = [{"name": penalty, "weight": 0.1, **NEEDED.get(penalty, {})}] if penalty else []
+    parts = {"loss.name": loss, "penalties": penalties, "discriminator.features": True}
+    model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, **parts}))
     assert all(np.isfinite(values).all() for values in history.values())
     assert (penalty in history) == (penalty is not None)
     assert np.isfinite(model.generate(4, seed=0)).all()
@@ -124,6 +126,7 @@ def test_augmented_images_train_the_same_on_one_and_two_replicas(two_replicas):
             "generator.width": 2,
             "discriminator.width": 2,
             "generator.normalization": "none",
+            "discriminator.normalization": "none",
             "augmentations": [{"name": "diffaugment"}],
             "penalties": [{"name": "gradient_penalty", "weight": 1.0}],
             "training.steps_per_execution": 1,

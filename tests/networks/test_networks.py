@@ -97,3 +97,24 @@ def test_a_size_that_cannot_be_doubled_to():
 def test_unknown_network():
     with pytest.raises(ConfigError, match=r"generator\.network: unknown generator 'dcgn' \(did you mean 'dcgan'\?\)"):
         of("generator").get("dcgn")
+
+
+@pytest.mark.parametrize(("name", "shape"), [("dcgan", (3, 7 * 7 * 8)), ("mlp", (3, 12)), ("patchgan", (3, 6, 6, 16))])
+def test_discriminators_return_their_features_on_demand(name, shape):
+    """The logits are those of the same weights without features."""
+    options = {"width": 4} if name == "patchgan" else small(name)
+    build, images = of("discriminator").get(name), tf.ones([3, 28, 28, 1])
+    plain, judge = build((28, 28, 1), **options), build((28, 28, 1), **options, features=True)
+    plain.set_weights(judge.get_weights())
+    outputs = judge(images)
+    assert set(outputs) == {"logits", "features"}
+    np.testing.assert_array_equal(outputs["logits"], plain(images))
+    assert outputs["features"].shape == shape
+
+
+def test_minibatch_deviation_is_one_channel_more():
+    plain, deviation = (
+        of("discriminator").get("dcgan")((28, 28, 1), width=4, minibatch_deviation=on) for on in (False, True)
+    )
+    assert deviation.count_params() == plain.count_params() + 7 * 7
+    assert deviation(tf.ones([8, 28, 28, 1]), training=True).shape == (8, 1)

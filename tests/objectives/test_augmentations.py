@@ -1,11 +1,15 @@
 """Augmentations in the step: what they do to images, by hand; the same for a row on any number of replicas."""
 
+import dataclasses
+import math
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ganzoo.core import randomness
-from ganzoo.errors import ConfigError
+from ganzoo.errors import ConfigError, UsageError
 from ganzoo.objectives import parts
 from ganzoo.objectives.augmentations import diffaugment
 from ganzoo.objectives.augmentations.augmentation import Draws
@@ -78,6 +82,79 @@ def test_the_generator_learns_through_it():
         tape.watch(images)
         total = tf.reduce_sum(augment(images, keyed(0, 6)))
     np.testing.assert_allclose(tape.gradient(total, images), np.ones_like(IMAGES), rtol=1e-4)
+
+
+class Known(Draws):
+    """Draws whose uniform numbers are given, for all rows and entries: the first and the second of a pair."""
+
+    def uniform(self, number, shape=(), low=0.0, high=1.0):
+        return tf.broadcast_to(
+            tf.reshape(tf.constant([1.0 - math.exp(-2.0), 0.5]), [1, 2, *[1] * len(shape[1:])]), [self.rows, *shape]
+        )
+
+
+def test_normal_numbers_are_those_of_box_and_muller():
+    """Of u = 1 - exp(-2) and v = 1/2: sqrt(-2 log(1 - u)) cos(2 pi v) = -2; of many pairs, N(0, 1)."""
+    known = Known(randomness.key(0, "test"), randomness.Place(0, 3), 3)
+    np.testing.assert_allclose(known.normal(0, (4,)), np.full((3, 4), -2.0), rtol=1e-5)
+    drawn = keyed(0, 6).normal(0, (20_000,)).numpy()
+    assert np.isfinite(drawn).all()
+    assert (drawn.mean(), drawn.std()) == pytest.approx((0.0, 1.0), abs=0.01)
+    assert (np.abs(drawn) < 1.0).mean() == pytest.approx(0.6827, abs=0.005)
+    np.testing.assert_array_equal(np.concatenate([keyed(start, 3).normal(0, (20_000,)) for start in (0, 3)]), drawn)
+
+
+@pytest.mark.parametrize(("step", "left"), [(0, 0.5), (4, 0.3), (10, 0.0), (99, 0.0)])
+def test_instance_noise_is_annealed(step, left):
+    """0.5 (1 - step / 10)."""
+    (augment,) = parts.augmentations([{"name": "instance_noise", "sigma": 0.5, "steps": 10}])
+    draws = dataclasses.replace(keyed(0, 6), step=tf.constant(step, tf.int64))
+    noise = draws.normal(0, IMAGES.shape[1:])
+    np.testing.assert_allclose(augment(tf.constant(IMAGES), draws), IMAGES + left * noise, atol=1e-6)
+    (constant,) = parts.augmentations([{"name": "instance_noise", "sigma": 0.5}])
+    np.testing.assert_allclose(constant(tf.constant(IMAGES), draws), IMAGES + 0.5 * noise, atol=1e-6)
+
+
+def adaptive(probability, **options):
+    """The augmentation, and draws with its state."""
+    (augment,) = parts.augmentations([{"name": "adaptive", **options}])
+    return augment, dataclasses.replace(keyed(0, 6), state={"probability": keras.Variable(probability)})
+
+
+def test_adaptive_augmentation_applies_each_transform_with_its_probability():
+    images = tf.constant(IMAGES)
+    never, draws = adaptive(0.0)
+    np.testing.assert_array_equal(never(images, draws), IMAGES)
+    always, draws = adaptive(1.0)
+    (whole,) = parts.augmentations(["diffaugment"])
+    np.testing.assert_array_equal(always(images, draws), whole(images, draws))
+    many = tf.ones([1000, 8, 8, 1])
+    often, draws = adaptive(0.25, policy=["cutout"])
+    draws = dataclasses.replace(draws, place=randomness.Place(0, 1000), rows=1000)
+    changed = tf.reduce_any(often(many, draws) != many, axis=[1, 2, 3]).numpy()
+    assert changed.mean() == pytest.approx(0.25, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("before", "logits", "after"),
+    [
+        (0.25, [1.0, 2.0, 0.5, 3.0, 1.0, 1.0], 0.5),  # mean sign 1: up by 6 of 24 images
+        (0.25, [1.0, 2.0, 0.5, 3.0, 1.0, -1.0], 0.5),  # 2/3
+        (0.5, [1.0, 2.0, 0.5, 3.0, -9.0, -1.0], 0.25),  # 1/3
+        (0.1, [-1.0] * 6, 0.0),
+        (0.9, [1.0] * 6, 1.0),
+    ],
+)
+def test_adaptive_augmentation_follows_the_mean_sign(before, logits, after):
+    augment, draws = adaptive(before, images=24)
+    augment.observe(tf.constant(logits), draws)
+    assert float(draws.state["probability"]) == pytest.approx(after)
+
+
+def test_diffaugment_of_points():
+    (augment,) = parts.augmentations(["diffaugment"])
+    with pytest.raises(UsageError, match=r"diffaugment: expected images \[N, H, W, C\], got \(6, 2\)"):
+        augment(tf.zeros([6, 2]), keyed(0, 6))
 
 
 def test_wrong_options():

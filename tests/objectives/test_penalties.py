@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,12 +17,21 @@ REAL = tf.constant([[1.0, 2.0], [-5.0, 0.5], [0.0, 0.0]])
 FAKE = tf.constant([[0.0, 1.0], [2.0, 2.0], [-1.0, 4.0]])
 
 
-def value_of(name, discriminator, real=REAL, fake=FAKE, mix=None, **options):
+def value_of(name, discriminator, real=REAL, fake=FAKE, mix=None, outputs=({}, {}), draws=None, state=None, **options):
     """A penalty's value `[N]`."""
     mixes = tf.constant(mix) if mix is not None else None
-    context = PenaltyContext(discriminator, real, fake, {}, {}, (), {}, lambda shape: tf.reshape(mixes, [-1, *shape]))
+    context = PenaltyContext(
+        *(discriminator, real, fake, *outputs, (), {}),
+        uniform=lambda shape: tf.reshape(mixes, [-1, *shape]),
+        draws=draws,
+        state=state,
+    )
     (penalty,) = parts.penalties([{"name": name, "weight": 1.0, **options}])
     return penalty.function(context)
+
+
+def logits(*values):
+    return {"logits": tf.constant(values)}
 
 
 def linear(x):
@@ -34,7 +44,7 @@ def quadratic(x):
 
 
 def test_these_are_the_penalties():
-    assert of("penalty").names() == ["gradient_penalty", "r1", "r2"]
+    assert of("penalty").names() == ["consistency", "feature_matching", "gradient_penalty", "lecam", "r1", "r2"]
 
 
 @pytest.mark.parametrize("name", ["r1", "r2"])
@@ -58,8 +68,8 @@ def test_r1_of_images_depends_on_each_example_alone():
 def test_r1_of_patches_is_of_the_sum_of_their_logits():
     """Two patches of 2x and 3x: the gradient of their sum is 5 at each pixel of the two."""
     real = tf.ones([1, 2, 1, 1])
-    logits = value_of("r1", lambda x: tf.stack([2.0 * x[:, :, 0, 0], 3.0 * x[:, :, 0, 0]], axis=-1), real)
-    np.testing.assert_allclose(logits, [0.5 * 2 * 25.0], rtol=1e-6)
+    value = value_of("r1", lambda x: tf.stack([2.0 * x[:, :, 0, 0], 3.0 * x[:, :, 0, 0]], axis=-1), real)
+    np.testing.assert_allclose(value, [0.5 * 2 * 25.0], rtol=1e-6)
 
 
 def test_r1_reaches_the_weights():
@@ -97,6 +107,42 @@ def test_the_gradient_penalty_has_a_gradient_where_the_critic_has_none():
     assert math.isfinite(float(tape.gradient(value, scale)))
 
 
+def test_lecam_is_the_distance_to_the_average_of_the_others():
+    """Averages of 0.5 and -0.5: (1 + 0.5)^2 + (-1 - 0.5)^2 and (2 + 0.5)^2 + (0 - 0.5)^2; then they move by a tenth."""
+    state = {"real": keras.Variable(0.5), "fake": keras.Variable(-0.5)}
+    of_both = logits(1.0, 2.0), logits(-1.0, 0.0)
+    value = value_of("lecam", None, outputs=of_both, state=state, decay=0.9)
+    np.testing.assert_allclose(value, [4.5, 6.5], rtol=1e-6)
+    assert float(state["real"]) == pytest.approx(0.6)  # 0.5 + (1.5 - 0.5) / 10
+    assert float(state["fake"]) == pytest.approx(-0.5)  # the mean of its logits
+
+
+def test_consistency_is_the_change_by_an_augmentation():
+    """Of a linear discriminator of weights 3 and 4, noise n at both entries changes the logit by 7 n."""
+
+    class Noise:
+        def __init__(self, value):
+            self.normal = lambda number, shape: tf.fill([3, *shape], value)
+
+    drawn = iter([Noise(1.0), Noise(-2.0)])
+    value = value_of(
+        *("consistency", linear),
+        outputs=({"logits": linear(REAL)}, {"logits": linear(FAKE)}),
+        draws=lambda: next(drawn),
+        augmentation={"name": "instance_noise", "sigma": 0.1},
+    )
+    np.testing.assert_allclose(value, [0.7**2 + 1.4**2] * 3, rtol=1e-4)
+
+
+def test_feature_matching_is_the_distance_of_the_means():
+    """Means of (2, 3) and (1, 1): 1 + 4."""
+    real, fake = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[0.0, 0.0], [2.0, 2.0]])
+    value = value_of("feature_matching", None, outputs=({"features": real}, {"features": fake}))
+    assert float(value) == pytest.approx(5.0)
+    (penalty,) = parts.penalties(["feature_matching"])
+    assert penalty.update == "generator"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -106,6 +152,19 @@ def test_the_gradient_penalty_has_a_gradient_where_the_critic_has_none():
             [("r1", 1.0, 1), {"name": "gradient_penalty", "weight": 1.0, "sides": "below"}],
             r"penalties\.1\.sides: input should be 'both' or 'above' \(got 'below'\)",
         ),
+        (
+            [{"name": "consistency", "weight": 1.0, "augmentation": "diffagment"}],
+            r"penalties\.consistency\.augmentation: unknown augmentation 'diffagment' \(did you mean 'diffaugment'",
+        ),
+        (
+            [{"name": "consistency", "weight": 1.0, "augmentation": {"policy": ["color"]}}],
+            r"penalties\.consistency\.augmentation\.name: missing \(expected the name of the augmentation\)",
+        ),
+        (
+            [{"name": "consistency", "weight": 1.0, "augmentation": "adaptive"}],
+            r"penalties\.consistency\.augmentation: expected one without state, got adaptive",
+        ),
+        ([{"name": "consistency", "weight": 1.0}], r"penalties\.0\.augmentation: "),
         ([("r1", 1.0, 1), ("r1", 2.0, 4)], "penalties: expected different names, got one twice"),
     ],
 )

@@ -6,6 +6,7 @@ from ganzoo.networks.layers.dropout import Dropout
 from ganzoo.networks.layers.frozen_features import FrozenFeatures, Mixing
 from ganzoo.networks.layers.instance_normalization import InstanceNormalization
 from ganzoo.networks.layers.maxout import Maxout
+from ganzoo.networks.layers.minibatch_deviation import MinibatchDeviation
 from ganzoo.networks.layers.padding import ReflectionPadding2D
 from ganzoo.networks.layers.residual_tanh import ResidualTanh
 from ganzoo.networks.layers.spectral_convolution import SpectralConv2D
@@ -21,6 +22,7 @@ __all__ = [
     "InstanceNormalization",
     "Maxout",
     "Mixing",
+    "MinibatchDeviation",
     "ReflectionPadding2D",
     "ResidualTanh",
     "SpectralConv2D",

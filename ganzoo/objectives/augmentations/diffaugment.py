@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 import tensorflow as tf
 from pydantic import Field
 
+from ganzoo.errors import UsageError
 from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.registry import register
 
 TRANSLATION = 1 / 8  # fraction of the side
 CUTOUT = 1 / 2
+Policy = Annotated[list[Literal["color", "translation", "cutout"]], Field(min_length=1)]
 
 
 @register("augmentation", "diffaugment", kinds=("image",))
@@ -30,18 +32,16 @@ class DiffAugment:
     def __init__(
         self,
         *,
-        policy: Annotated[list[Literal["color", "translation", "cutout"]], Field(min_length=1)] = [  # noqa: B006
-            "color",
-            "translation",
-            "cutout",
-        ],
+        policy: Policy = ["color", "translation", "cutout"],  # noqa: B006 (read, never changed)
     ) -> None:
         self.policy = tuple(policy)
 
     def __call__(self, examples: tf.Tensor, draws: Draws) -> tf.Tensor:
         """Transform images `[N, H, W, C]` in [-1, 1] to the same shape; as in the paper, values may leave the range."""
+        if examples.shape.rank != 4:
+            raise UsageError(f"diffaugment: expected images [N, H, W, C], got {examples.shape} (use instance_noise)")
         for name in self.policy:
-            examples = _POLICIES[name](examples, draws)
+            examples = POLICIES[name](examples, draws)
         return examples
 
 
@@ -93,4 +93,4 @@ def _along(mask: tf.Tensor, axis: int, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(tf.reshape(mask, [tf.shape(mask)[0], *shape[1:]]), dtype)
 
 
-_POLICIES = {"color": color, "translation": translation, "cutout": cutout}
+POLICIES = {"color": color, "translation": translation, "cutout": cutout}

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import tensorflow as tf
 from pydantic import Field
 
-from ganzoo.objectives.penalties.penalty import PenaltyContext, gradient_of
+from ganzoo.objectives.penalties.penalty import PenaltyContext, each_alone, gradient_of
 from ganzoo.registry import register
 
 
 @register("penalty", "gradient_penalty")
+@each_alone
 def gradient_penalty(
     context: PenaltyContext,
     *,

@@ -1,8 +1,16 @@
 """Interface of penalties.
 
 Register one with `@register("penalty", "name")`: a function `(context, *, options) -> [N]`, or a class with options in
-`__init__` and `__call__(context) -> [N]`. Times the config's `weight`, it is added to the loss of the update named by
-its attribute `update` (default `discriminator`).
+`__init__` and `__call__(context) -> [N]` (or `[N, h, w]`, or a scalar: its mean counts). Times the config's `weight`,
+it is added to the loss of an update. A class, or a function, may have these attributes:
+
+  update: name of the update whose loss it joins; default `discriminator`.
+  outputs: names of further outputs of the discriminator that it uses, such as `features`.
+  state: initial values of variables by name, one set for each discriminator; they are in `context.state`, and in every
+    checkpoint. The penalty may assign them.
+  over_batch: True if it depends on statistics of the global batch (`core.replicas.global_mean`), which gradient
+    accumulation would split.
+  each_alone: True if it needs a discriminator that judges each example alone, without batch normalisation.
 """
 
 from __future__ import annotations
@@ -12,6 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+
+from ganzoo.objectives.augmentations.augmentation import Draws
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class PenaltyContext:
       conditions: further inputs of both networks (labels int32 `[N]`); may be empty.
       networks: all networks of the model, by name.
       uniform: maps a shape without the batch axis to `[N, *shape]` uniform in [0, 1), drawn for the global batch.
+      draws: returns new random numbers for an augmentation, at each call.
+      state: the penalty's variables by name.
     """
 
     discriminator: Callable[[tf.Tensor], tf.Tensor]
@@ -37,6 +49,14 @@ class PenaltyContext:
     conditions: Sequence[tf.Tensor]
     networks: Mapping[str, Any]
     uniform: Callable[[Sequence[int]], tf.Tensor]
+    draws: Callable[[], Draws]
+    state: Mapping[str, Any]
+
+
+def each_alone(penalty: Any) -> Any:
+    """Mark a penalty function that needs a discriminator without batch normalisation; see the module."""
+    penalty.each_alone = True
+    return penalty
 
 
 def gradient_of(discriminator: Callable[[tf.Tensor], tf.Tensor], examples: tf.Tensor) -> tf.Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ganzoo.objectives.penalties.penalty import PenaltyContext, gradient_of
+from ganzoo.objectives.penalties.penalty import PenaltyContext, each_alone, gradient_of
 from ganzoo.registry import register
 
 
 @register("penalty", "r2")
+@each_alone
 def r2(context: PenaltyContext) -> tf.Tensor:
     """Half the squared norm of the discriminator's gradient on generated examples.
 
