@@ -53,7 +53,7 @@ def check_composition(
                 "kernel by its size and so undoes the bound (use one of the two)"
             )
     threshold = getattr(model.adversarial_loss, "threshold", 0.0)
-    if threshold is None and any(hasattr(augmentation, "observe") for augmentation in model.augmentations):
+    if threshold is None and any(hasattr(augmentation.function, "observe") for augmentation in model.augmentations):
         raise UsageError(
             "augmentations: expected a loss whose logits are positive for real examples, for an augmentation that "
             f"adapts to them, got {type(model.adversarial_loss).__name__} (for example non_saturating)"

@@ -107,17 +107,17 @@ def test_normal_numbers_are_those_of_box_and_muller():
 @pytest.mark.parametrize(("step", "left"), [(0, 0.5), (4, 0.3), (10, 0.0), (99, 0.0)])
 def test_instance_noise_is_annealed(step, left):
     """0.5 (1 - step / 10)."""
-    (augment,) = parts.augmentations([{"name": "instance_noise", "sigma": 0.5, "steps": 10}])
+    augment = parts.augmentations([{"name": "instance_noise", "sigma": 0.5, "steps": 10}])[0].function
     draws = dataclasses.replace(keyed(0, 6), step=tf.constant(step, tf.int64))
     noise = draws.normal(0, IMAGES.shape[1:])
     np.testing.assert_allclose(augment(tf.constant(IMAGES), draws), IMAGES + left * noise, atol=1e-6)
-    (constant,) = parts.augmentations([{"name": "instance_noise", "sigma": 0.5}])
+    constant = parts.augmentations([{"name": "instance_noise", "sigma": 0.5}])[0].function
     np.testing.assert_allclose(constant(tf.constant(IMAGES), draws), IMAGES + 0.5 * noise, atol=1e-6)
 
 
 def adaptive(probability, **options):
     """The augmentation, and draws with its state."""
-    (augment,) = parts.augmentations([{"name": "adaptive", **options}])
+    augment = parts.augmentations([{"name": "adaptive", **options}])[0].function
     return augment, dataclasses.replace(keyed(0, 6), state={"probability": keras.Variable(probability)})
 
 
@@ -126,7 +126,7 @@ def test_adaptive_augmentation_applies_each_transform_with_its_probability():
     never, draws = adaptive(0.0)
     np.testing.assert_array_equal(never(images, draws), IMAGES)
     always, draws = adaptive(1.0)
-    (whole,) = parts.augmentations(["diffaugment"])
+    whole = parts.augmentations(["diffaugment"])[0].function
     np.testing.assert_array_equal(always(images, draws), whole(images, draws))
     many = tf.ones([1000, 8, 8, 1])
     often, draws = adaptive(0.25, policy=["cutout"])
@@ -152,7 +152,7 @@ def test_adaptive_augmentation_follows_the_mean_sign(before, logits, after):
 
 
 def test_diffaugment_of_points():
-    (augment,) = parts.augmentations(["diffaugment"])
+    augment = parts.augmentations(["diffaugment"])[0].function
     with pytest.raises(UsageError, match=r"diffaugment: expected images \[N, H, W, C\], got \(6, 2\)"):
         augment(tf.zeros([6, 2]), keyed(0, 6))
 

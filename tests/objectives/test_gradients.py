@@ -93,7 +93,7 @@ def test_penalties(name):
 
 @pytest.mark.parametrize("name", of("augmentation").names())
 def test_augmentations(name):
-    augment = parts.augmentations([{"name": name, **NEEDED.get(name, {})}])[0]
+    augment = parts.augmentations([{"name": name, **NEEDED.get(name, {})}])[0].function
     weights = tf.constant(NUMBERS.normal(size=(2, 4, 4, 1)))
     assert_gradient(
         lambda images: tf.reduce_sum(weights * augment(images, drawn(2, augment)) ** 2),
