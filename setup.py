@@ -72,7 +72,7 @@ class BuildWithZoo(build_py):
 
     @staticmethod
     def _zoo_files() -> list[Path]:
-        return sorted(path for path in ZOO.rglob("*") if path.suffix in (".yaml", ".safetensors"))
+        return sorted(path for path in ZOO.rglob("*") if path.suffix in (".yaml", ".txt", ".safetensors"))
 
 
 setup(

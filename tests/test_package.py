@@ -72,7 +72,7 @@ def build(source: Path, kind: str, folder: Path) -> Path:
 def expected() -> set[str]:
     """What an installed ganzoo needs of the checkout, as paths inside the wheel."""
     code = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "ganzoo").rglob("*.py")}
-    zoo = [path for path in (CHECKOUT / "zoo_configs").rglob("*") if path.suffix in (".yaml", ".safetensors")]
+    zoo = [path for path in (CHECKOUT / "zoo_configs").rglob("*") if path.suffix in (".yaml", ".txt", ".safetensors")]
     data = [path for path in (CHECKOUT / "ganzoo" / "data" / "sources").iterdir() if path.suffix in (".npz", ".md")]
     assert len(data) == 2, "the digits and their licence note"
     judges = list((CHECKOUT / "ganzoo" / "evaluation" / "extractors").glob("*.safetensors"))

@@ -48,6 +48,11 @@ FLAGS = {
             help="Side to which images of folders are cropped and resized; for translations, that of the real images "
             "(default: the model's size)"
         ),
+        _flags.switch(
+            "thorough",
+            "As for a card: also compute standard errors, and compare with held-out examples, the generated as well as "
+            "real training examples",
+        ),
         _shared.DATA_DIR,
     ),
     "Looking closer": (
@@ -79,7 +84,7 @@ def work(given: Given) -> Answer:
         real=real,
         step=int(given.step) if given.step.isdigit() else given.step,
         note=note_unless(given.quiet),
-        **given.pick("metrics", "num_samples", "to", "features", "seed", "truncation", "size", "data_dir"),
+        **given.pick("metrics", "num_samples", "to", "features", "seed", "truncation", "size", "thorough", "data_dir"),
     )
     text = found.describe()
     if given.sheet is not None:

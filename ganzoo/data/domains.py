@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 from ganzoo.data.open import available, check_source, open_source
 from ganzoo.data.source import Source
 from ganzoo.data.sources.cyclegan_digits import KnownTranslation
-from ganzoo.data.sources.domain_folders import in_pairs
+from ganzoo.data.sources.domain_folders import LETTERS, in_pairs
 from ganzoo.errors import DataError, did_you_mean
 from ganzoo.schema import DatasetConfig
 
@@ -38,6 +40,24 @@ class Domains:
             counted = ", ".join(f"{count} of {domain}" for domain, count in lengths.items())
             raise DataError(f"{self.name}: expected pairs, as many of one domain as of the other, got {counted}")
 
+    def files(self, split: str) -> dict[str, list[str]]:
+        """Return the image files of a split in order, by domain, relative to the data set's folder: `trainA/1.jpg`.
+
+        Blanks in names become underscores, as copies of the data sets of CycleGAN differ in them. Data that are not
+        read from folders have none.
+        """
+        letters = zip(LETTERS, self.sources.items(), strict=True)
+        return {
+            domain: [f"{split}{letter}/{name}".replace(" ", "_") for name in source.names]
+            for letter, (domain, source) in letters
+        }
+
+    def with_files(self, split: str, wanted: Collection[str]) -> Domains:
+        """Return the domains of a split with these files, and no others."""
+        kept = {domain: [name in wanted for name in names] for domain, names in self.files(split).items()}
+        sources = {domain: _part(self.sources[domain], np.flatnonzero(here)) for domain, here in kept.items()}
+        return replace(self, sources=sources)
+
     def parted(self, count: int) -> Domains:
         """Return the domains without `count` examples of each, a fixed choice, which become `held_out`.
 
@@ -55,6 +75,11 @@ class Domains:
             order = np.random.default_rng(0).permutation(source.length or 0)  # the same of domains that are paired
             held[domain], kept[domain] = _part(source, order[:count]), _part(source, order[count:])
         return replace(self, sources=kept, held_out=replace(self, sources=held))
+
+
+def list_hash(files: Iterable[str]) -> str:
+    """Return the SHA-256 of a list of files: sorted, one per line."""
+    return hashlib.sha256("".join(f"{name}\n" for name in sorted(files)).encode()).hexdigest()
 
 
 def open_data(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.class_scores import InceptionScore
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import Extractor
 from ganzoo.evaluation.moments import Moments
@@ -26,19 +25,39 @@ class Collected:
       examples: the examples.
       moments: mean and covariance of the features.
       features: float32 `[count, dimensions]`, if kept; a memory map of a temporary file if large.
-      classes: most likely class of each example, int `[count]`; None if the extractor does not classify.
-      score: Inception Score; None if the extractor does not classify.
+      probabilities: class probabilities, float32 `[count, classes]`; None if the extractor does not classify.
     """
 
     examples: Examples
     moments: Moments
     features: np.ndarray | None
-    classes: np.ndarray | None
-    score: InceptionScore | None
+    probabilities: np.ndarray | None
 
     @property
     def count(self) -> int:
         return self.examples.count
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """Return the most likely class of each example, int `[count]`; None if the extractor does not classify."""
+        return None if self.probabilities is None else np.argmax(self.probabilities, axis=1)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Return the label of each example, int `[count]`; 0 if there are none."""
+        return np.zeros(self.count, np.int32) if self.examples.labels is None else self.examples.labels
+
+    def evenly(self, count: int) -> Collected:
+        """Return `count` examples at even distances, which keeps the shares of sorted classes."""
+        return self.picked(np.arange(count) * self.count // count)
+
+    def picked(self, numbers: np.ndarray) -> Collected:
+        """Return the statistics of the examples with these ascending int64 `[n]` indices; features must be kept."""
+        features, probabilities = self.kept()[numbers], self.probabilities
+        moments = Moments(features.shape[1])
+        moments.update(features)
+        chosen = None if probabilities is None else probabilities[numbers]
+        return Collected(self.examples.picked(numbers), moments, features, chosen)
 
     def kept(self) -> np.ndarray:
         """Return the features, which must have been kept."""
@@ -64,7 +83,7 @@ def collect(
     """
     if examples.count < 2:
         raise UsageError(f"{examples.name}: expected 2 or more examples, got {examples.count} (give more samples)")
-    moments = features = classes = score = None
+    moments = features = probabilities = None
     done = 0
     for part in examples.parts(EXAMPLES_A_PART):
         found = extractor(part)
@@ -74,18 +93,16 @@ def collect(
             if keep_features:
                 features = scratch((examples.count, dimensions), np.float32)
             if found.probabilities is not None:
-                classes = np.empty(examples.count, np.int64)
-                score = InceptionScore(examples.count)
+                probabilities = scratch((examples.count, found.probabilities.shape[1]), np.float32)
         moments.update(found.features)
         place = slice(done, done + len(part))
         if features is not None:
             features[place] = found.features
-        if classes is not None and score is not None and found.probabilities is not None:
-            classes[place] = np.argmax(found.probabilities, axis=1)
-            score.update(found.probabilities)
+        if probabilities is not None:
+            probabilities[place] = found.probabilities
         done += len(part)
     assert moments is not None
-    return Collected(examples, moments, features, classes, score)
+    return Collected(examples, moments, features, probabilities)
 
 
 def scratch(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.data import kinds
+from ganzoo.data.domains import list_hash
 from ganzoo.errors import UsageError
 from ganzoo.evaluation import folders
 from ganzoo.evaluation.collected import Collected, collect
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import open_extractor
+from ganzoo.evaluation.halves import with_errors
 from ganzoo.evaluation.metrics.metric import Comparison, Need, Value, all_metrics, get
+from ganzoo.evaluation.result import Evaluation
 from ganzoo.version import __version__
 
 if TYPE_CHECKING:
@@ -27,64 +32,9 @@ if TYPE_CHECKING:
 DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 10_000
 FEW_FOR_KID = 1000
+OF_TWO_SETS = {"features", "untouched"}  # needs of metrics that compare any two sets
+OF_TRANSLATIONS: tuple[Need, ...] = ("translation", "untouched")
 Note = Callable[[str], None]
-
-
-class Evaluation(dict[str, float]):
-    """Dict of metric name with extractor (`fid_mnist_cnn`) -> value.
-
-    Attributes:
-      spread: name -> standard deviation over subsets, for metrics that have one.
-      protocol: extractor and its hash, counts, seeds, warnings and time, to reproduce the numbers.
-      real, fake: statistics of both sets, for a sheet of the best and worst samples.
-    """
-
-    def __init__(
-        self,
-        values: dict[str, float],
-        spread: dict[str, float],
-        protocol: dict[str, Any],
-        real: Collected,
-        fake: Collected,
-    ) -> None:
-        super().__init__(values)
-        self.spread = spread
-        self.protocol = protocol
-        self.real = real
-        self.fake = fake
-
-    def to_dict(self) -> dict[str, Any]:
-        """For machines."""
-        return {"metrics": finite(self), "spread": finite(self.spread), "protocol": self.protocol}
-
-    def _repr_markdown_(self) -> str:
-        return self.describe()
-
-    def describe(self) -> str:
-        """Format the evaluation as Markdown."""
-        protocol = self.protocol
-        width = max(map(len, self))
-        head = f"| {'metric':<{width}} |      value |    spread | better |"
-        rows = [head, f"|{'-' * (width + 2)}|-----------:|----------:|--------|"]
-        for name, value in self.items():
-            spread = f"{self.spread[name]:.4g}" if name in self.spread else "–"
-            better = protocol["better"][name]
-            rows.append(f"| {name:<{width}} | {value:>10.5g} | {spread:>9} | {better:<6} |")
-        real, fake = protocol["real"], protocol["fake"]
-        size = " of {}x{} pixels".format(*real["shape"]) if real["shape"] != fake["shape"] else ""
-        lines = [
-            f"{fake['name']} ({fake['count']:,}) against {real['name']} ({real['count']:,}{size}), features of "
-            f"{protocol['features']} ({protocol['features_sha256'][:12]}), {protocol['seconds']:.0f} s, "
-            f"{protocol['peak_memory_gib']:.2f} GiB at its peak",
-            "\n".join(rows),
-            *(f"warning: {warning}" for warning in protocol["warnings"]),
-        ]
-        return "\n\n".join(lines)
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Replace infinity and NaN, which JSON cannot hold, with None."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 class Evaluator:
@@ -97,6 +47,8 @@ class Evaluator:
       held_out: real examples that no model was trained on, for metrics that need them.
       translation: data of a translation to evaluate; its target is `real`.
       seed: seed of the metrics' random draws.
+      thorough: compute standard errors by half-sampling too, and compare with held-out examples, the generated as well
+        as real training examples.
       note: receives progress messages.
 
     Raises:
@@ -114,6 +66,7 @@ class Evaluator:
         held_out: Examples | None = None,
         translation: Translation | None = None,
         seed: int = 0,
+        thorough: bool = False,
         note: Note = lambda line: None,
     ) -> None:
         began = time.monotonic()
@@ -124,12 +77,15 @@ class Evaluator:
         self.better = {name: metric.names[name] for name, metric in chosen.items()}
         self.extractor = _open(features).for_kind(real.kind, real.name)
         self.seed = seed
+        self.thorough = thorough
         self.note = note
         self.translation = translation
         self._check(real, held_out)
         self._check_translation()
         self.real = self._collect(real, "real")
-        self.held_out = self._collect(held_out, "held-out") if held_out and self._needed("held_out") else None
+        self.held_out = None
+        if held_out and (thorough or self._needed("held_out")):
+            self.held_out = self._collect(held_out, "held-out")
         self.untouched = self.source = None
         if translation and self._needed("untouched"):
             self.untouched = self._collect(translation.given, "untouched")
@@ -182,17 +138,20 @@ class Evaluator:
             self.untouched,
             self.source,
         )
-        found: dict[str, Value] = {}
-        for metric in self.metrics:
-            found |= metric.compute(comparison)
-        asked = {self.key(name): found[name] for name in self.names}
+        if self.thorough:
+            found = with_errors(self.metrics, comparison)
+            held_out, floor, unseen = self._against_held_out(comparison)
+        else:
+            found = {name: value for metric in self.metrics for name, value in metric.compute(comparison).items()}
+            held_out, floor, unseen = {}, {}, _about(self.held_out) if self.held_out else None
         protocol = {
             "features": self.extractor.name,
             "features_sha256": self.extractor.sha256,
             "features_licence": self.extractor.licence,
+            **({"features_trained_on": self.extractor.trained_on} if self.extractor.trained_on else {}),
             "real": _about(self.real),
             "fake": _about(collected),
-            **({"held_out": _about(self.held_out)} if self.held_out else {}),
+            **({"held_out": unseen} if unseen else {}),
             "seed": self.seed,
             "better": {self.key(name): better for name, better in self.better.items()},
             "warnings": self._warnings(collected),
@@ -200,9 +159,35 @@ class Evaluator:
             "peak_memory_gib": peak_memory_gib(),
             "ganzoo": __version__,
         }
-        values = {name: value.value for name, value in asked.items()}
-        spread = {name: value.spread for name, value in asked.items() if value.spread is not None}
-        return Evaluation(values, spread, protocol, self.real, collected)
+        files = self.translation.files if self.translation else ()
+        if files:
+            protocol["files"] = {"count": len(files), "sha256": list_hash(files)}
+        asked = {self.key(name): found[name] for name in self.names}
+        return Evaluation(asked, protocol, self.real, collected, held_out, floor, files)
+
+    def _against_held_out(
+        self, comparison: Comparison
+    ) -> tuple[dict[str, Value], dict[str, Value], dict[str, Any] | None]:
+        """Compare the generated and as many real training examples with the held-out ones, which are described."""
+        learned, unseen = self.real, self.held_out
+        if self.translation:
+            numbers = np.arange(self.real.count)
+            first = self.translation.learned_from
+            learned, unseen = self.real.picked(numbers[:first]), self.real.picked(numbers[first:])
+        if unseen is None:
+            return {}, {}, None
+        metrics = [metric for metric in self.metrics if metric.needs <= OF_TWO_SETS]
+        count = min(learned.count, comparison.fake.count)
+        untouched = comparison.untouched and comparison.untouched.evenly(count)
+        sets = replace(comparison, real=unseen, held_out=None, untouched=untouched)
+        held_out, floor = (
+            with_errors(metrics, replace(sets, fake=each.evenly(count))) for each in (comparison.fake, learned)
+        )
+        held_out, floor = (
+            {self.key(name): each[name] for name in self.names if name in each} for each in (held_out, floor)
+        )
+        split = unseen.examples.about.get("split", "").rpartition("+")[2]
+        return held_out, floor, {**_about(unseen), **({"split": split} if split else {}), "compared": count}
 
     def _needed(self, need: Need) -> bool:
         return needs(self.names, need)
@@ -237,7 +222,7 @@ class Evaluator:
 
     def _collect(self, examples: Examples, what: str) -> Collected:
         self.note(f"features of {examples.count:,} {what} examples ({self.extractor.name})")
-        return collect(examples, self.extractor, keep_features=self._needed("features"))
+        return collect(examples, self.extractor, keep_features=self.thorough or self._needed("features"))
 
     def _warnings(self, fake: Collected) -> list[str]:
         """Return warnings about unreliable figures."""
@@ -258,7 +243,8 @@ class Evaluator:
             )
         distance = next((name for name in ("kid", "kid_ratio") if name in self.names), None)
         if distance and fewest < FEW_FOR_KID:
-            warnings.append(f"{distance}: {counts}: unbiased, but imprecise; use {FEW_FOR_KID:,} or more of each")
+            use = f"use {FEW_FOR_KID:,} or more of each"
+            warnings.append(f"{distance}: {counts}: unbiased for independent examples, but imprecise; {use}")
         return warnings
 
 
@@ -285,7 +271,7 @@ def check_metrics(metrics: Sequence[str], *, translates: bool) -> None:
     if not metrics:
         raise UsageError(f"metrics: none given (known: {', '.join(all_metrics())})")
     for name in metrics:
-        if "translation" in get(name).needs and not translates:
+        if set(OF_TRANSLATIONS) & set(get(name).needs) and not translates:
             raise UsageError(f"metrics: {name} needs a model that translates (leave it out)")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,13 @@ class Examples:
         """Yield all examples in order, `size` at a time."""
         for start in range(0, self.count, size):
             yield self.read(np.arange(start, min(start + size, self.count)))
+
+    def picked(self, numbers: np.ndarray) -> Examples:
+        """Select examples by ascending int64 `[n]` indices."""
+        fewer = {"of": self.count} if len(numbers) < self.count else {}
+        labels = None if self.labels is None else self.labels[numbers]
+        read, about = (lambda at: self.read(numbers[at])), {**fewer, **self.about}
+        return replace(self, count=len(numbers), read=read, labels=labels, about=about)
 
 
 def from_source(source: Source, count: int | None = None, *, seed: int = 0, first: int = 0) -> Examples:

@@ -9,9 +9,9 @@ import numpy as np
 from ganzoo.core import figures, images
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.collected import Collected, collect
-from ganzoo.evaluation.evaluate import Evaluation
 from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.evaluation.metrics.neighbours import realism
+from ganzoo.evaluation.result import Evaluation
 
 COLUMNS = 10
 ROWS = 3  # per half

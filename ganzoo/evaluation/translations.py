@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 
 from ganzoo.core import images
 from ganzoo.data import kinds
-from ganzoo.data.domains import Domains, open_domains
+from ganzoo.data.domains import Domains, list_hash, open_domains
 from ganzoo.data.sources.cyclegan_digits import KnownTranslation
 from ganzoo.errors import DataError
 from ganzoo.evaluation.collected import EXAMPLES_A_PART, scratch
@@ -35,6 +35,7 @@ class Translation:
       source: training images of the source domain.
       truth: true translations of `given`, in the same order; None if unknown.
       both_ways: whether the model also translates back.
+      files: files of all training and test images, relative to the data set's folder, sorted; empty without files.
     """
 
     to: str
@@ -44,6 +45,7 @@ class Translation:
     source: Examples
     truth: Examples | None
     both_ways: bool
+    files: tuple[str, ...] = ()
 
 
 def open_translation(
@@ -54,6 +56,7 @@ def open_translation(
     size: int | None = None,
     seed: int = 0,
     data_dir: str | Path | None = None,
+    files: Sequence[str] | None = None,
 ) -> Translation:
     """Return the evaluation data: test images to translate, and all images of the target domain to compare with.
 
@@ -65,17 +68,25 @@ def open_translation(
         translate always have.
       seed: seed of the choice.
       data_dir: folder of the data sets.
+      files: files to take, and no others; by default all.
 
     Raises:
-      DataError: the data are not available, or the model is trained on the test images.
+      DataError: the data are not available, a file is missing, or the model is trained on the test images.
     """
     dataset, other = config.dataset, other_domain(config.dataset.domains, to)
     compared = dataset if size is None else dataset.model_copy(update={"size": size})
     if dataset.split in ("test", "all"):
         raise DataError(f"{dataset.name}: split {dataset.split} leaves nothing to translate (train on another one)")
-    train = _open(compared, dataset.split, seed, data_dir)
-    test = _open(dataset, "test", seed, data_dir)
-    unseen = test if size is None else _open(compared, "test", seed, data_dir)
+    train = _open(compared, dataset.split, seed, data_dir, files)
+    test = _open(dataset, "test", seed, data_dir, files)
+    unseen = test if size is None else _open(compared, "test", seed, data_dir, files)
+    listed = {dataset.split: train, "test": test}
+    names = sorted(name for split, both in listed.items() for each in both.files(split).values() for name in each)
+    if files is not None and (missing := sorted(set(files) - set(names))):
+        raise DataError(
+            f"real: expected {len(files):,} files with list hash {list_hash(files)[:12]}, got {len(names):,} of them "
+            f"in {train.name} (give a copy of the data that has {missing[0]} with --data_dir)"
+        )
     target = _examples(compared, to, train.sources[to], dataset.split)
     given, truth = _given(dataset, to, test, "test")
     numbers = np.arange(given.count)
@@ -85,10 +96,11 @@ def open_translation(
         to,
         joined(target, _examples(compared, to, unseen.sources[to], "test")),
         target.count,
-        picked(given, numbers),
+        given.picked(numbers),
         _examples(compared, other, train.sources[other], dataset.split),
-        truth and picked(truth, numbers),
+        truth and truth.picked(numbers),
         len(_made(config)) > 1,
+        tuple(names),
     )
 
 
@@ -112,7 +124,7 @@ def open_translation_in_training(
     for domain, one in source.sources.items():
         found = _examples(dataset, domain, one, dataset.split)
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
-        learned_from[domain] = picked(found, np.sort(numbers))
+        learned_from[domain] = found.picked(np.sort(numbers))
     if source.held_out is None:
         note("evaluating translations of training images, as none are held out (--set dataset.hold_out=100 does so)")
     given, truth = _given(dataset, to, source.held_out or source, dataset.split)
@@ -121,9 +133,9 @@ def open_translation_in_training(
         to,
         learned_from[to],
         learned_from[to].count,
-        picked(given, numbers),
+        given.picked(numbers),
         learned_from[other_domain(dataset.domains, to)],
-        truth and picked(truth, numbers),
+        truth and truth.picked(numbers),
         len(_made(config)) > 1,
     )
 
@@ -166,17 +178,13 @@ def joined(first: Examples, second: Examples) -> Examples:
     return replace(first, count=first.count + second.count, read=read, about={"split": splits})
 
 
-def picked(examples: Examples, numbers: np.ndarray) -> Examples:
-    """Select examples by ascending int64 `[n]` indices, without labels."""
-    fewer = {"of": examples.count} if len(numbers) < examples.count else {}
-    about = {**fewer, **examples.about}
-    return replace(examples, count=len(numbers), read=lambda at: examples.read(numbers[at]), about=about)
-
-
-def _open(dataset: DatasetConfig, split: str, seed: int, data_dir: str | Path | None) -> Domains:
-    """Open both domains of a split, as whole images."""
+def _open(
+    dataset: DatasetConfig, split: str, seed: int, data_dir: str | Path | None, files: Sequence[str] | None
+) -> Domains:
+    """Open both domains of a split, as whole images; of folders these files, if given."""
     dataset = dataset.model_copy(update={"split": split, "load_size": None, "hold_out": 0})
-    return open_domains(dataset, data_dir=data_dir, seed=seed)
+    opened = open_domains(dataset, data_dir=data_dir, seed=seed)
+    return opened if files is None else opened.with_files(split, frozenset(files))
 
 
 def _given(dataset: DatasetConfig, to: str, domains: Domains, split: str) -> tuple[Examples, Examples | None]:

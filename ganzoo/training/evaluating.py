@@ -13,8 +13,9 @@ import numpy as np
 from ganzoo.core import figures, images
 from ganzoo.data.domains import Domains
 from ganzoo.data.source import Source
-from ganzoo.evaluation.evaluate import Evaluation, Evaluator, default_features, finite, needs
+from ganzoo.evaluation.evaluate import Evaluator, default_features, needs
 from ganzoo.evaluation.examples import at_most, from_model, held_out_of
+from ganzoo.evaluation.result import Evaluation, finite
 from ganzoo.evaluation.translations import open_translation_in_training, translated
 from ganzoo.models.build import scheme_of
 from ganzoo.schema import Config

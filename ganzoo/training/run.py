@@ -118,7 +118,9 @@ def train(
         without = ""
         if lines := left_out(source):
             without = f"; {len(lines)} left out, see {files.write_left_out(run.path, lines)}"
-        bar.note(f"{config.name}: training on {described(config, source)} of {config.dataset.name}{without}")
+        trained_on = f"{described(config, source)} of {config.dataset.name}"
+        run.log({"step": model.step, "event": "data", "trained_on": trained_on})
+        bar.note(f"{config.name}: training on {trained_on}{without}")
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:
             named = ", ".join(f"{label} {name}" for label, name in enumerate(config.dataset.class_names))

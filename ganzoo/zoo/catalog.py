@@ -127,6 +127,11 @@ def card_path(name: str) -> Path:
     return directory() / "cards" / f"{name}.yaml"
 
 
+def files_path(name: str) -> Path:
+    """Return the list of image files that a card's numbers are computed with."""
+    return directory() / "cards" / f"{name}.txt"
+
+
 def weights_path(name: str) -> Path:
     return directory() / "weights" / f"{name}.safetensors"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from ganzoo.evaluation import exported, folders
 from ganzoo.evaluation.evaluate import (
     DEFAULT_METRICS,
     DEFAULT_SAMPLES,
-    Evaluation,
     Evaluator,
     check_metrics,
     default_features,
@@ -22,7 +21,8 @@ from ganzoo.evaluation.evaluate import (
 )
 from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
 from ganzoo.evaluation.extractors.extractor import EXTRACTORS
-from ganzoo.evaluation.translations import default_metrics, open_translation, translated
+from ganzoo.evaluation.result import Evaluation
+from ganzoo.evaluation.translations import Translation, default_metrics, open_translation, translated
 from ganzoo.schema import Config, DatasetConfig
 from ganzoo.zoo import catalog
 from ganzoo.zoo.load import found, load
@@ -47,6 +47,8 @@ def evaluate(
     seed: int = 0,
     truncation: float = 1.0,
     size: int | None = None,
+    thorough: bool = False,
+    files: Sequence[str] | None = None,
     data_dir: str | Path | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
@@ -72,11 +74,14 @@ def evaluate(
       truncation: scale of the latents, as for `generate`.
       size: side to crop and resize the images of folders to; for translations, that of the real images that they are
         compared with (by default the model's size).
+      thorough: as for a card: compute standard errors by half-sampling too, and compare with held-out examples of the
+        data set, both the generated and as many real training examples (the floor).
+      files: for translations, image files to take, relative to the data set's folder, and no others.
       data_dir: folder of the data sets.
       note: receives progress messages.
 
     Returns:
-      Dict of metric name with extractor -> value, with `.spread`, `.protocol` and `.describe()`.
+      Dict of metric name with extractor -> value, with `.spread`, `.held_out`, `.floor`, `.protocol` and `.describe()`.
 
     Raises:
       ConfigError, DataError, UsageError, WeightsError: one line that names the thing, the value and the mend.
@@ -98,7 +103,9 @@ def evaluate(
         config = _with_data(config, real)
         _check_there(model, real, config, step, data_dir)
         translator: Any = load(model, step=step) if isinstance(model, str | Path) else model
-        return _of_translation(translator, config, asked, count, to, size, features, seed, data_dir, note)
+        to = translator.check_domain(to)
+        translation = open_translation(config, to, count, size=size, seed=seed, data_dir=data_dir, files=files)
+        return _of_translation(translator, config, asked, translation, features, seed, thorough, note)
     if to is not None and isinstance(model, str | Path) and exported.is_export(model):
         raise UsageError(
             f"to={to}: exports that translate cannot be evaluated, got {model} (name the zoo model or run)"
@@ -112,13 +119,13 @@ def evaluate(
     of_folder = {"size": size, "count": num_samples, "seed": seed}
     real_examples, dataset = _real(real, model, config, count, of_folder, data_dir)
     held_out = None
-    if dataset is not None and needs(names, "held_out"):
+    if dataset is not None and (thorough or needs(names, "held_out")):
         held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
     chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
     drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
     folders.check_alike(real_examples, drawn)  # before the long work
     import_quietly()
-    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, note=note)
+    evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, thorough=thorough, note=note)
     return evaluator(drawn, drawer)
 
 
@@ -126,21 +133,17 @@ def _of_translation(
     model: TranslationModel,
     config: Config,
     metrics: Iterable[str] | None,
-    count: int,
-    to: str | None,
-    size: int | None,
+    translation: Translation,
     features: str | None,
     seed: int,
-    data_dir: str | Path | None,
+    thorough: bool,
     note: Callable[[str], None],
 ) -> Evaluation:
     """Compare translations to one domain with its real images."""
-    to = model.check_domain(to)
-    translation = open_translation(config, to, count, size=size, seed=seed, data_dir=data_dir)
-    chosen = features or default_features(config.dataset, to)
+    to, chosen = translation.to, features or default_features(config.dataset, translation.to)
     names = default_metrics(translation) if metrics is None else metrics
     target, given = translation.target, translation.given
-    evaluator = Evaluator(target, chosen, names, translation=translation, seed=seed, note=note)
+    evaluator = Evaluator(target, chosen, names, translation=translation, seed=seed, thorough=thorough, note=note)
     note(f"{model.name}: translating {given.count:,} images of {given.name} to {to}")
     return evaluator(translated(model, given, to), translator=model)
 

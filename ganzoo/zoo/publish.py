@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,24 @@ import numpy as np
 import yaml
 
 from ganzoo.core import files, weights
+from ganzoo.data.domains import list_hash
 from ganzoo.data.open import check_available
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.card import Card, EvaluationRecord, Metric, OverSeeds, TrainingRecord, WeightsRecord
-from ganzoo.evaluation.evaluate import Evaluation, default_features
+from ganzoo.evaluation.card import (
+    Card,
+    EvaluationRecord,
+    Figure,
+    FilesRecord,
+    HeldOutRecord,
+    Metric,
+    OverSeeds,
+    Stage,
+    TrainingRecord,
+    WeightsRecord,
+)
+from ganzoo.evaluation.evaluate import default_features
+from ganzoo.evaluation.metrics.metric import Value
+from ganzoo.evaluation.result import Evaluation
 from ganzoo.schema import Config
 from ganzoo.training.directory import RunDirectory
 from ganzoo.zoo import catalog
@@ -50,8 +66,9 @@ def publish(
 ) -> Card:
     """Write `weights/NAME.safetensors` and `cards/NAME.yaml` of a run's model into the zoo.
 
-    The numbers are measured with the float16 weights, read back from a file. The training time covers all sessions that
-    ended by themselves or by a signal; a killed session is not recorded.
+    Image files that the numbers are measured with are listed in `cards/NAME.txt`. The numbers are measured with the
+    float16 weights, read back from a file. The training time covers all sessions that ended by themselves or by a
+    signal; a killed session is not recorded.
 
     Args:
       run_directory: finished run of a zoo model.
@@ -81,10 +98,21 @@ def publish(
         drafts = [
             _draft(path, Path(folder) / f"{i}.safetensors", average) for i, path in enumerate([run.path, *others])
         ]
-        measured = [_measure(load(config.name, weights=draft), config, data_dir) for draft in drafts]
+        measured = [
+            measure(load(config.name, weights=draft), data_dir, thorough=draft == drafts[0]) for draft in drafts
+        ]
         content, sha256 = drafts[0].read_bytes(), weights.sha256(drafts[0])
         parameters = sum(int(array.size) for array in weights.read(drafts[0]).values())
-    evaluation, *reverse = (_record(to, found) for to, found in measured[0].items())
+    log = run.read_log()
+    begun = next((record["from"] for record in log if record.get("event") == "initialised"), "random weights")
+    trained_on = dict.fromkeys(record["trained_on"] for record in log if record.get("event") == "data")
+    stage = Stage(
+        command=command,
+        commit=_commit(),
+        steps=sessions[-1]["step"],
+        start=begun,
+        average=dict(average) if average else None,
+    )
     card = Card(
         name=config.name,
         summary=config.summary,
@@ -93,27 +121,28 @@ def publish(
         limits=limits,
         licence=config.licence,
         training=TrainingRecord(
-            command=command,
-            commit=_commit(),
-            steps=sessions[-1]["step"],
-            average=dict(average) if average else None,
+            stages=[stage],
+            data="; ".join(trained_on) or None,
             seeds=seeds,
             hardware=f"{hardware}, {platform.system()}, Python {platform.python_version()}",
             wall_time=round(sum(record["seconds"] for record in sessions), 1),
             images_per_second=round(float(np.median(speeds)), 1),
             peak_memory_gib=max(record["peak_memory_gib"] for record in sessions),
         ),
-        evaluation=evaluation,
-        reverse=reverse[0] if reverse else None,
-        metrics=[
-            _metric(to, key, [each[to] for each in measured]) for to, found in measured[0].items() for key in found
-        ],
+        **numbers_of(measured),
         weights=WeightsRecord(sha256=sha256, dtype="float16", parameters=parameters),
     )
-    text = yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True, width=120)
-    files.write_bytes(catalog.directory() / "weights" / f"{config.name}.safetensors", content)
-    files.write_text(catalog.directory() / "cards" / f"{config.name}.yaml", text)
+    files.write_bytes(catalog.weights_path(config.name), content)
+    write_card(card, measured[0])
     return card
+
+
+def write_card(card: Card, measured: Measured) -> None:
+    """Write a card into the zoo, with the list of image files that it was measured with, if there are any."""
+    text = yaml.safe_dump(card.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+    files.write_text(catalog.card_path(card.name), text)
+    if listed := _files(measured):
+        files.write_text(catalog.files_path(card.name), "".join(f"{name}\n" for name in listed))
 
 
 def _sessions(run: RunDirectory) -> list[dict[str, Any]]:
@@ -155,23 +184,46 @@ def _draft(run: str | Path, path: Path, average: Mapping[int, float] | None) -> 
     return path
 
 
-def _measure(model: Any, config: Config, data_dir: str | Path | None) -> Measured:
+def measure(model: Any, data_dir: str | Path | None, *, thorough: bool = True) -> Measured:
+    """Compute the numbers of a model's card."""
+    config, measured = model.config, partial(evaluate, model, data_dir=data_dir, thorough=thorough)
     if config.offers("translate"):
-        return {to: evaluate(model, None, SAMPLES, to=to, data_dir=data_dir) for to in model.translators}
+        return {to: measured(None, SAMPLES, to=to) for to in model.translators}
     features = default_features(config.dataset)
     judged = features in ("mnist_cnn", "fashion_cnn")  # these classify the classes of the data
     metrics = METRICS + (OF_CLASSES if judged else ()) + (OF_LABELS if judged and model.classes else ())
-    return {None: evaluate(model, metrics, SAMPLES, features=features, data_dir=data_dir)}
+    return {None: measured(metrics, SAMPLES, features=features)}
+
+
+def numbers_of(measured: Sequence[Measured]) -> dict[str, Any]:
+    """Return the parts of a card that are measured: of the first model, with mean and deviation over all."""
+    first, listed = measured[0], _files(measured[0])
+    evaluation, *reverse = (_record(to, found) for to, found in first.items())
+    folders = Counter(name.partition("/")[0] for name in listed)
+    return {
+        "files": FilesRecord(folders=dict(folders), sha256=list_hash(listed)) if listed else None,
+        "evaluation": evaluation,
+        "reverse": reverse[0] if reverse else None,
+        "metrics": [_metric(to, key, [each[to] for each in measured]) for to, found in first.items() for key in found],
+    }
+
+
+def _files(measured: Measured) -> tuple[str, ...]:
+    return next(iter(measured.values())).files
 
 
 def _record(to: str | None, found: Evaluation) -> EvaluationRecord:
     protocol = found.protocol
+    unseen = protocol["held_out"]
+    held_out = HeldOutRecord(real=real_name(unseen), real_count=unseen["count"], compared=unseen["compared"])
     return EvaluationRecord(
         features=protocol["features"],
         features_sha256=protocol["features_sha256"],
+        features_trained_on=protocol.get("features_trained_on"),
         real=real_name(protocol["real"]),
         real_count=protocol["real"]["count"],
         num_samples=protocol["fake"]["count"],
+        held_out=held_out,
         seed=protocol["seed"],
         to=to,
     )
@@ -179,13 +231,21 @@ def _record(to: str | None, found: Evaluation) -> EvaluationRecord:
 
 def _metric(to: str | None, key: str, measured: Sequence[Evaluation]) -> Metric:
     """Return one number of the card: the first evaluation's, with mean and deviation over the seeds."""
-    name = key.removesuffix(f"_{measured[0].protocol['features']}")
+    first = measured[0]
+    name = key.removesuffix(f"_{first.protocol['features']}")
     values = [evaluation[key] for evaluation in measured]
     over_seeds = None
     if len(values) > 1:
         over_seeds = OverSeeds(mean=_rounded(np.mean(values)), sd=_rounded(np.std(values, ddof=1)))
-    tolerance = max(TOLERANCE * abs(values[0]), LEAST_TOLERANCE.get(name, LEAST_TOLERANCE_ELSE))
-    return Metric(name=name, to=to, value=_rounded(values[0]), tolerance=_rounded(tolerance), over_seeds=over_seeds)
+    held_out, floor = (_figure(name, each[key]) if key in each else None for each in (first.held_out, first.floor))
+    whole = _figure(name, Value(first[key], first.spread.get(key)))
+    return Metric(name=name, to=to, **dict(whole), held_out=held_out, floor=floor, over_seeds=over_seeds)
+
+
+def _figure(name: str, found: Value) -> Figure:
+    tolerance = max(TOLERANCE * abs(found.value), LEAST_TOLERANCE.get(name, LEAST_TOLERANCE_ELSE))
+    error = None if found.spread is None else _rounded(found.spread)
+    return Figure(value=_rounded(found.value), error=error, tolerance=_rounded(tolerance))
 
 
 def _rounded(value: float | np.floating) -> float:

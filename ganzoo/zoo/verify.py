@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.card import Card, EvaluationRecord
+from ganzoo.data.domains import list_hash
+from ganzoo.errors import DataError
+from ganzoo.evaluation.card import Card, EvaluationRecord, Figure, Metric
+from ganzoo.evaluation.metrics.metric import Value
+from ganzoo.evaluation.result import Evaluation
 from ganzoo.zoo import catalog
 from ganzoo.zoo.evaluate import evaluate
+
+ERROR_TOLERANCE = 0.25  # of a standard error, which differs on another machine more than its value does
+MISSING = Value(math.nan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +26,7 @@ class Check:
     """One number of a card, recomputed.
 
     Attributes:
-      metric: name of the metric, with the extractor and, for translations, the domain.
+      metric: name of the metric, with the extractor, for translations the domain, and which of its numbers it is.
       stated, found: value on the card and recomputed value.
       tolerance: largest allowed difference.
     """
@@ -97,7 +106,7 @@ def verify(
 
     Raises:
       ConfigError: there is no such model or card.
-      DataError: the data are not available.
+      DataError: the data are not available, or not those of the card.
       WeightsError: the weights are not those of the card, or those of an extractor are not available.
     """
     card = card if card is not None else catalog.card(name)
@@ -107,15 +116,35 @@ def verify(
         problems.append("licence: differs from the config's")
     if config.offers("generate") and "memorisation" not in {metric.name for metric in card.metrics}:
         problems.append("metrics: no memorisation figure")
+    files = _files(card)
     for how in card.evaluations:
-        found, wrong = _again(name, card, how, data_dir, note)
+        found, wrong = _again(name, card, how, files, data_dir, note)
         checks += found
         problems += wrong
     return Verdict(card.name, checks, problems)
 
 
+def _files(card: Card) -> list[str] | None:
+    """Return the list of image files beside the card, if it has one."""
+    if card.files is None:
+        return None
+    path = catalog.files_path(card.name)
+    files = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if list_hash(files) != card.files.sha256:
+        raise DataError(
+            f"real: expected {card.files.count:,} files with list hash {card.files.sha256[:12]}, got {len(files):,} "
+            f"with {list_hash(files)[:12]} in {path} (the list is not the card's: get both from one version)"
+        )
+    return files
+
+
 def _again(
-    name: str, card: Card, how: EvaluationRecord, data_dir: str | Path | None, note: Callable[[str], None]
+    name: str,
+    card: Card,
+    how: EvaluationRecord,
+    files: list[str] | None,
+    data_dir: str | Path | None,
+    note: Callable[[str], None],
 ) -> tuple[list[Check], list[str]]:
     """Repeat one evaluation of a card; return its checks and other problems."""
     metrics, problems = card.metrics_of(how), []
@@ -126,19 +155,41 @@ def _again(
         to=how.to,
         features=how.features,
         seed=how.seed,
+        thorough=how.held_out is not None or any(metric.error is not None for metric in metrics),
+        files=files,
         data_dir=data_dir,
         note=note,
     )
-    if found.protocol["features_sha256"] != how.features_sha256:
+    protocol = found.protocol
+    if protocol["features_sha256"] != how.features_sha256:
         problems.append(f"features: the weights of {how.features} are not those that the card was made with")
-    real = found.protocol["real"]
-    if (real["count"], real_name(real)) != (how.real_count, how.real):
-        problems.append(f"real: expected {how.real_count:,} of {how.real}, got {real['count']:,} of {real_name(real)}")
-    if found.protocol["fake"]["count"] != how.num_samples:
-        problems.append(f"num_samples: expected {how.num_samples:,}, got {found.protocol['fake']['count']:,}")
-    keys = {f"{metric.name}_{how.features}": metric for metric in metrics}
+    for key, wanted in {"real": how, "held_out": how.held_out}.items():
+        got = protocol.get(key)
+        if wanted and got and (got["count"], real_name(got)) != (wanted.real_count, wanted.real):
+            problems.append(
+                f"{key}: expected {wanted.real_count:,} of {wanted.real}, got {got['count']:,} of {real_name(got)}"
+            )
+    if protocol["fake"]["count"] != how.num_samples:
+        problems.append(f"num_samples: expected {how.num_samples:,}, got {protocol['fake']['count']:,}")
     to = f", to {how.to}" if how.to else ""
-    return [Check(key + to, metric.value, found[key], metric.tolerance) for key, metric in keys.items()], problems
+    checks = [_checks(metric, found, f"{metric.name}_{how.features}", to) for metric in metrics]
+    return list(chain.from_iterable(checks)), problems
+
+
+def _checks(metric: Metric, found: Evaluation, key: str, to: str) -> Iterator[Check]:
+    """Yield the checks of all numbers of a metric."""
+    parts: list[tuple[str, Figure | Metric | None, Value]] = [
+        ("", metric, Value(found[key], found.spread.get(key))),
+        (", held out", metric.held_out, found.held_out.get(key, MISSING)),
+        (", real/real", metric.floor, found.floor.get(key, MISSING)),
+    ]
+    for which, stated, value in parts:
+        if stated is not None:
+            yield Check(key + to + which, stated.value, value.value, stated.tolerance)
+            if stated.error is not None:
+                error = math.nan if value.spread is None else value.spread
+                allowed = max(ERROR_TOLERANCE * stated.error, ERROR_TOLERANCE * stated.tolerance)
+                yield Check(f"{key}{to}{which}: standard error", stated.error, error, allowed)
 
 
 def real_name(about: dict[str, Any]) -> str:

@@ -19,6 +19,6 @@ def test_as_a_metric_in_the_order_of_the_images():
     made = truth + (np.arange(1200) % 2 * 51).astype(np.uint8)[:, None, None, None]  # every other one lighter by 0.2
     found = evaluate(made, "paired_error", real=truth, features="mnist_cnn")
     assert found["paired_error_mnist_cnn"] == pytest.approx(0.1)
-    assert found.spread["paired_error_mnist_cnn"] == pytest.approx(0.1)
+    assert found.spread["paired_error_mnist_cnn"] == pytest.approx(0.1 / np.sqrt(1199))  # the standard error
     with pytest.raises(UsageError, match=r"expected 1,200 images of fake, one per image of real in order, got 1,199"):
         evaluate(made[1:], "paired_error", real=truth, features="mnist_cnn")

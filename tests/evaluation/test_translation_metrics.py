@@ -143,6 +143,8 @@ def test_other_models_have_none_of_these():
 
 
 def test_the_same_images_on_both_sides_leave_nothing_to_gain(monkeypatch):
-    monkeypatch.setattr("ganzoo.evaluation.metrics.translation.kernel_distance", lambda real, fake, seed: (-1e-5, 0.0))
+    monkeypatch.setattr(
+        "ganzoo.evaluation.metrics.translation.kernel_distance", lambda real, fake, subsets, seed: (-1e-5, 0.0)
+    )
     with pytest.raises(UsageError, match=r"kid_ratio: cyclegan_digits \(plain\) already resembles"):
         judged(model_of(identity, identity), "bold", ["kid_ratio"], count=20)

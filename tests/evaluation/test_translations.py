@@ -1,11 +1,13 @@
 """What translations are judged by: which images, in which order, and what is known of them."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 import ganzoo
 from ganzoo.core import images
-from ganzoo.data.domains import open_data
+from ganzoo.data.domains import list_hash, open_data
 from ganzoo.data.sources.cyclegan_digits import bold_of
 from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.data.sources.pix2pix_digits import edges_of
@@ -17,7 +19,6 @@ from ganzoo.evaluation.translations import (
     joined,
     open_translation,
     open_translation_in_training,
-    picked,
     translated,
 )
 from ganzoo.models.build import scheme_of
@@ -103,6 +104,29 @@ def test_of_folders_the_truth_is_not_known_and_images_have_the_size_of_the_model
         batch = all_of(examples)
         assert batch.shape == (examples.count, *examples.shape) == (examples.count, 20, 20, 1)
         assert abs(batch.mean() - (low + 49.5)) < 5
+
+
+def test_files_that_are_listed_and_no_others(digits, folders):
+    config = in_folders(digits, folders)
+    found = open_translation(config, "plain", 100)
+    assert len(found.files) == 36
+    assert found.files[5:7] == ("testA/05.png", "testB/00.png")
+    few = [name for name in found.files if not name.endswith("3.png")]
+    picked = open_translation(config, "plain", 100, files=few)
+    assert (picked.files, picked.target.count, picked.learned_from, picked.given.count) == (tuple(few), 16, 11, 5)
+    kept = np.delete(np.arange(18), [3, 15])
+    np.testing.assert_array_equal(all_of(picked.target), all_of(found.target)[kept])
+    for name in ("05", "04"):
+        (folders / "trainA" / f"{name}.png").rename(folders / "trainA" / f"one {name}.png")
+    renamed = [name.replace("trainA/04", "trainA/one_04").replace("trainA/05", "trainA/one_05") for name in few]
+    assert open_translation(config, "plain", 100, files=renamed).files == tuple(sorted(renamed))
+    wanted = "real: expected 32 files with list hash [0-9a-f]{12}, got 30 of them in folder:"
+    with pytest.raises(DataError, match=f"^{wanted}[^\n]* that has trainA/04.png with --data_dir\\)$"):
+        open_translation(config, "plain", 100, files=few)
+
+
+def test_the_hash_of_a_list_by_hand():
+    assert list_hash(["b/2", "a/1"]) == hashlib.sha256(b"a/1\nb/2\n").hexdigest()
 
 
 def test_a_look_in_between_takes_held_out_images_and_a_target_of_training_images(digits, folders):
@@ -195,14 +219,14 @@ def test_each_image_is_translated_once():
 
 def test_parts_of_sets():
     array = np.arange(5 * 64, dtype=np.uint8).reshape(5, 8, 8, 1)
-    first, second = (picked(from_array("a", part), np.arange(len(part))) for part in (array[:2], array[2:]))
+    first, second = (from_array("a", part) for part in (array[:2], array[2:]))
     for part, split in ((first, "train"), (second, "test")):
         part.about["split"] = split
     both = joined(first, second)
     for numbers in ([0, 4], [0, 1], [2], [0, 1, 2, 3, 4]):
         np.testing.assert_array_equal(both.read(np.array(numbers)), array[numbers])
     assert (both.count, both.about) == (5, {"split": "train+test"})
-    np.testing.assert_array_equal(all_of(picked(both, np.array([1, 3]))), array[[1, 3]])
+    np.testing.assert_array_equal(all_of(both.picked(np.array([1, 3]))), array[[1, 3]])
 
 
 def test_what_is_large_is_kept_in_a_file():

@@ -10,7 +10,8 @@ import tensorflow as tf
 import ganzoo
 from ganzoo.core import figures, images
 from ganzoo.engine.overview import describe
-from ganzoo.evaluation.evaluate import Evaluation
+from ganzoo.evaluation.metrics.metric import Value
+from ganzoo.evaluation.result import Evaluation
 from ganzoo.models.build import build
 from ganzoo.models.display import DisplayArray
 from ganzoo.training.result import Run
@@ -137,8 +138,8 @@ def test_a_config_a_card_and_an_evaluation():
     side = {"name": "digits", "count": 9, "shape": [2]}
     protocol = {"better": {"kid": "lower"}, "real": side, "fake": side, "features": "own", "features_sha256": "0" * 64}
     protocol |= {"seconds": 1.0, "peak_memory_gib": 1.0, "warnings": []}
-    evaluation = Evaluation({"kid": 0.5}, {}, protocol, None, None)
-    assert "| kid |        0.5 |         – | lower  |" in evaluation._repr_markdown_()
+    evaluation = Evaluation({"kid": Value(0.5)}, protocol, None, None)
+    assert "| kid |        0.5 |          – | lower  |" in evaluation._repr_markdown_()
     assert evaluation._repr_markdown_() == evaluation.describe()
 
 

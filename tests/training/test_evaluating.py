@@ -40,7 +40,7 @@ def measuring(monkeypatch, values):
     """Makes the kernel distance, by which a run chooses, these values one after the other."""
     told = iter(values)
     monkeypatch.setattr(
-        "ganzoo.evaluation.metrics.kernel.kernel_distance", lambda real, fake, seed: (float(next(told)), 0.5)
+        "ganzoo.evaluation.metrics.kernel.kernel_distance", lambda real, fake, subsets, seed: (float(next(told)), 0.5)
     )
 
 

@@ -67,7 +67,12 @@ def test_cards_fit_the_schema_and_print(name):
     card = ganzoo.card(name)
     assert card.name == name
     text = str(card)
-    for part in (f"# {name}", card.weights.sha256, card.training.command, *(metric.name for metric in card.metrics)):
+    for part in (
+        f"# {name}",
+        card.weights.sha256,
+        *(stage.command or stage.note for stage in card.training.stages),
+        *(metric.name for metric in card.metrics),
+    ):
         assert part in text
 
 

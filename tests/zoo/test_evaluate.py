@@ -1,6 +1,7 @@
 """What is evaluated, by name; and two models whose distance from the data is known."""
 
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 import ganzoo
 from ganzoo.core import images
+from ganzoo.data.domains import list_hash
 from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import DataError, UsageError
 from ganzoo.zoo.evaluate import evaluate
@@ -105,11 +107,43 @@ def test_memorisation_says_how_much_it_has_seen():
     assert warning.startswith("memorisation: 300 of the 4,000 training examples were checked")
 
 
-def test_a_distance_from_one_subset_has_no_spread_and_says_that_it_is_far_from_exact(digits):
+def test_few_examples_are_said_to_be_few_and_standard_errors_are_asked_for(digits):
     found = evaluate(digits[:200], "kid", real=digits[200:400], features="mnist_cnn")
     assert found.spread == {}
-    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased, but imprecise")
-    assert set(evaluate(digits[:200], "kid", real=digits[200:], features="mnist_cnn").spread) == {"kid_mnist_cnn"}
+    assert found.protocol["warnings"][0].startswith("kid: 200 real and 200 generated examples: unbiased for indepen")
+    thorough = evaluate(digits[:200], "kid,fid", real=digits[200:400], features="mnist_cnn", thorough=True)
+    assert thorough["kid_mnist_cnn"] == found["kid_mnist_cnn"]
+    assert set(thorough.spread) == {"kid_mnist_cnn", "fid_mnist_cnn"}
+    assert thorough.held_out == thorough.floor == {}  # arrays have no held-out examples
+
+
+def test_held_out_examples_and_as_many_real_ones_in_the_place_of_the_generated():
+    found = evaluate(loaded("cgan"), "fid,label_accuracy", 500, thorough=True)
+    assert set(found.held_out) == set(found.floor) == {"fid_mnist_cnn"}
+    assert found.floor["fid_mnist_cnn"].value < found.held_out["fid_mnist_cnn"].value
+    assert set(found.spread) == {"fid_mnist_cnn", "label_accuracy_mnist_cnn"}
+    unseen = found.protocol["held_out"]
+    assert (unseen["name"], unseen["split"], unseen["count"], unseen["compared"]) == ("mnist_5k", "test", 500, 500)
+    assert found.protocol["features_trained_on"] == "mnist_5k train"
+    assert found.to_dict()["floor"]["fid_mnist_cnn"] == found.floor["fid_mnist_cnn"]._asdict()
+    assert "held out: 500 generated against 500 of mnist_5k that no model was trained on" in found.describe()
+
+
+def test_translations_of_chosen_files_alone_and_against_test_images(tmp_path, two_domains, digits):
+    model = loaded("cyclegan_digits", weights="random")
+    how = {"to": "bold", "features": "mnist_cnn", "metrics": "kid,cycle_error"}
+    whole = evaluate(model, real=two_domains, thorough=True, **how)
+    assert set(whole.floor) == {"kid_mnist_cnn"}
+    assert set(whole.spread) == {"cycle_error_mnist_cnn"}  # three images are too few for two halves
+    assert (whole.protocol["held_out"]["split"], whole.protocol["held_out"]["count"]) == ("test", 5)
+    assert whole.protocol["files"] == {"count": 27, "sha256": list_hash(whole.files)}
+    assert whole.files[:2] == ("testA/0.png", "testA/1.png")
+    shutil.copytree(two_domains.removeprefix("folder:"), tmp_path, dirs_exist_ok=True)
+    for number, name in enumerate(whole.files):
+        images.write_png(tmp_path / name.replace(".", "_more."), digits[500 + number])
+    more = f"folder:{tmp_path}"
+    assert evaluate(model, real=more, **how).protocol["files"]["count"] == 54
+    assert dict(evaluate(model, real=more, files=whole.files, **how)) == dict(whole)
 
 
 def test_what_json_cannot_hold_is_none(digits):

@@ -71,12 +71,22 @@ def trained(tmp_path_factory):
 def test_a_run_becomes_a_pretrained_model(small_zoo, trained):
     run = trained(SMALL)
     card = publishing.publish(run.directory, **WORDS)
-    assert card.training.steps == 100
+    (stage,) = card.training.stages
+    assert (stage.command, stage.commit, stage.steps, stage.start) == ("train", "0123456789ab", 100, "random weights")
+    assert card.training.data == "28x28x1, 10 classes, 4,000 images of mnist_5k"
     assert card.training.wall_time > 0
     assert {"fid", "memorisation", "label_accuracy"} <= {metric.name for metric in card.metrics}
     assert (card.evaluation.features, card.evaluation.real) == ("mnist_cnn", "mnist_5k train")
     assert card.training.seeds == [0]
     assert all(metric.over_seeds is None for metric in card.metrics)
+    assert all(metric.error >= 0 for metric in card.metrics)
+    of_two_sets = {"fid", "kid", "precision", "recall", "density", "coverage"}
+    assert {metric.name for metric in card.metrics if metric.held_out} == of_two_sets
+    fid = card.metric("fid")
+    assert fid.floor.value < fid.held_out.value
+    assert fid.floor.error > 0
+    assert card.evaluation.held_out.model_dump() == {"real": "mnist_5k test", "real_count": 200, "compared": 200}
+    assert (card.evaluation.features_trained_on, card.files) == ("mnist_5k train", None)
     assert ganzoo.card("cgan") == card
     loaded, drawn = ganzoo.load("cgan").generate(50, seed=1), run.model.generate(50, seed=1)
     assert np.max(np.abs(loaded.astype(int) - drawn.astype(int))) <= 2
@@ -102,6 +112,9 @@ def test_several_seeds_give_mean_and_deviation_and_a_card_that_can_be_verified(s
     verdict = verify("cgan_mnist", card=wrong)
     assert not verdict.holds
     assert "FAIL fid_mnist_cnn" in verdict.describe()
+    for changed, where in ({"floor": fid.held_out}, ", real/real"), ({"error": 2 * fid.error}, ": standard error"):
+        verdict = verify("cgan_mnist", card=card.model_copy(update={"metrics": [fid.model_copy(update=changed)]}))
+        assert {check.metric for check in verdict.checks if not check.holds} >= {f"fid_mnist_cnn{where}"}
     other_judge = card.evaluation.model_copy(update={"features_sha256": "0" * 64})
     verdict = verify("cgan_mnist", card=card.model_copy(update={"evaluation": other_judge}))
     assert verdict.problems == ["features: the weights of mnist_cnn are not those that the card was made with"]
@@ -173,8 +186,8 @@ def test_what_cannot_be_published_leaves_the_zoo_alone(small_zoo, trained, tmp_p
 def test_the_mean_of_several_steps(translating_zoo, trained):
     run = trained(SMALL_TRANSLATOR).directory
     card = publishing.publish(run, average={20: 1, 30: 3}, **WORDS)
-    assert card.training.average == {20: 1.0, 30: 3.0}
-    assert ", the mean of those at steps 20 (1), 30 (3)" in str(card)
+    assert card.training.stages[0].average == {20: 1.0, 30: 3.0}
+    assert "; the mean of the weights at steps 20 (1), 30 (3)" in str(card)
     early, late = (ganzoo.load(run, step=step).weights_to_ship() for step in (20, 30))
     stored = weights.read(translating_zoo / "weights" / "cyclegan_digits.safetensors")
     for name, array in stored.items():

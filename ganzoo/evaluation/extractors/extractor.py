@@ -47,6 +47,7 @@ class Extractor:
         features, without quantisation, for path lengths; or None.
       class_names: one name per logit; empty if the extractor does not classify.
       licence: licence of the weights.
+      trained_on: examples that it was trained on and that may be evaluated with it; "" if there are none.
       batch_size: images per call.
       kinds: names of the supported data kinds.
       adapt: function from the real examples' kind to an extractor for them, if it depends on them; see `for_kind`.
@@ -63,6 +64,7 @@ class Extractor:
         embed: Callable[[tf.Tensor], tf.Tensor] | None = None,
         class_names: tuple[str, ...] = (),
         licence: str = "",
+        trained_on: str = "",
         batch_size: int = 250,
         kinds: tuple[str, ...] = ("image",),
         adapt: Callable[[Kind], Extractor] | None = None,
@@ -75,6 +77,7 @@ class Extractor:
         self.class_names = class_names
         self.embed = embed
         self.licence = licence
+        self.trained_on = trained_on
         self.batch_size = batch_size
         self.prepare = prepare
         self.network = network

@@ -34,14 +34,14 @@ _ORDER = "channels_last"  # whatever Keras's own settings say
 @register("extractor", "mnist_cnn")
 def mnist_cnn() -> Extractor:
     """Return the classifier of digits, trained on the 4,000 of `mnist_5k`'s split `train`."""
-    return _open("mnist_cnn", MNIST_SHA256, tuple("0123456789"))
+    return _open("mnist_cnn", MNIST_SHA256, tuple("0123456789"), "mnist_5k train")
 
 
 @register("extractor", "fashion_cnn")
 def fashion_cnn() -> Extractor:
     """Return the classifier of clothes, trained on the 60,000 of Fashion-MNIST's split `train`."""
     names = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
-    return _open("fashion_cnn", FASHION_SHA256, tuple(names.split(", ")))
+    return _open("fashion_cnn", FASHION_SHA256, tuple(names.split(", ")), "fashion_mnist train")
 
 
 def build(dropout: float = 0.0) -> keras.Model:
@@ -91,7 +91,7 @@ def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) ->
     return keras.layers.ReLU(dtype="float32")(hidden)
 
 
-def _open(name: str, sha256: str, class_names: tuple[str, ...]) -> Extractor:
+def _open(name: str, sha256: str, class_names: tuple[str, ...], trained_on: str) -> Extractor:
     path = weights_file(name)
     arrays = weights.read(path, sha256)
     with reproducible_initialisation(0):  # keeps the process's random state
@@ -113,4 +113,5 @@ def _open(name: str, sha256: str, class_names: tuple[str, ...]) -> Extractor:
         embed=embed,
         class_names=class_names,
         licence="Apache-2.0",
+        trained_on=trained_on,
     )

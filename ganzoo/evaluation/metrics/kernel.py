@@ -1,4 +1,7 @@
-"""Kernel distance (KID) between two sets of features: an unbiased maximum mean discrepancy."""
+"""Kernel distance (KID) between two sets of features: a maximum mean discrepancy, unbiased for independent draws.
+
+Sets that are balanced by class are not independent draws: they have fewer pairs of one class, and it is too low.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,20 @@ import numpy as np
 
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.features import check_features
-from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+from ganzoo.evaluation.metrics.metric import SUBSETS, Comparison, Value, metric
 
 SUBSET_SIZE = 1000
 
 
 @metric(needs=("features",), kid="lower")
 def kid(comparison: Comparison) -> dict[str, Value]:
-    """Compute the kernel distance of the features (papers often print it times 1000), with its spread over subsets."""
-    real, fake = comparison.real.kept(), comparison.fake.kept()
-    value, spread = kernel_distance(real, fake, seed=comparison.seed)
-    one_subset = max(len(real), len(fake)) <= SUBSET_SIZE and len(real) == len(fake)
-    return {"kid": Value(value, None if one_subset else spread)}
+    """Compute the kernel distance of the features (papers often print it times 1000)."""
+    value, _ = kernel_distance(comparison.real.kept(), comparison.fake.kept(), comparison.subsets, seed=comparison.seed)
+    return {"kid": Value(value)}
 
 
 def kernel_distance(
-    real: np.ndarray, fake: np.ndarray, subsets: int = 100, subset_size: int = SUBSET_SIZE, seed: int = 0
+    real: np.ndarray, fake: np.ndarray, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = 0
 ) -> tuple[float, float]:
     """Return mean and spread of `mmd_squared` over random subsets, not times 1000. It can be negative near 0.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.examples import Examples
-from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+from ganzoo.evaluation.metrics.metric import Comparison, Value, mean, metric
 
 EXAMPLES_A_CLASS = 500  # bounds time and memory of all pairs
 
@@ -23,7 +23,7 @@ def label_accuracy(comparison: Comparison) -> dict[str, Value]:
         )
     assert labels is not None, "the need is checked before"
     assert classes is not None, "the need is checked before"
-    return {"label_accuracy": Value(float(np.mean(classes == labels)))}
+    return {"label_accuracy": mean(classes == labels)}
 
 
 @metric(needs=("labels",), class_diversity="higher", class_diversity_least="higher")

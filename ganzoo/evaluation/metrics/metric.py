@@ -6,9 +6,11 @@ A metric is a function decorated with `@metric(name="lower", …)`. One function
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from ganzoo.registry import Registration, of
 
@@ -23,13 +25,20 @@ Need = Literal[
     "features", "classes", "held_out", "labels", "model", "translation", "untouched", "source", "truth", "both_ways"
 ]
 Better = Literal["lower", "higher"]
+SUBSETS = 100
 
 
 class Value(NamedTuple):
-    """Value of a metric, and its standard deviation over subsets if there is one."""
+    """Value of a metric and its standard error: None where half-sampling gives it, NaN where nothing does."""
 
     value: float
     spread: float | None = None
+
+
+def mean(values: np.ndarray) -> Value:
+    """Return the mean over examples `[n]`, and its standard error."""
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return Value(float(values.mean()), float(error))
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Comparison:
       translator: model that made the fake examples from `translation.given`.
       untouched: statistics of `translation.given`, if a metric needs them.
       source: statistics of `translation.source`, if a metric needs them.
+      subsets: number of random subsets of a kernel distance.
     """
 
     real: Collected
@@ -58,6 +68,21 @@ class Comparison:
     translator: TranslationModel | None = None
     untouched: Collected | None = None
     source: Collected | None = None
+    subsets: int = SUBSETS
+
+    def picked(self, real: np.ndarray, fake: np.ndarray, held_out: np.ndarray | None = None) -> Comparison:
+        """Select examples by ascending indices, and for translations the images that they were made from.
+
+        A kernel distance of them takes fewer subsets, as a standard error needs no more.
+        """
+        return replace(
+            self,
+            subsets=SUBSETS // 4,
+            real=self.real.picked(real),
+            fake=self.fake.picked(fake),
+            held_out=None if self.held_out is None or held_out is None else self.held_out.picked(held_out),
+            untouched=self.untouched and self.untouched.picked(fake),
+        )
 
     def translated(self) -> tuple[Translation, TranslationModel]:
         """Return the translation and its model, for a metric that needs them."""

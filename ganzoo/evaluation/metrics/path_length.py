@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+from ganzoo.evaluation.metrics.metric import Comparison, Value, mean, metric
 
 PATHS = 2000
 STEP = 1e-3  # of the path; at 1e-4 the features' float32 rounding shows
@@ -50,7 +50,7 @@ def path_length(comparison: Comparison) -> dict[str, Value]:
         squares.append(np.sum((far.astype(np.float64) - near) ** 2, axis=1) / STEP**2)
     lengths = np.concatenate(squares)
     low, high = np.percentile(lengths, CUT)
-    return {"path_length": Value(float(lengths[(lengths >= low) & (lengths <= high)].mean()))}
+    return {"path_length": mean(lengths[(lengths >= low) & (lengths <= high)])}
 
 
 def straight(start: np.ndarray, end: np.ndarray, place: np.ndarray) -> np.ndarray:

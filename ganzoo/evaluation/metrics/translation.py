@@ -9,13 +9,13 @@ import numpy as np
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.metrics.kernel import kernel_distance
-from ganzoo.evaluation.metrics.metric import Comparison, Value, metric
+from ganzoo.evaluation.metrics.metric import Comparison, Value, mean, metric
 from ganzoo.evaluation.metrics.paired_error import EXAMPLES_A_PART, mean_absolute_error
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601
 
 
-@metric(needs=("features", "translation", "untouched"), kid_ratio="lower")
+@metric(needs=("features", "untouched"), kid_ratio="lower")
 def kid_ratio(comparison: Comparison) -> dict[str, Value]:
     """Return the KID of the translations to the target over that of the original images: 1 is no gain.
 
@@ -24,17 +24,17 @@ def kid_ratio(comparison: Comparison) -> dict[str, Value]:
     """
     assert comparison.untouched is not None, "the need is checked before"
     real, fake, untouched = (each.kept() for each in (comparison.real, comparison.fake, comparison.untouched))
-    before, _ = kernel_distance(real, untouched, seed=comparison.seed)
+    before, _ = kernel_distance(real, untouched, comparison.subsets, seed=comparison.seed)
     if before <= 0.0:
         given, target = comparison.untouched.examples.name, comparison.real.examples.name
         raise UsageError(f"metrics: kid_ratio: {given} already resembles {target}, KID {before:.2g} (leave it out)")
-    after, _ = kernel_distance(real, fake, seed=comparison.seed)
+    after, _ = kernel_distance(real, fake, comparison.subsets, seed=comparison.seed)
     return {"kid_ratio": Value(after / before)}
 
 
 @metric(needs=("translation", "both_ways"), cycle_error="lower")
 def cycle_error(comparison: Comparison) -> dict[str, Value]:
-    """Return the mean absolute error of round trips in [0, 1], through uint8 images, and its deviation."""
+    """Return the mean absolute error of round trips in [0, 1], through uint8 images."""
     translation, translator = comparison.translated()
     back = translator.other(translation.to)
     pairs = _side_by_side(translation.given, comparison.fake.examples)
@@ -43,7 +43,7 @@ def cycle_error(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("translation", "truth"), translation_error="lower")
 def translation_error(comparison: Comparison) -> dict[str, Value]:
-    """Return the mean absolute error of the translations against the true ones in [0, 1], and its deviation."""
+    """Return the mean absolute error of the translations against the true ones in [0, 1]."""
     truth = comparison.translated()[0].truth
     assert truth is not None, "the need is checked before"
     pairs = _side_by_side(truth, comparison.fake.examples)
@@ -52,12 +52,12 @@ def translation_error(comparison: Comparison) -> dict[str, Value]:
 
 @metric(needs=("translation",), luminance_correlation="higher", luminance_correlation_least="higher")
 def luminance(comparison: Comparison) -> dict[str, Value]:
-    """Return mean, deviation and minimum of `luminance_correlation` between images and translations."""
+    """Return mean and minimum of `luminance_correlation` between images and translations."""
     pairs = _side_by_side(comparison.translated()[0].given, comparison.fake.examples)
     found = np.concatenate([luminance_correlation(given, made) for given, made in pairs])
     return {
-        "luminance_correlation": Value(float(found.mean()), float(found.std())),
-        "luminance_correlation_least": Value(float(found.min())),
+        "luminance_correlation": mean(found),
+        "luminance_correlation_least": Value(float(found.min()), np.nan),
     }
 
 
@@ -92,6 +92,5 @@ def _side_by_side(one: Examples, other: Examples) -> Iterator[tuple[np.ndarray, 
 
 
 def _over_images(errors: Iterator[np.ndarray]) -> Value:
-    """Return mean and deviation over all images."""
-    found = np.concatenate(list(errors))
-    return Value(float(found.mean()), float(found.std()))
+    """Return the mean over all images."""
+    return mean(np.concatenate(list(errors)))
