@@ -34,6 +34,7 @@ TEST = [
     *SERVING,
     "ai-edge-litert>=2.1",  # runs what is exported for it
     "check-jsonschema>=0.39",  # carries the schema of Compose files
+    "coverage>=7.6",  # which tests run which line, for tests/mutation
     "hypothesis>=6.100",  # damaged input for every reader
     "jsonschema>=4.23",
     "kubernetes-validate>=1.33",  # the schemas that docs/kubernetes is checked with, offline

@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 
 import ganzoo
-from ganzoo.engine.fitting import _checked, largest_divisor
+from ganzoo.engine.fitting import _checked, check_callbacks, feed, largest_divisor
 from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 28, 28, 1), dtype=np.uint8)
 LABELS = np.arange(70) % 10
 FLOATS = (PIXELS / 127.5 - 1.0).astype(np.float32)
+DATA = tf.data.Dataset.from_tensor_slices((PIXELS, LABELS)).batch(35, drop_remainder=True)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +66,95 @@ def test_a_last_batch_of_fewer_rows_is_left_out(ring):
     assert ring.step - before == 2
 
 
+def test_what_is_left_out_is_said(ring, caplog):
+    points = np.zeros((33, 2), np.float32)
+    data = tf.data.Dataset.from_tensor_slices(points)
+    for given, rows, said in (
+        (points, 16, "1 of 33 examples fill no batch and are left out of each epoch"),
+        (
+            data.batch(16),
+            None,
+            "the last batch may have fewer rows; a rest of less than 16 is left out (drop_remainder=T",
+        ),
+        (data.batch(11, drop_remainder=True), None, ""),
+    ):
+        feed(ring, given, None, rows, False, None)
+        assert "".join(caplog.messages).startswith(f"gan_ring: fit: {said}" if said else "")
+        assert len(caplog.messages) == bool(said)
+        caplog.clear()
+
+
+def test_whole_steps_of_several_batches(caplog):
+    several = build(ganzoo.config("gan_ring").override({"model.critic_steps": 2}))
+    points = np.arange(64, dtype=np.float32).reshape(32, 2)
+    given = feed(several, points[:24], None, 8, False, None)
+    assert caplog.messages == ["gan_ring: fit: 1 of 3 batches make no step and are left out of each epoch"]
+    assert (given.steps, given.together) == (1, 1)
+    np.testing.assert_array_equal(next(iter(given.batches.skip(2))), points[:8])
+    caplog.clear()
+    assert feed(several, points, None, 8, False, None).steps == 2
+    assert not caplog.messages
+    with pytest.raises(UsageError, match=r"^gan_ring: fit: expected 2 batches or more for a step, got 1$"):
+        feed(several, points[:8], None, 8, False, None)
+    rows = tf.data.Dataset.from_tensor_slices(points).batch(5)  # 30 rows in three steps of ten
+    given = feed(several, rows, None, None, False, None)
+    assert (given.steps, given.together) == (None, 1)
+    assert [len(batch) for batch in given.batches] == [5] * 6
+
+
+def test_the_parts_of_the_data_by_the_feed(ring, two_replicas):
+    points = np.arange(96, dtype=np.float32).reshape(48, 2)
+    given = feed(ring, points, None, 16, False, None)
+    assert (given.steps, given.together) == (3, largest_divisor(3, ring.steps_per_execution))
+    batches = [batch.numpy() for batch in given.batches.take(6)]
+    np.testing.assert_array_equal(np.concatenate(batches), np.concatenate([points, points]))
+    shuffled = np.concatenate([batch.numpy() for batch in feed(ring, points, None, 16, True, None).batches.take(3)])
+    assert not np.array_equal(shuffled, points)
+    np.testing.assert_array_equal(np.sort(shuffled, axis=0), points)
+    named = next(iter(feed(ring, {"examples": points, "more": 0}, None, None, False, None).batches))
+    assert list(named) == ["examples"]
+    assert named["examples"].shape == (32, 2)
+    data = tf.data.Dataset.from_tensor_slices(points).batch(16, drop_remainder=True)
+    given = feed(ring, data, None, None, True, 2 * ring.steps_per_execution)
+    assert (given.steps, given.together) == (2 * ring.steps_per_execution, ring.steps_per_execution)
+    np.testing.assert_array_equal(next(iter(given.batches.skip(4))), points[16:32])
+    spread = two_replicas.experimental_distribute_dataset(data)
+    assert feed(ring, spread, None, None, True, 10) == (spread, 10, 10)
+    assert feed(ring, spread, None, None, True, None) == (spread, None, 1)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
+        (DATA, LABELS, "expected no y and no batch_size beside a tf.data.Dataset of batches"),
+        (PIXELS, LABELS[:40], "expected parts of the same length, got {'examples': 70, 'labels': 40} (of others, give"),
+        (PIXELS, LABELS / 1.0, "labels: expected integers [N] in 0 … 9, got float64 [70]"),
+        (PIXELS, LABELS + 1, "labels: expected integers in 0 … 9, got 10"),
+        ({"examples": PIXELS}, None, "expected (examples, labels), got ['examples']"),
+        ((PIXELS, LABELS, LABELS), None, "expected (examples, labels), got 3 parts"),
+        (DATA.unbatch(), None, "examples: expected images [n, 28, 28, 1], got uint8 [28, 28, 1] (batch the data set)"),
+        (
+            DATA.map(lambda x, y: (tf.cast(x, tf.int32), y)),
+            None,
+            "examples: expected uint8 or floats, got int32 [35, 28, 28, 1] (convert them)",
+        ),
+        (
+            DATA.map(lambda x, y: (x[:, :27], y)),
+            None,
+            "examples: expected images [n, 28, 28, 1], got uint8 [35, 27, 28, 1]",
+        ),
+        (
+            DATA.map(lambda x, y: (x, tf.one_hot(y, 10))),
+            None,
+            "labels: expected integers [N] in 0 … 9, got float32 [35, 10] (give the index of each class",
+        ),
+        (
+            DATA.map(lambda x, y: (x, tf.cast(y, tf.float32))),
+            None,
+            "labels: expected integers [N] in 0 … 9, got float32 [35]",
+        ),
+        (DATA.map(lambda x, y: x), None, "expected (examples, labels), got one"),
+        (DATA.filter(lambda x, y: False).unbatch().batch(35), None, "expected a batch or more, got none"),
         (PIXELS, LABELS - 1, "labels: expected integers in 0 … 9, got -1"),
         (PIXELS, np.eye(10)[LABELS], "labels: expected integers [N] in 0 … 9, got float64 [70, 10] (give the index"),
         (PIXELS.astype(np.float32), LABELS, "examples: expected floats in [-1, 1], got 0 to 255 in example 0"),
@@ -145,10 +232,22 @@ def test_what_makes_no_sense_for_a_gan(arguments, message, digits):
         digits.fit(PIXELS, LABELS, verbose=0, **arguments)
 
 
-def test_early_stopping_on_what_is_logged(ring):
-    stopping = keras.callbacks.EarlyStopping("generator_loss", patience=50)
-    ring.fit(np.zeros((32, 2), np.float32), verbose=0, callbacks=[stopping])
-    assert stopping.mode == "min"
+def test_callbacks_that_watch_what_is_logged(ring, tmp_path):
+    """And one that watches nothing, as it keeps every epoch."""
+    stopping = keras.callbacks.EarlyStopping("generator_loss")
+    accuracy = keras.callbacks.EarlyStopping("discriminator_accuracy")
+    told = keras.callbacks.EarlyStopping("discriminator_loss", mode="max")
+    every = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras", mode="auto")
+    check_callbacks(ring, [stopping, accuracy, told, every])
+    check_callbacks(ring, keras.callbacks.LambdaCallback())
+    assert [each.mode for each in (stopping, accuracy, told)] == ["min", "max", "max"]
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras", save_best_only=True)
+    for given in (best, [every, best], keras.callbacks.CallbackList([best])):
+        with pytest.raises(UsageError, match="ModelCheckpoint monitors 'val_loss', expected one of generator_loss, di"):
+            check_callbacks(ring, given)
+    rate = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)
+    with pytest.raises(UsageError, match="LearningRateScheduler needs a model with one optimizer"):
+        check_callbacks(ring, [rate])
 
 
 def test_rows_that_two_replicas_cannot_share(two_replicas):

@@ -38,6 +38,12 @@ def test_every_shape_starts_whole_and_stays_as_it_ends(shape):
     assert end == later
 
 
+def test_shapes_begin_and_end_at_their_steps_alone():
+    """Of the steps 3 to 4 the whole fall is one step."""
+    found = [float(factor("linear", tf.constant(float(step)), 3, 4, 0.5)) for step in (2, 3, 4, 5)]
+    assert found == [1.0, 1.0, 0.5, 0.5]
+
+
 def test_an_unknown_shape():
     with pytest.raises(ConfigError, match=r"schedule\.name: unknown schedule 'cosin' \(did you mean 'cosine'\?\)"):
         factor("cosin", tf.constant(0.0), 0, 1, 0.0)

@@ -126,6 +126,9 @@ def test_a_loss_scale_halves_at_once_and_doubles_after_many_good_steps(monkeypat
 
 def test_a_gradient_that_no_loss_scale_mends_is_an_error():
     learner = Learner(keras.optimizers.SGD(0.1), scale_loss=True)
+    learner.update.loss_scale.scale.assign(2.0**-9)
+    learner.apply([np.nan, 0.0], 0.0)
+    assert float(learner.update.loss_scale.scale.numpy()) == 2.0**-10
     learner.update.loss_scale.scale.assign(2.0**-10)
     with pytest.raises(tf.errors.InvalidArgumentError, match="gradient at any loss scale"):
         learner.apply([np.nan, 0.0], 0.0)

@@ -1,10 +1,12 @@
 """The kernel distance against its double sum."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.metrics.kernel import kernel_distance, mmd_squared
+from ganzoo.evaluation.metrics.kernel import kernel_distance, kid, mmd_squared
 
 
 def double_sum(x, y):
@@ -50,10 +52,31 @@ def test_all_of_both_is_computed_once():
     assert kernel_distance(real, fake) == (mmd_squared(real, fake), 0.0)
 
 
+def test_as_a_metric_it_has_a_spread_where_it_has_several_subsets(monkeypatch):
+    """Subsets are of 1,000: one of all examples says nothing about others."""
+    asked = []
+
+    def distance(real, fake, seed):
+        asked.append((len(real), len(fake), seed))
+        return 0.5, 0.1
+
+    monkeypatch.setattr("ganzoo.evaluation.metrics.kernel.kernel_distance", distance)
+    for real, fake, spread in ((1000, 1000, None), (900, 900, None), (900, 1000, 0.1), (1001, 1001, 0.1)):
+        given = [SimpleNamespace(kept=lambda count=count: np.zeros((count, 1))) for count in (real, fake)]
+        assert kid(SimpleNamespace(real=given[0], fake=given[1], seed=3)) == {"kid": (0.5, spread)}
+        assert asked.pop() == (real, fake, 3)
+    assert kernel_distance.__defaults__ == (100, 1000, 0)
+
+
 def test_wrong_use_is_named():
     good = np.zeros((3, 2))
     with pytest.raises(UsageError, match="subsets: expected 1 or more"):
         kernel_distance(good, good, subsets=0)
+    with pytest.raises(UsageError, match="subsets: expected 1 or more of 2 or more samples, got 100 of 1"):
+        kernel_distance(good, good, subset_size=1)
+    assert kernel_distance(good, good[:2], subsets=1, subset_size=2) == (0.0, 0.0)
+    with pytest.raises(UsageError, match="y features: expected 2 dimensions like x features, got 3"):
+        mmd_squared(good, np.zeros((3, 3)))
     with pytest.raises(UsageError, match="fake features: expected finite values, got NaN or infinity in sample 2"):
         kernel_distance(good, np.array([[0, 1], [1, 1], [np.inf, 0]]))
     with pytest.raises(UsageError, match="2 or more samples, got 1"):

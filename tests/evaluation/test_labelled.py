@@ -49,6 +49,31 @@ def test_label_accuracy_is_the_share_that_is_read_as_asked():
     assert labelled.label_accuracy(given)["label_accuracy"].value == 0.5
 
 
+def test_label_accuracy_of_other_classes_than_the_extractor_s():
+    real = SimpleNamespace(examples=SimpleNamespace(class_names=("a", "b"), name="pets"))
+    extractor = SimpleNamespace(class_names=("0", "1", "2", "3"), name="mnist_cnn")
+    fake = SimpleNamespace(classes=np.zeros(2, int), examples=SimpleNamespace(labels=np.zeros(2, int)))
+    with pytest.raises(
+        UsageError, match=r"expected the classes of pets, got those of mnist_cnn \(0, 1, 2, …\) \(leave"
+    ):
+        labelled.label_accuracy(SimpleNamespace(fake=fake, real=real, extractor=extractor))
+
+
+def test_diversity_is_the_mean_and_the_least_of_the_classes():
+    real = np.stack([image(0, 0), image(200, 0), image(0, 0), image(0, 100)])
+    fake = np.stack([image(0, 0), image(100, 0), image(7, 7), image(7, 7)])
+    given = (SimpleNamespace(examples=with_labels("some", each, [0, 0, 1, 1])) for each in (fake, real))
+    found = labelled.diversity(SimpleNamespace(**dict(zip(("fake", "real"), given, strict=True))))
+    assert found["class_diversity"].value == pytest.approx(0.25)
+    assert found["class_diversity_least"].value == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_first_500_examples_of_a_class_are_compared():
+    images = np.zeros((502, 1, 2, 1), np.uint8)
+    images[500:] = 255  # not looked at
+    assert len(labelled._by_class(with_labels("many", images, [3] * 502))[3]) == 500
+
+
 def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse():
     images, labels = load_mnist_5k("train")
     images = images[..., np.newaxis]

@@ -1,5 +1,7 @@
 """Neighbours against `prdc`, against exact distances, and by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -88,8 +90,33 @@ def test_memorisation_by_hand():
     assert memorisation(train, train, held_out) == {"memorisation": 1.0, "copies": 1.0}
 
 
+def test_as_metrics():
+    numbers = np.random.default_rng(0)
+    real, fake, held_out = (
+        SimpleNamespace(kept=lambda x=x: x, count=len(x), examples=SimpleNamespace(name=name))
+        for name, x in {n: numbers.normal(size=(c, 3)) for n, c in (("real", 6), ("fake", 7), ("other", 8))}.items()
+    )
+    given = SimpleNamespace(real=real, fake=fake, held_out=held_out)
+    found = {name: value.value for name, value in neighbours.manifolds(given).items()}
+    assert found == precision_recall_density_coverage(real.kept(), fake.kept(), nearest=5)
+    found = {name: value.value for name, value in neighbours.copying(given).items()}
+    assert found == memorisation(real.kept(), fake.kept(), held_out.kept())
+    fake.count = 5
+    with pytest.raises(UsageError, match=r"coverage: expected 6 or more examples of fake, got 5 \(leave them out"):
+        neighbours.manifolds(given)
+
+
 def test_wrong_use_is_named():
     good = np.zeros((4, 2))
+    assert precision_recall_density_coverage(good, good, nearest=3)["precision"] == 0.0, "copies are in no open ball"
+    for wrong in ({"real": good[:, :1], "fake": good}, {"real": good * np.nan, "fake": good}):
+        for function in (precision_recall_density_coverage, realism):
+            with pytest.raises(UsageError, match=r"^(real|fake) features: expected"):
+                function(**wrong)
+    with pytest.raises(UsageError, match="train features: expected finite values"):
+        memorisation(good * np.nan, good, good)
+    with pytest.raises(UsageError, match="nearest: expected 1 to 2 for 3 fake samples, got 3"):
+        precision_recall_density_coverage(good, good[:3], nearest=3)
     with pytest.raises(UsageError, match="nearest: expected 1 to 3 for 4 real samples, got 4"):
         precision_recall_density_coverage(good, good, nearest=4)
     with pytest.raises(UsageError, match="got 0"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganzoo.errors import UsageError
 from ganzoo.evaluation.metrics import path_length as module
 from ganzoo.evaluation.metrics.path_length import path_length, spherical, straight
 
@@ -49,6 +50,24 @@ def test_spherical_paths_through_the_identity():
     between = np.abs(np.angle(np.exp(1j * (angles[module.PATHS :] - angles[: module.PATHS]))))
     wanted = without_extremes(2.0 * between**2)
     assert path_length(given)["path_length"].value == pytest.approx(wanted, rel=1e-3)
+
+
+def test_labels_of_a_conditional_generator_cycle_and_other_extractors_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "PATHS", 300)
+    given, _ = comparison("uniform", None)
+    seen = []
+
+    def network(inputs, training):
+        assert not training
+        tf.numpy_function(lambda labels: seen.extend(labels), [inputs[1]], [])
+        return tf.identity(inputs[0])
+
+    given.model.classes, given.model.generator_ema = 3, network
+    path_length(given)
+    assert sorted(seen) == sorted(2 * [0, 1, 2] * 100)
+    given.extractor = SimpleNamespace(embed=None, name="own")
+    with pytest.raises(UsageError, match=r"^metrics: path_length: own is not differentiable \(leave it out\)$"):
+        path_length(given)
 
 
 def test_ways_between_two_latents():

@@ -1,11 +1,13 @@
 """The sliced Wasserstein distance by hand, by closed forms, and against repeated samples."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
 from ganzoo.errors import UsageError
-from ganzoo.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
+from ganzoo.evaluation.metrics.sliced_wasserstein import of_features, sliced_wasserstein
 
 
 def test_on_a_line_by_hand():
@@ -35,6 +37,19 @@ def test_gaussians_of_other_widths():
     # W_2 of N(0, 1) and N(0, 3^2) is 2 along every direction
     real, fake = np.random.default_rng(0).normal(size=(2, 4000, 4))
     assert sliced_wasserstein(real, 3 * fake, projections=100) == pytest.approx(2.0, rel=0.03)
+
+
+def test_directions_are_drawn_from_the_seed_at_any_number_at_once(monkeypatch):
+    real, fake = np.random.default_rng(0).normal(size=(2, 30, 5))
+    given = [SimpleNamespace(kept=lambda each=each: each) for each in (real, fake)]
+    value = of_features(SimpleNamespace(real=given[0], fake=given[1], seed=3))["sliced_wasserstein"].value
+    directions = np.random.default_rng([3, 1]).standard_normal((256, 5))
+    directions /= np.sqrt(np.sum(directions**2, axis=1))[:, None]
+    sorted_real, sorted_fake = (np.sort(directions @ each.T, axis=1) for each in (real, fake))
+    assert value == pytest.approx(np.sqrt(np.mean((sorted_real - sorted_fake) ** 2)))
+    assert sliced_wasserstein(real, fake) == sliced_wasserstein(real, fake, projections=256, seed=0) != value
+    monkeypatch.setattr("ganzoo.evaluation.metrics.sliced_wasserstein.DIRECTIONS_AT_ONCE", 7)
+    assert sliced_wasserstein(real, fake, seed=3) == pytest.approx(value)
 
 
 def test_wrong_use_is_named():

@@ -1,5 +1,7 @@
 """Metrics of translations, by hand and by models whose answer is known."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 import ganzoo
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import Evaluator, default_features
-from ganzoo.evaluation.metrics.taken_for_target import domain_classifier
+from ganzoo.evaluation.metrics.taken_for_target import domain_classifier, taken_for_target
 from ganzoo.evaluation.metrics.translation import luminance_correlation
 from ganzoo.evaluation.translations import open_translation, translated
 from ganzoo.models.translation import TranslationModel
@@ -120,6 +122,24 @@ def test_a_classifier_of_two_clouds_that_weighs_them_alike():
     np.testing.assert_array_equal(is_target(others), domain_classifier(target, source)(others))
     with pytest.raises(UsageError, match="source features: expected 2 dimensions like target features, got 3"):
         domain_classifier(target, np.zeros((5, 3)))
+
+
+def test_shares_of_a_classifier_that_knows_the_clouds():
+    """Of four translations three are in the target's cloud, of four originals one, of two real images both."""
+
+    def at(*places):
+        return SimpleNamespace(kept=lambda: np.array([[float(place), float(place)] for place in places]))
+
+    near = np.linspace(-0.5, 0.5, 20)
+    given = SimpleNamespace(
+        translated=lambda: (SimpleNamespace(learned_from=20), None),
+        real=at(*(9 + near), 9, 9),
+        source=at(*(near - 9)),
+        fake=at(9, 9, 9, -9),
+        untouched=at(9, -9, -9, -9),
+    )
+    found = {name: value.value for name, value in taken_for_target(given).items()}
+    assert found == {"taken_for_target": 0.75, "untouched_taken": 0.25, "classifier_accuracy": (1 + 0.75) / 2}
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """The training step against an independent one in NumPy, and what `generate` promises."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -92,6 +94,142 @@ def test_a_penalty_every_second_step_counts_twice_and_starts_at_step_0():
     dataset = tf.data.Dataset.from_tensor_slices(batches)
     history = model.fit(dataset, epochs=2, steps_per_epoch=1, shuffle=False, verbose=0).history
     np.testing.assert_allclose(history["r1"], [2 * 0.3 * 0.8**2 / 2, 0.0], rtol=1e-6)
+
+
+def test_a_penalty_is_computed_where_it_is_due():
+    """Of every third step: at the steps 0, 3 and 6."""
+    computed = tf.Variable(0)
+
+    def counted(context):
+        with tf.control_dependencies([computed.assign_add(1)]):
+            return tf.ones([4])
+
+    counted.every, counted.weight = 3, 0.5
+    model = linear_gan(penalties=[counted])
+    data = tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32)).repeat()
+    history = model.fit(data, epochs=7, steps_per_epoch=1, shuffle=False, verbose=0).history
+    assert history["counted"] == [1.5, 0.0, 0.0, 1.5, 0.0, 0.0, 1.5]
+    assert computed.numpy() == 3
+
+
+def test_a_penalty_and_a_constraint_of_the_generator_s_update():
+    """The penalty's slope by `a` and `b` of G(z) = a z + b is 1 for one logit of D(x) = 0.8 x - 0.2 each, by hand."""
+
+    class Logits:
+        weight, every, update, name = 2.0, 1, "generator", "logits"
+
+        def __call__(self, context):
+            assert context.real_outputs["logits"].shape == context.fake_outputs["logits"].shape == [4]
+            return context.fake_outputs["logits"]
+
+    class Bounded:
+        update = "generator"
+
+        def __call__(self, weight):
+            return tf.clip_by_value(weight, -0.45, 0.45)
+
+    class Flat:
+        def discriminator(self, real_logits, fake_logits):
+            return 0.0 * (real_logits + fake_logits)
+
+        def generator(self, real_logits, fake_logits):
+            return 0.0 * (real_logits + fake_logits)  # which are there for the penalty
+
+    model = linear_gan(loss=Flat(), penalties=[Logits()], constraints=[Bounded()])
+    data = tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32))
+    history = model.fit(data, shuffle=False, verbose=0).history
+    z = latents_of(0, 0, 4)
+    logits = 0.8 * (0.5 * z + 0.1) - 0.2
+    np.testing.assert_allclose(history["logits"], [2.0 * logits.mean()], rtol=1e-5)
+    slope, bias = (weight.item() for weight in model.generator.get_weights())
+    assert slope == pytest.approx(min(0.45, 0.5 - 0.1 * 2.0 * 0.8 * z.mean()), rel=1e-5)
+    assert bias == pytest.approx(0.1 - 0.1 * 2.0 * 0.8, rel=1e-5)
+    assert [weight.item() for weight in model.discriminator.get_weights()] == pytest.approx([0.8, -0.2])
+    Logits.update = "both"
+    with pytest.raises(UsageError, match=r"^logits: expected one of the updates generator, discriminator, got 'both'$"):
+        linear_gan(penalties=[Logits()])
+
+
+def test_a_loss_that_does_not_compare_sees_no_real_logits():
+    """They would cost a pass of the discriminator, which moves its averages."""
+
+    class Alone:
+        def discriminator(self, real_logits, fake_logits):
+            return fake_logits - real_logits
+
+        def generator(self, real_logits, fake_logits):
+            assert real_logits is None
+            return -fake_logits
+
+    model = linear_gan(loss=Alone())
+    model.fit(tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32)), shuffle=False, verbose=0)
+    assert set(model.programs) == {"fake", "discriminator_loss_gradients", "generator_loss"}
+
+
+def test_a_discriminator_with_several_outputs():
+    """Its logits are judged; a penalty sees the others, of real and generated examples."""
+    image = keras.Input((1,))
+    logits = keras.layers.Dense(1, name="d")(image)
+    discriminator = keras.Model(image, {"logits": logits, "features": 3.0 * image})
+    discriminator.set_weights([np.array([[0.8]]), np.array([-0.2])])
+    model = VanillaGAN(linear_gan().generator, discriminator, 1, seed=3)
+
+    def apart(context):
+        return tf.reduce_sum(context.real_outputs["features"] - context.fake_outputs["features"], axis=-1)
+
+    model.compile("sgd", "sgd", penalties=[apart])
+    x = np.array([[1.0], [2.0]], np.float32)
+    np.testing.assert_allclose(model.discriminate(x), [0.6, 1.4], rtol=1e-6)
+    history = model.fit(tf.data.Dataset.from_tensors(x), shuffle=False, verbose=0).history
+    assert history["apart"] == pytest.approx([3.0 * (1.5 - (0.5 * latents_of(0, 0, 2) + 0.1).mean())], rel=1e-5)
+    assert history["discriminator_accuracy"][0] >= 0.5
+
+
+@pytest.mark.parametrize(("accumulate", "times"), [(1, 1), (2, 4)])
+def test_generated_examples_are_kept_for_the_generator_s_update(accumulate, times):
+    """Of parts nothing is kept, which would save no memory: each of two parts is made in both updates."""
+    model, made = linear_gan(accumulate=accumulate), []
+
+    def fake(latents, labels, draw):
+        made.append(latents.shape[0])
+        return VanillaGAN.fake(model, latents, labels, draw)
+
+    model.fake = fake
+    model.fit(tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32)), shuffle=False, verbose=0)
+    assert made == [4 // accumulate] * times
+
+
+def test_augmentations_go_to_both_inputs_of_the_discriminator():
+    """One that draws its shift: real and generated examples have their own, in each of the two updates."""
+    seen = []
+
+    def shift(examples, draws):
+        drawn = draws.uniform(0)
+        tf.numpy_function(lambda values: seen.append(values), [drawn], [])
+        return examples + drawn[:, tf.newaxis]
+
+    model = linear_gan(augmentations=[shift])
+    x = np.zeros((4, 1), np.float32)
+    history = model.fit(tf.data.Dataset.from_tensors(x), shuffle=False, verbose=0).history
+
+    def drawn(purpose, *counters):
+        key = randomness.key(3, f"augmentation 0 {purpose}", 0, *counters)
+        return randomness.uniform(randomness.fold(key, 0), [4]).numpy()
+
+    wanted = [drawn("real", 0), drawn("fake", 0), drawn("judge")]
+    assert sorted(map(tuple, seen)) == sorted(map(tuple, wanted))
+    fake = 0.5 * latents_of(0, 0, 4)[:, 0] + 0.1
+    loss = np.log1p(np.exp(-(0.8 * wanted[0] - 0.2))) + np.log1p(np.exp(0.8 * (fake + wanted[1]) - 0.2))
+    assert history["discriminator_loss"] == pytest.approx([loss.mean()], rel=1e-5)
+
+
+def test_defaults_of_compile():
+    model = linear_gan()
+    assert type(model.adversarial_loss).__name__ == "NonSaturating"
+    assert (model.critic_steps, model.batches_a_step, model.fresh_latents, model.accumulate) == (1, 1, False, 1)
+    assert (model.steps_per_execution, model.xla, model.penalties, model.augmentations) == (1, False, [], [])
+    assert [update.clip_norm for update in model.updates.values()] == [None, None]
+    assert (model.classes, model.prior) == (0, "normal")
 
 
 def test_accuracy_and_losses_that_are_logged():
@@ -296,8 +434,9 @@ def test_labels_for_a_model_without_them(points):
 
 
 def test_wrong_latents_and_examples(conditional):
-    with pytest.raises(UsageError, match=r"latents: expected \[n, 64\], got \[2, 3\]"):
-        conditional.decode(np.zeros((2, 3)))
+    for shape in ((2, 3), (0, 64), (64,)):
+        with pytest.raises(UsageError, match=rf"latents: expected \[n, 64\], got {re.escape(str(list(shape)))}"):
+            conditional.decode(np.zeros(shape))
     with pytest.raises(UsageError, match=r"examples: expected images \[n, 28, 28, 1\], got uint8 \[2, 28, 28, 3\]"):
         conditional.discriminate(np.zeros((2, 28, 28, 3), np.uint8), [0, 1])
     with pytest.raises(UsageError, match="labels: expected integers"):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import ganzoo
 from ganzoo.errors import ConfigError
-from ganzoo.models.build import build
+from ganzoo.models.build import build, outlined
 from ganzoo.models.conditional import ConditionalGAN
 from ganzoo.models.vanilla import VanillaGAN
 
@@ -131,6 +131,19 @@ def test_the_same_seed_gives_the_same_weights_in_any_precision(precision):
     model, other = ring(precision=precision), ring()
     for mine, theirs in zip(model.generator_ema.get_weights(), other.generator.get_weights(), strict=True):
         assert (mine == theirs).all()
+
+
+def test_an_outline_has_the_names_and_shapes_of_the_trained_networks():
+    config = ganzoo.config("cyclegan_digits").override({"generator.width": 4, "discriminator.width": 4})
+    plain = build(config.override({"training.ema_decay": 0.0}))
+    wanted = {name: (tuple(v.shape), v.dtype) for name, v in plain.weights_to_ship().items()}
+    outline = outlined(config)
+    assert {name: (tuple(v.shape), v.dtype) for name, v in outline.weights_to_ship().items()} == wanted
+    assert outline.updates == {}, "it is not compiled"
+
+
+def test_xla_reaches_every_program():
+    assert [ring(xla=xla).xla for xla in (False, True)] == [False, True]
 
 
 @pytest.mark.slow

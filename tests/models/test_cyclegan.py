@@ -117,6 +117,49 @@ def test_a_step_is_that_of_the_equations(cycle_weight, identity_weight, accumula
     assert logs["discriminator_accuracy"] == pytest.approx([np.mean(right)])
 
 
+def test_defaults():
+    model = cyclegan()
+    assert (model.cycle_weight, model.identity_weight) == (10.0, 5.0)
+    assert type(model.adversarial_loss).__name__ == "LeastSquares"
+    assert model.log_names == [
+        *("generator_loss", "discriminator_loss", "discriminator_accuracy", "cycle_loss", "identity_loss")
+    ]
+    networks = {domain: scale(1.0) for domain in DOMAINS}
+    usual = CycleGAN(DOMAINS, networks, {domain: scale(1.0) for domain in DOMAINS}, SHAPE)
+    assert usual.pools["a"].images.shape == (50, *SHAPE)
+    assert (usual.ema_decay, usual.seed) == (0.0, 0)
+
+
+def test_batches_as_mappings_and_pairs():
+    model, batch = cyclegan(), images()
+    for given in (batch, tuple(batch.values())):
+        for domain, tensor in model.of_domains(given).items():
+            assert tensor.dtype == tf.float32
+            np.testing.assert_array_equal(tensor, batch[domain])
+    assert list(model.batch_parts) == ["a", "b"]
+    assert model.batch_parts["b"].shape == (None, None, 1)
+
+
+def test_each_network_draws_by_its_own_number():
+    """Keys of the domains' order: the pools', and the dropout's in the generators' two passes."""
+    model = cyclegan(further=[lambda: Dropout(0.5, name="dropout")], identity_weight=0.0)
+    batch = {domain: tf.ones([4, *SHAPE]) for domain in DOMAINS}
+    with standing_at(Now(tf.constant(0, tf.int64), randomness.Place(0, 4))):
+        _, terms, fake = model.generator_loss(batch)
+    back = {}
+    for number, domain in enumerate(DOMAINS):
+        for purpose, given in (("translated", batch), ("cycled", fake)):
+            with randomness.scope(randomness.key(3, purpose, 0, number), randomness.Place(0, 4)):
+                other = given["b" if domain == "a" else "a"]
+                made = Dropout(0.5, name="dropout")(START[f"generator_{domain}"] * other, training=True)
+            if purpose == "cycled":
+                back[domain] = made
+            else:
+                np.testing.assert_allclose(fake[domain], made, rtol=1e-6)
+    distance = sum(np.mean(np.abs(back[domain] - batch[domain])) for domain in DOMAINS)
+    assert float(terms["cycle_loss"]) == pytest.approx(distance, rel=1e-6)
+
+
 @pytest.mark.slow
 def test_pairs_in_the_order_of_the_domains_are_taken_too():
     model, other = cyclegan(), cyclegan()
@@ -132,25 +175,27 @@ def test_each_generator_runs_twice_a_step(identity_weight):
     model = cyclegan(identity_weight=identity_weight)
     batch = {domain: tf.constant(array) for domain, array in images().items()}
     judged = 2
-    assert convolutions(model, batch) == 2 * 2 + judged
+    assert operations(model.generator_loss, "Conv2D", batch) == 2 * 2 + judged
+    assert operations(model.generator_loss, "ConcatV2", batch) == (2 if identity_weight else 0), "its own images beside"
+    assert operations(model.discriminator_loss, "Conv2D", batch, batch) == 2, "real and generated images together"
 
 
-def convolutions(model, batch):
-    """How many there are in the graph of the generators' loss."""
+def operations(function, kind, *batches):
+    """How many of a kind there are in the graph of a loss."""
 
-    def loss(real):
+    def loss(*given):
         with standing_at(Now(tf.constant(0, tf.int64), randomness.Place(0, 4))):
-            return model.generator_loss(real)[0]
+            return function(*given)[0]
 
-    graph = tf.function(loss, autograph=False).get_concrete_function(batch).graph
-    return len([op for op in graph.get_operations() if op.type == "Conv2D"])
+    graph = tf.function(loss, autograph=False).get_concrete_function(*batches).graph
+    return len([op for op in graph.get_operations() if op.type == kind])
 
 
 def test_the_identity_term_of_a_network_with_dropout_has_a_mask_of_its_own():
     """In one call the rows of the second half would have masks that depend on the number of replicas."""
     model = cyclegan(further=[lambda: Dropout(0.5, name="dropout")], identity_weight=1.0)
     batch = {domain: tf.constant(array) for domain, array in images().items()}
-    assert convolutions(model, batch) == 3 * 2 + 2
+    assert operations(model.generator_loss, "Conv2D", batch) == 3 * 2 + 2
 
 
 def test_the_averages_follow_both_generators():
@@ -210,7 +255,8 @@ class Holder(keras.Model):
 def exchanged(pool, new, seen):
     key = randomness.key(0, "pool", seen)
     place = randomness.Place(0, len(new))
-    return pool.exchange(tf.constant(new), tf.constant(seen, tf.int64), key, place).numpy()
+    exchange = vars(pool).setdefault("compiled", tf.function(pool.exchange))
+    return exchange(tf.constant(new), tf.constant(seen, tf.int64), key, place).numpy()
 
 
 def numbered(first, count):
@@ -218,7 +264,6 @@ def numbered(first, count):
     return np.ones((count, *SHAPE), np.float32) * np.arange(first, first + count, dtype=np.float32)[:, None, None, None]
 
 
-@pytest.mark.slow
 def test_a_pool_fills_then_exchanges_half():
     pool = ImagePool(Holder(), "pool", 4, SHAPE)
     np.testing.assert_array_equal(exchanged(pool, numbered(1, 3), 0), numbered(1, 3))

@@ -77,6 +77,23 @@ def test_a_step_is_that_of_the_equations(accumulate):
     assert logs["l1_loss"] == pytest.approx([distance])
 
 
+def test_defaults():
+    model = pix2pix()
+    assert model.l1_weight == 100.0
+    assert type(model.adversarial_loss).__name__ == "NonSaturating"
+    assert model.log_names == ["generator_loss", "discriminator_loss", "discriminator_accuracy", "l1_loss"]
+    assert (model.ema_decay, model.seed) == (0.0, 3)
+
+
+def test_smoothing_reaches_the_discriminator_s_loss():
+    logs = fitted(pix2pix(loss={"name": "non_saturating", "label_smoothing": 0.2}))
+    given, wanted = (np.float64(images) for images in pairs())
+    real, fake = (0.7 * given - 0.4 * x for x in (wanted, 0.8 * given))
+    assert logs["discriminator_loss"] == pytest.approx([np.mean(softplus(real) - 0.8 * real + softplus(fake))])
+    right = (np.mean(real > 0) + np.mean(fake < 0)) / 2
+    assert logs["discriminator_accuracy"] == pytest.approx([right])
+
+
 def test_it_makes_its_second_domain_alone():
     model = pix2pix()
     assert list(model.translators) == ["filled"]

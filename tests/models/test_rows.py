@@ -69,6 +69,15 @@ def test_unknown_names(labels, names, message):
     assert str(caught.value) == message
 
 
+def test_numbers_of_numpy_and_one_value_for_all():
+    made = rows.drawing("digits", 3, np.int64(2), labels=np.int8(1), seed=np.int32(9), truncation=np.float32(0.5))
+    assert made["truncation"].tolist() == [0.5, 0.5]
+    assert (made["labels"].tolist(), made["seeds"].tolist()) == ([1, 1], [[9, 0], [9, 1]])
+    assert rows.drawing("digits", 3, labels="2", seed=0)["labels"].tolist() == [2], "one label, one example"
+    assert rows.drawing("digits", 3, labels=2, positions=[4, 5], seed=0)["labels"].tolist() == [2, 2]
+    assert rows.check_seed(2**31 - 1) == 2**31 - 1
+
+
 def test_how_many_are_drawn_where_nothing_says_it():
     assert len(rows.drawing("digits", 0)["seeds"]) == 16
     assert len(rows.drawing("digits", 7)["seeds"]) == 7
@@ -84,6 +93,10 @@ def test_a_seed_of_its_own(monkeypatch):
     [
         (0, {"n": 0}, "n: expected an integer of 1 or more, got 0"),
         (0, {"n": 2.0}, "n: expected an integer of 1 or more, got 2.0"),
+        (3, {"n": 2, "labels": [[0, 1]]}, "labels: expected 2 integers, got shape [1, 2]"),
+        (0, {"n": 3, "positions": [0, 1]}, "positions: expected 3 integers, got shape [2]"),
+        (0, {"n": -1}, "n: expected an integer of 1 or more, got -1"),
+        (0, {"truncation": 1.5}, "truncation: expected a number in (0, 1], got 1.5"),
         (0, {"n": True}, "n: expected an integer of 1 or more, got True"),
         (0, {"labels": [1]}, "labels: digits is not conditional (leave them out)"),
         (3, {"labels": [3]}, "labels: expected integers in 0 … 2, got 3"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 from small_runs import NEEDED
 
 import ganzoo
@@ -51,6 +52,47 @@ def test_what_does_not_go_with_a_scheme(name, override, message):
     config = ganzoo.config(name)
     with pytest.raises(ConfigError, match=rf"{config.name}: {message}"):
         scheme_of(config.override(override))
+
+
+LATENT = {"latent": {"size": 8}}
+OF_A_GAN = {"latent": {"size": 8, "prior": "normal"}, "critic_steps": 1, "fresh_latents": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "options"),
+    [
+        ("vanilla", LATENT, OF_A_GAN),
+        ("conditional", {**LATENT, "conditioning": "embedding"}, {**OF_A_GAN, "conditioning": "embedding"}),
+        ("cyclegan", {}, {"cycle_weight": 10.0, "identity_weight": None, "pool_size": 50}),
+        ("pix2pix", {}, {"l1_weight": 100.0}),
+        ("vae", LATENT, {"latent": OF_A_GAN["latent"], "observation_noise": 1.0, "beta": 1.0}),
+    ],
+)
+def test_options_that_are_left_out(name, given, options):
+    assert of("scheme").get(name).Options.model_validate(given).model_dump() == options
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "good", "wrong"),
+    [
+        ("vanilla", "critic_steps", [1, 5], [0]),
+        ("vanilla", "latent", [{"size": 1}, {"size": 65536}], [{"size": 0}, {"size": 65537}]),
+        ("cyclegan", "cycle_weight", [0.0, 3.0], [-0.1]),
+        ("cyclegan", "identity_weight", [0.0, None], [-0.1]),
+        ("cyclegan", "pool_size", [0, 1, 10_000], [-1, 10_001]),
+        ("pix2pix", "l1_weight", [0.0], [-0.1]),
+        ("vae", "beta", [0.0], [-0.1]),
+        ("vae", "observation_noise", [0.01], [0.0]),
+    ],
+)
+def test_bounds_of_options(name, key, good, wrong):
+    options = of("scheme").get(name).Options
+    rest = {} if name in ("cyclegan", "pix2pix") else LATENT
+    for value in good:
+        options.model_validate({**rest, key: value})
+    for value in wrong:
+        with pytest.raises(ValidationError):
+            options.model_validate({**rest, key: value})
 
 
 def test_schemes_say_what_domains_they_make():

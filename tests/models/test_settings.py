@@ -50,6 +50,7 @@ def test_networks_of_every_kind_under_channels_first(name, channels_first):
         return {role: [tuple(weight.shape) for weight in network.weights] for role, network in networks.items()}
 
     found = shapes()
+    assert keras.config.image_data_format() == "channels_first", "the user's own settings stay"
     keras.config.set_image_data_format("channels_last")
     assert found == shapes()
 

@@ -85,6 +85,50 @@ def test_others_are_mirrored_at_their_far_ends(model):
     assert np.abs(model.translate(batch).astype(int) - wanted).max() <= 1
 
 
+def test_dropout_is_off_and_the_model_is_floats_in_floats_out():
+    import keras
+
+    given = keras.Input((None, None, 1))
+    network = keras.Model(given, keras.layers.Dropout(0.5)(given))
+    network.stride = 2
+    model = TranslationModel(["a", "b"], {"a": network}, {}, name="plain")
+    batch = pictures(2, 9, 11)
+    assert np.array_equal(model.translate(batch), batch)
+    floats = images.to_float(batch)
+    assert np.array_equal(model(floats), floats)
+    assert np.array_equal(model(tf.constant(batch)), floats)
+    assert np.array_equal(model(floats, training=True), floats), "there is no training mode"
+    assert (model.domains, model.other("a"), model.other("b")) == (("a", "b"), "b", "a")
+    assert [model.direction(role) for role in ("generator_a", "discriminator_b")] == ["b to a", "b: real or not"]
+
+
+def test_a_trace_in_advance_with_the_signature_of_exports():
+    model = Local(-0.5, 4)
+    model.trace()
+    run = model.translators["b"].run
+    assert run.experimental_get_tracing_count() == 1
+    model.translate(pictures(1, 9, 8))
+    assert run.experimental_get_tracing_count() == 1
+    assert run.input_signature == (tf.TensorSpec([None, None, None, 1], tf.uint8, "images"),)
+
+
+def test_what_is_exported_and_shipped(cyclegan, pix2pix):
+    for model in (cyclegan, pix2pix):
+        exported = model.exported()
+        assert list(exported) == [f"translate_to_{domain}" for domain in model.translators]
+        for domain, translator in model.translators.items():
+            one = exported[f"translate_to_{domain}"]
+            assert one.run is translator.run
+            assert (one.classes, one.smallest_side, one.output) == (0, 8, "images")
+            assert one.variables == model.averages[f"generator_{domain}"].variables
+        assert {name.split("/")[0] for name in model.weights_to_ship()} == set(model.averages)
+    other = dict(zip(cyclegan.averages, reversed(cyclegan.averages.values()), strict=True))
+    swapped = cyclegan.exported(other)
+    batch = pictures(1, 28, 28)
+    assert np.array_equal(swapped["translate_to_bold"].run(batch), cyclegan.translate(batch, "plain"))
+    assert swapped["translate_to_bold"].variables == cyclegan.averages["generator_plain"].variables
+
+
 def test_mirroring_by_hand():
     row = tf.constant([[[[1], [2], [3], [4]]]], tf.uint8)  # 1 x 4 pixels
     assert translation._mirrored_up_to(row, 4, 2).numpy().ravel().tolist() == [1, 2, 3, 4]

@@ -71,6 +71,15 @@ def test_a_step_is_the_one_worked_out_by_hand():
     np.testing.assert_allclose(offsets.item(), 0.1 - 0.01 * bias, rtol=1e-5)
 
 
+def test_more_examples_than_a_call_takes(monkeypatch):
+    monkeypatch.setattr("ganzoo.models.vae.ROWS_A_CALL", 2)
+    model, x = linear_vae(), np.arange(5, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(model.encode(x), 0.5 * x, rtol=1e-6)
+    assert model.encode(x).dtype == np.float32
+    assert (model.prior, model.latent_size, model.seed, list(model.updates)) == ("normal", 1, 3, ["autoencoder"])
+    assert model.log_names == ["autoencoder_loss", "reconstruction_loss", "kl_divergence"]
+
+
 def test_reconstructions_are_decoded_means():
     model = linear_vae(name="line")
     x = np.array([[1.0], [-2.0]], np.float32)

@@ -66,6 +66,49 @@ def test_cutout_is_half_the_side_around_its_centre():
     np.testing.assert_array_equal(cut, expected)
 
 
+def test_sides_that_differ_move_and_are_cut_by_their_own():
+    """8 by 24: rows move by 1 at most and columns by 3; a hole of 4 by 12, which may leave the image."""
+    wide = np.random.default_rng(1).uniform(-1, 1, (6, 8, 24, 1)).astype(np.float32)
+    moved = diffaugment.translation(tf.constant(wide), Fixed(n3=0.0, n4=0.99)).numpy()
+    expected = np.zeros_like(wide)
+    expected[:, :7, 3:] = wide[:, 1:, :-3]
+    np.testing.assert_array_equal(moved, expected)
+    cut = diffaugment.cutout(tf.constant(np.ones_like(wide)), Fixed(n5=0.99, n6=0.0)).numpy()
+    expected = np.ones_like(wide)
+    expected[:, 6:, :6] = 0.0  # the centres 8 and 0
+    np.testing.assert_array_equal(cut, expected)
+
+
+def test_a_hole_of_an_odd_side_has_its_centre_in_the_image():
+    """6 by 6: a hole of 3, whose centre is in 0 … 5."""
+    odd = tf.ones([6, 6, 6, 1])
+    cut = diffaugment.cutout(odd, Fixed(n5=0.0, n6=0.99)).numpy()
+    expected = np.ones([6, 6, 6, 1], np.float32)
+    expected[:, :2, 4:] = 0.0
+    np.testing.assert_array_equal(cut, expected)
+
+
+def test_colours_change_each_row_by_its_own_draws():
+    """The three draws have the numbers 0 to 2, and the first is of brightness."""
+    augmented = diffaugment.color(tf.constant(IMAGES), keyed(0, 6)).numpy()
+    key = randomness.key(0, "test")
+    shift, saturation, contrast = (
+        randomness.uniform(randomness.fold(key, n), [6, 1, 1, 1], low, high).numpy()
+        for n, (low, high) in enumerate([(-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)])
+    )
+    brighter = IMAGES + shift
+    grey = brighter.mean(-1, keepdims=True)
+    coloured = (brighter - grey) * saturation + grey
+    mean = coloured.mean((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(augmented, (coloured - mean) * contrast + mean, atol=1e-5)
+
+
+def test_all_three_policies_in_their_order_by_default():
+    assert parts.augmentations(["diffaugment"])[0].policy == ("color", "translation", "cutout")
+    with pytest.raises(ConfigError, match=r"augmentations\.0\.policy: .* at least 1"):
+        parts.augmentations([{"name": "diffaugment", "policy": []}])
+
+
 def test_a_row_depends_on_its_place_alone():
     augment = parts.augmentations(["diffaugment"])[0].function
     whole = augment(tf.constant(IMAGES), keyed(0, 6)).numpy()

@@ -16,6 +16,19 @@ def test_weight_clipping():
     np.testing.assert_allclose(default.function(tf.constant([1.0, -0.005])), [0.01, -0.005])
 
 
+def test_ways_to_give_a_constraint():
+    class Own:
+        update = "generator"
+
+        def __call__(self, weight):
+            return -weight
+
+    own = Own()
+    made = parts.constraints([{"name": "weight_clipping", "limit": 2.0}, own])
+    assert [(one.name, one.update) for one in made] == [("weight_clipping", "discriminator"), ("Own", "generator")]
+    assert made[1].function is own
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

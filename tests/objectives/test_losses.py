@@ -100,6 +100,27 @@ def test_flipped_labels_are_the_expectation_over_swaps():
     np.testing.assert_allclose(half.discriminator(real, fake), half.discriminator(fake, real), rtol=1e-6)
 
 
+def test_accuracy_at_the_threshold_and_in_order():
+    real, fake = tf.constant([0.0, 0.2, -0.1]), tf.constant([0.0, -0.2, 0.1])
+    assert float(accuracy(parts.loss("minimax"), real, fake)) == pytest.approx(1 / 3), "0 is neither"
+    assert float(accuracy(parts.loss("wasserstein"), real, fake)) == pytest.approx(1 / 3), "equal is not in order"
+    assert float(accuracy(object(), real, fake)) == pytest.approx(1 / 3), "0 where a loss does not say"
+    assert {name: parts.loss(name).threshold for name in ALL} == {
+        **dict.fromkeys(("hinge", "minimax", "non_saturating"), 0.0),
+        **dict.fromkeys(("relativistic", "relativistic_average", "wasserstein")),
+        "least_squares": 0.5,
+    }
+
+
+def test_options_have_the_papers_defaults_and_bounds():
+    assert parts.loss("minimax").label_smoothing == parts.loss("non_saturating").label_smoothing == 0.0
+    assert parts.loss("least_squares").label_smoothing == 0.0
+    assert parts.loss("hinge").margin == 1.0
+    assert parts.loss({"name": "minimax", "label_smoothing": 0.49}).label_smoothing == 0.49
+    with pytest.raises(ConfigError, match="greater than or equal to 0"):
+        parts.loss({"name": "minimax", "label_smoothing": -0.01})
+
+
 def test_hinge_ends_at_the_margin():
     real, fake = tf.constant([2.0, 0.5, -1.0]), tf.constant([-2.0, 0.0, 3.0])
     one, half = parts.loss("hinge"), parts.loss({"name": "hinge", "margin": 0.5})
@@ -189,3 +210,10 @@ def test_wrong_names_and_options(given, message):
 def test_an_object_that_is_no_loss():
     with pytest.raises(UsageError, match=r"loss: 3 has no method discriminator\(real_logits, fake_logits\)"):
         parts.loss(3)
+
+    class Half:
+        def discriminator(self, real_logits, fake_logits):
+            return real_logits - fake_logits
+
+    with pytest.raises(UsageError, match=r"has no method generator\(real_logits, fake_logits\)"):
+        parts.loss(Half())

@@ -88,6 +88,31 @@ def test_the_gradient_penalty_of_a_linear_critic():
     np.testing.assert_allclose(
         value_of("gradient_penalty", linear, mix=[0.0, 0.5, 0.9], target=7.0, sides="above"), [0.0] * 3
     )
+    np.testing.assert_allclose(
+        value_of("gradient_penalty", linear, mix=[0.0, 0.5, 0.9], target=3.0, sides="above"), [4.0] * 3, rtol=1e-6
+    )
+
+
+def test_one_mix_of_an_image_and_what_keeps_the_root_differentiable():
+    asked = []
+
+    def uniform(shape):
+        asked.append(list(shape))
+        return tf.fill([2, *shape], 0.5)
+
+    images = tf.ones([2, 4, 4, 3])
+    context = PenaltyContext(lambda x: 0.0 * quadratic(x), images, images, {}, {}, (), {}, uniform)
+    (penalty,) = parts.penalties([{"name": "gradient_penalty", "epsilon": 1e-4}])
+    np.testing.assert_allclose(penalty.function(context), [(0.01 - 1.0) ** 2] * 2, rtol=1e-6)
+    assert asked == [[1, 1, 1]]
+    (default,) = parts.penalties(["gradient_penalty"])
+    np.testing.assert_allclose(default.function(context), [(1e-6 - 1.0) ** 2] * 2, rtol=1e-7)
+    with pytest.raises(ConfigError, match=r"epsilon: input should be less than or equal to 0\.001"):
+        parts.penalties([{"name": "gradient_penalty", "epsilon": 2e-3}])
+    with pytest.raises(ConfigError, match=r"epsilon: input should be greater than 0"):
+        parts.penalties([{"name": "gradient_penalty", "epsilon": 0.0}])
+    with pytest.raises(ConfigError, match=r"target: input should be greater than 0"):
+        parts.penalties([{"name": "gradient_penalty", "target": 0.0}])
 
 
 def test_the_gradient_penalty_looks_between_the_pairs():
@@ -192,3 +217,7 @@ def test_ways_to_give_a_penalty():
         ("mine", 1.0, 1, "discriminator"),
         ("Own", 3.0, 2, "generator"),
     ]
+    for one in made[3:]:
+        assert one.function in (mine, given[-1])
+    (renamed,) = parts.penalties([{"name": "r2", "weight": 0.0}])
+    assert renamed.weight == 0.0
