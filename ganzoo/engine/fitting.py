@@ -160,7 +160,7 @@ def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
     parts = _named(model, spec)
     for name, part in parts.items():
         _check_spec(model, name, part)
-    rows = tf.nest.flatten(spec)[0].shape[0]
+    rows = tf.nest.flatten(parts or spec)[0].shape[0]  # what else a batch has may be without rows
     if rows is None:
         first = next(iter(batches), None)
         if first is None:

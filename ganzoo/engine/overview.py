@@ -29,7 +29,7 @@ def describe(model: Described) -> str:
     config = getattr(model, "config", None)
     about = f": {config.summary}" if config is not None else ""
     rows = ["| " + " | ".join(row) + " |" for row in _rows(model)]
-    offers = ", ".join(f"`{name}`" for name in model.offers)
+    offers = ", ".join(f"`{name}`" for name in model.offers) or "nothing"
     head = f"**{model.name}** ({type(model).__name__}, step {model.step:,}){about}"
     return "\n".join([head, "", rows[0], "|---" * len(COLUMNS) + "|", *rows[1:], "", f"Offers {offers}."])
 
@@ -44,7 +44,7 @@ def summary(model: Described) -> str:
         [
             f"{model.name} ({type(model).__name__}), step {model.step:,}",
             *lines,
-            f"{total:,} parameters without moving averages; offers {', '.join(model.offers)}",
+            f"{total:,} parameters without moving averages; offers {', '.join(model.offers) or 'nothing'}",
         ]
     )
 

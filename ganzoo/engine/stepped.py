@@ -114,7 +114,7 @@ class SteppedModel(NetworksModel):
         keras.Model.compile(self, optimizer=None, loss=None, jit_compile=False, steps_per_execution=steps_per_execution)
         made = {name: (keras.optimizers.get(optimizer), roles) for name, (optimizer, roles) in optimizers.items()}
         self._check_scope(*(optimizer for optimizer, _ in made.values()))
-        self.updates = {}
+        updates: dict[str, Update] = {}
         for name, (optimizer, roles) in made.items():
             for role in roles:
                 if role not in self.networks:
@@ -123,7 +123,7 @@ class SteppedModel(NetworksModel):
                         f"{self.name}: update '{name}' trains '{role}', expected one of its networks ({has})"
                     )
             networks = {role: self.networks[role] for role in roles}
-            self.updates[name] = Update(
+            updates[name] = Update(
                 name,
                 optimizer,
                 {f"{role}/{v.path}": v for role, network in networks.items() for v in network.trainable_variables},
@@ -136,6 +136,7 @@ class SteppedModel(NetworksModel):
                     layer.compute_dtype == "float16" for network in networks.values() for layer in network.layers
                 ),
             )
+        self.updates = updates
         self.accumulate = accumulate
         self.xla = xla
         self._callable = {name: compiled_network(network, xla) for name, network in self.networks.items()}

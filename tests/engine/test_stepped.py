@@ -104,7 +104,7 @@ def test_defaults():
 
 def test_networks_are_described_before_and_after_compiling():
     rows = describe(Fitted(name="lines")).splitlines()
-    assert rows[0] == "**lines** (Fitted, step 0)"
+    assert (rows[0], rows[-1]) == ("**lines** (Fitted, step 0)", "Offers nothing.")
     assert rows[3:6] == [
         "|---|---|---|---|---|",
         "| near | N×1 → N×1 | 1 | its own weights | nothing |",
@@ -117,7 +117,7 @@ def test_networks_are_described_before_and_after_compiling():
         "network  direction  parameters  moving average  trained by",
         "near     N×1 → N×1  1           decay 0.9       near",
         "far      N×1 → N×1  1           none            far",
-        "2 parameters without moving averages; offers ",
+        "2 parameters without moving averages; offers nothing",
     ]
 
 
@@ -137,7 +137,7 @@ def test_what_is_refused():
     with pytest.raises(UsageError, match=r"^lines: fit: expected a tf.data.Dataset of batches, got ndarray$"):
         model.fit(np.ones((2, 1), np.float32))
     with pytest.raises(UsageError, match=r"^lines: minimise: expected an input with the rows of a batch, got none$"):
-        compiled().minimise("near", model.squares, tf.constant(1.0))
+        model.minimise("near", model.squares, tf.constant(1.0))
     with pytest.raises(TypeError, match=r"^SteppedModel has no train_step: use one of its subclasses, or write one$"):
         SteppedModel({}, []).train_step(())
     with pytest.raises(TypeError, match=r"^scheme Fitted: expected a classmethod assemble\(plan\)$"):
