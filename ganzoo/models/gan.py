@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ganzoo.engine.phases import Forward
 from ganzoo.models.adversarial import AdversarialModel, Term
-from ganzoo.models.generative import GenerativeModel, Latent
+from ganzoo.models.generative import GenerativeModel, Latent, in_parts
 from ganzoo.models.sampling import call
 from ganzoo.schema import Section
 
@@ -188,10 +188,13 @@ class GAN(GenerativeModel, AdversarialModel):
           UsageError: if the shape or dtype is wrong, or labels are out of range.
         """
         examples = self.kind.check(examples, "examples")
-        conditions = [tf.constant(array) for array in self.check_labels(labels, len(examples))]
-        outputs = call(self.discriminator, floats(self.kind.to_inside(examples)), conditions, training=False)
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
-        return logits.numpy().reshape(len(examples), -1).mean(1).astype(np.float32)
+
+        def logits(examples: np.ndarray, *labels: np.ndarray) -> tf.Tensor:
+            outputs = call(self.discriminator, floats(self.kind.to_inside(examples)), labels, training=False)
+            return outputs["logits"] if isinstance(outputs, Mapping) else outputs
+
+        inputs = [examples, *self.check_labels(labels, len(examples))]
+        return in_parts(logits, inputs).reshape(len(examples), -1).mean(1).astype(np.float32)
 
 
 def floats(examples: Any) -> tf.Tensor:

@@ -146,13 +146,13 @@ class GenerativeModel:
             unconditional model gets labels.
         """
         inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
-        return _in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
+        return in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
         """Return the latents float32 `[n, latent_size]` of a seed's examples 0 … n-1, as `generate` draws them."""
         n = rows.check_count(n)
         seeds = np.stack([np.full(n, rows.check_seed(seed)), np.arange(n)], axis=1).astype(np.int32)
-        return _in_parts(self.sampler.latents, [seeds, np.full(n, rows.check_truncation(truncation), np.float32)])
+        return in_parts(self.sampler.latents, [seeds, np.full(n, rows.check_truncation(truncation), np.float32)])
 
     def truncated_latents(self, n: int, threshold: float, seed: int | None = None) -> np.ndarray:
         """Return latents of N(0, 1) truncated to [-threshold, threshold], for `decode`; row i depends on (seed, i).
@@ -196,7 +196,7 @@ class GenerativeModel:
             raise UsageError(f"latents: expected [n, {self.latent_size}], got {list(latents.shape)}")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
-        return _in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
+        return in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
         """Return further inputs of the networks: `[int32 [n]]` for a conditional model, otherwise `[]`.
@@ -207,6 +207,7 @@ class GenerativeModel:
         return list(rows.check_labels(self.name, self.classes, labels, n, self.class_names).values())
 
 
-def _in_parts(function: Any, inputs: list[np.ndarray]) -> np.ndarray:
+def in_parts(function: Any, inputs: list[np.ndarray]) -> np.ndarray:
+    """Call a function of rows on at most `ROWS_A_CALL` rows at a time."""
     parts = range(0, len(inputs[0]), ROWS_A_CALL)
     return np.concatenate([function(*(x[start : start + ROWS_A_CALL] for x in inputs)).numpy() for start in parts])

@@ -92,7 +92,10 @@ class OptimizersConfig(Section):
 
 
 class StopRule(Section):
-    """Rule to stop once the discriminator's accuracy stays within 0.5 ± `band` for `steps` consecutive steps."""
+    """Rule to stop once the discriminator cannot tell samples from data, for `steps` consecutive steps.
+
+    `band` is the tolerance of its mean outputs, in the loss's own terms, and of its AUC; see `training.stopping`.
+    """
 
     name: Literal["discriminator_fooled"]
     band: float = Field(default=0.05, gt=0.0, lt=0.5)

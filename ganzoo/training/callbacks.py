@@ -6,10 +6,9 @@ The reporter must come before the checkpoints, which save the sums of its unfini
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from ganzoo.core import files, images
-from ganzoo.schema import StopRule
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.sheets import Picture
+from ganzoo.training.stopping import StopWhenFooled
 
 FIRST_SHEET = 60.0  # seconds
 
@@ -74,7 +73,7 @@ class Reporter(keras.callbacks.Callback):
       bar: the progress bar.
       every: steps between two log lines.
       batch_size: examples in a step, for images/s.
-      rule: stop rule that receives every line.
+      rule: stop rule, which adds to every line and receives it.
       notes: result of `notes()` at the checkpoint that the run resumes from.
     """
 
@@ -139,43 +138,14 @@ class Reporter(keras.callbacks.Callback):
         record = {"step": step, **{name: total / self.count for name, total in self.sums.items()}}
         if self.mark is not None and step > self.mark[0]:
             record["images_per_second"] = round((step - self.mark[0]) * self.batch_size / (now - self.mark[1]), 1)
+        if self.rule is not None:
+            record |= self.rule.measure()
         self.mark = (step, now)
         self.run.log(record)
         self.summaries.scalars(step, {name: value for name, value in record.items() if name != "step"})
         self.sums, self.count = {}, 0
         if self.rule is not None:
             self.rule.seen(record)
-
-
-class StopWhenFooled(keras.callbacks.Callback):
-    """Stop the run once the discriminator has been fooled for long enough; `seen` receives the log lines."""
-
-    def __init__(self, rule: StopRule, bar: ProgressBar) -> None:
-        super().__init__()
-        self.rule = rule
-        self.bar = bar
-        self.rewind(())
-
-    def rewind(self, records: Iterable[dict[str, Any]]) -> None:
-        """Restart from these lines of the log."""
-        self.since: int | None = None  # the last step at which the accuracy was outside the band
-        self.fooled = False
-        for record in records:
-            self.seen(record)
-
-    def seen(self, record: dict[str, Any]) -> None:
-        """Process one line of the log."""
-        inside = abs(record.get("discriminator_accuracy", math.inf) - 0.5) <= self.rule.band
-        if not inside or self.since is None:
-            self.since = record["step"]
-        self.fooled = inside and record["step"] - self.since >= self.rule.steps
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.fooled:
-            self.bar.note(
-                f"stopping at step {self.model.step}: the discriminator's accuracy stayed within 0.5 ± {self.rule.band}"
-            )
-            self.model.stop_training = True
 
 
 class SampleSheets(keras.callbacks.Callback):

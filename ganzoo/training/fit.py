@@ -11,11 +11,12 @@ import keras
 import tensorflow as tf
 
 from ganzoo.data.pipeline import Pipeline
+from ganzoo.data.source import Source
 from ganzoo.engine.fitting import largest_divisor
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
 from ganzoo.schema import Config
-from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, Stop, StopWhenFooled
+from ganzoo.training.callbacks import Interrupt, Reporter, SampleSheets, SaveCheckpoints, Stop
 from ganzoo.training.checkpoints import Checkpoints, NotFiniteError
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import Engine
@@ -24,6 +25,7 @@ from ganzoo.training.profile import Profile
 from ganzoo.training.progress import ProgressBar
 from ganzoo.training.rollback import Rollback
 from ganzoo.training.sheets import picture_of
+from ganzoo.training.stopping import StopWhenFooled
 
 
 class Fit:
@@ -63,8 +65,9 @@ class Fit:
         self.pipeline = pipeline
         self.run_directory = run
         self.bar = bar
-        self.rule = StopWhenFooled(training.stop_when, bar) if training.stop_when and engine.is_chief else None
-        if self.rule:
+        self.rule = None
+        if training.stop_when and isinstance(pipeline.source, Source):  # GANs have no domains
+            self.rule = StopWhenFooled(training.stop_when, model, pipeline.source, bar)
             self.rule.rewind(run.read_losses())
         self.reporter = Reporter(run, bar, training.log_every, training.batch_size, self.rule, notes)
         picture = picture_of(pipeline.source, training.seed)

@@ -16,6 +16,7 @@ from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
+from ganzoo.training.stopping import check_stop_rule
 
 FOLDER = "folder:"
 
@@ -47,6 +48,7 @@ def resolve(
     other_data = "dataset.name" in values
     dataset = config.dataset
     conditional = scheme_of(config).batch == "labelled"
+    check_stop_rule(config)
     if not conditional or (other_data and "dataset.classes" not in values):
         dataset = dataset.model_copy(update={"classes": 0})  # skips the check
     source = open_data(

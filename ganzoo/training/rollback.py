@@ -11,11 +11,12 @@ from ganzoo.engine.precision import computes_in_full_precision
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
 from ganzoo.schema import Config
-from ganzoo.training.callbacks import SaveCheckpoints, StopWhenFooled
+from ganzoo.training.callbacks import SaveCheckpoints
 from ganzoo.training.checkpoints import NotFiniteError
 from ganzoo.training.directory import RunDirectory
 from ganzoo.training.engine import Engine
 from ganzoo.training.progress import ProgressBar
+from ganzoo.training.stopping import StopWhenFooled
 
 MOST_ROLLBACKS = 3
 

@@ -137,6 +137,33 @@ def test_wasserstein_is_a_difference():
     assert float(accuracy(loss, real, fake)) == 0.5, "the first pair is in order, whatever its sign"
 
 
+@pytest.mark.parametrize(
+    ("given", "equilibrium"),
+    [
+        ("minimax", 0.5),
+        ("non_saturating", 0.5),
+        ({"name": "minimax", "label_smoothing": 0.1}, 0.45),
+        ({"name": "non_saturating", "label_smoothing": 0.3}, 0.35),
+        ("least_squares", 0.5),
+        ({"name": "least_squares", "label_smoothing": 0.2}, 0.4),
+    ],
+)
+def test_the_equilibrium_is_the_best_constant_verdict(given, equilibrium):
+    loss = parts.loss(given)
+    logits = tf.constant(np.linspace(-3.0, 3.0, 6001))
+    best = int(tf.argmin(loss.discriminator(logits, logits)))
+    assert loss.equilibrium == pytest.approx(equilibrium)
+    assert float(loss.verdict(logits)[best]) == pytest.approx(equilibrium, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["hinge", "relativistic", "wasserstein"])
+def test_losses_for_which_many_constants_are_best_have_no_equilibrium(name):
+    loss, logits = parts.loss(name), tf.constant([-0.9, 0.0, 0.9])
+    np.testing.assert_allclose(loss.discriminator(logits, logits), [loss.discriminator(0.0, 0.0)] * 3, rtol=1e-6)
+    assert loss.equilibrium is None
+    np.testing.assert_array_equal(loss.verdict(logits), logits)
+
+
 def test_relativistic_judges_each_fake_beside_its_real_one():
     real, fake = tf.constant([LN3, 0.0]), tf.constant([0.0, LN3])
     loss = parts.loss("relativistic")

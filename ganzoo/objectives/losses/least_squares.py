@@ -47,6 +47,11 @@ class LeastSquares(LabelledLoss):
         self.label_smoothing = label_smoothing
         self.label_flipping = label_flipping
         self.threshold = 0.5 * (a + b)
+        self.equilibrium = 0.5 * (1.0 - label_smoothing)
+
+    def verdict(self, logits: tf.Tensor) -> tf.Tensor:
+        """`(logit - a) / (b - a)`: 0 at the target for generated examples, 1 at that for real ones."""
+        return (logits - self.a) / (self.b - self.a)
 
     def as_real(self, logits: tf.Tensor) -> tf.Tensor:
         """`(D(x) - b + s (b - a))^2 / 2`, with one-sided smoothing s."""

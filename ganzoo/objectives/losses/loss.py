@@ -25,11 +25,18 @@ class AdversarialLoss(ABC):
       over_batch: whether an example's loss depends on the others of the global batch (`core.replicas.global_mean`),
         which gradient accumulation would split.
       threshold: the logit above which the discriminator decides for real; None if only differences have meaning.
+      equilibrium: the constant `verdict` that is best when generated and real examples have the same distribution;
+        None if more than one is.
     """
 
     compares: bool = False
     over_batch: bool = False
     threshold: float | None = 0.0
+    equilibrium: float | None = None
+
+    def verdict(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return D(x) as the loss's paper writes it, such as a probability; by default the logits themselves."""
+        return logits
 
     @abstractmethod
     def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:

@@ -29,6 +29,11 @@ class Minimax(LabelledLoss):
     def __init__(self, *, label_smoothing: Smoothing = 0.0, label_flipping: Flipping = 0.0) -> None:
         self.label_smoothing = label_smoothing
         self.label_flipping = label_flipping
+        self.equilibrium = 0.5 * (1.0 - label_smoothing)
+
+    def verdict(self, logits: tf.Tensor) -> tf.Tensor:
+        """`sigmoid(logit)`, the probability of real."""
+        return tf.sigmoid(logits)
 
     def as_real(self, logits: tf.Tensor) -> tf.Tensor:
         """`-log D(x)`; with a smoothing of s, `-(1 - s) log D(x) - s log(1 - D(x))`."""
