@@ -13,6 +13,7 @@ from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
 from ganzoo.models.conditional import ConditionalGAN
 from ganzoo.models.vanilla import VanillaGAN
+from ganzoo.networks.layers import BatchNormalization
 
 SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps_per_execution": 1}
 
@@ -230,6 +231,36 @@ def test_defaults_of_compile():
     assert (model.steps_per_execution, model.xla, model.penalties, model.augmentations) == (1, False, [], [])
     assert [update.clip_norm for update in model.updates.values()] == [None, None]
     assert (model.classes, model.prior) == (0, "normal")
+
+
+def test_each_critic_step_has_the_labels_of_its_own_batch():
+    """D is one number a label, from 0 on; its slope there is the smoothing, for the batch's label alone."""
+    latents, label = keras.Input((1,)), keras.Input((), dtype="int32")
+    generator = keras.Model([latents, label], keras.layers.Dense(1)(latents))
+    example, numbers = keras.Input((1,)), keras.layers.Embedding(3, 1, embeddings_initializer="zeros")
+    nothing = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", trainable=False)(example)
+    discriminator = keras.Model([example, label], keras.layers.Add()([numbers(label), nothing]))
+    model = ConditionalGAN(generator, discriminator, 1, classes=3, seed=3)
+    loss = {"name": "minimax", "label_smoothing": 0.1}
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), loss, critic_steps=2)
+    batches = tf.data.Dataset.from_tensor_slices((np.ones((2, 4, 1), np.float32), [[0] * 4, [2] * 4]))
+    model.fit(batches, epochs=1, steps_per_epoch=1, shuffle=False, verbose=0)
+    np.testing.assert_allclose(numbers.get_weights()[0][:, 0], [-0.02, 0.0, -0.02], atol=1e-7)
+
+
+def test_the_average_follows_the_statistics_of_batch_normalisation():
+    """After one step: with a decay of 1/10, 9/10 of the way from 0 and 1 to the network's own."""
+    norm = BatchNormalization(name="norm")
+    generator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), norm])
+    discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model = VanillaGAN(generator, discriminator, 1, ema_decay=0.9, seed=3)
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
+    model.fit(tf.data.Dataset.from_tensors(np.ones((4, 1), np.float32)), epochs=1, shuffle=False, verbose=0)
+    average = model.generator_ema.get_layer("norm")
+    for name, start in (("moving_mean", 0.0), ("moving_variance", 1.0)):
+        own = getattr(norm, name).numpy()
+        assert own != start
+        np.testing.assert_allclose(getattr(average, name).numpy(), 0.9 * own + 0.1 * start, rtol=1e-6)
 
 
 def test_accuracy_and_losses_that_are_logged():

@@ -72,10 +72,10 @@ def generators_terms(w, x):
     return adversarial, cycle, identity
 
 
-def discriminators_loss(w, x, shown):
+def discriminators_loss(w, x, shown, target=1.0):
     def of(domain):
         factor = w[f"discriminator_{domain}"]
-        return 0.5 * np.mean((factor * x[domain] - 1) ** 2) + 0.5 * np.mean((factor * shown[domain]) ** 2)
+        return 0.5 * np.mean((factor * x[domain] - target) ** 2) + 0.5 * np.mean((factor * shown[domain]) ** 2)
 
     return sum(map(of, DOMAINS))
 
@@ -87,10 +87,13 @@ def slopes(function, w, names, by=1e-6):
     return {name: (function(moved(name, by)) - function(moved(name, -by))) / (2 * by) for name in names}
 
 
-@pytest.mark.parametrize(("cycle_weight", "identity_weight"), [(10.0, 0.0), (3.0, None), (0.0, 2.0)])
+@pytest.mark.parametrize(
+    ("cycle_weight", "identity_weight", "smoothing"), [(10.0, 0.0, 0.1), (3.0, None, 0.0), (0.0, 2.0, 0.0)]
+)
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_step_is_that_of_the_equations(cycle_weight, identity_weight, accumulate):
-    model = cyclegan(cycle_weight=cycle_weight, identity_weight=identity_weight, accumulate=accumulate)
+def test_a_step_is_that_of_the_equations(cycle_weight, identity_weight, smoothing, accumulate):
+    loss = {"name": "least_squares", "label_smoothing": smoothing}
+    model = cyclegan(loss=loss, cycle_weight=cycle_weight, identity_weight=identity_weight, accumulate=accumulate)
     x = {domain: np.float64(array) for domain, array in images().items()}
     logs = fitted(model, images())
     share = 0.5 * cycle_weight if identity_weight is None else identity_weight
@@ -99,16 +102,19 @@ def test_a_step_is_that_of_the_equations(cycle_weight, identity_weight, accumula
         adversarial, cycle, identity = generators_terms(w, x)
         return adversarial + cycle_weight * cycle + share * identity
 
+    def discriminators(w):
+        return discriminators_loss(w, x, fake, 1 - smoothing)
+
     fake = {"a": START["generator_a"] * x["b"], "b": START["generator_b"] * x["a"]}
     expected = dict(START)
-    for kind, loss in (("generator", generators_loss), ("discriminator", lambda w: discriminators_loss(w, x, fake))):
-        for name, slope in slopes(loss, START, [f"{kind}_a", f"{kind}_b"]).items():
+    for kind, of_kind in (("generator", generators_loss), ("discriminator", discriminators)):
+        for name, slope in slopes(of_kind, START, [f"{kind}_a", f"{kind}_b"]).items():
             expected[name] -= RATES[kind] * slope
     assert values(model) == pytest.approx(expected, rel=1e-5)
     adversarial, cycle, identity = generators_terms(START, x)
     assert logs["generator_loss"] == pytest.approx([adversarial])
     assert logs["cycle_loss"] == pytest.approx([cycle])
-    assert logs["discriminator_loss"] == pytest.approx([discriminators_loss(START, x, fake)])
+    assert logs["discriminator_loss"] == pytest.approx([discriminators(START)])
     assert ("identity_loss" in logs) == (share > 0)
     if share:
         assert logs["identity_loss"] == pytest.approx([identity])

@@ -45,16 +45,17 @@ def softplus(x):
     return np.log1p(np.exp(x))
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_step_is_that_of_the_equations(accumulate):
-    model = pix2pix(l1_weight=20.0, accumulate=accumulate)
+@pytest.mark.parametrize(("accumulate", "smoothing"), [(1, 0.0), (2, 0.0), (1, 0.1)])
+def test_a_step_is_that_of_the_equations(accumulate, smoothing):
+    loss = {"name": "non_saturating", "label_smoothing": smoothing}
+    model = pix2pix(loss=loss, l1_weight=20.0, accumulate=accumulate)
     logs = fitted(model)
     given, wanted = (np.float64(images) for images in pairs())
     g, d = 0.8, np.array([0.7, -0.4])
 
     def discriminator_loss(weights):
         real, fake = (weights[0] * given + weights[1] * x for x in (wanted, g * given))
-        return np.mean(softplus(-real) + softplus(fake))
+        return np.mean((1 - smoothing) * softplus(-real) + smoothing * softplus(real) + softplus(fake))
 
     by = 1e-6
     slopes = [(discriminator_loss(d + by * e) - discriminator_loss(d - by * e)) / (2 * by) for e in np.eye(2)]

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from small_runs import models_with_data
 
 import ganzoo
 from ganzoo.registry import of
+from ganzoo.training.resolve import pipeline_of, resolve
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,7 @@ def load_driver():
 
 driver = load_driver()
 MODELS = models_with_data()
+REFERENCED = ["cgan_mnist", "cyclegan_digits", "dcgan_mnist"]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,24 @@ def distances(state, base):
         yield name, distance / norm if norm > 0 else distance
 
 
+@pytest.fixture(scope="module")
+def reference_of(out):
+    """(model, floats) -> every variable of the reference, computed once."""
+    found = {}
+
+    def of_model(model, floats):
+        if (model, floats) not in found:
+            with np.load(out / model / f"none-noxla-{floats}.npz") as arrays:
+                before = {name.removeprefix("before/"): arrays[name] for name in arrays if name.startswith("before/")}
+            steps, together = (driver.STEPS, driver.TOGETHER) if floats == "float64" else (1, 1)
+            config, source = resolve(ganzoo.config(model), driver.asked(model, floats))
+            batches = pipeline_of(config, source).dataset().as_numpy_iterator()
+            found[model, floats] = reference.after(config, before, batches, steps, together)
+        return found[model, floats]
+
+    return of_model
+
+
 def test_every_scheme_takes_part():
     assert {ganzoo.config(name).model.scheme for name in MODELS} == set(of("scheme").names())
 
@@ -128,6 +149,21 @@ def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
     for suffix in ("-0", "-1") if "multiworker" in way else ("",):
         for name, distance in distances(states(model, way + suffix), base):
             assert distance <= 1e-9, name
+
+
+@pytest.mark.parametrize("model", REFERENCED)
+@pytest.mark.parametrize("way", ways(""))
+def test_every_way_is_the_reference(states, reference_of, model, way):
+    """In float32 and bfloat16 within twice the distance of these ways from each other."""
+    floats = way.split("/")[-1]
+    short, shorter = LIMITS_OF.get(model, LIMITS)
+    exact = 1e-6 if model in LIMITS_OF else 1e-9  # instance normalisation of nearly flat images amplifies rounding
+    limit = {"float64": exact, "float32": 2 * short, "bfloat16": 2 * shorter}[floats]
+    expected = reference_of(model, floats)
+    for suffix in ("-0", "-1") if "multiworker" in way else ("",):
+        state = states(model, way.replace("/", "-") + suffix)
+        for name, distance in distances({name: state[name] for name in expected}, expected):
+            assert distance <= limit, name
 
 
 @pytest.mark.parametrize("model", MODELS)

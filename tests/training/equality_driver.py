@@ -47,10 +47,27 @@ EXTRAS = {
         "optimizer.discriminator.schedule": {"name": "linear", "start": 2, "end": 6, "final": 0.1},
         "training.accumulate": 2,
     },
+    # a batch and its labels for each critic step
+    "cgan_mnist": {"model.critic_steps": 2},
     # a pool that is full after three steps, and the identity term
-    "cyclegan_digits": {"model.pool_size": 20, "model.identity_weight": 5.0},
+    "cyclegan_digits": {"model.pool_size": 20, "model.identity_weight": 5.0, "loss.label_smoothing": 0.1},
+    "pix2pix_digits": {"loss.label_smoothing": 0.1},
 }
+TOGETHER = 4  # steps of an execution, in float64
 SGD = {"name": "sgd", "learning_rate": 0.05}
+
+
+def asked(name, floats, xla="noxla"):
+    """What a model's config is overridden by."""
+    small = {"training.batch_size": BATCH, "training.steps_per_execution": TOGETHER, **EXTRAS.get(name, {})}
+    for role, section in ganzoo.config(name).networks.items():
+        for key, value in SMALL.get(section.network, {}).items():
+            small[f"{role}.{key}"] = value
+    if floats != "float64":
+        small |= {f"optimizer.{update}": SGD for update in ganzoo.config(name).optimizer.updates}
+        small |= {"optimizer.clip_norm": None}
+    small |= {"training.xla": "on" if xla == "xla" else "off", "training.precision": "float32"}
+    return {key: value for key, value in small.items() if value is not None}
 
 
 def trained(name, strategy, xla, floats):
@@ -59,21 +76,13 @@ def trained(name, strategy, xla, floats):
     keras.config.set_floatx("float64" if exact else "float32")
     # TensorFlow's optimizer of graphs orders long sums by the names of nodes, which are not the same in every way
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": floats == "float32"})
-    small = {"training.batch_size": BATCH, "training.steps_per_execution": 4, **EXTRAS.get(name, {})}
-    for role, section in ganzoo.config(name).networks.items():
-        for key, value in SMALL.get(section.network, {}).items():
-            small[f"{role}.{key}"] = value
-    if not exact:
-        small |= {f"optimizer.{update}": SGD for update in ganzoo.config(name).optimizer.updates}
-        small |= {"optimizer.clip_norm": None}
-    small |= {"training.xla": "on" if xla == "xla" else "off", "training.precision": "float32"}
-    small = {key: value for key, value in small.items() if value is not None}
+    small = asked(name, floats, xla)
     chosen = engine.choose(ganzoo.config(name).override(small), STRATEGIES[strategy])
     config, source = resolve(ganzoo.config(name), small)
     if floats == "bfloat16":  # asked of the model itself: it is to be right on any machine
         chosen = dataclasses.replace(chosen, precision="bfloat16")
     model = chosen.build(config)
-    model.steps_per_execution = 4 if exact else 1
+    model.steps_per_execution = TOGETHER if exact else 1
     if not exact:
         stir(model)
     before = {f"before/{name}": variable.numpy() for name, variable in model.state().items()}

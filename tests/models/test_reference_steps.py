@@ -1,0 +1,82 @@
+"""Whole steps in float64 against a reference that is written without ganzoo's networks, losses and engine.
+
+The equality matrix compares every strategy, compiled or not, with the same reference.
+"""
+
+import keras
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+import ganzoo
+from ganzoo.models.build import build
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"generator.width": 2, "discriminator.width": 2, "loss.label_smoothing": 0.1}
+ROWS = 4
+
+
+@pytest.fixture(autouse=True)
+def in_float64():
+    usual = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx(usual)
+
+
+def check(name, settings, steps, **parts):
+    """Trains a model of the zoo, and compares all of it with the reference.
+
+    Args:
+      name: the model.
+      settings: beside `SMALL`.
+      steps: how many.
+      parts: the batches' parts, `[batches, rows, …]`.
+    """
+    config = ganzoo.config(name).override({**SMALL, **settings})
+    model = build(config)
+    before = {name: variable.numpy() for name, variable in model.state().items()}
+    batches = tf.data.Dataset.from_tensor_slices(parts)
+    logs = model.fit(batches, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0).history
+    expected = reference.after(config, before, batches.as_numpy_iterator(), steps, model.steps_per_execution)
+    found = {name: variable.numpy() for name, variable in model.state().items()}
+    found |= {f"logs/{name}": values[0] for name, values in logs.items()}
+    for name, value in expected.items():
+        distance = np.linalg.norm(found[name] - value) / (np.linalg.norm(value) or 1.0)
+        assert distance <= 1e-6, name  # instance normalisation of nearly flat images amplifies rounding
+    assert {name for name in found if "optimizer" not in name and "accuracy" not in name} - expected.keys() <= {
+        *("step", "rate_scale"),
+        *(f"logs/{penalty.name}" for penalty in config.penalties),
+    }
+
+
+def images(batches, side=28):
+    return np.random.default_rng(side).uniform(-1, 1, (batches, ROWS, side, side, 1)).astype(np.float32)
+
+
+def test_a_conditional_dcgan():
+    """Batch norm in both networks, labels, two critic steps, R1 at the first and third of three steps."""
+    settings = {
+        "discriminator.normalization": "batch",
+        "model.critic_steps": 2,
+        "model.fresh_latents": True,
+        "penalties": [{"name": "r1", "weight": 0.5, "every": 2}],
+        "training.steps_per_execution": 3,
+    }
+    labels = np.random.default_rng(0).integers(0, 10, (6, ROWS))
+    check("cgan_mnist", settings, 3, examples=images(6), labels=labels)
+
+
+def test_cyclegan():
+    """The pool is full after two of three steps."""
+    settings = {"generator.blocks": 1, "model.pool_size": 6, "model.identity_weight": 2.0}
+    settings |= {"training.steps_per_execution": 3}
+    check("cyclegan_digits", settings, 3, plain=images(3), bold=images(3)[::-1].copy())
+
+
+def test_pix2pix():
+    settings = {"generator": {"network": "resnet", "width": 2, "blocks": 1, "upsampling": "transposed4"}}
+    settings |= {"training.steps_per_execution": 2}
+    check("pix2pix_digits", settings, 2, edges=images(2, 32), digits=images(2, 32)[::-1].copy())
