@@ -30,7 +30,7 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize(("names", "needs"), METRICS, ids=lambda given: "-".join(given))
+@pytest.mark.parametrize(("names", "needs"), METRICS, ids=lambda given: "-".join(sorted(given)))
 def test_names_and_needs(names, needs):
     for name in names:
         found = get(name)
