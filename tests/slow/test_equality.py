@@ -20,19 +20,6 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
 DRIVER = TESTS / "training" / "equality_driver.py"
 LAUNCH = TESTS.parent / "tools" / "launch.py"
-# compiled in float64 above all, where a difference shows: XLA takes most of the time
-ALONE = [
-    *("none/noxla/float64", "mirrored2/noxla/float64", "mirrored2/xla/float64"),
-    *("none/noxla/float32", "none/noxla/bfloat16"),
-]
-WORKERS = ["multiworker/noxla/float64"]
-ALONE_BY_NIGHT = [
-    *("none/xla/float64", "mirrored1/noxla/float64"),
-    *("none/xla/float32", "mirrored2/noxla/float32"),
-]
-WORKERS_BY_NIGHT = ["multiworker/xla/float64", "multiworker/noxla/float32"]
-BY_NIGHT = [*ALONE_BY_NIGHT, *WORKERS_BY_NIGHT]
-EVERY_WAY = [*ALONE, *WORKERS, *BY_NIGHT]
 BASE = "none-noxla-float64"
 # relative distances after one step in float32 and in bfloat16; each of a CycleGAN's generators normalises nearly flat
 # images one by one, and learns through the other one; so does the U-Net of pix2pix (measured in bfloat16: 0.13 of its
@@ -54,22 +41,27 @@ MODELS = models_with_data()
 REFERENCED = ["cgan_mnist", "cyclegan_digits", "dcgan_mnist"]
 
 
+CELLS = [(name, way) for name in MODELS for way in driver.EVERY_WAY if driver.takes(name, way)]
+
+
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    """A folder with the states of all ways by day."""
+    """A folder with the states of all cells by day."""
     out = tmp_path_factory.mktemp("equality")
-    run(out, ALONE, WORKERS)
+    run(out, [cell for cell in CELLS if driver.by_day(*cell)])
     return out
 
 
 @pytest.fixture(scope="module")
 def all_out(out):
     """The same with those by night."""
-    run(out, ALONE_BY_NIGHT, WORKERS_BY_NIGHT)
+    run(out, [cell for cell in CELLS if not driver.by_day(*cell)])
     return out
 
 
-def run(out, alone, workers):
+def run(out, cells):
+    workers = [":".join(cell) for cell in cells if "multiworker" in cell[1]]
+    alone = [":".join(cell) for cell in cells if "multiworker" not in cell[1]]
     launched = [sys.executable, LAUNCH, "--workers", "2", "--", sys.executable, DRIVER, out, *workers]
     commands = ([sys.executable, DRIVER, out, *alone], launched)
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -82,21 +74,19 @@ def run(out, alone, workers):
         assert process.returncode == 0, errors[-4000:]
 
 
-def ways(ending):
-    """The ways with this ending, those by night marked."""
+def cells(ending, part=""):
+    """The cells whose way has this ending and this part, those by night marked."""
     return [
-        pytest.param(way, marks=pytest.mark.nightly if way in BY_NIGHT else ())
-        for way in EVERY_WAY
-        if way.endswith(ending)
+        pytest.param(*cell, marks=() if driver.by_day(*cell) else pytest.mark.nightly)
+        for cell in CELLS
+        if cell[1].endswith(ending) and part in cell[1]
     ]
 
 
 @pytest.fixture
 def states(request, model, way):
     """(model, way, worker or None) -> every variable by name."""
-    if not driver.takes(model, way):
-        pytest.skip("XLA takes minutes over it")
-    folder = request.getfixturevalue("all_out" if way in BY_NIGHT else "out")
+    folder = request.getfixturevalue("out" if driver.by_day(model, way) else "all_out")
 
     def read(model, way):
         with np.load(folder / model / f"{way}.npz") as arrays:
@@ -138,8 +128,7 @@ def test_every_scheme_takes_part():
     assert {ganzoo.config(name).model.scheme for name in MODELS} == set(of("scheme").names())
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", ways("float64"))
+@pytest.mark.parametrize(("model", "way"), cells("float64"))
 def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
     way = way.replace("/", "-")
     base = states(model, BASE)
@@ -151,8 +140,7 @@ def test_eight_steps_in_float64_agree_to_a_billionth(states, model, way):
             assert distance <= 1e-9, name
 
 
-@pytest.mark.parametrize("model", REFERENCED)
-@pytest.mark.parametrize("way", ways(""))
+@pytest.mark.parametrize(("model", "way"), [cell for cell in cells("") if cell.values[0] in REFERENCED])
 def test_every_way_is_the_reference(states, reference_of, model, way):
     """In float32 and bfloat16 within twice the distance of these ways from each other."""
     floats = way.split("/")[-1]
@@ -166,8 +154,7 @@ def test_every_way_is_the_reference(states, reference_of, model, way):
             assert distance <= limit, name
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", ways("float32"))
+@pytest.mark.parametrize(("model", "way"), cells("float32"))
 def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
     way = way.replace("/", "-")
     for suffix in ("-0", "-1") if "multiworker" in way else ("",):
@@ -175,8 +162,7 @@ def test_one_step_of_plain_descent_in_float32_agrees(states, model, way):
             assert distance <= LIMITS_OF.get(model, LIMITS)[0], name
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", [way for way in ways("") if "multiworker" in way.values[0]])
+@pytest.mark.parametrize(("model", "way"), cells("", "multiworker"))
 def test_two_workers_are_two_replicas_bit_for_bit(states, model, way):
     if not driver.takes(model, way.replace("multiworker", "mirrored2")):
         pytest.skip("it is not trained so on two replicas")
@@ -188,8 +174,7 @@ def test_two_workers_are_two_replicas_bit_for_bit(states, model, way):
             np.testing.assert_array_equal(state[name], expected, err_msg=name)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("way", ways("bfloat16"))
+@pytest.mark.parametrize(("model", "way"), cells("bfloat16"))
 def test_one_step_in_bfloat16_is_near_float32(states, model, way):
     """Without the accuracy, which counts logits on either side of 0, and the twin that is sampled in float32."""
     base, short = states(model, "none-noxla-float32"), states(model, way.replace("/", "-"))
