@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from small_runs import models_with_data
 
 import ganzoo
 from ganzoo.registry import of
@@ -37,7 +36,7 @@ def load_driver():
 
 
 driver = load_driver()
-MODELS = models_with_data()
+MODELS = driver.models()
 REFERENCED = ["cgan_mnist", "cyclegan_digits", "dcgan_mnist"]
 
 
