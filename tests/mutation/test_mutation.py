@@ -95,6 +95,12 @@ def test_faults_of_one_text_are_told_apart_and_an_edit_elsewhere_leaves_the_choi
     assert chosen != [one.name for one in sample(before, 20, seed=2)]
 
 
+def test_survivors_are_mutants_of_today():
+    names = {one.name for one in mutants_of(ROOT / "ganzoo", ["objectives", "models", "engine", "evaluation/metrics"])}
+    listed = (ROOT / "tests" / "mutation" / "survivors.md").read_text(encoding="utf-8").splitlines()
+    assert {line.removeprefix("- ") for line in listed if line.startswith("- ")} <= names
+
+
 @pytest.mark.nightly
 def test_nine_of_ten_mutants_are_noticed():
     command = [sys.executable, ROOT / "tests" / "mutation", "--mutants", "300"]
