@@ -171,7 +171,8 @@ def test_two_replicas_are_one_device(name, overrides, xla):
     if xla and name != "gan_ring":
         pytest.skip("XLA takes long over images")
     alone = values(trained(name, overrides))
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    reduction = tf.distribute.ReductionToOneDevice()
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduction).scope():
         model = build(ganzoo.config(name).override(overrides), xla=xla)
     two = values(trained(name, overrides, model=model))
     assert two.keys() == alone.keys()

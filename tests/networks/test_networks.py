@@ -99,7 +99,7 @@ def test_unknown_network():
         of("generator").get("dcgn")
 
 
-@pytest.mark.parametrize(("name", "shape"), [("dcgan", (3, 7 * 7 * 8)), ("mlp", (3, 12)), ("patchgan", (3, 6, 6, 16))])
+@pytest.mark.parametrize(("name", "shape"), [("dcgan", (3, 7 * 7 * 8)), ("mlp", (3, 12)), ("patchgan", (3, 2, 2, 32))])
 def test_discriminators_return_their_features_on_demand(name, shape):
     """The logits are those of the same weights without features."""
     options = {"width": 4} if name == "patchgan" else small(name)
