@@ -52,19 +52,18 @@ def test_all_of_both_is_computed_once():
     assert kernel_distance(real, fake) == (mmd_squared(real, fake), 0.0)
 
 
-def test_as_a_metric_it_has_a_spread_where_it_has_several_subsets(monkeypatch):
-    """Subsets are of 1,000: one of all examples says nothing about others."""
+def test_as_a_metric_it_is_the_mean_over_the_comparison_s_subsets(monkeypatch):
+    """Its spread over subsets of the same examples is none over others: halves give the standard error."""
     asked = []
 
-    def distance(real, fake, seed):
-        asked.append((len(real), len(fake), seed))
+    def distance(real, fake, subsets, seed):
+        asked.append((len(real), len(fake), subsets, seed))
         return 0.5, 0.1
 
     monkeypatch.setattr("ganzoo.evaluation.metrics.kernel.kernel_distance", distance)
-    for real, fake, spread in ((1000, 1000, None), (900, 900, None), (900, 1000, 0.1), (1001, 1001, 0.1)):
-        given = [SimpleNamespace(kept=lambda count=count: np.zeros((count, 1))) for count in (real, fake)]
-        assert kid(SimpleNamespace(real=given[0], fake=given[1], seed=3)) == {"kid": (0.5, spread)}
-        assert asked.pop() == (real, fake, 3)
+    given = [SimpleNamespace(kept=lambda count=count: np.zeros((count, 1))) for count in (900, 1000)]
+    assert kid(SimpleNamespace(real=given[0], fake=given[1], subsets=7, seed=3)) == {"kid": (0.5, None)}
+    assert asked == [(900, 1000, 7, 3)]
     assert kernel_distance.__defaults__ == (100, 1000, 0)
 
 

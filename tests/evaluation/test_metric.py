@@ -19,7 +19,7 @@ METRICS = [
     ({"memorisation": LOWER, "copies": LOWER}, {"features", "held_out"}),
     ({"paired_error": LOWER}, set()),
     ({"path_length": LOWER}, {"model"}),
-    ({"kid_ratio": LOWER}, {"features", "translation", "untouched"}),
+    ({"kid_ratio": LOWER}, {"features", "untouched"}),
     ({"cycle_error": LOWER}, {"translation", "both_ways"}),
     ({"translation_error": LOWER}, {"translation", "truth"}),
     ({"luminance_correlation": HIGHER, "luminance_correlation_least": HIGHER}, {"translation"}),
