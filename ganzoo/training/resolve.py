@@ -16,7 +16,6 @@ from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
-from ganzoo.training.stopping import check_stop_rule
 
 FOLDER = "folder:"
 
@@ -42,6 +41,7 @@ def resolve(
       ConfigError, DataError: as `train`.
     """
     from ganzoo.models.build import scheme_of
+    from ganzoo.training.stopping import check_stop_rule
 
     values = completed(config, settings)
     config = config.override(values) if values else config

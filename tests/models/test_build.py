@@ -167,7 +167,7 @@ def test_xla_is_the_callers_choice():
     [
         ({"generator.network": "dcgan"}, r"generator\.network: dcgan .*: image, got points \(use one of: mlp\)"),
         ({"discriminator.network": "patchgan"}, r"discriminator\.network: patchgan .*: image, got points .*mlp"),
-        ({"augmentations": [{"name": "diffaugment"}]}, r"augmentations: diffaugment is .* got points \(leave it out\)"),
+        ({"augmentations": [{"name": "diffaugment"}]}, r"augmentations: diffaugment is .* got points .*instance_noise"),
     ],
 )
 def test_parts_for_images_are_refused_for_points(overrides, message):

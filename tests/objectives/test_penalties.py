@@ -101,7 +101,7 @@ def test_one_mix_of_an_image_and_what_keeps_the_root_differentiable():
         return tf.fill([2, *shape], 0.5)
 
     images = tf.ones([2, 4, 4, 3])
-    context = PenaltyContext(lambda x: 0.0 * quadratic(x), images, images, {}, {}, (), {}, uniform)
+    context = PenaltyContext(lambda x: 0.0 * quadratic(x), images, images, {}, {}, (), {}, uniform, None, {})
     (penalty,) = parts.penalties([{"name": "gradient_penalty", "epsilon": 1e-4}])
     np.testing.assert_allclose(penalty.function(context), [(0.01 - 1.0) ** 2] * 2, rtol=1e-6)
     assert asked == [[1, 1, 1]]
