@@ -56,13 +56,16 @@ def images(batches, side=28):
     return np.random.default_rng(side).uniform(-1, 1, (batches, ROWS, side, side, 1)).astype(np.float32)
 
 
-def test_a_conditional_dcgan():
-    """Batch norm in both networks, labels, two critic steps, R1 at the first and third of three steps."""
+@pytest.mark.parametrize(
+    ("normalization", "penalties"), [("batch", []), ("none", [{"name": "r1", "weight": 0.5, "every": 2}])]
+)
+def test_a_conditional_dcgan(normalization, penalties):
+    """Labels and two critic steps; batch norm in both networks, or R1 at the first and third of three steps."""
     settings = {
-        "discriminator.normalization": "batch",
+        "discriminator.normalization": normalization,
         "model.critic_steps": 2,
         "model.fresh_latents": True,
-        "penalties": [{"name": "r1", "weight": 0.5, "every": 2}],
+        "penalties": penalties,
         "training.steps_per_execution": 3,
     }
     labels = np.random.default_rng(0).integers(0, 10, (6, ROWS))
