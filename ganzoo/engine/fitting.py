@@ -165,7 +165,7 @@ def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
         first = next(iter(batches), None)
         if first is None:
             raise UsageError(f"{model.name}: fit: expected a batch or more, got none")
-        rows = len(tf.nest.flatten(first)[0])
+        rows = len(tf.nest.flatten(_named(model, first) or first)[0])
         _check_rows(model, rows)
         _log.warning(
             "%s: fit: the last batch may have fewer rows; a rest of less than %d is left out (drop_remainder=True)",

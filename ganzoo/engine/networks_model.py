@@ -166,16 +166,18 @@ class NetworksModel(keras.Model):
             store[name] = variable
 
     def load_own_variables(self, store: Any) -> None:
-        """Read what `save_own_variables` wrote. Optimizers that the file does not have start anew, with a warning."""
+        """Read what `save_own_variables` wrote. What optimizers and parts it lacks starts anew."""
         variables, there, anew = self._beside_networks(), set(store.keys()), []
-        for update, held in self.updates.items():
-            own = {name.replace("/", ".") for name in held.variables} & variables.keys()
+        sets = {f"the optimizer of {update}": set(held.variables) for update, held in self.updates.items()}
+        sets["penalties and augmentations"] = {name for name in self.state() if name.startswith("parts/")}
+        for what, held in sets.items():
+            own = {name.replace("/", ".") for name in held} & variables.keys()
             if any(name not in there or store[name].shape != tuple(variables[name].shape) for name in own):
-                anew.append(update)
+                anew.append(what)
                 variables = {name: variable for name, variable in variables.items() if name not in own}
         if anew:
             _log.warning(
-                "%s: the weights were saved with other optimizers or none: those of %s start anew",
+                "%s: the weights were saved with other optimizers or parts, or none: start anew: %s",
                 self.name,
                 " and ".join(anew),
             )

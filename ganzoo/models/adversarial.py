@@ -13,7 +13,7 @@ from ganzoo.engine.compiled import may_communicate
 from ganzoo.engine.phases import check_may_communicate, now
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import UsageError
-from ganzoo.models.compositions import check_composition
+from ganzoo.models.compositions import check_composition, over_batch
 from ganzoo.objectives import parts
 from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.objectives.losses.loss import accuracy
@@ -53,25 +53,20 @@ class AdversarialModel(SteppedModel):
           UsageError: as `compile_updates`, if a penalty or constraint belongs to an unknown update, or if the parts
             cannot be combined (`compositions.check_composition`).
         """
-        self.adversarial_loss = parts.loss(loss)
-        self.penalties = parts.penalties(penalties)
+        objective, penalised, held = parts.loss(loss), parts.penalties(penalties), parts.constraints(constraints)
         judged = [role.removeprefix("discriminator_") for role in discriminator[1]]
-        self.augmentations = parts.augmentations(augmentations, judged if len(judged) > 1 else ())
-        held = parts.constraints(constraints)
-        joined: list[parts.Penalty | parts.Constraint] = [*self.penalties, *held]
+        augmented = parts.augmentations(augmentations, judged if len(judged) > 1 else ())
+        joined: list[parts.Penalty | parts.Constraint] = [*penalised, *held]
         for part in joined:
             if part.update not in self.update_names:
                 raise UsageError(
                     f"{part.name}: expected one of the updates {', '.join(self.update_names)}, got '{part.update}'"
                 )
-        named: dict[str, Any] = {one.name: one.function for one in self.penalties}
-        named |= {f"augmentation_{number}": one.function for number, one in enumerate(self.augmentations)}
-        over_batch = [
-            name for name, one in {"loss": self.adversarial_loss, **named}.items() if getattr(one, "over_batch", False)
-        ]
-        check_composition(self, discriminator[1], held, over_batch, engine.get("accumulate", 1))
-        self.part_states = parts.States(named, discriminator[1])
-        self._communicates = bool(over_batch or self.part_states.variables)
+        accumulate = engine.get("accumulate", 1)
+        check_composition(self.networks, discriminator[1], objective, penalised, held, augmented, accumulate)
+        named: dict[str, Any] = {one.name: one.function for one in penalised}
+        named |= {f"augmentation_{number}": one.function for number, one in enumerate(augmented)}
+        states = parts.States(named, discriminator[1])
         self.compile_updates(
             {"generator": generator, "discriminator": discriminator},
             constraints={
@@ -79,6 +74,9 @@ class AdversarialModel(SteppedModel):
             },
             **engine,
         )
+        self.adversarial_loss, self.penalties, self.augmentations = objective, penalised, augmented
+        self.part_states = states
+        self._communicates = bool(over_batch(objective, penalised, augmented) or states.variables)
 
     def state(self) -> dict[str, keras.Variable]:
         """See SteppedModel; includes the state of penalties and augmentations."""

@@ -2,62 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextvars
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 
 from ganzoo.errors import UsageError
 from ganzoo.networks.layers import BatchNormalization, SpectralConv2D
+from ganzoo.objectives import parts
+
+_log = logging.getLogger(__name__)
+_warns: contextvars.ContextVar[bool] = contextvars.ContextVar("ganzoo_warns_of_combinations", default=False)
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    """Warn of combinations instead of refusing them: models that an older version trained so still load."""
+    token = _warns.set(True)
+    try:
+        yield
+    finally:
+        _warns.reset(token)
 
 
 def check_composition(
-    model: Any, discriminators: Sequence[str], constraints: Sequence[Any], over_batch: Sequence[str], accumulate: int
+    networks: Mapping[str, keras.Model],
+    discriminators: Sequence[str],
+    loss: Any,
+    penalties: Sequence[parts.Penalty],
+    constraints: Sequence[parts.Constraint],
+    augmentations: Sequence[parts.Augmentation],
+    accumulate: int,
 ) -> None:
     """Check that the parts of a model can be combined.
 
     Args:
-      model: an AdversarialModel with its loss, penalties and augmentations.
-      discriminators: roles of its discriminators.
-      constraints: constraints, with the updates that they join.
-      over_batch: names of the parts with statistics of the whole batch.
+      networks: all networks, by role.
+      discriminators: roles of the discriminators.
+      loss, penalties, constraints, augmentations: the objectives.
       accumulate: number of parts of a batch whose gradients are accumulated.
 
     Raises:
       UsageError: if they cannot; says why.
     """
-    judges = [model.networks[role] for role in discriminators]
-    if over_batch and accumulate > 1:
-        raise UsageError(
-            f"training.accumulate: expected 1, got {accumulate}: the part '{over_batch[0]}' has statistics of the "
+    judges = [networks[role] for role in discriminators]
+    for problem in (
+        *_of_batch_statistics(loss, penalties, augmentations, accumulate),
+        *_of_penalties(penalties, judges),
+        *_of_constraints(constraints, judges, networks),
+        *_of_augmentations(augmentations, loss),
+    ):
+        if not _warns.get():
+            raise UsageError(problem)
+        _log.warning("%s", problem)
+
+
+def over_batch(loss: Any, penalties: Sequence[parts.Penalty], augmentations: Sequence[parts.Augmentation]) -> list[str]:
+    """Return the names of the objectives with statistics of the whole batch."""
+    named = [("loss", loss), *((one.name, one.function) for one in penalties)]
+    named += [(type(one.function).__name__, one.function) for one in augmentations]
+    return [name for name, one in named if getattr(one, "over_batch", False)]
+
+
+def _of_batch_statistics(loss: Any, penalties: Any, augmentations: Any, accumulate: int) -> Iterator[str]:
+    if accumulate > 1 and (names := over_batch(loss, penalties, augmentations)):
+        yield (
+            f"training.accumulate: expected 1, got {accumulate}: the part '{names[0]}' has statistics of the "
             "whole batch, which accumulation splits"
         )
-    for penalty in model.penalties:
+
+
+def _of_penalties(penalties: Sequence[parts.Penalty], judges: Sequence[keras.Model]) -> Iterator[str]:
+    for penalty in penalties:
         for output in getattr(penalty.function, "outputs", ()):
             for has in map(_outputs, judges):
                 if output not in has:
-                    raise UsageError(
+                    yield (
                         f"penalties: {penalty.name}: expected a discriminator with the output '{output}', got one with "
                         f"{', '.join(has)} (set discriminator.features=true, for the networks that have the option)"
                     )
-        if getattr(penalty.function, "each_alone", False) and _has(judges, BatchNormalization):
-            raise UsageError(
+        if getattr(penalty.function, "each_alone", False) and normalises_over_batch(judges):
+            yield (
                 f"penalties: {penalty.name}: expected a discriminator that judges each example alone, got batch "
                 "normalisation, which mixes their gradients (set discriminator.normalization=none)"
             )
+
+
+def _of_constraints(
+    constraints: Sequence[parts.Constraint], judges: Sequence[keras.Model], networks: Mapping[str, keras.Model]
+) -> Iterator[str]:
     for constraint in constraints:
-        networks = judges if constraint.update == "discriminator" else list(model.networks.values())
-        if _has(networks, SpectralConv2D):
-            raise UsageError(
+        held = judges if constraint.update == "discriminator" else list(networks.values())
+        if _has(held, SpectralConv2D):
+            yield (
                 f"constraints: {constraint.name}: expected layers without spectral normalisation, which divides each "
                 "kernel by its size and so undoes the bound (use one of the two)"
             )
-    threshold = getattr(model.adversarial_loss, "threshold", 0.0)
-    if threshold is None and any(hasattr(augmentation.function, "observe") for augmentation in model.augmentations):
-        raise UsageError(
+
+
+def _of_augmentations(augmentations: Sequence[parts.Augmentation], loss: Any) -> Iterator[str]:
+    threshold = getattr(loss, "threshold", 0.0)
+    if threshold is None and any(hasattr(one.function, "observe") for one in augmentations):
+        yield (
             "augmentations: expected a loss whose logits are positive for real examples, for an augmentation that "
-            f"adapts to them, got {type(model.adversarial_loss).__name__} (for example non_saturating)"
+            f"adapts to them, got {type(loss).__name__} (for example non_saturating)"
         )
+
+
+def normalises_over_batch(networks: Sequence[keras.Model]) -> bool:
+    """Return whether a network has batch normalisation."""
+    return _has(networks, BatchNormalization, keras.layers.BatchNormalization)
 
 
 def _outputs(network: keras.Model) -> list[str]:
@@ -66,6 +123,5 @@ def _outputs(network: keras.Model) -> list[str]:
     return list(outputs) if isinstance(outputs, Mapping) else ["logits"]
 
 
-def _has(networks: Sequence[keras.Model], kind: type[keras.layers.Layer]) -> bool:
-    kinds = (kind, keras.layers.BatchNormalization) if kind is BatchNormalization else kind
+def _has(networks: Sequence[keras.Model], *kinds: type[keras.layers.Layer]) -> bool:
     return any(isinstance(layer, kinds) for network in networks for layer in network.layers)

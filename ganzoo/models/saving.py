@@ -37,6 +37,8 @@ class SavedModel:
           ConfigError: if the config does not fit, or names a part that is not registered.
         """
         from ganzoo.models.build import build
+        from ganzoo.models.compositions import warned
         from ganzoo.schema import parse
 
-        return build(parse(saved["config"], origin=".keras file"), precision=saved["precision"])
+        with warned():
+            return build(parse(saved["config"], origin=".keras file"), precision=saved["precision"])

@@ -42,21 +42,28 @@ def projected_discriminator(
       images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H / 32, W / 32, 4]`, one per size.
 
     Raises:
-      ConfigError: if the model is conditional, or 32 does not divide H and W.
+      ConfigError: if the model is conditional, 32 does not divide H and W, or the channels are not those of one image.
       WeightsError: if the weights are not installed.
     """
     if classes:
         raise ConfigError("network projected: is for images without labels (use discriminator.network: dcgan or mlp)")
-    if any(side % STRIDE for side in example_shape[:2]):
-        raise ConfigError(f"dataset.size: {example_shape[0]} does not suit network projected (use a multiple of 32)")
-    image = keras.Input((None, None, example_shape[-1]), name="images")
+    *sides, channels = example_shape
+    for side in sides:
+        if side % STRIDE:
+            raise ConfigError(f"dataset.size: {side} does not suit network projected (use a multiple of 32)")
+    if channels not in (1, 3):
+        raise ConfigError(
+            f"network projected: expected images of 1 or 3 channels, got {channels} (pix2pix shows two images at once: "
+            "use discriminator.network: patchgan)"
+        )
+    image = keras.Input((None, None, channels), name="images")
     levels = FrozenFeatures(name="features", dtype="float32")(image)
     mixed: Any = None
     logits = []
     for level in reversed(range(len(levels))):
-        channels = width * 2**level
-        x = _random(channels, f"channels{level}")(levels[level])
-        mixed = x if mixed is None else Mixing(name=f"scales{level}")([x, _random(channels, f"larger{level}")(mixed)])
+        wide = width * 2**level
+        x = _random(wide, f"channels{level}")(levels[level])
+        mixed = x if mixed is None else Mixing(name=f"scales{level}")([x, _random(wide, f"larger{level}")(mixed)])
         logits.append(_judged(mixed, len(levels) - 1 - level, f"level{level}"))
     joined = keras.layers.Concatenate(name="logits", dtype=keras.config.floatx())(logits)
     return keras.Model(image, joined, name="discriminator")

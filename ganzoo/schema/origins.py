@@ -19,7 +19,7 @@ def modules_of(config: Config) -> list[str]:
     named += [("loss", config.loss.name)] if config.loss else []
     named += [("penalty", part.name) for part in config.penalties]
     named += [("constraint", part.name) for part in config.constraints]
-    named += [("augmentation", part.name) for part in config.augmentations]
+    named += [("augmentation", name) for name in _augmentations(config)]
     named += [(kind, network.network) for network in config.networks.values() for kind in NETWORKS]
     named += [("metric", name) for name in config.evaluation.metrics]
     named += [("extractor", config.evaluation.features)] if config.evaluation.features else []
@@ -42,9 +42,11 @@ def check_names(config: Config) -> None:
         KINDS["scheme"].check(config.model.scheme)
         if config.loss:
             KINDS["loss"].check(config.loss.name)
-        for kind in ("penalty", "constraint", "augmentation"):
+        for kind in ("penalty", "constraint"):
             for part in getattr(config, KINDS[kind].key):
                 KINDS[kind].check(part.name)
+        for name in _augmentations(config):
+            KINDS["augmentation"].check(name)
         for role, network in config.networks.items():
             _check_network(config, role, network.network)
     except ConfigError as error:
@@ -54,6 +56,13 @@ def check_names(config: Config) -> None:
             KINDS["metric"].find(name)
         if config.evaluation.features:
             KINDS["extractor"].check(config.evaluation.features)
+
+
+def _augmentations(config: Config) -> list[str]:
+    """Return the names of all augmentations, those that are an option of a penalty too."""
+    nested = [part.arguments.get("augmentation") for part in config.penalties]
+    names = [one.get("name") if isinstance(one, dict) else one for one in nested]
+    return [*(part.name for part in config.augmentations), *(name for name in names if isinstance(name, str))]
 
 
 def _check_network(config: Config, role: str, name: str) -> None:

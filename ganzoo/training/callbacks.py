@@ -289,7 +289,7 @@ class Stop(keras.callbacks.Callback):
 
     Args:
       engine: engine that connects the workers.
-      rule: stop rule of the chief, or None.
+      rule: stop rule of the config, or None.
     """
 
     def __init__(self, engine: Engine, rule: StopWhenFooled | None) -> None:

@@ -10,6 +10,7 @@ from ganzoo.engine import guard
 from ganzoo.engine.precision import computes_in_full_precision
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import RunError
+from ganzoo.models.compositions import normalises_over_batch
 from ganzoo.schema import Config
 from ganzoo.training.callbacks import SaveCheckpoints
 from ganzoo.training.checkpoints import NotFiniteError
@@ -132,7 +133,8 @@ def _advice(config: Config, model: SteppedModel) -> str:
     ways = [f"lower learning rates ({lower})"]
     if config.optimizer.clip_norm is None:
         ways.append("a bound on the gradients (--set optimizer.clip_norm=1)")
-    if not config.penalties and "penalties" in model.objectives:
+    judges = [network for role, network in model.networks.items() if role.startswith("discriminator")]
+    if not config.penalties and "penalties" in model.objectives and not normalises_over_batch(judges):
         ways.append("a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')")
     if not all(map(computes_in_full_precision, model.networks.values())):
         ways.append("full precision (--precision float32)")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.core import figures, files, images
+from ganzoo.core import checkout, figures, files, images
 from ganzoo.core.hardware import peak_memory_gib
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import DataError
@@ -116,10 +116,11 @@ def train(
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
         without = ""
+        (run.path / files.LEFT_OUT).unlink(missing_ok=True)  # that of an earlier session
         if lines := left_out(source):
             without = f"; {len(lines)} left out, see {files.write_left_out(run.path, lines)}"
         trained_on = f"{described(config, source)} of {config.dataset.name}"
-        run.log({"step": model.step, "event": "data", "trained_on": trained_on})
+        run.log({"step": model.step, "event": "data", "trained_on": trained_on, "commit": checkout.commit()})
         bar.note(f"{config.name}: training on {trained_on}{without}")
         bar.note(f"{config.name}: {engine.describe()}")
         if config.dataset.class_names:

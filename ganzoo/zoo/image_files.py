@@ -142,6 +142,8 @@ def leave_out(broken: LeftOut, left_out: LeftOut | None, of: int = 0) -> None:
 
 def report(left_out: LeftOut | None, folder: str | os.PathLike[str]) -> None:
     """Write the list of the images left out into a folder, and warn of them in one line."""
+    if left_out is not None and not left_out:
+        (Path(folder) / files.LEFT_OUT).unlink(missing_ok=True)  # that of an earlier call
     if left_out:
         listed = files.write_left_out(folder, map(str, left_out.values()))
         _log.warning(

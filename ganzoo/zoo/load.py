@@ -80,8 +80,10 @@ def found(
 
 def _build(resolved: Config, precision: str = "float32") -> SteppedModel:
     from ganzoo.models.build import build
+    from ganzoo.models.compositions import warned
 
-    return build(resolved, precision=precision)
+    with warned():
+        return build(resolved, precision=precision)
 
 
 def _with(resolved: Config, arrays: Mapping[str, np.ndarray], path: Path, *, foreign: bool = False) -> SteppedModel:

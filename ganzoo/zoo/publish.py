@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -106,9 +105,10 @@ def publish(
     log = run.read_log()
     begun = next((record["from"] for record in log if record.get("event") == "initialised"), "random weights")
     trained_on = dict.fromkeys(record["trained_on"] for record in log if record.get("event") == "data")
+    commits = [record["commit"] for record in log if record.get("event") == "data" and record.get("commit")]
     stage = Stage(
         command=command,
-        commit=_commit(),
+        commit=commits[-1] if commits else None,
         steps=sessions[-1]["step"],
         start=begun,
         average=dict(average) if average else None,
@@ -251,8 +251,3 @@ def _figure(name: str, found: Value) -> Figure:
 def _rounded(value: float | np.floating) -> float:
     """Round to five significant digits."""
     return float(f"{value:.5g}")
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(catalog.directory()), "rev-parse", "--short=12", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

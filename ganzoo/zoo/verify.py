@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ganzoo.data.domains import list_hash
-from ganzoo.errors import DataError
+from ganzoo.errors import ConfigError
 from ganzoo.evaluation.card import Card, EvaluationRecord, Figure, Metric
 from ganzoo.evaluation.metrics.metric import Value
 from ganzoo.evaluation.result import Evaluation
@@ -105,7 +106,7 @@ def verify(
       note: receives progress messages.
 
     Raises:
-      ConfigError: there is no such model or card.
+      ConfigError: there is no such model or card, or the list beside the card is not the card's.
       DataError: the data are not available, or not those of the card.
       WeightsError: the weights are not those of the card, or those of an extractor are not available.
     """
@@ -131,10 +132,13 @@ def _files(card: Card) -> list[str] | None:
     path = catalog.files_path(card.name)
     files = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     if list_hash(files) != card.files.sha256:
-        raise DataError(
+        raise ConfigError(
             f"real: expected {card.files.count:,} files with list hash {card.files.sha256[:12]}, got {len(files):,} "
             f"with {list_hash(files)[:12]} in {path} (the list is not the card's: get both from one version)"
         )
+    folders = Counter(name.partition("/")[0] for name in files)
+    if folders != Counter(card.files.folders):
+        raise ConfigError(f"files.folders: expected {dict(folders)} as in {path}, got {card.files.folders} in the card")
     return files
 
 
@@ -169,6 +173,9 @@ def _again(
             problems.append(
                 f"{key}: expected {wanted.real_count:,} of {wanted.real}, got {got['count']:,} of {real_name(got)}"
             )
+    compared = protocol.get("held_out", {}).get("compared")
+    if how.held_out and compared != how.held_out.compared:
+        problems.append(f"held_out.compared: expected {how.held_out.compared}, got {compared}")
     if protocol["fake"]["count"] != how.num_samples:
         problems.append(f"num_samples: expected {how.num_samples:,}, got {protocol['fake']['count']:,}")
     to = f", to {how.to}" if how.to else ""

@@ -63,7 +63,7 @@ def test_diversity_is_the_mean_and_the_least_of_the_classes():
     real = np.stack([image(0, 0), image(200, 0), image(0, 0), image(0, 100)])
     fake = np.stack([image(0, 0), image(100, 0), image(7, 7), image(7, 7)])
     given = (SimpleNamespace(examples=with_labels("some", each, [0, 0, 1, 1])) for each in (fake, real))
-    found = labelled.diversity(SimpleNamespace(**dict(zip(("fake", "real"), given, strict=True))))
+    found = labelled.diversity(SimpleNamespace(**dict(zip(("fake", "real"), given, strict=True)), examples_a_class=500))
     assert found["class_diversity"].value == pytest.approx(0.25)
     assert found["class_diversity_least"].value == pytest.approx(0.0, abs=1e-6)
 
@@ -71,7 +71,7 @@ def test_diversity_is_the_mean_and_the_least_of_the_classes():
 def test_the_first_500_examples_of_a_class_are_compared():
     images = np.zeros((502, 1, 2, 1), np.uint8)
     images[500:] = 255  # not looked at
-    assert len(labelled._by_class(with_labels("many", images, [3] * 502))[3]) == 500
+    assert len(labelled._by_class(with_labels("many", images, [3] * 502), 500)[3]) == 500
 
 
 def test_a_generator_of_one_digit_a_class_is_accurate_but_not_diverse():

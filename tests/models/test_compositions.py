@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 import ganzoo
-from ganzoo.errors import ConfigError
+from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
+from ganzoo.models.compositions import warned
 from ganzoo.training.checkpoints import Checkpoints
 
 RING = {"generator.widths": [8], "discriminator.widths": [8], "training.steps_per_execution": 1}
@@ -178,3 +179,22 @@ def test_two_replicas_are_one_device(name, overrides, xla):
     assert two.keys() == alone.keys()
     for key, value in alone.items():
         np.testing.assert_allclose(two[key], value, rtol=1e-9, atol=1e-12, err_msg=key)
+
+
+def test_a_refused_compile_keeps_the_parts_of_the_one_before():
+    model = build(ganzoo.config("dcgan_mnist").override({"generator.width": 2, "discriminator.width": 2}))
+    before = model.adversarial_loss, model.penalties, model.updates, model.part_states
+    with pytest.raises(UsageError, match="batch normalisation"):
+        model.compile("adam", "adam", "hinge", penalties=["r1"])
+    assert (model.adversarial_loss, model.penalties, model.updates, model.part_states) == before
+
+
+def test_models_of_an_older_version_are_warned_of_and_load(caplog):
+    """R1 over batch normalisation was not refused in version 0.1."""
+    small = {"generator.width": 2, "discriminator.width": 2, "penalties": [{"name": "r1", "weight": 1.0}]}
+    config = ganzoo.config("dcgan_mnist").override(small)
+    with pytest.raises(ConfigError, match="batch normalisation"):
+        build(config)
+    with warned():
+        assert build(config).generate(1, seed=0).shape == (1, 28, 28, 1)
+    assert "r1: expected a discriminator that judges each example alone" in caplog.text

@@ -8,8 +8,6 @@ from ganzoo.errors import UsageError
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.metrics.metric import Comparison, Value, mean, metric
 
-EXAMPLES_A_CLASS = 500  # bounds time and memory of all pairs
-
 
 @metric(needs=("classes", "labels"), label_accuracy="higher")
 def label_accuracy(comparison: Comparison) -> dict[str, Value]:
@@ -29,7 +27,8 @@ def label_accuracy(comparison: Comparison) -> dict[str, Value]:
 @metric(needs=("labels",), class_diversity="higher", class_diversity_least="higher")
 def diversity(comparison: Comparison) -> dict[str, Value]:
     """Return mean and minimum over classes of `class_diversity`, for the first 500 examples of each class."""
-    ratios = class_diversity(_by_class(comparison.fake.examples), _by_class(comparison.real.examples))
+    most = comparison.examples_a_class
+    ratios = class_diversity(_by_class(comparison.fake.examples, most), _by_class(comparison.real.examples, most))
     return {
         "class_diversity": Value(float(np.mean(list(ratios.values())))),
         "class_diversity_least": Value(min(ratios.values())),
@@ -71,8 +70,8 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
     return float(np.sqrt(squared).sum() / (len(flat) * (len(flat) - 1)))
 
 
-def _by_class(examples: Examples) -> dict[int, np.ndarray]:
-    """Return the first examples of each class.
+def _by_class(examples: Examples, most: int) -> dict[int, np.ndarray]:
+    """Return the first examples of each class, `most` at most.
 
     Raises:
       UsageError: there are no labels, or fewer than two examples of a class.
@@ -81,7 +80,7 @@ def _by_class(examples: Examples) -> dict[int, np.ndarray]:
         raise UsageError(f"metrics: class_diversity needs labels, {examples.name} has none (leave it out)")
     found = {}
     for label in np.unique(examples.labels):
-        numbers = np.flatnonzero(examples.labels == label)[:EXAMPLES_A_CLASS]
+        numbers = np.flatnonzero(examples.labels == label)[:most]
         if len(numbers) < 2:
             raise UsageError(
                 f"metrics: class_diversity: expected 2 or more examples of class {label}, got 1 in {examples.name}"

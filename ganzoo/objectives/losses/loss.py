@@ -11,7 +11,7 @@ from typing import Annotated
 import tensorflow as tf
 from pydantic import Field
 
-Flipping = Annotated[float, Field(ge=0.0, lt=1.0)]
+Flipping = Annotated[float, Field(ge=0.0, le=0.5)]
 
 
 class AdversarialLoss(ABC):

@@ -18,6 +18,7 @@ class Consistency:
     """Squared change of the logits when the examples are augmented, real and generated ones (bCR).
 
     `(D(x) - D(T(x)))^2 + (D(G(z)) - D(T(G(z))))^2` for a random transform T. The generator never sees T.
+    Where the model has augmentations, D has a draw of its own of these in each term.
 
     Args:
       augmentation: T, the name or the name and options of an augmentation without state, such as

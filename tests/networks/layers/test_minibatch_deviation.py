@@ -17,12 +17,16 @@ def test_each_group_has_the_mean_deviation_of_its_entries():
     np.testing.assert_allclose(result[..., 1], expected, rtol=1e-6)
 
 
-def test_groups_are_by_position_and_in_inference_all_is_one_group():
+def test_groups_are_by_position_and_in_inference_the_rest_is_one():
     numbers = tf.constant(np.random.default_rng(0).normal(size=(8, 3, 3, 2)).astype(np.float32))
     layer = MinibatchDeviation(4)
     whole = layer(numbers, training=True)
     halves = [layer(numbers[start : start + 4], training=True) for start in (0, 4)]
     np.testing.assert_array_equal(np.concatenate(halves), whole)
+    np.testing.assert_array_equal(layer(numbers), whole)
+    six = layer(numbers[:6])
+    np.testing.assert_array_equal(six[:4], halves[0])
+    np.testing.assert_allclose(six[4:, ..., 2], np.full((2, 3, 3), numbers[4:6].numpy().std(0).mean()), 1e-5)
     np.testing.assert_allclose(layer(numbers[:3])[..., 2], np.full((3, 3, 3), numbers[:3].numpy().std(0).mean()), 1e-5)
     assert float(layer(numbers[:1])[0, 0, 0, 2]) == pytest.approx(1e-4)
 
