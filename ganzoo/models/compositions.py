@@ -63,7 +63,7 @@ def check_composition(
 def over_batch(loss: Any, penalties: Sequence[parts.Penalty], augmentations: Sequence[parts.Augmentation]) -> list[str]:
     """Return the names of the objectives with statistics of the whole batch."""
     named = [("loss", loss), *((one.name, one.function) for one in penalties)]
-    named += [(type(one.function).__name__, one.function) for one in augmentations]
+    named += [(f"augmentations.{number}", one.function) for number, one in enumerate(augmentations)]
     return [name for name, one in named if getattr(one, "over_batch", False)]
 
 

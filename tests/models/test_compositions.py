@@ -88,7 +88,7 @@ def values(model):
         (
             "gan_mnist",
             {"augmentations": [{"name": "adaptive"}], "training.accumulate": 2},
-            r"training\.accumulate: expected 1, got 2: the part 'augmentation_0' has",
+            r"training\.accumulate: expected 1, got 2: the part 'augmentations\.0' has",
         ),
         (
             "gan_ring",

@@ -222,7 +222,7 @@ def test_minimax_saturates_where_the_other_does_not():
         ),
         ({"name": "hinge", "margn": 1.0}, r"loss\.margn: unknown key \(did you mean 'margin'\?\)"),
         ({"name": "hinge", "margin": 0.0}, r"loss\.margin: input should be greater than 0 \(got 0\.0\)"),
-        ({"name": "hinge", "label_flipping": 1.0}, r"loss\.label_flipping: input should be less than 1"),
+        ({"name": "hinge", "label_flipping": 1.0}, r"loss\.label_flipping: input should be less than or equal to 0\.5"),
         ({"name": "wasserstein", "label_flipping": 0.1}, r"loss\.label_flipping: unknown key"),
         ({"name": "least_squares", "b": 0.0}, r"loss\.b: expected a number above loss\.a = 0, got 0"),
         ({"margin": 1.0}, r"loss\.name: missing \(expected the name of the loss\)"),
