@@ -16,7 +16,6 @@ from ganzoo.cli.base import Answer, Command
 from ganzoo.cli.train import asked_for
 from ganzoo.core import start
 from ganzoo.errors import UsageError
-from ganzoo.training.checks import check_run
 
 TURNS, STEPS = 5, 500
 DAY = 24 * 60 * 60.0
@@ -75,6 +74,8 @@ def _training(given: Given) -> Answer:
         if getattr(given, name) is not None:
             raise UsageError(f"--{name}: needs --serving")
     given.steps = given.steps or STEPS
+    from ganzoo.training.checks import check_run
+
     config, changes = asked_for(given)
     check_run(config, **given.pick("strategy", "logical_devices"))
     steps = changes.pop("training.steps")

@@ -13,10 +13,8 @@ from ganzoo.cli import _flags, _shared
 from ganzoo.cli._flags import Given
 from ganzoo.cli.base import INTERRUPTED, Answer, Command
 from ganzoo.core import start
-from ganzoo.data.sources import tfds_source
 from ganzoo.errors import UsageError
 from ganzoo.schema import SHORT_NAMES, Config
-from ganzoo.training.checks import check_run
 from ganzoo.training.progress import note_unless
 
 FLAGS = {
@@ -56,6 +54,8 @@ def work(given: Given) -> Answer:
     config, changes = asked_for(given)
     where = given.pick("data_dir", "strategy", "logical_devices")
     if given.dry_run:
+        from ganzoo.training.checks import check_run
+
         check_run(config, **where)
         start.import_quietly()
         from ganzoo.training.estimate import estimate
@@ -75,6 +75,8 @@ def asked_for(given: Given) -> tuple[Config, dict[str, Any]]:
     """
     changes = overrides(given)
     config = ganzoo.config(given.model).override(changes, note_unless(given.quiet))
+    from ganzoo.data.sources import tfds_source
+
     tfds_source.show_progress(not given.quiet)
     return config, changes
 
