@@ -82,6 +82,17 @@ def codes(function: FunctionType) -> Iterator[CodeType]:
         found += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
+@pytest.fixture
+def float64():
+    """Keras's float type is float64."""
+    import keras
+
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx(before)
+
+
 @pytest.fixture(scope="session")
 def data_dir():
     """The folder for `--data_dir`; it may not be there."""

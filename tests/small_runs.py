@@ -33,7 +33,6 @@ TINY = {
     "resnet": {"width": 2, "blocks": 1},
     "unet": {"width": 2},
     "patchgan": {"width": 2},
-    "projected": {"width": 2},
 }
 
 

@@ -73,10 +73,10 @@ def asked_for(given: Given) -> tuple[Config, dict[str, Any]]:
     Raises:
       UsageError, ConfigError: a flag or key is invalid.
     """
-    changes = overrides(given)
-    config = ganzoo.config(given.model).override(changes, note_unless(given.quiet))
     from ganzoo.data.sources import tfds_source
 
+    changes = overrides(given)
+    config = ganzoo.config(given.model).override(changes, note_unless(given.quiet))
     tfds_source.show_progress(not given.quiet)
     return config, changes
 

@@ -137,13 +137,6 @@ def test_a_restored_run_goes_on_bit_for_bit(tmp_path, after_two):
         np.testing.assert_array_equal(value, whole[key], err_msg=key)
 
 
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("xla", [False, True])

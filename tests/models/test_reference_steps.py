@@ -3,7 +3,6 @@
 The equality matrix compares every strategy, compiled or not, with the same reference.
 """
 
-import keras
 import numpy as np
 import pytest
 import reference
@@ -12,18 +11,10 @@ import tensorflow as tf
 import ganzoo
 from ganzoo.models.build import build
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 
 SMALL = {"generator.width": 2, "discriminator.width": 2, "loss.label_smoothing": 0.1}
 ROWS = 4
-
-
-@pytest.fixture(autouse=True)
-def in_float64():
-    usual = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(usual)
 
 
 def check(name, settings, steps, **parts):

@@ -12,16 +12,10 @@ from ganzoo.objectives.augmentations.augmentation import Draws
 from ganzoo.objectives.penalties.penalty import PenaltyContext
 from ganzoo.registry import of
 
+pytestmark = pytest.mark.usefixtures("float64")
+
 STEP = 1e-6
 NUMBERS = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(before)
 
 
 def assert_gradient(function, point):

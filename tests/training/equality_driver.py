@@ -27,7 +27,6 @@ SMALL = {  # a network that is not here is taken as it is
     "resnet": {"width": 4, "blocks": 1},
     "unet": {"width": 4},
     "patchgan": {"width": 4},
-    "projected": {"width": 4},
 }
 STRATEGIES = {
     "none": "none",

