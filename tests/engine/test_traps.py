@@ -25,8 +25,8 @@ def two_replicas():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice())
 
 
-def gan(further=(), judging=(), rates=(0.1, 0.2), optimizer=keras.optimizers.SGD, **compile_arguments):
-    """G(z) = 0.5 z + 0.1 and D(x) = 0.8 x - 0.2 on numbers, followed by further layers; D by those for judging too."""
+def gan(further=(), generating=(), judging=(), rates=(0.1, 0.2), optimizer=keras.optimizers.SGD, **compile_arguments):
+    """G(z) = 0.5 z + 0.1 and D(x) = 0.8 x - 0.2 on numbers, followed by further layers, and each by its own."""
 
     def network(name, kernel, bias, further):
         inputs = keras.Input((1,))
@@ -37,7 +37,7 @@ def gan(further=(), judging=(), rates=(0.1, 0.2), optimizer=keras.optimizers.SGD
         first.set_weights([np.array([[kernel]]), np.array([bias])])
         return keras.Model(inputs, x, name=name)
 
-    generator = network("generator", 0.5, 0.1, further)
+    generator = network("generator", 0.5, 0.1, [*further, *generating])
     discriminator = network("discriminator", 0.8, -0.2, [*further, *judging])
     model = VanillaGAN(generator, discriminator, 1, ema_decay=0.9, seed=3)
     model.compile(optimizer(rates[0]), optimizer(rates[1]), **compile_arguments)
@@ -168,8 +168,9 @@ def test_5_an_export_holds_every_weight_once(tmp_path):
 @pytest.mark.parametrize(("replicas", "xla"), [(1, False), (1, True), (2, True)])
 def test_7_xla_compiles_every_product_of_a_step(two_replicas, replicas, xla):
     """Functions ask for XLA themselves, network by network; Keras's `jit_compile="auto"` leaves it out silently."""
-    further = [lambda: BatchNormalization(name="norm"), lambda: keras.layers.Dense(1, name="last")]
-    arguments = {"further": further, "xla": xla, "penalties": [("r1", 0.1, 1)]}
+    last = [lambda: keras.layers.Dense(1, name="last")]
+    normalised = [lambda: BatchNormalization(name="norm"), *last]
+    arguments = {"generating": normalised, "judging": last, "xla": xla, "penalties": [("r1", 0.1, 1)]}
     if replicas == 1:
         model = gan(**arguments)
     else:
@@ -201,7 +202,7 @@ def test_8_loss_scaling_covers_both_networks():
     after = {}
     for precision in ("float32", "float16"):
         with computing_in(precision):
-            model = gan([], [faint, faint, in_float32], rates=(1e8, 1e6))
+            model = gan(judging=[faint, faint, in_float32], rates=(1e8, 1e6))
         after[precision] = fitted(model, numbers())
     for network, kernel, start in (("generator", "g/kernel", 0.5), ("discriminator", "d/kernel", 0.8)):
         assert after["float16"][f"{network}_optimizer/loss_scale"] == LossScale.INITIAL

@@ -11,6 +11,7 @@ from ganzoo.errors import UsageError
 from ganzoo.models.build import build
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks.layers import BatchNormalization
+from ganzoo.objectives.parts import Penalty
 
 schedules = keras.optimizers.schedules
 
@@ -248,6 +249,10 @@ def test_a_model_can_be_compiled_again():
     assert [float(optimizer.learning_rate) for optimizer in optimizers] == pytest.approx([0.05, 0.1])
 
 
+def _squared_logits(context):
+    return tf.square(context.discriminator(context.real))
+
+
 @pytest.mark.slow
 def test_a_lazy_penalty_with_batch_normalisation_is_the_same_under_replicas(two_replicas):
     """A penalty is a pass of its own, which moves the averages whether it is due or not."""
@@ -259,7 +264,8 @@ def test_a_lazy_penalty_with_batch_normalisation_is_the_same_under_replicas(two_
         for network in (generator, discriminator):
             network.set_weights([np.full(weight.shape, 0.5) for weight in network.get_weights()])
         model = VanillaGAN(generator, discriminator, 1, seed=3)
-        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=[("r1", 0.5, 2)])
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        model.penalties = [Penalty("squares", _squared_logits, 0.5, 2, "discriminator")]
         return model
 
     examples = np.random.default_rng(0).normal(2.0, 0.5, (24, 1)).astype(np.float32)

@@ -156,7 +156,7 @@ def test_a_run_that_translates_is_measured_both_ways(translating_zoo, evaluated_
     assert [check.metric for check in verdict.checks if not check.holds] == ["translation_error_mnist_cnn, to bold"]
     more = card.reverse.model_copy(update={"num_samples": 600})
     verdict = verify("cyclegan_digits", card=card.model_copy(update={"reverse": more}))
-    assert verdict.problems == ["num_samples: expected 600, got 500"]
+    assert "num_samples: expected 600, got 500" in verdict.problems
     damaged = translating_zoo / "weights" / "cyclegan_digits.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     with pytest.raises(WeightsError):
