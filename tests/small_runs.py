@@ -34,6 +34,8 @@ TINY = {
     "unet": {"width": 2},
     "patchgan": {"width": 2},
     "projected": {"width": 2},
+    "sngan": {"width": 2},
+    "r3gan": {"width": 2, "blocks": 1, "group": 2},
 }
 
 

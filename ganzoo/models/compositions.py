@@ -8,7 +8,12 @@ from typing import Any
 import keras
 
 from ganzoo.errors import UsageError
-from ganzoo.networks.layers import BatchNormalization, SpectralConv2D
+from ganzoo.networks.layers import BatchNormalization, SpectralNormalization
+
+SOURCES = {  # of further outputs of a discriminator
+    "features": "set discriminator.features=true, for the networks that have the option",
+    "class_logits": "set model.conditioning=auxiliary",
+}
 
 
 def check_composition(
@@ -38,16 +43,22 @@ def check_composition(
                 if output not in has:
                     raise UsageError(
                         f"penalties: {penalty.name}: expected a discriminator with the output '{output}', got one with "
-                        f"{', '.join(has)} (set discriminator.features=true, for the networks that have the option)"
+                        f"{', '.join(has)} ({SOURCES.get(output, 'choose another discriminator.network')})"
                     )
         if getattr(penalty.function, "each_alone", False) and _has(judges, BatchNormalization):
             raise UsageError(
                 f"penalties: {penalty.name}: expected a discriminator that judges each example alone, got batch "
                 "normalisation, which mixes their gradients (set discriminator.normalization=none)"
             )
+    trained = {output for penalty in model.penalties for output in getattr(penalty.function, "outputs", ())}
+    if "class_logits" not in trained and any("class_logits" in _outputs(judge) for judge in judges):
+        raise UsageError(
+            "penalties: expected one that trains class_logits, got none "
+            "(add {name: auxiliary_classifier, weight: 1.0}, or set another model.conditioning)"
+        )
     for constraint in constraints:
         networks = judges if constraint.update == "discriminator" else list(model.networks.values())
-        if _has(networks, SpectralConv2D):
+        if _has(networks, SpectralNormalization):
             raise UsageError(
                 f"constraints: {constraint.name}: expected layers without spectral normalisation, which divides each "
                 "kernel by its size and so undoes the bound (use one of the two)"
@@ -66,6 +77,6 @@ def _outputs(network: keras.Model) -> list[str]:
     return list(outputs) if isinstance(outputs, Mapping) else ["logits"]
 
 
-def _has(networks: Sequence[keras.Model], kind: type[keras.layers.Layer]) -> bool:
+def _has(networks: Sequence[keras.Model], kind: type) -> bool:
     kinds = (kind, keras.layers.BatchNormalization) if kind is BatchNormalization else kind
     return any(isinstance(layer, kinds) for network in networks for layer in network.layers)

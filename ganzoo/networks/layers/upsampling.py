@@ -16,7 +16,8 @@ class BilinearUpsampling(keras.layers.Layer):
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return enlarged(inputs, 2 * tf.shape(inputs)[1:3])
+        made = enlarged(inputs, 2 * tf.shape(inputs)[1:3])
+        return tf.ensure_shape(made, self.compute_output_shape(inputs.shape))  # sides that are known stay known
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, *sides, channels = input_shape
@@ -24,5 +25,18 @@ class BilinearUpsampling(keras.layers.Layer):
 
 
 def enlarged(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Interpolate `[N, h, w, C]` linearly to `[N, *size, C]`, with pixels' centres at halves, in their dtype."""
-    return tf.cast(tf.image.resize(images, size, "bilinear"), images.dtype)
+    """Interpolate `[N, h, w, C]` linearly to `[N, *size, C]`, with pixels' centres at halves, in their dtype.
+
+    The numbers are float32's. Derivatives of any order exist; TensorFlow's second one is lost without an error.
+    """
+
+    @tf.custom_gradient
+    def enlarge(images: tf.Tensor) -> Any:
+        return tf.cast(tf.image.resize(images, size, "bilinear"), images.dtype), reduce
+
+    @tf.custom_gradient
+    def reduce(outer: tf.Tensor) -> Any:
+        outer = tf.cast(outer, tf.float32)
+        return tf.raw_ops.ResizeBilinearGrad(grads=outer, original_image=images, half_pixel_centers=True), enlarge
+
+    return enlarge(images)
