@@ -110,7 +110,8 @@ def conditional(config):
 def check_samples(model, config):
     """What is drawn is what the average makes in full precision."""
     latents, labels = model.sample_latents(2, seed=0), [0, 1] if conditional(config) else None
-    full = model.generator_ema([latents, np.array(labels)] if labels else [latents], training=False)
+    seen = getattr(model, "coded", tf.constant)(latents)  # what InfoGAN's generator sees of them
+    full = model.generator_ema([seen, np.array(labels)] if labels else [seen], training=False)
     assert full.dtype == tf.float32
     drawn = model.decode(latents, labels)
     if config.dataset.size:

@@ -45,7 +45,7 @@ class SpectralNormalization:
     def finished(self: Any, outputs: tf.Tensor) -> tf.Tensor:
         """Apply bias and activation."""
         if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
+            outputs += tf.cast(self.bias, outputs.dtype)  # not tf.nn.bias_add: see Conv2DTranspose
         return outputs if self.activation is None else self.activation(outputs)
 
 

@@ -65,6 +65,13 @@ def test_gradients_see_the_division():
     assert abs(np.sum(slope * made.kernel.numpy())) < 1e-3 * np.linalg.norm(slope) * np.linalg.norm(made.kernel.numpy())
 
 
+def test_in_bfloat16_the_gradient_of_the_bias_is_a_whole_sum():
+    made = layer(dtype="mixed_bfloat16")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.cast(made(tf.ones([8, 16, 16, 4], tf.bfloat16)), tf.float32))
+    np.testing.assert_array_equal(tape.gradient(loss, made.bias.value), [8 * 16 * 16] * 5)
+
+
 def test_in_bfloat16_the_vector_is_float32():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
