@@ -13,7 +13,7 @@ from pydantic import Field
 from ganzoo.errors import UsageError
 from ganzoo.models.adversarial import Term
 from ganzoo.models.gan import GAN, floats
-from ganzoo.models.generative import ROWS_A_CALL
+from ganzoo.models.generative import in_parts
 from ganzoo.models.sampling import Sampler
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.registry import register
@@ -176,9 +176,8 @@ class InfoGAN(VanillaGAN):
           UsageError: if the shape or dtype is wrong.
         """
         inside = self.kind.to_inside(self.kind.check(examples, "examples"))
-        parts = range(0, len(inside), ROWS_A_CALL)
-        read = [self.encoder(floats(inside[start : start + ROWS_A_CALL]), training=False).numpy() for start in parts]
-        *logits, means = np.split(np.concatenate(read), np.cumsum(self._sizes[1:-1]), axis=1)
+        read = in_parts(lambda rows: self.encoder(floats(rows), training=False), [inside])
+        *logits, means = np.split(read, np.cumsum(self._sizes[1:-1]), axis=1)
         categories = np.array([part.argmax(axis=1) for part in logits], np.int64).reshape(-1, len(means)).T
         return categories, means.astype(np.float32)
 

@@ -16,7 +16,7 @@ from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
-from ganzoo.training.stopping import check_stop_rule
+from ganzoo.training.checks import check_stop_rule
 
 FOLDER = "folder:"
 

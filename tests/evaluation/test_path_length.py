@@ -58,12 +58,11 @@ def test_labels_of_a_conditional_generator_cycle_and_other_extractors_are_refuse
     given, _ = comparison("uniform", None)
     seen = []
 
-    def network(inputs, training):
-        assert not training
-        tf.numpy_function(lambda labels: seen.extend(labels), [inputs[1]], [])
-        return tf.identity(inputs[0])
+    def inside(latents, labels):
+        tf.numpy_function(lambda labels: seen.extend(labels), [labels], [])
+        return tf.identity(latents)
 
-    given.model.classes, given.model.generator_ema = 3, network
+    given.model.classes, given.model.sampler = 3, SimpleNamespace(inside=inside)
     path_length(given)
     assert sorted(seen) == sorted(2 * [0, 1, 2] * 100)
     given.extractor = SimpleNamespace(embed=None, name="own")

@@ -155,7 +155,7 @@ def test_unknown_network():
     [
         ("dcgan", (3, 7 * 7 * 8)),
         ("mlp", (3, 12)),
-        ("patchgan", (3, 6, 6, 16)),
+        ("patchgan", (3, 2, 2, 32)),
         ("sngan", (3, 4)),
         ("r3gan", (3, 4)),
     ],
@@ -170,6 +170,15 @@ def test_discriminators_return_their_features_on_demand(name, shape):
     assert set(outputs) == {"logits", "features"}
     np.testing.assert_array_equal(outputs["logits"], plain(images))
     assert outputs["features"].shape == shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_beside_an_auxiliary_classifier(name):
+    judge = of("discriminator").get(name)((28, 28, 1), 10, "auxiliary", **small(name), features=True)
+    outputs = judge([tf.constant(example()), tf.constant([3])])
+    assert set(outputs) == {"logits", "features", "class_logits"}
+    last = judge.get_layer("class_logits")
+    np.testing.assert_allclose(last(outputs["features"]), outputs["class_logits"], rtol=1e-5)
 
 
 def test_minibatch_deviation_is_one_channel_more():

@@ -104,7 +104,7 @@ def test_colours_change_each_row_by_its_own_draws():
 
 
 def test_all_three_policies_in_their_order_by_default():
-    assert parts.augmentations(["diffaugment"])[0].policy == ("color", "translation", "cutout")
+    assert parts.augmentations(["diffaugment"])[0].function.policy == ("color", "translation", "cutout")
     with pytest.raises(ConfigError, match=r"augmentations\.0\.policy: .* at least 1"):
         parts.augmentations([{"name": "diffaugment", "policy": []}])
 
