@@ -33,6 +33,8 @@ TINY = {
     "resnet": {"width": 2, "blocks": 1},
     "unet": {"width": 2},
     "patchgan": {"width": 2},
+    "sngan": {"width": 2},
+    "r3gan": {"width": 2, "blocks": 1, "group": 2},
 }
 
 

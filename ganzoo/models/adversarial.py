@@ -56,12 +56,10 @@ class AdversarialModel(SteppedModel):
         objective, penalised, held = parts.loss(loss), parts.penalties(penalties), parts.constraints(constraints)
         judged = [role.removeprefix("discriminator_") for role in discriminator[1]]
         augmented = parts.augmentations(augmentations, judged if len(judged) > 1 else ())
-        joined: list[parts.Penalty | parts.Constraint] = [*penalised, *held]
-        for part in joined:
-            if part.update not in self.update_names:
-                raise UsageError(
-                    f"{part.name}: expected one of the updates {', '.join(self.update_names)}, got '{part.update}'"
-                )
+        joined = [(one.name, update) for one in penalised for update in one.updates]
+        for name, update in [*joined, *((one.name, one.update) for one in held)]:
+            if update not in self.update_names:
+                raise UsageError(f"{name}: expected one of the updates {', '.join(self.update_names)}, got '{update}'")
         accumulate = engine.get("accumulate", 1)
         check_composition(self.networks, discriminator[1], objective, penalised, held, augmented, accumulate)
         named: dict[str, Any] = {one.name: one.function for one in penalised}
@@ -86,7 +84,8 @@ class AdversarialModel(SteppedModel):
     def log_names(self) -> list[str]:
         """Names of the scalars that a step reports."""
         names = ["generator_loss", "discriminator_loss", "discriminator_accuracy"]
-        return [*names, *(penalty.name for penalty in getattr(self, "penalties", []))]
+        penalties = getattr(self, "penalties", [])
+        return [*names, *(penalty.logged(update) for penalty in penalties for update in penalty.updates)]
 
     def discriminator_term(
         self,
@@ -150,7 +149,7 @@ class AdversarialModel(SteppedModel):
         self._check_may_communicate()
         of_fake = self._outputs(role, self._augmented(role, fake, "judge", counters), conditions, "judge", counters)
         of_real: dict[str, tf.Tensor] = {}
-        wanted = [penalty for penalty in self.penalties if penalty.update == "generator"]
+        wanted = [penalty for penalty in self.penalties if "generator" in penalty.updates]
         if getattr(self.adversarial_loss, "compares", False) or wanted:
             seen = self._augmented(role, real, "judge_real", counters)
             of_real = self._outputs(role, seen, conditions, "judge_real", counters)
@@ -212,25 +211,25 @@ class AdversarialModel(SteppedModel):
         at = now()
         assert at is not None, "inside a loss function"
         for penalty in self.penalties:
-            if penalty.update != update:
+            if update not in penalty.updates:
                 continue
 
             def value(penalty: parts.Penalty = penalty) -> tf.Tensor:
-                context = self._own_context(penalty.name, role, *given)
+                context = self._own_context(update, penalty.name, role, *given)
                 return penalty.weight * penalty.every * tf.reduce_mean(penalty.function(context))
 
-            due = tf.equal(at.step % penalty.every, 0)
+            due, name = tf.equal(at.step % penalty.every, 0), penalty.logged(update)
             if penalty.every == 1:
-                terms[penalty.name] = value()
+                terms[name] = value()
             elif may_communicate(self.networks[role]) or getattr(penalty.function, "over_batch", False):
                 # a condition must not contain communication between replicas
-                terms[penalty.name] = tf.cast(due, floats) * value()
+                terms[name] = tf.cast(due, floats) * value()
             else:
-                terms[penalty.name] = tf.cond(due, value, lambda: tf.zeros((), floats))
+                terms[name] = tf.cond(due, value, lambda: tf.zeros((), floats))
         return terms
 
     def _own_context(
-        self, name: str, role: str, examples: Any, outputs: Any, conditions: Conditions, counters: Any
+        self, update: str, name: str, role: str, examples: Any, outputs: Any, conditions: Conditions, counters: Any
     ) -> PenaltyContext:
         """Return the context of one penalty: a discriminator and random numbers with their own keys."""
         real, fake = examples
@@ -249,5 +248,5 @@ class AdversarialModel(SteppedModel):
         of_real, of_fake = outputs
         state = self._state_of(name, role)
         return PenaltyContext(
-            discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform, draws, state
+            discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform, draws, state, update
         )

@@ -11,8 +11,13 @@ from typing import Any
 import keras
 
 from ganzoo.errors import UsageError
-from ganzoo.networks.layers import BatchNormalization, SpectralConv2D
+from ganzoo.networks.layers import BatchNormalization, SpectralNormalization
 from ganzoo.objectives import parts
+
+SOURCES = {  # of further outputs of a discriminator
+    "features": "set discriminator.features=true, for the networks that have the option",
+    "class_logits": "set model.conditioning=auxiliary",
+}
 
 _log = logging.getLogger(__name__)
 _warns: contextvars.ContextVar[bool] = contextvars.ContextVar("ganzoo_warns_of_combinations", default=False)
@@ -82,13 +87,19 @@ def _of_penalties(penalties: Sequence[parts.Penalty], judges: Sequence[keras.Mod
                 if output not in has:
                     yield (
                         f"penalties: {penalty.name}: expected a discriminator with the output '{output}', got one with "
-                        f"{', '.join(has)} (set discriminator.features=true, for the networks that have the option)"
+                        f"{', '.join(has)} ({SOURCES.get(output, 'choose another discriminator.network')})"
                     )
         if getattr(penalty.function, "each_alone", False) and normalises_over_batch(judges):
             yield (
                 f"penalties: {penalty.name}: expected a discriminator that judges each example alone, got batch "
                 "normalisation, which mixes their gradients (set discriminator.normalization=none)"
             )
+    trained = {output for penalty in penalties for output in getattr(penalty.function, "outputs", ())}
+    if "class_logits" not in trained and any("class_logits" in _outputs(judge) for judge in judges):
+        yield (
+            "penalties: expected one that trains class_logits, got none "
+            "(add {name: auxiliary_classifier, weight: 1.0}, or set another model.conditioning)"
+        )
 
 
 def _of_constraints(
@@ -96,7 +107,7 @@ def _of_constraints(
 ) -> Iterator[str]:
     for constraint in constraints:
         held = judges if constraint.update == "discriminator" else list(networks.values())
-        if _has(held, SpectralConv2D):
+        if _has(held, SpectralNormalization):
             yield (
                 f"constraints: {constraint.name}: expected layers without spectral normalisation, which divides each "
                 "kernel by its size and so undoes the bound (use one of the two)"
@@ -123,5 +134,5 @@ def _outputs(network: keras.Model) -> list[str]:
     return list(outputs) if isinstance(outputs, Mapping) else ["logits"]
 
 
-def _has(networks: Sequence[keras.Model], *kinds: type[keras.layers.Layer]) -> bool:
+def _has(networks: Sequence[keras.Model], *kinds: type) -> bool:
     return any(isinstance(layer, kinds) for network in networks for layer in network.layers)

@@ -24,7 +24,7 @@ class ConditionalGAN(GAN):
     class Options(GAN.Options):
         """Options of the scheme: also how labels enter the networks, see `networks.conditioning`."""
 
-        conditioning: Literal["concatenation", "embedding", "projection"]
+        conditioning: Literal["concatenation", "embedding", "projection", "auxiliary"]
 
     def read_batch(self, batch: Any) -> Batch:
         """See GAN."""

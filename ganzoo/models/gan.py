@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -28,6 +28,7 @@ class GAN(GenerativeModel, AdversarialModel):
       latent_size: size of the latents.
       prior: prior of the latents, `normal` N(0, 1) or `uniform` U(-1, 1).
       classes: number of labels; 0 for an unconditional model.
+      further: further networks of a subclass, by name; those in `helpers` are trained by the generator's update.
       ema_decay, seed: see SteppedModel; samples come from the generator's moving average.
 
     One *step* is one update of the generator with `critic_steps` updates of the discriminator; `fit` takes a
@@ -36,9 +37,10 @@ class GAN(GenerativeModel, AdversarialModel):
     Source: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1.
     """
 
-    roles = ("generator", "discriminator")
+    roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
     offers = ("generate",)
     stop_rules = ("discriminator_fooled",)
+    helpers: ClassVar[tuple[str, ...]] = ()
 
     class Options(Section):
         """Options of the scheme.
@@ -59,11 +61,12 @@ class GAN(GenerativeModel, AdversarialModel):
         *,
         prior: str = "normal",
         classes: int = 0,
+        further: Mapping[str, keras.Model] | None = None,
         ema_decay: float = 0.0,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        networks = {"generator": generator, "discriminator": discriminator}
+        networks = {"generator": generator, "discriminator": discriminator, **(further or {})}
         super().__init__(networks, ["generator"], ema_decay=ema_decay, seed=seed, name=name)
         self.generator = generator
         self.discriminator = discriminator
@@ -129,7 +132,7 @@ class GAN(GenerativeModel, AdversarialModel):
           UsageError: if networks, optimizers, model and this call are not all under the same strategy.
         """
         self.compile_adversaries(
-            (generator_optimizer, ["generator"]),
+            (generator_optimizer, ["generator", *self.helpers]),
             (discriminator_optimizer, ["discriminator"]),
             loss,
             penalties=penalties,

@@ -19,11 +19,12 @@ class Sampler(tf.Module):
     """`generate`, `decode` and `latents` of one generator.
 
     Args:
-      generator: latents `[N, latent_size]` (and labels int32 `[N]`) -> examples in [-1, 1], or points.
+      generator: network or function, latents `[N, latent_size]` (and labels int32 `[N]`) -> examples in [-1, 1], or
+        points.
       latent_size: size of the latents.
       prior: `normal` or `uniform`.
       conditional: whether the generator takes labels.
-      kind: kind of the examples; by default from their shape.
+      kind: kind of the examples; by default from the shape of the network's output.
 
     The functions have fixed signatures; only conditional models have `labels`:
       generate(seeds int32 [N, 2], truncation float32 [N], labels int32 [N]) -> uint8 [N, H, W, C] or float32 [N, D]

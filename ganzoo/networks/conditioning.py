@@ -1,14 +1,22 @@
-"""Class conditioning: `concatenation` (one-hot), `embedding` (learned vectors or planes), `projection`.
+"""Class conditioning: `concatenation` (one-hot), `embedding` (learned vectors or planes), `projection`, `auxiliary`.
+
+With `projection` and `auxiliary` the discriminator does not see the label at its input, and the generator uses an
+embedding. `auxiliary` gives the discriminator a second output, `class_logits`, which the penalty
+`auxiliary_classifier` trains. Generators with conditional batch normalisation take the label there instead.
 
 Sources: concatenation, Mirza & Osindero 2014, arXiv:1411.1784; projection, Miyato & Koyama 2018, arXiv:1802.05637,
-eq. 5. With a projection discriminator the generator uses an embedding.
+eq. 5; auxiliary classifier, Odena et al. 2017, arXiv:1610.09585, section 3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+from ganzoo.networks.initial import initial
+from ganzoo.networks.layers import BatchNormalization, ConditionalBatchNormalization, SpectralDense
 
 EMBEDDING_SIZE = 32
 # With N(0, 1) the label outweighed the latents from the start, and cgan_mnist learned one picture per class (33% of the
@@ -34,9 +42,9 @@ def condition_examples(examples: Any, labels: Any, classes: int, conditioning: s
     """Append the label to the discriminator's input.
 
     Images `[N, H, W, C]` gain `classes` constant planes (concatenation) or one learned plane (embedding); vectors
-    `[N, D]` gain as many columns. Projection leaves them unchanged: see `projected_logits`.
+    `[N, D]` gain as many columns. Projection and auxiliary leave them unchanged: see `judge`.
     """
-    if conditioning == "projection":
+    if conditioning in ("projection", "auxiliary"):
         return examples
     *spatial, _ = examples.shape[1:]
     if conditioning == "concatenation":
@@ -53,19 +61,53 @@ def condition_examples(examples: Any, labels: Any, classes: int, conditioning: s
     return keras.layers.Concatenate(name="conditioned_examples")([examples, code])
 
 
-def projected_logits(features: Any, logits: Any, labels: Any, classes: int, conditioning: str | None) -> Any:
-    """Add `<embedding(label), features [N, F]>` to the logits `[N, 1]`, for conditioning by projection."""
-    if conditioning != "projection":
-        return logits
-    embedding = keras.layers.Embedding(
-        classes,
-        features.shape[-1],
-        embeddings_initializer=keras.initializers.RandomNormal(0.0, 0.02),
-        name="label_embedding",
-        dtype=keras.config.floatx(),
-    )(labels)
-    product = keras.layers.Dot(axes=-1, name="label_projection", dtype=keras.config.floatx())([embedding, features])
-    return keras.layers.Add(name="conditioned_logits", dtype=keras.config.floatx())([logits, product])
+def judge(
+    tensors: Any,
+    x: Any,
+    logits: Any,
+    classes: int = 0,
+    conditioning: str | None = None,
+    *,
+    spectral: bool = False,
+    features: bool = False,
+) -> keras.Model:
+    """Return a discriminator: of logits, or of `logits` and further outputs by name.
+
+    Args:
+      tensors: its inputs; the second are labels if there are classes.
+      x: features, the input of the last layer: `[N, F]`, if there are classes.
+      logits: `[N, 1]`; projection adds `<embedding(label), x>`. An auxiliary classifier has the further output
+        `class_logits` `[N, classes]`.
+      classes, conditioning: see the module.
+      spectral: normalise the weights for labels spectrally.
+      features: also return x, as `features`.
+    """
+    outputs = {"logits": logits}
+    floats = keras.config.floatx()
+    if classes and conditioning == "projection":
+        width = x.shape[-1]
+        if spectral:  # of one-hot labels, a dense layer without bias is an embedding
+            embed = SpectralDense(width, use_bias=False, name="label_embedding", dtype=floats)
+            embedding = embed(_one_hot(tensors[1], classes))
+        else:
+            embedding = keras.layers.Embedding(
+                classes, width, embeddings_initializer=initial(), name="label_embedding", dtype=floats
+            )(tensors[1])
+        product = keras.layers.Dot(axes=-1, name="label_projection", dtype=floats)([embedding, x])
+        outputs["logits"] = keras.layers.Add(name="conditioned_logits", dtype=floats)([logits, product])
+    if classes and conditioning == "auxiliary":
+        dense = SpectralDense if spectral else keras.layers.Dense
+        outputs["class_logits"] = dense(classes, kernel_initializer=initial(), name="class_logits", dtype=floats)(x)
+    if features:
+        outputs["features"] = x
+    return keras.Model(tensors, outputs if len(outputs) > 1 else outputs["logits"], name="discriminator")
+
+
+def batch_normalised(x: Any, labels: Sequence[Any], classes: int, name: str) -> Any:
+    """Apply batch normalisation, with a scale and a shift for each class if there are labels."""
+    if labels:
+        return ConditionalBatchNormalization(classes, name=name)([x, *labels])
+    return BatchNormalization(name=name)(x)
 
 
 def _one_hot(labels: Any, classes: int) -> Any:

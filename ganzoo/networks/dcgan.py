@@ -12,9 +12,9 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
+from ganzoo.networks.conditioning import batch_normalised, condition_examples, condition_latents, judge
 from ganzoo.networks.initial import initial
-from ganzoo.networks.kinds import inputs, judge
+from ganzoo.networks.kinds import inputs, smallest_side
 from ganzoo.networks.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout, MinibatchDeviation
 from ganzoo.registry import register
 
@@ -33,7 +33,7 @@ def dcgan_generator(
     *,
     width: Width = 64,
     kernel: Kernel = 4,
-    normalization: Normalization = "batch",
+    normalization: Literal["batch", "conditional_batch", "none"] = "batch",
     leak: Leak = 0.0,
     refine: Annotated[int, Field(ge=0, le=8)] = 0,
 ) -> keras.Model:
@@ -46,26 +46,31 @@ def dcgan_generator(
       conditioning: see networks.conditioning.
       width: channels before the last layer, doubled at each smaller size.
       kernel: side of the transposed convolutions.
-      normalization: after each layer except the last.
+      normalization: after each layer except the last; `conditional_batch` has a scale and a shift for each class,
+        instead of labels at the input.
       leak: slope of the rectifiers below zero.
       refine: transposed convolutions of stride 1 at the smallest size; each layer except the last halves the channels.
 
     Returns:
       latents `[N, latent_size]` (and labels int32 `[N]`) -> images `[N, side, side, channels]` in [-1, 1].
     """
-    side, levels = _smallest_side(example_shape)
+    side, levels = smallest_side(example_shape[0], "dcgan")
     tensors = inputs((latent_size,), classes, "latents")
-    x = tensors[0]
-    if classes:
+    x, labels = tensors[0], tensors[1:] if normalization == "conditional_batch" else []
+    if normalization == "conditional_batch" and not classes:
+        raise ConfigError("generator.normalization: conditional_batch needs labels (use batch)")
+    if classes and not labels:
         x = condition_latents(x, tensors[1], classes, conditioning or "concatenation")
     strides = [1] * refine + [2] * levels
     channels = width * 2 ** (len(strides) - 1)
-    normalised = normalization == "batch"
+    normalised = normalization != "none"
     x = keras.layers.Dense(side * side * channels, use_bias=not normalised, kernel_initializer=initial(), name="start")(
         x
     )
     x = keras.layers.Reshape((side, side, channels), name="start_image")(x)
-    x = _rectify(_normalise(x, normalization, "start_norm"), leak, "start_relu")
+    if normalised:
+        x = batch_normalised(x, labels, classes, "start_norm")
+    x = _rectify(x, leak, "start_relu")
     for level, stride in enumerate(strides[:-1], start=1):
         x = Conv2DTranspose(
             channels // 2**level,
@@ -76,7 +81,9 @@ def dcgan_generator(
             kernel_initializer=initial(),
             name=f"up{level}",
         )(x)
-        x = _rectify(_normalise(x, normalization, f"up{level}_norm"), leak, f"up{level}_relu")
+        if normalised:
+            x = batch_normalised(x, labels, classes, f"up{level}_norm")
+        x = _rectify(x, leak, f"up{level}_relu")
     x = Conv2DTranspose(example_shape[-1], kernel, 2, "same", kernel_initializer=initial(), name=f"up{len(strides)}")(x)
     x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")
@@ -114,7 +121,7 @@ def dcgan_discriminator(
     Returns:
       images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
     """
-    _, levels = _smallest_side(example_shape)
+    _, levels = smallest_side(example_shape[0], "dcgan")
     tensors = inputs(example_shape, classes, "images")
     x = tensors[0]
     if classes:
@@ -124,9 +131,7 @@ def dcgan_discriminator(
         x = MinibatchDeviation(group, name="deviation")(x)
     x = keras.layers.Flatten(name="features")(x)
     logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
-    if classes:
-        logits = projected_logits(x, logits, tensors[1], classes, conditioning)
-    return judge(tensors, logits, x if features else None)
+    return judge(tensors, x, logits, classes, conditioning, features=features)
 
 
 @register("encoder", "dcgan", kinds=("image",))
@@ -150,7 +155,7 @@ def dcgan_encoder(
       images `[N, side, side, channels]` in [-1, 1] -> `[N, outputs]`.
     """
     image = keras.Input(example_shape, name="images")
-    x = _halved(image, _smallest_side(example_shape)[1], width, kernel, normalization, leak, 0.0)
+    x = _halved(image, smallest_side(example_shape[0], "dcgan")[1], width, kernel, normalization, leak, 0.0)
     vector = keras.layers.Dense(outputs, kernel_initializer=initial(), name="outputs", dtype=keras.config.floatx())(
         keras.layers.Flatten(name="features")(x)
     )
@@ -171,30 +176,11 @@ def _halved(x: Any, levels: int, width: int, kernel: int, normalization: str, le
             name=f"down{level}",
         )(x)
         if normalised:
-            x = _normalise(x, normalization, f"down{level}_norm")
+            x = BatchNormalization(name=f"down{level}_norm")(x)
         x = _rectify(x, leak, f"down{level}_relu")
         if dropout:
             x = Dropout(dropout, name=f"down{level}_dropout")(x)
     return x
-
-
-def _smallest_side(example_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return (side after all halvings, number of halvings): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
-    side, levels = example_shape[0], 0
-    while side % 2 == 0 and side > 7:
-        side, levels = side // 2, levels + 1
-    if side > 7 or levels == 0:
-        raise ConfigError(
-            f"dataset.size: {example_shape[0]} does not suit network dcgan, which doubles 4 to 7 pixels "
-            "(use 28, 32, 48, 64, 128 …)"
-        )
-    return side, levels
-
-
-def _normalise(x: Any, normalization: str, name: str) -> Any:
-    if normalization == "none":
-        return x
-    return BatchNormalization(name=name)(x)
 
 
 def _rectify(x: Any, leak: float, name: str) -> Any:

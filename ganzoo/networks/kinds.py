@@ -7,7 +7,7 @@ come from the data and the scheme; its keyword-only ones are its options, which 
                  int32 `[N]` as second input if `classes > 0`, -> `[N, *example_shape]`
   discriminator  f(example_shape, classes, conditioning, *, …): examples `[N, *example_shape]` (and labels) -> logits
                  `[N, 1]`, or `[N, h, w, k]` with k per patch; or a mapping with these as `logits` and further
-                 outputs
+                 outputs, see `conditioning.judge`
   translator     f(example_shape, *, …): images `[N, H, W, C]` in [-1, 1] -> the same, for any H and W that are
                  multiples of the model's attribute `stride`
   encoder        f(example_shape, outputs, *, …): examples -> `[N, outputs]`
@@ -19,11 +19,7 @@ from typing import Any
 
 import keras
 
-
-def judge(tensors: Any, logits: Any, features: Any = None) -> keras.Model:
-    """Return a discriminator of logits, or of `logits` and `features` by name if features are given."""
-    outputs = logits if features is None else {"logits": logits, "features": features}
-    return keras.Model(tensors, outputs, name="discriminator")
+from ganzoo.errors import ConfigError
 
 
 def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
@@ -32,3 +28,20 @@ def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
     if classes:
         tensors.append(keras.Input((), dtype="int32", name="labels"))
     return tensors
+
+
+def smallest_side(side: int, network: str) -> tuple[int, int]:
+    """Return (side after all halvings, number of halvings): 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4).
+
+    Raises:
+      ConfigError: if the side is not 4, 5, 6 or 7 times a power of two.
+    """
+    smallest, levels = side, 0
+    while smallest % 2 == 0 and smallest > 7:
+        smallest, levels = smallest // 2, levels + 1
+    if smallest > 7 or levels == 0:
+        raise ConfigError(
+            f"dataset.size: {side} does not suit network {network}, which doubles 4 to 7 pixels "
+            "(use 28, 32, 48, 64, 128 …)"
+        )
+    return smallest, levels

@@ -9,8 +9,8 @@ import keras
 from pydantic import Field
 
 from ganzoo.data.kinds import of_shape
-from ganzoo.networks.conditioning import condition_examples, condition_latents, projected_logits
-from ganzoo.networks.kinds import inputs, judge
+from ganzoo.networks.conditioning import condition_examples, condition_latents, judge
+from ganzoo.networks.kinds import inputs
 from ganzoo.networks.layers import Dropout, Maxout
 from ganzoo.registry import register
 
@@ -97,9 +97,7 @@ def mlp_discriminator(
         if dropout:
             x = Dropout(dropout, name=f"hidden{i}_dropout")(x)
     logits = keras.layers.Dense(1, name="logits", dtype=keras.config.floatx())(x)
-    if classes:
-        logits = projected_logits(x, logits, tensors[1], classes, conditioning)
-    return judge(tensors, logits, x if features else None)
+    return judge(tensors, x, logits, classes, conditioning, features=features)
 
 
 @register("encoder", "mlp")

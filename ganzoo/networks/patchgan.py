@@ -11,8 +11,8 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
+from ganzoo.networks.conditioning import judge
 from ganzoo.networks.initial import initial
-from ganzoo.networks.kinds import judge
 from ganzoo.networks.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.registry import register
 
@@ -116,7 +116,7 @@ def _with_logits(image: Any, x: Any, kernel: int, normalization: str, features: 
     floats = keras.config.floatx()
     convolution = _convolution(normalization)
     logits = convolution(1, kernel, border=border, kernel_initializer=initial(), name="logits", dtype=floats)(x)
-    return judge(image, logits, x if features else None)
+    return judge(image, x, logits, features=features)
 
 
 def _convolution(normalization: str) -> type[Conv2D]:

@@ -26,14 +26,18 @@ class Penalty:
       function: maps a context to `[N]`.
       weight: factor of the penalty.
       every: interval in steps; the penalty is `every` times as strong then.
-      update: name of the update whose loss includes it.
+      updates: names of the updates whose losses include it.
     """
 
     name: str
     function: Callable[[Any], Any]
     weight: float
     every: int
-    update: str
+    updates: tuple[str, ...]
+
+    def logged(self, update: str) -> str:
+        """Return its name in the log: of several updates, each has its own."""
+        return self.name if len(self.updates) == 1 else f"{update}_{self.name}"
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,14 @@ def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
         )
         weight, every = settings.pop("weight", None), settings.pop("every", None)
         function = made_of("penalty", settings or one, key, at, general=("name", "weight", "every"))
+        update = getattr(function, "update", "discriminator")
         made.append(
             Penalty(
                 settings.get("name") or _name(function),
                 function,
                 getattr(function, "weight", 1.0) if weight is None else weight,
                 getattr(function, "every", 1) if every is None else every,
-                getattr(function, "update", "discriminator"),
+                (update,) if isinstance(update, str) else tuple(update),
             )
         )
     names = [penalty.name for penalty in made]

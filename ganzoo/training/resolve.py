@@ -16,6 +16,7 @@ from ganzoo.data.streaming import StreamPipeline
 from ganzoo.errors import DataError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
+from ganzoo.training.checks import check_stop_rule
 
 FOLDER = "folder:"
 
@@ -41,7 +42,6 @@ def resolve(
       ConfigError, DataError: as `train`.
     """
     from ganzoo.models.build import scheme_of
-    from ganzoo.training.stopping import check_stop_rule
 
     values = completed(config, settings)
     config = config.override(values) if values else config

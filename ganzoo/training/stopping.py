@@ -10,31 +10,14 @@ import keras
 import numpy as np
 
 from ganzoo.data.source import Source
-from ganzoo.errors import ConfigError
 from ganzoo.evaluation.examples import at_most
 from ganzoo.evaluation.metrics.labelled import mean_pairwise_distance
-from ganzoo.objectives import parts
-from ganzoo.schema import Config, StopRule
+from ganzoo.schema import StopRule
 from ganzoo.training.progress import ProgressBar
 
 EXAMPLES = 512  # real ones and samples; the AUC of equal distributions then has a standard deviation of 0.018
 LEAST_DIVERSITY = 0.5
 TIE = 1e-3  # largest difference of two values of D that counts as none: near the equilibrium only rounding is left
-
-
-def check_stop_rule(config: Config) -> None:
-    """Refuse a stop rule with a loss that has no equilibrium value. Models trained so by an older ganzoo still load.
-
-    Raises:
-      ConfigError: if that is the case.
-    """
-    if config.training.stop_when is None or config.loss is None:
-        return
-    if getattr(parts.loss(config.loss.model_dump()), "equilibrium", None) is None:
-        raise ConfigError(
-            f"{config.name}: training.stop_when: loss {config.loss.name} has no equilibrium value: more than one "
-            "constant D is optimal there (use minimax, non_saturating or least_squares, or remove stop_when)"
-        )
 
 
 class StopWhenFooled(keras.callbacks.Callback):

@@ -16,6 +16,7 @@ from ganzoo.models.build import build
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks.layers import BatchNormalization, Dropout
 from ganzoo.objectives.parts import Penalty
+from ganzoo.registry import of, options_of
 
 ROWS = 8
 
@@ -127,8 +128,9 @@ def test_3_batch_statistics_are_of_the_global_batch_on_every_replica(two_replica
 def test_4_no_model_of_the_zoo_holds_random_state(name):
     """`layers.Dropout` is keyed; Keras's has a SeedGenerator, which no checkpoint of ours would hold."""
     config = ganzoo.config(name)
-    judged = config.offers("generate") and "discriminator" in config.networks
-    dropout = {"discriminator.dropout": 0.1} if judged else {}  # a U-Net has it anyway
+    section = config.networks.get("discriminator")
+    takes = section is not None and "dropout" in options_of(of("discriminator").get(section.network))
+    dropout = {"discriminator.dropout": 0.1} if takes else {}
     model = build(config.override({**tiny(config), **dropout}))
     networks = (*model.networks.values(), *model.averages.values())
     layers = [layer for network in networks for layer in network._flatten_layers()]
@@ -224,7 +226,7 @@ def test_9_draws_are_the_same_with_xla():
     states = []
     for xla in (False, True):
         model = gan([lambda: Dropout(0.5, name="dropout")], xla=xla)
-        model.penalties = [Penalty("mixed", _of_a_mixture, 1.0, 1, "discriminator")]
+        model.penalties = [Penalty("mixed", _of_a_mixture, 1.0, 1, ("discriminator",))]
         states.append(fitted(model, numbers(3), steps=3))
     for name, value in states[0].items():
         np.testing.assert_allclose(states[1][name], value, rtol=1e-5, err_msg=name)

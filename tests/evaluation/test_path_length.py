@@ -17,7 +17,8 @@ MATRIX = np.array([[2.0, 0.0, 1.0], [0.0, 1.0, -1.0]], np.float32)  # two latent
 def comparison(prior, network):
     """Of a generator that is linear in its latents."""
     latents = np.random.default_rng(0).normal(size=(2 * module.PATHS, 2)).astype(np.float32)
-    model = SimpleNamespace(sample_latents=lambda n, seed: latents[:n], prior=prior, classes=0, generator_ema=network)
+    sampler = SimpleNamespace(inside=network)
+    model = SimpleNamespace(sample_latents=lambda n, seed: latents[:n], prior=prior, classes=0, sampler=sampler)
     extractor = SimpleNamespace(embed=lambda images: images)
     return SimpleNamespace(model=model, extractor=extractor, seed=5), latents
 
@@ -45,7 +46,7 @@ def test_straight_paths_through_a_linear_generator():
 
 def test_spherical_paths_through_the_identity():
     """On a circle of radius sqrt(2) the speed is the angle times the radius."""
-    given, latents = comparison("normal", lambda latents, training: tf.identity(latents))
+    given, latents = comparison("normal", tf.identity)
     angles = np.arctan2(latents[:, 1], latents[:, 0]).astype(np.float64)
     between = np.abs(np.angle(np.exp(1j * (angles[module.PATHS :] - angles[: module.PATHS]))))
     wanted = without_extremes(2.0 * between**2)
@@ -57,12 +58,11 @@ def test_labels_of_a_conditional_generator_cycle_and_other_extractors_are_refuse
     given, _ = comparison("uniform", None)
     seen = []
 
-    def network(inputs, training):
-        assert not training
-        tf.numpy_function(lambda labels: seen.extend(labels), [inputs[1]], [])
-        return tf.identity(inputs[0])
+    def inside(latents, labels):
+        tf.numpy_function(lambda labels: seen.extend(labels), [labels], [])
+        return tf.identity(latents)
 
-    given.model.classes, given.model.generator_ema = 3, network
+    given.model.classes, given.model.sampler = 3, SimpleNamespace(inside=inside)
     path_length(given)
     assert sorted(seen) == sorted(2 * [0, 1, 2] * 100)
     given.extractor = SimpleNamespace(embed=None, name="own")

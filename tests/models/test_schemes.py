@@ -25,6 +25,11 @@ SMALL = {"generator.widths": [8], "discriminator.widths": [8], "training.steps_p
     [
         ("cgan", {"dataset.classes": 0}, r"model\.scheme: conditional needs dataset\.classes of 2 or more"),
         ("cgan", {"model": {"scheme": "conditional", "latent": {"size": 4}}}, r"model\.conditioning: missing"),
+        (
+            "infogan",
+            {"dataset.classes": 10, "model.categorical": [1]},
+            r"model\.categorical\.0: input should be greater",
+        ),
         ("gan", {"model.conditioning": "embedding"}, r"model\.conditioning: unknown key"),
         ("gan", {"model": {"scheme": "vanilla"}}, r"model\.latent: missing"),
         ("gan", {"model.cycle_weight": 1.0}, r"model\.cycle_weight: unknown key"),
@@ -123,6 +128,7 @@ def fitted(config, steps=10, **arguments):
 def pairs():
     """Every loss with every penalty and with none: each of them once by day, all pairs by night."""
     losses, penalties = of("loss").names(), [None, *of("penalty").names()]
+    penalties.remove("auxiliary_classifier")  # is for labels
     for first, loss in enumerate(losses):
         for second, penalty in enumerate(penalties):
             by_day = second == first % len(penalties) or (first == 0 and second >= len(losses))
@@ -137,6 +143,44 @@ def test_every_loss_goes_with_every_penalty(loss, penalty):
     assert all(np.isfinite(values).all() for values in history.values())
     assert (penalty in history) == (penalty is not None)
     assert np.isfinite(model.generate(4, seed=0)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        (
+            "acgan",
+            {"model.conditioning": "projection"},
+            r"penalties: auxiliary_classifier: expected a discriminator with the output 'class_logits', got one with "
+            r"logits \(set model\.conditioning=auxiliary\)",
+        ),
+        ("acgan", {"penalties": []}, r"penalties: expected one that trains class_logits, got none "),
+        (
+            "infogan",
+            {"model.categorical": [], "model.continuous": 0},
+            r"model\.categorical: expected a categorical or ",
+        ),
+    ],
+)
+def test_what_a_model_lacks(name, override, message):
+    with pytest.raises(ConfigError, match=rf"^{name}_mnist: {message}"):
+        build(ganzoo.config(name).override(override))
+
+
+def test_both_updates_of_an_acgan_learn_the_classes():
+    """On two classes, black and white: the discriminator names them, and the generator is led to them."""
+    config = ganzoo.config("acgan").override(
+        {"generator.width": 4, "discriminator.width": 4, "discriminator.dropout": 0.0, "training.ema_decay": 0.0}
+    )
+    model = build(config.override({"dataset.classes": 2, "optimizer.generator.learning_rate": 2e-3}))
+    labels = np.arange(16) % 2
+    images = np.broadcast_to(2.0 * labels[:, None, None, None] - 1.0, (16, 28, 28, 1)).astype(np.float32)
+    data = tf.data.Dataset.from_tensors({"examples": images, "labels": labels}).repeat()
+    history = model.fit(data, steps_per_epoch=30, epochs=2, verbose=0, shuffle=False).history
+    for name in ("discriminator_auxiliary_classifier", "generator_auxiliary_classifier"):
+        assert history[name][1] < 0.5 * history[name][0], name
+    black, white = model.generate(labels=[0, 1], seed=0).astype(np.float32).mean(axis=(1, 2, 3))
+    assert white > black + 50.0
 
 
 def test_clipped_weights_stay_in_their_bounds():

@@ -1,5 +1,7 @@
 """Networks: shapes for every size and conditioning, parameters counted by hand, no weight without a use."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from ganzoo.core import randomness
 from ganzoo.errors import ConfigError
 from ganzoo.registry import of
 
+NAMES = ["dcgan", "mlp", "sngan", "r3gan"]
 CONDITIONINGS = ["concatenation", "embedding", "projection"]
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3)]
 
@@ -19,10 +22,21 @@ def networks(name, shape, classes=0, conditioning=None, **arguments):
 
 
 def small(name):
-    return {"width": 4} if name == "dcgan" else {"widths": [16, 12]}
+    return {"mlp": {"widths": [16, 12]}, "r3gan": {"width": 4, "group": 4, "blocks": 1}}.get(name, {"width": 4})
 
 
-@pytest.mark.parametrize("name", ["dcgan", "mlp"])
+def example():
+    return np.random.default_rng(0).uniform(-1.0, 1.0, (1, 28, 28, 1)).astype(np.float32)
+
+
+def stirred(*networks):
+    """Gives every weight a value: some start at zero, and hide what is before them."""
+    for network in networks:
+        for variable in network.trainable_variables:
+            variable.assign_add(0.1 * np.sin(np.arange(variable.value.shape.num_elements())).reshape(variable.shape))
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_unconditional_shapes_and_range(name, shape):
     generator, discriminator = networks(name, shape, **small(name))
@@ -32,20 +46,44 @@ def test_unconditional_shapes_and_range(name, shape):
     assert discriminator(images).shape == (3, 1)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "mlp"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
 def test_the_label_changes_image_and_logit(name, conditioning):
     generator, discriminator = networks(name, (28, 28, 1), 10, conditioning, **small(name))
-    for network in (generator, discriminator):  # a label's way in may start near zero: give it weight
-        for variable in network.trainable_variables:
-            variable.assign_add(0.1 * np.sin(np.arange(variable.value.shape.num_elements())).reshape(variable.shape))
+    stirred(generator, discriminator)
     latents = tf.ones([2, 8])
     images = generator([latents, tf.constant([3, 7])])
     assert images.shape == (2, 28, 28, 1)
     assert not np.allclose(images[0], images[1])
-    logits = discriminator([tf.ones([2, 28, 28, 1]), tf.constant([3, 7])])
+    logits = discriminator([tf.repeat(example(), 2, axis=0), tf.constant([3, 7])])
     assert logits.shape == (2, 1)
     assert not np.allclose(logits[0], logits[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_auxiliary_classifier_is_a_second_output_that_sees_no_label(name):
+    _, discriminator = networks(name, (28, 28, 1), 10, "auxiliary", **small(name))
+    stirred(discriminator)
+    outputs = discriminator([tf.repeat(example(), 2, axis=0), tf.constant([3, 7])])
+    assert {key: tuple(value.shape) for key, value in outputs.items()} == {"logits": (2, 1), "class_logits": (2, 10)}
+    for output in outputs.values():
+        np.testing.assert_allclose(output[0], output[1], atol=1e-6)
+
+
+def test_conditional_batch_normalisation_is_the_labels_only_way_in():
+    generator, _ = networks("dcgan", (28, 28, 1), 10, "projection", width=4, normalization="conditional_batch")
+    start = 8 * 7 * 7 * 8 + 2 * 8 + 2 * 10 * 8  # dense without bias, moving averages, scale and shift of each class
+    assert generator.count_params() == start + 4 * 4 * 4 * 8 + 2 * 4 + 2 * 10 * 4 + 4 * 4 * 1 * 4 + 1
+    inputs = [tf.ones([2, 8]), tf.constant([3, 7])]
+    np.testing.assert_allclose(*generator(inputs), atol=1e-6)
+    stirred(generator)
+    one, other = generator(inputs)
+    assert not np.allclose(one, other)
+
+
+def test_conditional_batch_normalisation_needs_classes():
+    with pytest.raises(ConfigError, match=r"generator\.normalization: conditional_batch needs labels \(use batch\)"):
+        of("generator").get("dcgan")(8, (28, 28, 1), normalization="conditional_batch")
 
 
 def test_points_are_linear_and_unbounded():
@@ -74,14 +112,26 @@ def test_maxout_discriminator_counted_by_hand():
     assert discriminator.count_params() == 784 * 15 + 15 + 3 + 1
 
 
-@pytest.mark.parametrize("normalization", ["batch", "none"])
-def test_every_trainable_weight_has_a_gradient(normalization):
-    generator, discriminator = networks("dcgan", (28, 28, 1), 10, "projection", width=4, normalization=normalization)
+@pytest.mark.parametrize(
+    ("name", "options", "judging"),
+    [
+        ("dcgan", {"normalization": "batch"}, {"normalization": "batch"}),
+        ("dcgan", {"normalization": "none"}, {"normalization": "none"}),
+        ("dcgan", {"normalization": "conditional_batch"}, {}),
+        ("sngan", {}, {}),
+        ("r3gan", {}, {}),
+    ],
+)
+@pytest.mark.parametrize("conditioning", ["projection", "auxiliary"])
+def test_every_trainable_weight_has_a_gradient(name, options, judging, conditioning):
+    generator = of("generator").get(name)(8, (28, 28, 1), 10, conditioning, **small(name), **options)
+    discriminator = of("discriminator").get(name)((28, 28, 1), 10, conditioning, **small(name), **judging)
+    stirred(generator, discriminator)
     labels = tf.range(10)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(
-            discriminator([generator([tf.random.normal([10, 8]), labels], training=True), labels], training=True) ** 2
-        )
+        made = generator([tf.random.normal([10, 8], seed=0), labels], training=True)
+        outputs = tf.nest.flatten(discriminator([made, labels], training=True))
+        loss = tf.add_n([tf.reduce_sum(output**2) for output in outputs])
     variables = generator.trainable_variables + discriminator.trainable_variables
     gradients = tape.gradient(loss, [v.value for v in variables])
     for variable, gradient in zip(variables, gradients, strict=True):
@@ -89,9 +139,10 @@ def test_every_trainable_weight_has_a_gradient(normalization):
         assert np.any(tf.convert_to_tensor(gradient) != 0.0), variable.path
 
 
-def test_a_size_that_cannot_be_doubled_to():
-    with pytest.raises(ConfigError, match=r"dataset\.size: 30 does not suit"):
-        networks("dcgan", (30, 30, 1))
+@pytest.mark.parametrize("name", ["dcgan", "sngan", "r3gan"])
+def test_a_size_that_cannot_be_doubled_to(name):
+    with pytest.raises(ConfigError, match=rf"dataset\.size: 30 does not suit network {name}, "):
+        networks(name, (30, 30, 1))
 
 
 def test_unknown_network():
@@ -99,7 +150,16 @@ def test_unknown_network():
         of("generator").get("dcgn")
 
 
-@pytest.mark.parametrize(("name", "shape"), [("dcgan", (3, 7 * 7 * 8)), ("mlp", (3, 12)), ("patchgan", (3, 2, 2, 32))])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("dcgan", (3, 7 * 7 * 8)),
+        ("mlp", (3, 12)),
+        ("patchgan", (3, 2, 2, 32)),
+        ("sngan", (3, 4)),
+        ("r3gan", (3, 4)),
+    ],
+)
 def test_discriminators_return_their_features_on_demand(name, shape):
     """The logits are those of the same weights without features."""
     options = {"width": 4} if name == "patchgan" else small(name)
@@ -112,9 +172,30 @@ def test_discriminators_return_their_features_on_demand(name, shape):
     assert outputs["features"].shape == shape
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_features_beside_an_auxiliary_classifier(name):
+    judge = of("discriminator").get(name)((28, 28, 1), 10, "auxiliary", **small(name), features=True)
+    outputs = judge([tf.constant(example()), tf.constant([3])])
+    assert set(outputs) == {"logits", "features", "class_logits"}
+    last = judge.get_layer("class_logits")
+    np.testing.assert_allclose(last(outputs["features"]), outputs["class_logits"], rtol=1e-5)
+
+
 def test_minibatch_deviation_is_one_channel_more():
     plain, deviation = (
         of("discriminator").get("dcgan")((28, 28, 1), width=4, minibatch_deviation=on) for on in (False, True)
     )
     assert deviation.count_params() == plain.count_params() + 7 * 7
     assert deviation(tf.ones([8, 28, 28, 1]), training=True).shape == (8, 1)
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "nearest"])
+def test_the_light_generator_halves_its_channels_at_each_doubling(upsampling):
+    generator = of("generator").get("light")(8, (128, 128, 3), 3, "projection", width=2, upsampling=upsampling)
+    widths = [32, 32, 16, 8, 4, 2]
+    convolutions = sum(9 * width * to for width, to in pairwise(widths))
+    norms = sum(2 * width + 2 * 3 * width for width in widths)  # moving averages; scale and shift of three classes
+    assert generator.count_params() == 8 * 4 * 4 * 32 + convolutions + norms + 9 * 2 * 3 + 3
+    images = generator([100.0 * tf.ones([2, 8]), tf.constant([0, 2])])
+    assert images.shape == (2, 128, 128, 3)
+    assert np.max(np.abs(images)) <= 1.0

@@ -69,16 +69,17 @@ def test_penalties(name):
 
         def outputs(examples):
             features = tf.tanh(tf.matmul(examples, first))
-            return {"features": features, "logits": tf.linalg.matvec(features, last)}
+            return {"features": features, "class_logits": features, "logits": tf.linalg.matvec(features, last)}
 
         calls = iter(range(9))
         context = PenaltyContext(
             lambda examples: outputs(examples)["logits"],
             *(real, fake, outputs(real), outputs(fake)),
-            *((), {}),
+            *((tf.constant([0, 1, 2, 0]),), {}),
             uniform=lambda shape: drawn(4).uniform(0, shape),
             draws=lambda: drawn(4, counter=next(calls)),
             state=state_of(penalty.function),
+            update="discriminator",
         )
         return tf.reduce_mean(penalty.function(context))
 

@@ -17,14 +17,27 @@ REAL = tf.constant([[1.0, 2.0], [-5.0, 0.5], [0.0, 0.0]])
 FAKE = tf.constant([[0.0, 1.0], [2.0, 2.0], [-1.0, 4.0]])
 
 
-def value_of(name, discriminator, real=REAL, fake=FAKE, mix=None, outputs=({}, {}), draws=None, state=None, **options):
+def value_of(
+    name,
+    discriminator,
+    real=REAL,
+    fake=FAKE,
+    mix=None,
+    outputs=({}, {}),
+    labels=(),
+    draws=None,
+    state=None,
+    update="discriminator",
+    **options,
+):
     """A penalty's value `[N]`."""
     mixes = tf.constant(mix) if mix is not None else None
     context = PenaltyContext(
-        *(discriminator, real, fake, *outputs, (), {}),
+        *(discriminator, real, fake, *outputs, labels, {}),
         uniform=lambda shape: tf.reshape(mixes, [-1, *shape]),
         draws=draws,
         state=state,
+        update=update,
     )
     (penalty,) = parts.penalties([{"name": name, "weight": 1.0, **options}])
     return penalty.function(context)
@@ -44,7 +57,15 @@ def quadratic(x):
 
 
 def test_these_are_the_penalties():
-    assert of("penalty").names() == ["consistency", "feature_matching", "gradient_penalty", "lecam", "r1", "r2"]
+    assert of("penalty").names() == [
+        "auxiliary_classifier",
+        "consistency",
+        "feature_matching",
+        "gradient_penalty",
+        "lecam",
+        "r1",
+        "r2",
+    ]
 
 
 @pytest.mark.parametrize("name", ["r1", "r2"])
@@ -101,7 +122,13 @@ def test_one_mix_of_an_image_and_what_keeps_the_root_differentiable():
         return tf.fill([2, *shape], 0.5)
 
     images = tf.ones([2, 4, 4, 3])
-    context = PenaltyContext(lambda x: 0.0 * quadratic(x), images, images, {}, {}, (), {}, uniform, None, {})
+    context = PenaltyContext(
+        *(lambda x: 0.0 * quadratic(x), images, images, {}, {}, (), {}),
+        uniform=uniform,
+        draws=None,
+        state={},
+        update="discriminator",
+    )
     (penalty,) = parts.penalties([{"name": "gradient_penalty", "epsilon": 1e-4}])
     np.testing.assert_allclose(penalty.function(context), [(0.01 - 1.0) ** 2] * 2, rtol=1e-6)
     assert asked == [[1, 1, 1]]
@@ -165,7 +192,27 @@ def test_feature_matching_is_the_distance_of_the_means():
     value = value_of("feature_matching", None, outputs=({"features": real}, {"features": fake}))
     assert float(value) == pytest.approx(5.0)
     (penalty,) = parts.penalties(["feature_matching"])
-    assert penalty.update == "generator"
+    assert penalty.updates == ("generator",)
+
+
+@pytest.mark.parametrize(
+    ("update", "wanted"),
+    [
+        # log(1 + e) - 1 and log(1 + e) for the generated examples, log 2 for the real ones
+        ("generator", [0.3132617, 1.3132617]),
+        ("discriminator", [0.3132617 + math.log(2), 1.3132617 + math.log(2)]),
+    ],
+)
+def test_the_auxiliary_classifier_judges_real_examples_for_the_discriminator_alone(update, wanted):
+    outputs = [{"class_logits": tf.constant(logits)} for logits in ([[5.0, 5.0]] * 2, [[3.0, 2.0]] * 2)]
+    value = value_of("auxiliary_classifier", None, outputs=outputs, labels=(tf.constant([0, 1]),), update=update)
+    np.testing.assert_allclose(value, wanted, rtol=1e-5)
+    (penalty,) = parts.penalties(["auxiliary_classifier"])
+    assert penalty.updates == ("discriminator", "generator")
+    assert [penalty.logged(update) for update in penalty.updates] == [
+        "discriminator_auxiliary_classifier",
+        "generator_auxiliary_classifier",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +257,7 @@ def test_ways_to_give_a_penalty():
 
     given = [("r1", 0.5, 4), {"name": "r2", "weight": 2.0}, "gradient_penalty", mine, Own()]
     made = parts.penalties(given)
-    assert [(one.name, one.weight, one.every, one.update) for one in made] == [
+    assert [(one.name, one.weight, one.every, *one.updates) for one in made] == [
         ("r1", 0.5, 4, "discriminator"),
         ("r2", 2.0, 1, "discriminator"),
         ("gradient_penalty", 1.0, 1, "discriminator"),

@@ -27,6 +27,8 @@ SMALL = {  # a network that is not here is taken as it is
     "resnet": {"width": 4, "blocks": 1},
     "unet": {"width": 4},
     "patchgan": {"width": 4},
+    "sngan": {"width": 4},
+    "r3gan": {"width": 4, "blocks": 1, "group": 4},
 }
 STRATEGIES = {
     "none": "none",

@@ -23,8 +23,6 @@ def path_length(comparison: Comparison) -> dict[str, Value]:
     """
     import tensorflow as tf
 
-    from ganzoo.models.sampling import call
-
     model, embed = comparison.model, comparison.extractor.embed
     assert model is not None, "the need is checked before"
     if embed is None:
@@ -37,7 +35,7 @@ def path_length(comparison: Comparison) -> dict[str, Value]:
     @tf.function(reduce_retracing=True, autograph=False)
     def features(latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         conditions = [labels] if model.classes else []
-        return tf.cast(embed(call(model.generator_ema, latents, conditions, training=False)), tf.float32)
+        return tf.cast(embed(model.sampler.inside(latents, *conditions)), tf.float32)
 
     squares = []
     for start in range(0, PATHS, PATHS_A_CALL):

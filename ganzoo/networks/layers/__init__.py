@@ -1,6 +1,7 @@
 """Layers missing in Keras, or whose Keras versions hold random state or use statistics of one replica's batch."""
 
 from ganzoo.networks.layers.batch_normalization import BatchNormalization
+from ganzoo.networks.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from ganzoo.networks.layers.convolution import Conv2D, Conv2DTranspose
 from ganzoo.networks.layers.dropout import Dropout
 from ganzoo.networks.layers.frozen_features import FrozenFeatures, Mixing
@@ -9,12 +10,13 @@ from ganzoo.networks.layers.maxout import Maxout
 from ganzoo.networks.layers.minibatch_deviation import MinibatchDeviation
 from ganzoo.networks.layers.padding import ReflectionPadding2D
 from ganzoo.networks.layers.residual_tanh import ResidualTanh
-from ganzoo.networks.layers.spectral_convolution import SpectralConv2D
+from ganzoo.networks.layers.spectral import SpectralConv2D, SpectralDense, SpectralNormalization
 from ganzoo.networks.layers.upsampling import BilinearUpsampling
 
 __all__ = [
     "BatchNormalization",
     "BilinearUpsampling",
+    "ConditionalBatchNormalization",
     "Conv2D",
     "Conv2DTranspose",
     "Dropout",
@@ -26,4 +28,6 @@ __all__ = [
     "ReflectionPadding2D",
     "ResidualTanh",
     "SpectralConv2D",
+    "SpectralDense",
+    "SpectralNormalization",
 ]

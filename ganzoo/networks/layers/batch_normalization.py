@@ -33,18 +33,26 @@ class BatchNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: Any) -> None:
-        def weight(name: str, initial: str, trainable: bool) -> keras.Variable:
-            shape = (input_shape[-1],)
+        self.add_weights(input_shape[-1], ())
+
+    def add_weights(self, channels: int, groups: tuple[int, ...]) -> None:
+        """Create the weights: gamma and beta `[*groups, C]`, moving averages `[C]`."""
+
+        def weight(name: str, shape: tuple[int, ...], initial: str, trainable: bool) -> keras.Variable:
             return self.add_weight(
                 name=name, shape=shape, initializer=initial, trainable=trainable, autocast=False, dtype=self._floats
             )
 
-        self.gamma = weight("gamma", "ones", True)
-        self.beta = weight("beta", "zeros", True)
-        self.moving_mean = weight("moving_mean", "zeros", False)
-        self.moving_variance = weight("moving_variance", "ones", False)
+        self.gamma = weight("gamma", (*groups, channels), "ones", True)
+        self.beta = weight("beta", (*groups, channels), "zeros", True)
+        self.moving_mean = weight("moving_mean", (channels,), "zeros", False)
+        self.moving_variance = weight("moving_variance", (channels,), "ones", False)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.normalised(inputs, self.gamma.value, self.beta.value, training)
+
+    def normalised(self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, training: bool) -> tf.Tensor:
+        """Return `gamma (inputs - mean) / sqrt(variance + epsilon) + beta`, after updating the moving averages."""
         floats = tf.cast(inputs, self._floats)
         if training:
             mean, variance = self._global_moments(floats)
@@ -52,9 +60,7 @@ class BatchNormalization(keras.layers.Layer):
                 average.assign(self.momentum * average + (1.0 - self.momentum) * value)
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
-        normalised = tf.nn.batch_normalization(
-            floats, mean, variance, self.beta.value, self.gamma.value, variance_epsilon=self.epsilon
-        )
+        normalised = tf.nn.batch_normalization(floats, mean, variance, beta, gamma, variance_epsilon=self.epsilon)
         return tf.cast(normalised, inputs.dtype)
 
     @property

@@ -43,7 +43,19 @@ class Conv2D(keras.layers.Conv2D):
         self.border = border
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Map `[N, H, W, C]` and `[k, k, C, filters]` to `[N, H / stride, W / stride, filters]`."""
+        """Map `[N, H, W, C]` and `[k, k, C / groups, filters]` to `[N, H / stride, W / stride, filters]`.
+
+        On a CPU TensorFlow has no gradient of a convolution in groups, and Keras compiles it by XLA. One convolution
+        for each group takes a twelfth of XLA's time (32x14x14x64, 4 groups, forward and backward: 32 against 401 ms of
+        CPU time; a single convolution with zeros between the groups 47).
+        """
+        if self.groups == 1 or tf.config.list_logical_devices("GPU"):
+            return self._convolved(inputs, kernel)
+        kernels = tf.split(tf.convert_to_tensor(kernel), self.groups, axis=-1)
+        parts = zip(tf.split(inputs, self.groups, axis=-1), kernels, strict=True)
+        return tf.concat([self._convolved(*part) for part in parts], axis=-1)
+
+    def _convolved(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         stride, padding = self.strides[0], self.padding.upper()
         if self.border and self._border_is_same(inputs):
             padding = "SAME"
@@ -126,7 +138,8 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
         outputs = convolve(inputs, tf.convert_to_tensor(self.kernel))
         if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
+            # On a CPU the gradient of tf.nn.bias_add sums in bfloat16: 256 ones and more have a sum of 256.
+            outputs += tf.convert_to_tensor(self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
 

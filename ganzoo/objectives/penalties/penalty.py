@@ -4,8 +4,8 @@ Register one with `@register("penalty", "name")`: a function `(context, *, optio
 `__init__` and `__call__(context) -> [N]` (or `[N, h, w]`, or a scalar: its mean counts). Times the config's `weight`,
 it is added to the loss of an update. A class, or a function, may have these attributes:
 
-  update: name of the update whose loss it joins; default `discriminator`.
-  outputs: names of further outputs of the discriminator that it uses, such as `features`.
+  update: name of the update whose loss it joins, or a tuple of several; default `discriminator`.
+  outputs: names of further outputs of the discriminator that it uses, such as `features` or `class_logits`.
   state: initial values of variables by name, one set for each discriminator; they are in `context.state`, and in every
     checkpoint. The penalty may assign them.
   over_batch: True if it depends on statistics of the global batch (`core.replicas.global_mean`), which gradient
@@ -39,6 +39,7 @@ class PenaltyContext:
       uniform: maps a shape without the batch axis to `[N, *shape]` uniform in [0, 1), drawn for the global batch.
       draws: returns new random numbers for an augmentation, at each call.
       state: the penalty's variables by name.
+      update: name of the update whose loss the penalty joins.
     """
 
     discriminator: Callable[[tf.Tensor], tf.Tensor]
@@ -51,6 +52,7 @@ class PenaltyContext:
     uniform: Callable[[Sequence[int]], tf.Tensor]
     draws: Callable[[], Draws]
     state: Mapping[str, Any]
+    update: str
 
 
 def each_alone(penalty: Any) -> Any:

@@ -26,6 +26,29 @@ def test_the_weight_gradient_is_that_of_tensorflow(size, kernel, stride):
     np.testing.assert_allclose(weight_gradient(inputs, outer, kernel, stride), expected, atol=1e-4)
 
 
+def test_in_bfloat16_the_gradient_of_the_bias_is_a_whole_sum(monkeypatch):
+    monkeypatch.setattr(convolution, "_pays", lambda *_: True)
+    layer = Conv2DTranspose(4, 3, 2, "same", dtype="mixed_bfloat16")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.cast(layer(tf.ones([8, 8, 8, 3], tf.bfloat16)), tf.float32))
+    np.testing.assert_array_equal(tape.gradient(loss, layer.bias.value), [8 * 16 * 16] * 4)
+
+
+@pytest.mark.parametrize("groups", [2, 3, 6])
+def test_a_convolution_in_groups_is_one_of_each_group_and_has_gradients(groups):
+    layer = Conv2D(12, 3, padding="same", groups=groups, bias_initializer="ones")
+    inputs = numbers(0, 2, 4, 4, 6)
+    with tf.GradientTape() as tape:
+        outputs = layer(inputs)
+        loss = tf.reduce_sum(outputs**2)
+    parts = zip(tf.split(inputs, groups, -1), tf.split(layer.kernel.value, groups, -1), strict=True)
+    wanted = tf.concat([tf.nn.conv2d(part, kernel, 1, "SAME") for part, kernel in parts], -1) + 1.0
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-5, atol=1e-5)
+    gradient = tape.gradient(loss, layer.kernel.value)
+    assert gradient.shape == (3, 3, 6 // groups, 12)
+    assert np.all(gradient.numpy() != 0.0)
+
+
 @pytest.mark.parametrize(("height", "width"), [(5, 5), (6, 9)])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
 @pytest.mark.parametrize("rows", [1, 3])
