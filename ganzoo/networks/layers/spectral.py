@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.networks.layers.convolution import Conv2D
+from ganzoo.networks.layers.convolution import Conv2D, finished
 
 
 class SpectralNormalization:
@@ -42,19 +42,13 @@ class SpectralNormalization:
         largest = tf.tensordot(left, tf.linalg.matvec(matrix, right), 1)
         return tf.cast(kernel / largest, dtype)
 
-    def finished(self: Any, outputs: tf.Tensor) -> tf.Tensor:
-        """Apply bias and activation."""
-        if self.use_bias:
-            outputs += tf.cast(self.bias, outputs.dtype)  # not tf.nn.bias_add: see Conv2DTranspose
-        return outputs if self.activation is None else self.activation(outputs)
-
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class SpectralConv2D(SpectralNormalization, Conv2D):
     """`layers.Conv2D` with spectral normalisation of its kernel, as a matrix `[k k C, filters]`."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.finished(self.convolution_op(inputs, self.normalised_kernel(inputs.dtype, training)))
+        return finished(self, self.convolution_op(inputs, self.normalised_kernel(inputs.dtype, training)))
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -62,4 +56,4 @@ class SpectralDense(SpectralNormalization, keras.layers.Dense):
     """`keras.layers.Dense` with spectral normalisation of its kernel."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.finished(tf.matmul(inputs, self.normalised_kernel(inputs.dtype, training)))
+        return finished(self, tf.matmul(inputs, self.normalised_kernel(inputs.dtype, training)))

@@ -26,11 +26,13 @@ def test_the_weight_gradient_is_that_of_tensorflow(size, kernel, stride):
     np.testing.assert_allclose(weight_gradient(inputs, outer, kernel, stride), expected, atol=1e-4)
 
 
-def test_in_bfloat16_the_gradient_of_the_bias_is_a_whole_sum(monkeypatch):
-    monkeypatch.setattr(convolution, "_pays", lambda *_: True)
-    layer = Conv2DTranspose(4, 3, 2, "same", dtype="mixed_bfloat16")
+@pytest.mark.parametrize("detour", [True, False])
+@pytest.mark.parametrize("kind", [Conv2D, Conv2DTranspose])
+def test_in_bfloat16_the_gradient_of_the_bias_is_a_whole_sum(monkeypatch, kind, detour):
+    monkeypatch.setattr(convolution, "_pays", lambda *_: detour)
+    layer = kind(4, 3, padding="same", activation="linear", dtype="mixed_bfloat16")
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(tf.cast(layer(tf.ones([8, 8, 8, 3], tf.bfloat16)), tf.float32))
+        loss = tf.reduce_sum(tf.cast(layer(tf.ones([8, 16, 16, 3], tf.bfloat16)), tf.float32))
     np.testing.assert_array_equal(tape.gradient(loss, layer.bias.value), [8 * 16 * 16] * 4)
 
 
