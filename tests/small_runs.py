@@ -38,7 +38,10 @@ TINY = {
 }
 
 
-NEEDED = {"consistency": {"augmentation": "instance_noise"}}  # options of objectives that have no default
+NEEDED = {  # options of objectives that have no default
+    "consistency": {"augmentation": "instance_noise"},
+    "heads": {"losses": ["hinge", "non_saturating"]},
+}
 
 
 def tiny(config):

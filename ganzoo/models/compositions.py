@@ -55,6 +55,7 @@ def check_composition(
     """
     judges = [networks[role] for role in discriminators]
     for problem in (
+        *_of_heads(loss, judges),
         *_of_batch_statistics(loss, penalties, augmentations, accumulate),
         *_of_penalties(penalties, judges),
         *_of_constraints(constraints, judges, networks),
@@ -78,6 +79,18 @@ def _of_batch_statistics(loss: Any, penalties: Any, augmentations: Any, accumula
             f"training.accumulate: expected 1, got {accumulate}: the part '{names[0]}' has statistics of the "
             "whole batch, which accumulation splits"
         )
+
+
+def _of_heads(loss: Any, judges: Sequence[keras.Model]) -> Iterator[str]:
+    wanted = getattr(loss, "heads", None)
+    for judge in judges:
+        outputs = getattr(judge, "output", None)
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        if wanted and logits is not None and logits.shape[-1] != wanted:
+            yield (
+                f"loss.losses: expected a discriminator with {wanted} logits, one for each loss, got one with "
+                f"{logits.shape[-1]} (set discriminator.heads={wanted}, for the networks that have the option)"
+            )
 
 
 def _of_penalties(penalties: Sequence[parts.Penalty], judges: Sequence[keras.Model]) -> Iterator[str]:

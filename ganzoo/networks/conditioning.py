@@ -11,13 +11,15 @@ eq. 5; auxiliary classifier, Odena et al. 2017, arXiv:1610.09585, section 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import keras
+from pydantic import Field
 
 from ganzoo.networks.initial import initial
 from ganzoo.networks.layers import BatchNormalization, ConditionalBatchNormalization, SpectralDense
 
+Heads = Annotated[int, Field(ge=1, le=16)]  # logits of a discriminator
 EMBEDDING_SIZE = 32
 # With N(0, 1) the label outweighed the latents from the start, and cgan_mnist learned one picture per class (33% of the
 # real diversity).
@@ -76,8 +78,8 @@ def judge(
     Args:
       tensors: its inputs; the second are labels if there are classes.
       x: features, the input of the last layer: `[N, F]`, if there are classes.
-      logits: `[N, 1]`; projection adds `<embedding(label), x>`. An auxiliary classifier has the further output
-        `class_logits` `[N, classes]`.
+      logits: `[N, heads]`; projection adds `<embedding(label), x>` to each. An auxiliary classifier has the further
+        output `class_logits` `[N, classes]`.
       classes, conditioning: see the module.
       spectral: normalise the weights for labels spectrally.
       features: also return x, as `features`.

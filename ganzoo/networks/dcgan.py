@@ -12,7 +12,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.networks.conditioning import batch_normalised, condition_examples, condition_latents, judge
+from ganzoo.networks.conditioning import Heads, batch_normalised, condition_examples, condition_latents, judge
 from ganzoo.networks.initial import initial
 from ganzoo.networks.kinds import inputs, smallest_side
 from ganzoo.networks.layers import BatchNormalization, Conv2D, Conv2DTranspose, Dropout, MinibatchDeviation
@@ -102,6 +102,7 @@ def dcgan_discriminator(
     leak: Leak = 0.2,
     minibatch_deviation: bool = False,
     group: Annotated[int, Field(ge=2)] = 4,
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """Convolutions of stride 2 down to the smallest size, then one logit.
@@ -116,10 +117,11 @@ def dcgan_discriminator(
       leak: slope of the rectifiers below zero.
       minibatch_deviation: append the deviation in groups of examples (`layers.MinibatchDeviation`) before the logit.
       group: number of examples in such a group.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
+      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, heads]`.
     """
     _, levels = smallest_side(example_shape[0], "dcgan")
     tensors = inputs(example_shape, classes, "images")
@@ -130,7 +132,7 @@ def dcgan_discriminator(
     if minibatch_deviation:
         x = MinibatchDeviation(group, name="deviation")(x)
     x = keras.layers.Flatten(name="features")(x)
-    logits = keras.layers.Dense(1, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
+    logits = keras.layers.Dense(heads, kernel_initializer=initial(), name="logits", dtype=keras.config.floatx())(x)
     return judge(tensors, x, logits, classes, conditioning, features=features)
 
 

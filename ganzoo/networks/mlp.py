@@ -9,7 +9,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.data.kinds import of_shape
-from ganzoo.networks.conditioning import condition_examples, condition_latents, judge
+from ganzoo.networks.conditioning import Heads, condition_examples, condition_latents, judge
 from ganzoo.networks.kinds import inputs
 from ganzoo.networks.layers import Dropout, Maxout
 from ganzoo.registry import register
@@ -65,6 +65,7 @@ def mlp_discriminator(
     pieces: Annotated[int, Field(ge=2, le=32)] = 5,
     dropout: Rate = 0.0,
     input_dropout: Rate = 0.0,
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """Dense layers from an example to one logit.
@@ -77,10 +78,11 @@ def mlp_discriminator(
       pieces: number of affine maps of maxout.
       dropout: share dropped after each hidden layer.
       input_dropout: share of the input dropped.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      examples `[N, *example_shape]` (and labels int32 `[N]`) -> logits `[N, 1]`.
+      examples `[N, *example_shape]` (and labels int32 `[N]`) -> logits `[N, heads]`.
     """
     tensors = inputs(example_shape, classes, "examples")
     x = keras.layers.Flatten(name="flat_examples")(tensors[0])
@@ -96,7 +98,7 @@ def mlp_discriminator(
             x = _activate(x, activation, f"hidden{i}_{activation}")
         if dropout:
             x = Dropout(dropout, name=f"hidden{i}_dropout")(x)
-    logits = keras.layers.Dense(1, name="logits", dtype=keras.config.floatx())(x)
+    logits = keras.layers.Dense(heads, name="logits", dtype=keras.config.floatx())(x)
     return judge(tensors, x, logits, classes, conditioning, features=features)
 
 

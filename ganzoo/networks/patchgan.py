@@ -11,7 +11,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.networks.conditioning import judge
+from ganzoo.networks.conditioning import Heads, judge
 from ganzoo.networks.initial import initial
 from ganzoo.networks.layers import Conv2D, InstanceNormalization, SpectralConv2D
 from ganzoo.registry import register
@@ -31,6 +31,7 @@ def patchgan_discriminator(
     width: Width = 64,
     layers: Annotated[int, Field(ge=1, le=6)] = 3,
     normalization: Normalization = "instance",
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """Convolutions of 4x4: `layers` of them halve the image, one more and the logits keep its size.
@@ -43,10 +44,11 @@ def patchgan_discriminator(
       layers: 1, 2, 3, 4 give patches of 16x16, 34x34, 70x70 (as in the papers) and 142x142 pixels.
       normalization: `instance`, after each layer except the first and the last; `spectral`, of every layer's kernel
         (`layers.SpectralConv2D`), which is robust to a few strong spots in an image; or `none`.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, 1]`.
+      images `[N, H, W, channels]` in [-1, 1] -> logits `[N, h, w, heads]`.
 
     Raises:
       ConfigError: if the model is conditional, or the data are not images.
@@ -58,7 +60,7 @@ def patchgan_discriminator(
         stride = 2 if level < layers else 1
         name = f"down{level + 1}" if level < layers else "last"
         x = _layer(x, width * 2 ** min(level, MOST_DOUBLINGS), 4, stride, normalization, name)
-    return _with_logits(image, x, 4, normalization, features)
+    return _with_logits(image, x, 4, normalization, heads, features)
 
 
 @register("discriminator", "pixel", kinds=("image",))
@@ -69,6 +71,7 @@ def pixel_discriminator(
     *,
     width: Width = 64,
     normalization: Normalization = "instance",
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """Convolutions of 1x1, which judge each pixel by its colour only.
@@ -79,10 +82,11 @@ def pixel_discriminator(
       conditioning: ignored.
       width: channels of the first layer; the second has twice as many.
       normalization: `instance` after the second layer, `spectral` of all kernels, or `none`.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, 1]`.
+      images `[N, H, W, channels]` in [-1, 1] -> logits `[N, H, W, heads]`.
 
     Raises:
       ConfigError: if the model is conditional, or the data are not images.
@@ -90,7 +94,7 @@ def pixel_discriminator(
     image = _image(example_shape, classes, "pixel")
     x = _convolution(normalization)(width, 1, kernel_initializer=initial(), name="first")(image)
     x = keras.layers.LeakyReLU(LEAK, name="first_relu")(x)
-    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization, features)
+    return _with_logits(image, _layer(x, 2 * width, 1, 1, normalization, "last"), 1, normalization, heads, features)
 
 
 def _image(example_shape: tuple[int, ...], classes: int, name: str) -> Any:
@@ -111,11 +115,11 @@ def _layer(x: Any, width: int, kernel: int, stride: int, normalization: str, nam
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_relu")(x)
 
 
-def _with_logits(image: Any, x: Any, kernel: int, normalization: str, features: bool) -> keras.Model:
+def _with_logits(image: Any, x: Any, kernel: int, normalization: str, heads: int, features: bool) -> keras.Model:
     border = (kernel - 1) // 2
     floats = keras.config.floatx()
     convolution = _convolution(normalization)
-    logits = convolution(1, kernel, border=border, kernel_initializer=initial(), name="logits", dtype=floats)(x)
+    logits = convolution(heads, kernel, border=border, kernel_initializer=initial(), name="logits", dtype=floats)(x)
     return judge(image, x, logits, features=features)
 
 

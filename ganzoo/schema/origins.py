@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from ganzoo.core import plugins
 from ganzoo.errors import ConfigError
@@ -16,7 +18,7 @@ SCRIPT = "__main__"  # parts of a script or a notebook
 def modules_of(config: Config) -> list[str]:
     """Return the modules outside ganzoo that registered parts of a config, by import name, sorted."""
     named = [("scheme", config.model.scheme), ("dataset", config.dataset.name)]
-    named += [("loss", config.loss.name)] if config.loss else []
+    named += [("loss", name) for name in _losses(config)]
     named += [("penalty", part.name) for part in config.penalties]
     named += [("constraint", part.name) for part in config.constraints]
     named += [("augmentation", name) for name in _augmentations(config)]
@@ -40,8 +42,8 @@ def check_names(config: Config) -> None:
     """
     try:
         KINDS["scheme"].check(config.model.scheme)
-        if config.loss:
-            KINDS["loss"].check(config.loss.name)
+        for name in _losses(config):
+            KINDS["loss"].check(name)
         for kind in ("penalty", "constraint"):
             for part in getattr(config, KINDS[kind].key):
                 KINDS[kind].check(part.name)
@@ -58,11 +60,24 @@ def check_names(config: Config) -> None:
             KINDS["extractor"].check(config.evaluation.features)
 
 
+def _losses(config: Config) -> list[str]:
+    """Return the names of the loss and of the losses that are options of it."""
+    if config.loss is None:
+        return []
+    nested = config.loss.arguments.get("losses")
+    return [config.loss.name, *_names(nested if isinstance(nested, list) else [])]
+
+
 def _augmentations(config: Config) -> list[str]:
     """Return the names of all augmentations, those that are an option of a penalty too."""
-    nested = [part.arguments.get("augmentation") for part in config.penalties]
-    names = [one.get("name") if isinstance(one, dict) else one for one in nested]
-    return [*(part.name for part in config.augmentations), *(name for name in names if isinstance(name, str))]
+    nested = (part.arguments.get("augmentation") for part in config.penalties)
+    return [*(part.name for part in config.augmentations), *_names(nested)]
+
+
+def _names(parts: Iterable[Any]) -> list[str]:
+    """Return the names in options that name parts, which nothing has checked yet."""
+    names = (one.get("name") if isinstance(one, dict) else one for one in parts)
+    return [name for name in names if isinstance(name, str)]
 
 
 def _check_network(config: Config, role: str, name: str) -> None:

@@ -65,6 +65,12 @@ def values(model):
             r"penalties: gradient_penalty: expected a discriminator that judges each example alone, got batch norm",
         ),
         (
+            "cyclegan_digits",
+            {"loss": {"name": "heads", "losses": ["hinge", "non_saturating"]}},
+            r"loss\.losses: expected a discriminator with 2 logits, one for each loss, got one with 1 "
+            r"\(set discriminator\.heads=2,",
+        ),
+        (
             "gan_ring",
             {"penalties": [{"name": "feature_matching", "weight": 1.0}]},
             r"penalties: feature_matching: expected a discriminator with the output 'features', got one with logits "

@@ -138,7 +138,8 @@ def pairs():
 @pytest.mark.parametrize(("loss", "penalty"), list(pairs()))
 def test_every_loss_goes_with_every_penalty(loss, penalty):
     penalties = [{"name": penalty, "weight": 0.1, **NEEDED.get(penalty, {})}] if penalty else []
-    parts = {"loss.name": loss, "penalties": penalties, "discriminator.features": True}
+    parts = {"loss": {"name": loss, **NEEDED.get(loss, {})}, "penalties": penalties, "discriminator.features": True}
+    parts["discriminator.heads"] = 2 if loss == "heads" else 1
     model, history = fitted(ganzoo.config("gan_ring").override({**SMALL, **parts}))
     assert all(np.isfinite(values).all() for values in history.values())
     assert (penalty in history) == (penalty is not None)

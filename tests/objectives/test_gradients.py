@@ -52,7 +52,7 @@ def test_losses(name):
         real, fake = tf.unstack(values)
         return tf.reduce_sum(loss.discriminator(real, fake) + 0.5 * loss.generator(real, fake))
 
-    assert_gradient(total, np.array([[0.3, -1.7, 2.2, 0.0], [0.9, -0.4, 1.3, -2.6]]))
+    assert_gradient(total, np.array([[[0.3, -1.7], [2.2, 0.0]], [[0.9, -0.4], [1.3, -2.6]]]))
 
 
 @pytest.mark.parametrize("name", of("penalty").names())

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_runs import NEEDED
 
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.objectives import parts
@@ -17,9 +18,13 @@ LOGITS = tf.constant([0.0, LN3, -LN3])
 ALL = of("loss").names()
 
 
+def made(name):
+    return parts.loss({"name": name, **NEEDED.get(name, {})})
+
+
 def test_these_are_the_losses():
     assert [
-        *("hinge", "least_squares", "minimax", "non_saturating"),
+        *("heads", "hinge", "least_squares", "minimax", "non_saturating"),
         *("relativistic", "relativistic_average", "wasserstein"),
     ] == ALL
 
@@ -105,8 +110,8 @@ def test_accuracy_at_the_threshold_and_in_order():
     assert float(accuracy(parts.loss("minimax"), real, fake)) == pytest.approx(1 / 3), "0 is neither"
     assert float(accuracy(parts.loss("wasserstein"), real, fake)) == pytest.approx(1 / 3), "equal is not in order"
     assert float(accuracy(object(), real, fake)) == pytest.approx(1 / 3), "0 where a loss does not say"
-    assert {name: parts.loss(name).threshold for name in ALL} == {
-        **dict.fromkeys(("hinge", "minimax", "non_saturating"), 0.0),
+    assert {name: made(name).threshold for name in ALL} == {
+        **dict.fromkeys(("heads", "hinge", "minimax", "non_saturating"), 0.0),
         **dict.fromkeys(("relativistic", "relativistic_average", "wasserstein")),
         "least_squares": 0.5,
     }
@@ -172,7 +177,7 @@ def test_relativistic_judges_each_fake_beside_its_real_one():
     np.testing.assert_allclose(loss.generator(real, fake), [-math.log(1 / 4), -math.log(3 / 4)], rtol=1e-6)
     np.testing.assert_allclose(loss.discriminator(real + 7.0, fake + 7.0), loss.discriminator(real, fake), rtol=1e-5)
     assert loss.compares
-    assert not any(parts.loss(name).compares for name in ALL if not name.startswith("relativistic"))
+    assert not any(made(name).compares for name in ALL if not name.startswith("relativistic"))
 
 
 def test_the_relativistic_average_judges_each_example_beside_the_mean_of_the_others():
@@ -193,7 +198,7 @@ def test_the_relativistic_average_judges_each_example_beside_the_mean_of_the_oth
 @pytest.mark.parametrize("name", ALL)
 def test_losses_are_finite_for_extreme_logits(name):
     extreme = tf.constant([-1e4, 1e4])
-    loss = parts.loss(name)
+    loss = made(name)
     assert np.all(np.isfinite(loss.generator(extreme, -extreme)))
     assert np.all(np.isfinite(loss.discriminator(extreme, -extreme)))
 
@@ -244,3 +249,43 @@ def test_an_object_that_is_no_loss():
 
     with pytest.raises(UsageError, match=r"has no method generator\(real_logits, fake_logits\)"):
         parts.loss(Half())
+
+
+def test_each_head_has_its_own_loss():
+    """Hinge on the first logit, and half the non-saturating loss on the second; s(ln 3) = 3/4."""
+    loss = parts.loss({"name": "heads", "losses": ["hinge", {"name": "non_saturating"}], "weights": [1.0, 0.5]})
+    real, fake = tf.constant([[0.5, 0.0], [2.0, LN3]]), tf.constant([[-0.5, LN3], [0.25, 0.0]])
+    expected = [0.5 + 0.5 + 0.5 * (LN2 + 2 * LN2), 0.0 + 1.25 + 0.5 * (-math.log(3 / 4) + LN2)]
+    np.testing.assert_allclose(loss.discriminator(real, fake), expected, rtol=1e-6)
+    np.testing.assert_allclose(loss.generator(None, fake), [0.5 - 0.5 * math.log(3 / 4), -0.25 + 0.5 * LN2], rtol=1e-6)
+    patches = loss.discriminator(tf.reshape(real, [1, 1, 2, 2]), tf.reshape(fake, [1, 1, 2, 2]))
+    np.testing.assert_allclose(patches, [[expected]], rtol=1e-6)
+    assert not loss.compares
+
+
+def test_heads_take_over_what_their_losses_need():
+    loss = parts.loss({"name": "heads", "losses": ["hinge", "relativistic_average"]})
+    assert (loss.compares, loss.over_batch, loss.threshold) == (True, True, None)
+    assert parts.loss({"name": "heads", "losses": ["hinge", "least_squares"]}).threshold is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"loss\.losses: missing"),
+        ({"losses": ["hinge"]}, r"loss\.losses: expected at least two losses, got 1 \(set loss\.name to it\)"),
+        ({"losses": ["hinge", "hing"]}, r"loss\.losses\.1\.name: unknown loss 'hing' \(did you mean 'hinge'\?\)"),
+        (
+            {"losses": ["hinge", {"name": "hinge", "margn": 2.0}]},
+            r"loss\.losses\.1\.margn: unknown key \(did you mean 'margin'\?\)",
+        ),
+        (
+            {"losses": ["hinge", "minimax"], "weights": [1.0]},
+            r"loss\.weights: expected 2 numbers, one for each loss, got 1",
+        ),
+        ({"losses": ["hinge", "minimax"], "weights": [1.0, 0.0]}, r"loss\.weights\.1: .*greater than 0"),
+    ],
+)
+def test_what_heads_cannot_be(options, message):
+    with pytest.raises(ConfigError, match=message):
+        parts.loss({"name": "heads", **options})

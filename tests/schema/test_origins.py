@@ -4,7 +4,8 @@ import pytest
 
 import ganzoo
 from ganzoo.errors import ConfigError
-from ganzoo.schema.origins import check_names
+from ganzoo.registry import KINDS
+from ganzoo.schema.origins import check_names, modules_of
 
 
 @pytest.mark.parametrize("name", ganzoo.list_models())
@@ -23,3 +24,22 @@ def test_names_of_metrics_matter_where_they_are_computed():
     check_names(config)
     with pytest.raises(ConfigError, match=r"^metrics: unknown metric 'fdi' \(did you mean 'fid'\?\)"):
         check_names(config.override({"evaluation.every": 5}))
+
+
+NESTED = [
+    ("loss", lambda name: {"loss": {"name": "heads", "losses": ["hinge", {"name": name}]}}),
+    ("augmentation", lambda name: {"penalties": [{"name": "consistency", "weight": 1.0, "augmentation": name}]}),
+]
+
+
+@pytest.mark.parametrize(("kind", "override"), NESTED)
+def test_parts_that_are_options_of_other_parts(kind, override):
+    """Their names are checked, and the module of a third party's is a module of the config."""
+    config = ganzoo.config("gan_ring")
+    with pytest.raises(ConfigError, match=rf"^gan_ring: .*unknown {kind} 'hing'"):
+        check_names(config.override(override("hing")))
+    KINDS[kind].register("mine")(type("Mine", (), {"__module__": "somewhere"}))
+    try:
+        assert modules_of(config.override(override("mine"))) == ["somewhere"]
+    finally:
+        del KINDS[kind].registrations["mine"]
