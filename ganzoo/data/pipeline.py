@@ -88,6 +88,7 @@ class Pipeline:
 
         start, stop = self.check_rows(first_batch, rows)
 
+        @tf.autograph.experimental.do_not_convert  # converting takes two seconds
         def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
             return self._examples(number * self.batch_size + tf.range(start, stop, dtype=tf.int64))
 

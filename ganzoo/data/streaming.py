@@ -31,6 +31,7 @@ class StreamPipeline(Pipeline):
         if first_batch:
             _log.warning("%s: a stream cannot seek: its examples start again from the beginning", self.source.name)
 
+        @tf.autograph.experimental.do_not_convert
         def batch(number: tf.Tensor, examples: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             part = {key: value[start:stop] for key, value in examples.items()}
             own = replace(self.source, fetch=lambda _: part)

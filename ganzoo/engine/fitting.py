@@ -149,9 +149,12 @@ def _of_arrays(model: Any, given: Any, batch_size: int, shuffle: bool) -> tf.dat
     order = order.shuffle(count, seed=model.seed) if shuffle else order  # the same on all workers
     with tf.device("CPU:0"):
         held = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
-    batches = order.batch(batch_size, drop_remainder=True)
-    batches = batches.map(lambda at: {name: tf.gather(array, at) for name, array in held.items()})
-    return batches.map(lambda batch: _unnamed(model, given, _converted(model, batch))).prefetch(2)
+
+    @tf.autograph.experimental.do_not_convert
+    def batch(at: tf.Tensor) -> Any:
+        return _unnamed(model, given, _converted(model, {name: tf.gather(array, at) for name, array in held.items()}))
+
+    return order.batch(batch_size, drop_remainder=True).map(batch).prefetch(2)
 
 
 def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -176,7 +179,12 @@ def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
         batches = batches.rebatch(rows, drop_remainder=True)
     _check_rows(model, rows)
     if any(isinstance(model.batch_parts[name], int) or part.dtype == tf.uint8 for name, part in parts.items()):
-        batches = batches.map(lambda *batch: _unnamed(model, spec, _converted(model, _named(model, _single(batch)))))
+
+        @tf.autograph.experimental.do_not_convert
+        def converted(*batch: Any) -> Any:
+            return _unnamed(model, spec, _converted(model, _named(model, _single(batch))))
+
+        batches = batches.map(converted)
     return batches
 
 

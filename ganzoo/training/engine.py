@@ -125,12 +125,12 @@ class Engine:
             batches = pipeline.dataset(first_batch, rows=(start, start + rows))
             if replicas == 1:
                 return batches
-            split = batches.map(
-                lambda batch: tf.nest.map_structure(
-                    lambda x: tf.reshape(x, [replicas, rows // replicas, *x.shape[1:]]), batch
-                )
-            )
-            return split.unbatch().prefetch(2 * replicas)
+
+            @tf.autograph.experimental.do_not_convert
+            def split(batch: Any) -> Any:
+                return tf.nest.map_structure(lambda x: tf.reshape(x, [replicas, rows // replicas, *x.shape[1:]]), batch)
+
+            return batches.map(split).unbatch().prefetch(2 * replicas)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 
@@ -193,7 +193,8 @@ class Engine:
             return tf.where(first, mine, tf.zeros_like(mine))
 
         return tf.function(
-            lambda mine: self.strategy.reduce("SUM", self.strategy.run(of_replica, args=(mine,)), axis=None)
+            lambda mine: self.strategy.reduce("SUM", self.strategy.run(of_replica, args=(mine,)), axis=None),
+            autograph=False,
         )
 
 

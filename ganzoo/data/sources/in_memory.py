@@ -327,6 +327,8 @@ def _read(rows: Iterator[dict[str, np.ndarray]], endless: bool) -> tuple[list[di
 
 def _single(data: tf.data.Dataset, kind: str) -> tf.data.Dataset:
     """Return the dataset with one example per element: a mapping with `examples` and optionally `labels`."""
+    import tensorflow as tf
+
     spec = data.element_spec
     example_spec, labels_spec, _ = _parts(spec)
     shape = getattr(example_spec, "shape", None)
@@ -338,6 +340,7 @@ def _single(data: tf.data.Dataset, kind: str) -> tf.data.Dataset:
     if batched not in (0, 1) or (is_image and not grey and shape[-1] not in (1, 3, None)):
         raise DataError(f"dataset: expected examples or batches of them, got elements of shape {shape}")
 
+    @tf.autograph.experimental.do_not_convert
     def named(*parts: Any) -> dict[str, Any]:
         examples, labels, _ = _parts(parts if len(parts) > 1 else parts[0])
         return {"examples": examples} if labels_spec is None else {"examples": examples, "labels": labels}
@@ -352,6 +355,7 @@ def _converted(held: Held) -> tf.data.Dataset:
 
     shape = held.examples.shape[1:]
 
+    @tf.autograph.experimental.do_not_convert
     def converted(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         examples = row["examples"]
         if held.examples.dtype == np.uint8 and examples.dtype != tf.uint8:
