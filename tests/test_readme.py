@@ -25,6 +25,7 @@ from PIL import Image
 import ganzoo
 from ganzoo.benchmarks.speed.references import REFERENCES
 from ganzoo.cli.base import Answer
+from ganzoo.registry import of
 
 CHECKOUT = Path(__file__).parent.parent
 NOT_EXECUTED = {"serving.md"}  # Docker, servers that run on; tests/serving does what it says
@@ -275,3 +276,11 @@ def test_one_version_everywhere():
     assert yaml.safe_load(page("CITATION.cff"))["version"] == ganzoo.__version__
     assert re.search(r"^## (\S+)$", page("CHANGELOG.md"), flags=re.MULTILINE)[1] == ganzoo.__version__
     assert f"image: ganzoo:{ganzoo.__version__} " in page("docs/kubernetes/train_job.yaml")
+
+
+@pytest.mark.parametrize("kind", ["loss", "penalty", "constraint", "augmentation"])
+def test_the_page_of_objectives_has_every_part(kind):
+    objectives = page("docs/objectives.md")
+    assert not [
+        name for name in of(kind).names() if f"`{name}`" not in objectives and f"name: {name}," not in objectives
+    ]
