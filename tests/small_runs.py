@@ -54,13 +54,13 @@ def tiny(config):
 
 
 def model_of_each_kind():
-    """The smallest zoo model of each kind (scheme, networks, task), by name; a new kind enters by itself."""
+    """The smallest model of each kind (scheme, conditioning, networks, task), by name; new kinds enter by themselves."""
     found = {}
     for name in ganzoo.list_models():
         config = ganzoo.config(name)
         networks = tuple(sorted((role, section.network) for role, section in config.networks.items()))
         smallest = (math.prod(config.dataset.example_shape), name)
-        kind = (config.model.scheme, networks, config.task)
+        kind = (config.model.scheme, getattr(config.model, "conditioning", None), networks, config.task)
         found[kind] = min(found.get(kind, smallest), smallest)
     return sorted(name for _, name in found.values())
 

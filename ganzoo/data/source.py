@@ -36,7 +36,8 @@ class Source:
       kind: kind of the examples, with their shape.
       class_names: one name per label; empty for data without labels.
       fetch: graph function from int64 indices `[n]` (`0 <= i < length`) to `examples` (`[n, *kind.shape]`: uint8
-        images, otherwise float32) and, if there are classes, `labels` (int32 `[n]`). Example i depends on i only.
+        images, otherwise float32) and, if there are classes, `labels` (int32 `[n]`). Example i depends on i only. It is
+        traced without AutoGraph: conditions on tensors need `tf.cond` or `tf.where`.
       names: file paths of the examples relative to their folder, in order; empty if they have none.
       left_out: line for each file that is left out, with its path and the reason.
     """

@@ -150,7 +150,8 @@ class AdversarialModel(SteppedModel):
         of_fake = self._outputs(role, self._augmented(role, fake, "judge", counters), conditions, "judge", counters)
         of_real: dict[str, tf.Tensor] = {}
         wanted = [penalty for penalty in self.penalties if "generator" in penalty.updates]
-        if getattr(self.adversarial_loss, "compares", False) or wanted:
+        comparing = [penalty for penalty in wanted if getattr(penalty.function, "compares", True)]
+        if getattr(self.adversarial_loss, "compares", False) or comparing:
             seen = self._augmented(role, real, "judge_real", counters)
             of_real = self._outputs(role, seen, conditions, "judge_real", counters)
         loss = self.adversarial_loss.generator(of_real.get("logits"), of_fake["logits"])
@@ -215,7 +216,7 @@ class AdversarialModel(SteppedModel):
                 continue
 
             def value(penalty: parts.Penalty = penalty) -> tf.Tensor:
-                context = self._own_context(update, penalty.name, role, *given)
+                context = self._own_context(update, penalty, role, *given)
                 return penalty.weight * penalty.every * tf.reduce_mean(penalty.function(context))
 
             due, name = tf.equal(at.step % penalty.every, 0), penalty.logged(update)
@@ -229,24 +230,33 @@ class AdversarialModel(SteppedModel):
         return terms
 
     def _own_context(
-        self, update: str, name: str, role: str, examples: Any, outputs: Any, conditions: Conditions, counters: Any
+        self,
+        update: str,
+        penalty: parts.Penalty,
+        role: str,
+        examples: Any,
+        outputs: Any,
+        conditions: Conditions,
+        counters: Any,
     ) -> PenaltyContext:
         """Return the context of one penalty: a discriminator and random numbers with their own keys."""
         real, fake = examples
         drawn = itertools.count()
+        name = penalty.logged(update)
 
         def discriminator(seen: tf.Tensor) -> tf.Tensor:
             seen = self._augmented(role, seen, name, counters)
             return self._outputs(role, seen, conditions, name, counters)["logits"]
 
         def uniform(shape: Sequence[int]) -> tf.Tensor:
-            return self._draws(self.key(f"{name}_draws", *counters), real, name, role).uniform(next(drawn), shape)
+            key = self.key(f"{name}_draws", *counters)
+            return self._draws(key, real, penalty.name, role).uniform(next(drawn), shape)
 
         def draws() -> Draws:
-            return self._draws(self.key(f"{name}_draws", *counters, next(drawn)), real, name, role)
+            return self._draws(self.key(f"{name}_draws", *counters, next(drawn)), real, penalty.name, role)
 
         of_real, of_fake = outputs
-        state = self._state_of(name, role)
+        state = self._state_of(penalty.name, role)
         return PenaltyContext(
             discriminator, real, fake, of_real, of_fake, conditions, self.networks, uniform, draws, state, update
         )

@@ -16,7 +16,7 @@ from ganzoo.objectives import parts
 
 SOURCES = {  # of further outputs of a discriminator
     "features": "set discriminator.features=true, for the networks that have the option",
-    "class_logits": "set model.conditioning=auxiliary",
+    "class_logits": "set model.scheme=conditional and model.conditioning=auxiliary",
 }
 
 _log = logging.getLogger(__name__)

@@ -159,6 +159,10 @@ class GAN(GenerativeModel, AdversarialModel):
             self.minimise("discriminator", self.discriminator_loss, real, fake, labels, tf.constant(k))
         if self.fresh_latents:
             fake = self._fakes(len(batches), real, labels)
+        self.update_generator(real, fake, labels)
+
+    def update_generator(self, real: tf.Tensor, fake: Forward, labels: tuple[tf.Tensor, ...]) -> None:
+        """Run the update of the generator."""
         self.minimise("generator", self.generator_loss, real, fake, labels)
 
     def discriminator_loss(self, real: tf.Tensor, fake: tf.Tensor, labels: tuple[tf.Tensor, ...], k: tf.Tensor) -> Term:

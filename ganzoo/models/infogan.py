@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
+from ganzoo.engine.phases import Forward
 from ganzoo.errors import UsageError
 from ganzoo.models.adversarial import Term
 from ganzoo.models.gan import GAN, floats
@@ -25,8 +26,8 @@ Categories = Annotated[int, Field(ge=2, le=1000)]
 class InfoGAN(VanillaGAN):
     """GAN without labels whose generator keeps the information of codes, which a third network reads.
 
-    The first latents are noise. For each categorical code follow as many latents as it has categories: the generator
-    sees 1 for the largest of them and 0 for the others, so that every category is equally likely, whatever the prior.
+    The first latents are noise. Each categorical code takes one latent per category: the generator sees 1 for the
+    largest of them and 0 for the others, so that every category is equally likely, whatever the prior.
     The last latents are the continuous codes, as they are. Generator and encoder minimise
 
         L_G(G, D) + code_weight E[-log Q(c | G(z, c))],
@@ -79,7 +80,9 @@ class InfoGAN(VanillaGAN):
         options = plan.options
         codes = sum(options.categorical) + options.continuous
         if not codes:
-            raise UsageError("model.categorical: expected a categorical or continuous code, got none")
+            raise UsageError(
+                "model.categorical: expected a categorical or continuous code, got none (set model.categorical=[10])"
+            )
         size = options.latent.size + codes
         model = cls(
             plan.network("generator", "generator", size, plan.shape, 0, None),
@@ -104,14 +107,8 @@ class InfoGAN(VanillaGAN):
         """See SteppedModel."""
         return {"generator": "noise and codes", "encoder": "codes of examples"}.get(role, "")
 
-    def train_step(self, batches: tuple[Any, ...]) -> None:
-        """Run `critic_steps` updates of the discriminator, then one of generator and encoder."""
-        for k, batch in enumerate(batches):
-            real, _ = self.read_batch(batch)
-            fake = self._fakes(k, real, ())
-            self.minimise("discriminator", self.discriminator_loss, real, fake, (), tf.constant(k))
-        if self.fresh_latents:
-            fake = self._fakes(len(batches), real, ())
+    def update_generator(self, real: tf.Tensor, fake: Forward, labels: tuple[tf.Tensor, ...]) -> None:
+        """Run the update of generator and encoder."""
         self.minimise("generator", self.informed_loss, real, fake, fake.inputs[0])
 
     def informed_loss(self, real: tf.Tensor, fake: tf.Tensor, latents: tf.Tensor) -> Term:
@@ -149,17 +146,18 @@ class InfoGAN(VanillaGAN):
           UsageError: if a shape or a category is wrong.
         """
         latents = np.array(latents, np.float32)
-        if latents.ndim != 2 or latents.shape[1] != self.latent_size:
-            raise UsageError(f"latents: expected [n, {self.latent_size}], got {list(latents.shape)}")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_size or not len(latents):
+            raise UsageError(f"latents: expected [n, {self.latent_size}], n above 0, got {list(latents.shape)}")
         n, start, end = len(latents), self._sizes[0], self.latent_size - self.continuous
         if continuous is not None:
-            latents[:, end:] = _for_all(continuous, n, self.continuous, "continuous")
+            latents[:, end:] = _for_all(continuous, n, self.continuous, "continuous", np.float32)
         if categories is None:
             return latents
-        chosen = _for_all(categories, n, len(self.categorical), "categories")
+        chosen = _for_all(categories, n, len(self.categorical), "categories", None)
         for code, size in zip(chosen.T, self.categorical, strict=True):
-            if code.dtype.kind not in "iu" or code.min() < 0 or code.max() >= size:
-                raise UsageError(f"categories: expected integers in 0 … {size - 1}, got {categories!r}")
+            wrong = code if code.dtype.kind not in "iu" else code[(code < 0) | (code >= size)]
+            if len(wrong):
+                raise UsageError(f"categories: expected integers in 0 … {size - 1}, got {wrong[0].item()}")
             part, rows = latents[:, start : start + size], np.arange(n)
             largest = part.argmax(axis=1)
             part[rows, code], part[rows, largest] = part[rows, largest], part[rows, code]
@@ -188,10 +186,14 @@ class InfoGAN(VanillaGAN):
         return Sampler(of_latents, self.latent_size, self.prior, False, self.kind)
 
 
-def _for_all(given: Any, rows: int, codes: int, name: str) -> np.ndarray:
+def _for_all(given: Any, rows: int, codes: int, name: str, dtype: Any) -> np.ndarray:
     """Return given codes as `[rows, codes]`."""
     try:
-        return np.broadcast_to(np.asarray(given), (rows, codes))
+        given = np.asarray(given, dtype)
+    except ValueError:
+        raise UsageError(f"{name}: expected numbers [{rows}, {codes}], got {given!r:.40}") from None
+    try:
+        return np.broadcast_to(given, (rows, codes))
     except ValueError:
         raise UsageError(
             f"{name}: expected [{rows}, {codes}], or [{codes}] for all rows, got {list(np.shape(given))}"

@@ -58,7 +58,9 @@ def dcgan_generator(
     tensors = inputs((latent_size,), classes, "latents")
     x, labels = tensors[0], tensors[1:] if normalization == "conditional_batch" else []
     if normalization == "conditional_batch" and not classes:
-        raise ConfigError("generator.normalization: conditional_batch needs labels (use batch)")
+        raise ConfigError(
+            "generator.normalization: expected batch or none without labels, got conditional_batch (use batch)"
+        )
     if classes and not labels:
         x = condition_latents(x, tensors[1], classes, conditioning or "concatenation")
     strides = [1] * refine + [2] * levels

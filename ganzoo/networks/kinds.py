@@ -6,8 +6,8 @@ come from the data and the scheme; its keyword-only ones are its options, which 
   generator      f(latent_size, example_shape, classes, conditioning, *, …): latents `[N, latent_size]`, and labels
                  int32 `[N]` as second input if `classes > 0`, -> `[N, *example_shape]`
   discriminator  f(example_shape, classes, conditioning, *, …): examples `[N, *example_shape]` (and labels) -> logits
-                 `[N, 1]`, or `[N, h, w, k]` with k per patch; or a mapping with these as `logits` and further
-                 outputs, see `conditioning.judge`
+                 `[N, k]`, or `[N, h, w, k]` with k per patch, k mostly 1; or a mapping with these as `logits` and
+                 further outputs, see `conditioning.judge`
   translator     f(example_shape, *, …): images `[N, H, W, C]` in [-1, 1] -> the same, for any H and W that are
                  multiples of the model's attribute `stride`
   encoder        f(example_shape, outputs, *, …): examples -> `[N, outputs]`
@@ -41,7 +41,7 @@ def smallest_side(side: int, network: str) -> tuple[int, int]:
         smallest, levels = smallest // 2, levels + 1
     if smallest > 7 or levels == 0:
         raise ConfigError(
-            f"dataset.size: {side} does not suit network {network}, which doubles 4 to 7 pixels "
+            f"dataset.size: expected 4 to 7 times a power of two for network {network}, got {side} "
             "(use 28, 32, 48, 64, 128 …)"
         )
     return smallest, levels

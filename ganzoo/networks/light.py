@@ -1,8 +1,8 @@
 """Generator for colour images of 64x64 and 128x128 pixels that two CPU cores can train.
 
-Interpolation and convolutions of stride 1 have no preferred grid, where the transposed convolutions of a young DCGAN
-draw a mesh of 4 pixels (Odena et al. 2016, Deconvolution and Checkerboard Artifacts). Channels are halved at each
-doubling, so that every size costs the same.
+Interpolation and convolutions of stride 1 have no preferred grid, where the transposed convolutions of a DCGAN draw a
+mesh of 4 pixels early in training (Odena et al. 2016, Deconvolution and Checkerboard Artifacts). Channels are halved at
+each doubling, so that every size costs the same.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 Source: Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv:2501.05441, section 4, and the authors' code.
 Residual blocks start as the identity: their last convolution is zero, the others are scaled by the number of blocks,
-after Fixup (Zhang et al. 2019, arXiv:1901.09321). Other than the authors', the generator ends in tanh.
+after Fixup (Zhang et al. 2019, arXiv:1901.09321). Unlike the authors' networks, all sizes have one width, the generator
+ends in tanh, images are halved by means of 2x2 pixels and doubled by an interpolation that repeats the border, and
+projection adds to a logit without labels.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import keras
 from pydantic import Field
 
 from ganzoo.errors import ConfigError
-from ganzoo.networks.conditioning import condition_examples, condition_latents, judge
+from ganzoo.networks.conditioning import Heads, condition_examples, condition_latents, judge
 from ganzoo.networks.kinds import inputs, smallest_side
 from ganzoo.networks.layers import BilinearUpsampling, Conv2D
 from ganzoo.registry import register
@@ -84,6 +86,7 @@ def r3gan_discriminator(
     width: Width = 64,
     blocks: Blocks = 2,
     group: Width = 16,
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """The generator in reverse: residual blocks at each size, bilinear halvings, a learned basis, one logit.
@@ -92,10 +95,11 @@ def r3gan_discriminator(
       example_shape: (side, side, channels) as for the generator.
       classes, conditioning: see networks.conditioning.
       width, blocks, group: as for the generator.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
+      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, heads]`.
 
     Raises:
       ConfigError: as the generator.
@@ -118,7 +122,7 @@ def r3gan_discriminator(
         name="features",
     )(x)
     floats = keras.config.floatx()
-    logits = keras.layers.Dense(1, use_bias=False, kernel_initializer=_normal(1.0), name="logits", dtype=floats)(x)
+    logits = keras.layers.Dense(heads, use_bias=False, kernel_initializer=_normal(1.0), name="logits", dtype=floats)(x)
     return judge(tensors, x, logits, classes, conditioning, features=features)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from ganzoo.networks.conditioning import batch_normalised, condition_examples, judge
+from ganzoo.networks.conditioning import Heads, batch_normalised, condition_examples, judge
 from ganzoo.networks.kinds import inputs, smallest_side
 from ganzoo.networks.layers import Conv2D, SpectralConv2D, SpectralDense
 from ganzoo.registry import register
@@ -73,6 +73,7 @@ def sngan_discriminator(
     conditioning: str | None = None,
     *,
     width: Width = 64,
+    heads: Heads = 1,
     features: bool = False,
 ) -> keras.Model:
     """Residual blocks with spectral normalisation, the sum over all positions, one logit.
@@ -83,10 +84,11 @@ def sngan_discriminator(
       width: channels of the blocks up to 32x32, two that halve the image and two that do not, 128 in the paper; for
         larger images those of the first block, doubled at each of the next, at most four times: 64 in the authors'
         code. Every block halves a larger image.
+      heads: number of logits, for the loss `heads`.
       features: also return the input of the last layer, for the penalty `feature_matching`.
 
     Returns:
-      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, 1]`.
+      images `[N, side, side, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, heads]`.
     """
     _, levels = smallest_side(example_shape[0], "sngan")
     plain = example_shape[0] <= LARGEST_PLAIN
@@ -100,7 +102,7 @@ def sngan_discriminator(
     area = x.shape[1] * x.shape[2]
     x = keras.layers.GlobalAveragePooling2D(name="mean", dtype=keras.config.floatx())(x)
     x = keras.layers.Rescaling(area, name="features", dtype=keras.config.floatx())(x)
-    logits = SpectralDense(1, name="logits", dtype=keras.config.floatx())(x)
+    logits = SpectralDense(heads, name="logits", dtype=keras.config.floatx())(x)
     return judge(tensors, x, logits, classes, conditioning or "projection", spectral=True, features=features)
 
 
@@ -114,7 +116,8 @@ def _discriminator_block(x: Any, width: int, name: str, first: bool, halves: boo
     shortcut, change = x, x
     if not first:
         change = keras.layers.ReLU(name=f"{name}_relu1")(change)
-    change = _discriminator_convolution(width, 3, 2.0, f"{name}_conv1")(change)
+    inside = width if first else x.shape[-1]
+    change = _discriminator_convolution(inside, 3, 2.0, f"{name}_conv1")(change)
     change = keras.layers.ReLU(name=f"{name}_relu2")(change)
     change = _discriminator_convolution(width, 3, 2.0, f"{name}_conv2")(change)
     if halves:

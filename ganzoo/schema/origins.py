@@ -42,13 +42,13 @@ def check_names(config: Config) -> None:
     """
     try:
         KINDS["scheme"].check(config.model.scheme)
-        for name in _losses(config):
-            KINDS["loss"].check(name)
+        if config.loss:
+            KINDS["loss"].check(config.loss.name)
         for kind in ("penalty", "constraint"):
             for part in getattr(config, KINDS[kind].key):
                 KINDS[kind].check(part.name)
-        for name in _augmentations(config):
-            KINDS["augmentation"].check(name)
+        for part in config.augmentations:
+            KINDS["augmentation"].check(part.name)
         for role, network in config.networks.items():
             _check_network(config, role, network.network)
     except ConfigError as error:
@@ -61,7 +61,7 @@ def check_names(config: Config) -> None:
 
 
 def _losses(config: Config) -> list[str]:
-    """Return the names of the loss and of the losses that are options of it."""
+    """Return the names of the loss and of those that are options of it, as of `heads`."""
     if config.loss is None:
         return []
     nested = config.loss.arguments.get("losses")
@@ -69,13 +69,13 @@ def _losses(config: Config) -> list[str]:
 
 
 def _augmentations(config: Config) -> list[str]:
-    """Return the names of all augmentations, those that are an option of a penalty too."""
+    """Return the names of all augmentations, also of those that are options of penalties, as of `consistency`."""
     nested = (part.arguments.get("augmentation") for part in config.penalties)
     return [*(part.name for part in config.augmentations), *_names(nested)]
 
 
 def _names(parts: Iterable[Any]) -> list[str]:
-    """Return the names in options that name parts, which nothing has checked yet."""
+    """Return the names in options that may name parts."""
     names = (one.get("name") if isinstance(one, dict) else one for one in parts)
     return [name for name in names if isinstance(name, str)]
 

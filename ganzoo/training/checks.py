@@ -35,23 +35,6 @@ def check_run(
     check_available(config.dataset, data_dir=data_dir)  # last, as it may import TensorFlow Datasets
 
 
-def check_stop_rule(config: Config) -> None:
-    """Refuse a stop rule with a loss that has no equilibrium value. Models trained so by an older ganzoo still load.
-
-    Raises:
-      ConfigError: if that is the case.
-    """
-    if config.training.stop_when is None or config.loss is None:
-        return
-    from ganzoo.objectives import parts  # TensorFlow's
-
-    if getattr(parts.loss(config.loss.model_dump()), "equilibrium", None) is None:
-        raise ConfigError(
-            f"{config.name}: training.stop_when: loss {config.loss.name} has no equilibrium value: more than one "
-            "constant D is optimal there (use minimax, non_saturating or least_squares, or remove stop_when)"
-        )
-
-
 def check_engine(config: Config, strategy: str, logical_devices: int | None, deterministic: bool) -> Cluster | None:
     """Return the cluster that TF_CONFIG describes, after checking what needs no devices; see `engine.choose`.
 

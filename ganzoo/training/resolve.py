@@ -13,10 +13,9 @@ from ganzoo.data.source import Source
 from ganzoo.data.sources.folder import root_of, sizes_of
 from ganzoo.data.sources.in_memory import StreamSource
 from ganzoo.data.streaming import StreamPipeline
-from ganzoo.errors import DataError
+from ganzoo.errors import ConfigError, DataError
 from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
-from ganzoo.training.checks import check_stop_rule
 
 FOLDER = "folder:"
 
@@ -48,7 +47,7 @@ def resolve(
     other_data = "dataset.name" in values
     dataset = config.dataset
     conditional = scheme_of(config).batch == "labelled"
-    check_stop_rule(config)
+    _check_stop_rule(config)
     if not conditional or (other_data and "dataset.classes" not in values):
         dataset = dataset.model_copy(update={"classes": 0})  # skips the check
     source = open_data(
@@ -72,6 +71,23 @@ def pipeline_of(config: Config, source: Source | Domains, kind: type[Pipeline] =
     training, dataset = config.training, config.dataset
     size = dataset.size if dataset.domains else None
     return kind(source, training.batch_size, training.seed, dataset.augment, size)
+
+
+def _check_stop_rule(config: Config) -> None:
+    """Refuse a stop rule with a loss that has no equilibrium value. Models trained so by an older ganzoo still load.
+
+    Raises:
+      ConfigError: if that is the case.
+    """
+    if config.training.stop_when is None or config.loss is None:
+        return
+    from ganzoo.objectives import parts  # imports TensorFlow
+
+    if getattr(parts.loss(config.loss.model_dump()), "equilibrium", None) is None:
+        raise ConfigError(
+            f"{config.name}: training.stop_when: expected a loss with one equilibrium value, got {config.loss.name} "
+            "(use minimax, non_saturating or least_squares, or remove stop_when)"
+        )
 
 
 def overridden(config: Config, settings: Mapping[str, Any]) -> Config:

@@ -61,9 +61,11 @@ def test_codes_are_set_and_noise_stays():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([[0.0]],), r"latents: expected \[n, 8\], got \[1, 1\]"),
-        ((LATENTS, [0, 2]), r"categories: expected integers in 0 … 1, got \[0, 2\]"),
-        ((LATENTS, [0.0, 1.0]), r"categories: expected integers in 0 … 2, got \[0\.0, 1\.0\]"),
+        (([[0.0]],), r"latents: expected \[n, 8\], n above 0, got \[1, 1\]"),
+        ((LATENTS[:0],), r"latents: expected \[n, 8\], n above 0, got \[0, 8\]"),
+        ((LATENTS, None, "much"), r"continuous: expected numbers \[2, 1\], got 'much'$"),
+        ((LATENTS, [0, 2]), r"categories: expected integers in 0 … 1, got 2$"),
+        ((LATENTS, [0.0, 1.0]), r"categories: expected integers in 0 … 2, got 0\.0$"),
         ((LATENTS, [0, 1, 2]), r"categories: expected \[2, 2\], or \[2\] for all rows, got \[3\]"),
         ((LATENTS, None, [[0.0], [1.0], [2.0]]), r"continuous: expected \[2, 1\], or \[1\] for all rows, got \[3, 1\]"),
     ],

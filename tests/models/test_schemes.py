@@ -153,7 +153,7 @@ def test_every_loss_goes_with_every_penalty(loss, penalty):
             "acgan",
             {"model.conditioning": "projection"},
             r"penalties: auxiliary_classifier: expected a discriminator with the output 'class_logits', got one with "
-            r"logits \(set model\.conditioning=auxiliary\)",
+            r"logits \(set model\.scheme=conditional and model\.conditioning=auxiliary\)",
         ),
         ("acgan", {"penalties": []}, r"penalties: expected one that trains class_logits, got none "),
         (

@@ -2,12 +2,14 @@
 
 from itertools import pairwise
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ganzoo.core import randomness
 from ganzoo.errors import ConfigError
+from ganzoo.networks.layers import BilinearUpsampling
 from ganzoo.registry import of
 
 NAMES = ["dcgan", "mlp", "sngan", "r3gan"]
@@ -196,6 +198,11 @@ def test_the_light_generator_halves_its_channels_at_each_doubling(upsampling):
     convolutions = sum(9 * width * to for width, to in pairwise(widths))
     norms = sum(2 * width + 2 * 3 * width for width in widths)  # moving averages; scale and shift of three classes
     assert generator.count_params() == 8 * 4 * 4 * 32 + convolutions + norms + 9 * 2 * 3 + 3
-    images = generator([100.0 * tf.ones([2, 8]), tf.constant([0, 2])])
-    assert images.shape == (2, 128, 128, 3)
-    assert np.max(np.abs(images)) <= 1.0
+    kind = BilinearUpsampling if upsampling == "bilinear" else keras.layers.UpSampling2D
+    assert [isinstance(generator.get_layer(f"up{level}_resize"), kind) for level in range(1, 6)] == [True] * 5
+    start = generator.get_layer("start_norm")
+    start.gamma.assign(tf.constant([[1.0], [2.0], [-1.0]]) * tf.ones([3, 32]))
+    images = generator([tf.ones([3, 8]), tf.constant([0, 2, 0])]).numpy()
+    assert images.shape == (3, 128, 128, 3)
+    np.testing.assert_allclose(images[0], images[2], atol=1e-6)
+    assert np.mean(np.abs(images[0] - images[1])) > 1e-4

@@ -17,12 +17,12 @@ def generator_block(width, to):
     return 9 * width * to + 9 * to * to + width * to + 2 * width + 2 * to
 
 
-def discriminator_block(width, to, shortcut=True):
-    return (9 * width + 1) * to + (9 * to + 1) * to + ((width + 1) * to if shortcut else 0)
+def discriminator_block(width, to, inside):
+    return (9 * width + 1) * inside + (9 * inside + 1) * to + (width + 1) * to
 
 
 def test_for_32_pixels_the_networks_have_the_sizes_of_the_authors():
-    """4,276,739 and 1,053,825, as their PyTorch version counts, without three biases in each of three blocks."""
+    """4,276,739 without three biases in each of three blocks; 1,053,824, where the logit has no bias, with one."""
     assert trainable(sngan_generator(128, (32, 32, 3), width=256)) == 4_276_739 - 3 * 3 * 256
     assert trainable(sngan_discriminator((32, 32, 3), width=128)) == 1_053_825
 
@@ -32,10 +32,11 @@ def test_for_64_pixels_widths_double_at_each_smaller_size():
     blocks = sum(map(generator_block, widths, widths[1:]))
     assert trainable(sngan_generator(128, (64, 64, 3), width=8)) == 129 * 16 * 128 + blocks + 2 * 8 + 9 * 8 * 3 + 3
     widths = [3, 8, 16, 32, 64, 128]
-    blocks = sum(map(discriminator_block, widths, widths[1:]))
+    blocks = sum(map(discriminator_block, widths, widths[1:], [8, *widths[1:]]))  # of the authors
     network = sngan_discriminator((64, 64, 3), width=8)
     assert trainable(network) == blocks + 128 + 1
     assert network.get_layer("end_relu").output.shape == (None, 2, 2, 128)
+    assert trainable(sngan_discriminator((64, 64, 3), width=64)) == 10_141_441
 
 
 @pytest.mark.parametrize("side", [28, 32])

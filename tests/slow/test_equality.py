@@ -132,6 +132,10 @@ def reference_of(out):
 
 def test_every_scheme_takes_part():
     assert {ganzoo.config(name).model.scheme for name in MODELS} == set(of("scheme").names())
+    assert {*REFERENCED, *driver.EXTRAS, *LIMITS_OF} <= set(MODELS)
+    by_day = [cell for cell in CELLS if driver.by_day(*cell)]
+    twins = [(name, way.replace("multiworker", "mirrored2")) for name, way in by_day if "multiworker" in way]
+    assert set(twins) <= set(by_day)
 
 
 @pytest.mark.parametrize(("model", "way"), cells("float64"))

@@ -33,9 +33,9 @@ class BatchNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: Any) -> None:
-        self.add_weights(input_shape[-1], ())
+        self._create_weights(input_shape[-1], ())
 
-    def add_weights(self, channels: int, groups: tuple[int, ...]) -> None:
+    def _create_weights(self, channels: int, groups: tuple[int, ...]) -> None:
         """Create the weights: gamma and beta `[*groups, C]`, moving averages `[C]`."""
 
         def weight(name: str, shape: tuple[int, ...], initial: str, trainable: bool) -> keras.Variable:
@@ -49,9 +49,9 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_variance = weight("moving_variance", (channels,), "ones", False)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.normalised(inputs, self.gamma.value, self.beta.value, training)
+        return self._normalised(inputs, self.gamma.value, self.beta.value, training)
 
-    def normalised(self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, training: bool) -> tf.Tensor:
+    def _normalised(self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, training: bool) -> tf.Tensor:
         """Return `gamma (inputs - mean) / sqrt(variance + epsilon) + beta`, after updating the moving averages."""
         floats = tf.cast(inputs, self._floats)
         if training:

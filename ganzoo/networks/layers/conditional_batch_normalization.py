@@ -27,13 +27,13 @@ class ConditionalBatchNormalization(BatchNormalization):
         self.classes = classes
 
     def build(self, input_shape: Any) -> None:
-        self.add_weights(input_shape[0][-1], (self.classes,))
+        self._create_weights(input_shape[0][-1], (self.classes,))
 
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
         examples, labels = inputs
         shape = [-1, *[1] * (examples.shape.rank - 2), examples.shape[-1]]
         gamma, beta = (tf.reshape(tf.gather(v.value, labels), shape) for v in (self.gamma, self.beta))
-        return self.normalised(examples, gamma, beta, training)
+        return self._normalised(examples, gamma, beta, training)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]

@@ -17,8 +17,7 @@ from ganzoo.registry import register
 class Heads(AdversarialLoss):
     """Weighted sum of losses, each on a logit of its own from the same discriminator (`discriminator.heads`).
 
-    Different losses agree on real and generated examples, but not on their gradients: of hinge and cross-entropy, the
-    one still pulls at examples of which the other is sure. A trunk that serves both is harder to win against.
+    Penalties treat the logits as they treat those of patches: gradients are those of their sum.
 
     Args:
       losses: name, or name and options, of each loss, in the order of the discriminator's logits: for example
@@ -26,7 +25,8 @@ class Heads(AdversarialLoss):
       weights: factor of each loss; 1 by default.
 
     Raises:
-      ConfigError: if there are fewer than two losses, another number of weights, or an unknown name or option.
+      ConfigError: if there are fewer than two losses, another number of weights, an unknown name or option, or `heads`
+        among the losses.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Heads(AdversarialLoss):
             raise ConfigError(f"loss.losses: expected at least two losses, got {len(losses)} (set loss.name to it)")
         if weights is not None and len(weights) != len(losses):
             raise ConfigError(f"loss.weights: expected {len(losses)} numbers, one for each loss, got {len(weights)}")
-        self.losses = [loss(one, f"loss.losses.{number}") for number, one in enumerate(losses)]
+        self.losses = [_of(one, f"loss.losses.{number}") for number, one in enumerate(losses)]
         self.weights = weights or [1.0] * len(losses)
         self.heads = len(losses)
         self.compares = any(getattr(one, "compares", False) for one in self.losses)
@@ -60,3 +60,14 @@ class Heads(AdversarialLoss):
         of_fake = tf.unstack(fake_logits, self.heads, axis=-1)
         each = zip(self.weights, self.losses, of_real, of_fake, strict=True)
         return tf.add_n([weight * getattr(one, update)(real, fake) for weight, one, real, fake in each])
+
+
+def _of(given: str | dict[str, Any], at: str) -> Any:
+    """Return one of the losses; errors about it name its place."""
+    try:
+        made = loss(given, at)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("loss.", f"{at}.", 1) if at not in str(error) else str(error)) from None
+    if isinstance(made, Heads):
+        raise ConfigError(f"{at}: expected a loss for one logit, got heads (list all losses in loss.losses)")
+    return made

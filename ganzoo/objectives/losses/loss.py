@@ -18,7 +18,7 @@ class AdversarialLoss(ABC):
     """A pair of losses, both to be *minimised*; the model averages them over the global batch.
 
     Logits are `[N]`, `[N, h, w]` or `[N, h, w, k]` (one or k per patch), of any float dtype; results have their shape
-    and dtype.
+    and dtype. Those of the loss `heads` have a last axis for its losses, which it sums over.
 
     Attributes:
       compares: whether the generator's loss uses the logits of real examples, which are computed only then.

@@ -21,6 +21,7 @@ class AuxiliaryClassifier:
 
     update = ("discriminator", "generator")
     outputs = ("class_logits",)
+    compares = False
 
     def __call__(self, context: PenaltyContext) -> tf.Tensor:
         """Return `-log P(c | G(z))`, in the discriminator's update plus `-log P(c | x)`: `[N]`."""
