@@ -54,7 +54,7 @@ def tiny(config):
 
 
 def model_of_each_kind():
-    """The smallest model of each kind (scheme, conditioning, networks, task), by name; new kinds enter by themselves."""
+    """The smallest model of each kind (scheme, conditioning, networks, task), by name; a new one enters by itself."""
     found = {}
     for name in ganzoo.list_models():
         config = ganzoo.config(name)

@@ -50,7 +50,7 @@ def projected_discriminator(
     *sides, channels = example_shape
     for side in sides:
         if side % STRIDE:
-            raise ConfigError(f"dataset.size: {side} does not suit network projected (use a multiple of 32)")
+            raise ConfigError(f"dataset.size: expected a multiple of 32 for network projected, got {side}")
     if channels not in (1, 3):
         raise ConfigError(
             f"network projected: expected images of 1 or 3 channels, got {channels} (pix2pix shows two images at once: "

@@ -61,7 +61,7 @@ def resnet_translator(
     """
     side, channels = example_shape[0], example_shape[-1]
     if side % STRIDE:
-        raise ConfigError(f"dataset.size: {side} does not suit network resnet (use a multiple of 4)")
+        raise ConfigError(f"dataset.size: expected a multiple of 4 for network resnet, got {side}")
     if detail and residual != "coarse":
         raise ConfigError(f"generator.detail: {detail:g} is for residual: coarse (leave it out with {residual})")
     image = keras.Input((None, None, channels), name="images")

@@ -84,7 +84,9 @@ def test_conditional_batch_normalisation_is_the_labels_only_way_in():
 
 
 def test_conditional_batch_normalisation_needs_classes():
-    with pytest.raises(ConfigError, match=r"generator\.normalization: conditional_batch needs labels \(use batch\)"):
+    with pytest.raises(
+        ConfigError, match=r"generator\.normalization: expected batch or none without labels, got conditional_batch"
+    ):
         of("generator").get("dcgan")(8, (28, 28, 1), normalization="conditional_batch")
 
 
@@ -143,7 +145,9 @@ def test_every_trainable_weight_has_a_gradient(name, options, judging, condition
 
 @pytest.mark.parametrize("name", ["dcgan", "sngan", "r3gan"])
 def test_a_size_that_cannot_be_doubled_to(name):
-    with pytest.raises(ConfigError, match=rf"dataset\.size: 30 does not suit network {name}, "):
+    with pytest.raises(
+        ConfigError, match=rf"dataset\.size: expected 4 to 7 times a power of two for network {name}, got 30 "
+    ):
         networks(name, (30, 30, 1))
 
 
