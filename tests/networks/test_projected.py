@@ -82,7 +82,7 @@ def test_its_config_and_weights_are_all_of_it(discriminator):
 @pytest.mark.parametrize(
     ("shape", "classes", "message"),
     [
-        ((64, 48, 3), 0, "dataset.size: 48 .* multiple of 32"),
+        ((64, 48, 3), 0, "dataset.size: expected a multiple of 32"),
         ((64, 64, 3), 2, "images without labels"),
         ((64, 64, 6), 0, "expected images of 1 or 3 channels, got 6 .*patchgan"),
     ],
