@@ -87,10 +87,12 @@ def float64():
     """Keras's float type is float64."""
     import keras
 
-    before = keras.config.floatx()
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()  # Keras keeps the first one asked for
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Training steps of a DCGAN, a CycleGAN and a Pix2Pix in float64, with none of ganzoo's networks, losses or engine.
+"""Training steps of a DCGAN, CycleGAN, Pix2Pix and CUT in float64, with none of ganzoo's networks, losses or engine.
 
 Only the random numbers are ganzoo's. A network is a mapping from the names of its variables to tensors; a forward
 function returns its output and the moving averages that it moves.
@@ -29,8 +29,10 @@ def after(config, before, batches, steps, together=1):
     Returns:
       Name -> float64: networks, moving averages, pools, and `logs/LOSS`.
     """
-    run = {"vanilla": Gan, "conditional": Gan, "cyclegan": CycleGan, "pix2pix": Pix2Pix}[config.model.scheme]
-    run = run(config, {name: np.float64(value) for name, value in before.items()}, iter(batches))
+    schemes = {"vanilla": Gan, "conditional": Gan, "cyclegan": CycleGan, "pix2pix": Pix2Pix, "cut": Cut}
+    run = schemes[config.model.scheme](
+        config, {name: np.float64(value) for name, value in before.items()}, iter(batches)
+    )
     logs = [run.step(step) | run.averaged(step) for step in range(steps)][-together:]
     found = {f"logs/{name}": np.mean([float(log[name]) for log in logs]) for name in logs[0]}
     for role, network in (run.networks | run.averages).items():
@@ -56,7 +58,8 @@ class Run:
 
     def descend(self, update, loss):
         """Moves the weights of an update's networks by the gradient of a loss."""
-        roles = [role for role in self.networks if role.startswith(update)]
+        of_update = (update, "heads") if update == "generator" else update
+        roles = [role for role in self.networks if role.startswith(of_update)]
         names = [(role, name) for role in roles for name in self.networks[role] if "moving_" not in name]
         weights = [self.networks[role][name] for role, name in names]
         with tf.GradientTape() as tape:
@@ -212,6 +215,67 @@ class Pix2Pix(Run):
         return logs
 
 
+class Cut(Run):
+    """Equations 1 to 3 and 5 of the CUT paper, with a ResNet, and the flips of FastCUT."""
+
+    def step(self, step):
+        batch, logs, (first, second) = next(self.batches), {}, self.config.dataset.domains
+        to = self.options.get("to", second)
+        given, wanted = (tf.constant(batch[domain], tf.float64) for domain in (second if to == first else first, to))
+        weights = {"nce_loss": self.options.get("nce_weight", 1.0), "identity_loss": self.options["identity_weight"]}
+        terms = [name for name, weight in weights.items() if weight]
+        coins = randomness.uniform(randomness.key(self.seed, "flip", step), [len(given), 1, 1, 1]) < 0.5
+
+        def flipped(x):
+            return tf.where(coins, x[:, :, ::-1], x) if self.options.get("flip_equivariance") else x
+
+        def made(images):
+            return resnet(self.networks[f"generator_{to}"], flipped(images))
+
+        def judged(images):
+            return patchgan(self.networks[f"discriminator_{to}"], images)
+
+        def layers(images):
+            seen = {}
+            resnet(self.networks[f"generator_{to}"], images, seen)
+            blocks = [name for name in seen if name.startswith("block")]
+            names = dict.fromkeys(["images", "down1", "down2", blocks[0], blocks[:5][-1]])
+            return [(name, seen[name]) for name in names]
+
+        def contrasted(number, original):
+            queries, losses = layers(made(original)), []
+            for layer, ((name, known), (_, asked)) in enumerate(zip(layers(original), queries, strict=True)):
+                key = randomness.key(self.seed, "positions", step, number, layer)
+                order = randomness.uniform(key, [known.shape[1] * known.shape[2]]).numpy()
+                at = np.argsort(-order, kind="stable")[: self.options.get("positions", 256)]
+                q, k = (self.headed(name, x, at) for x in (flipped(asked), known))
+                similar = tf.einsum("nsd,nrd->nsr", q, tf.stop_gradient(k)) / self.options.get("temperature", 0.07)
+                losses.append(mean(tf.reduce_logsumexp(similar, -1) - tf.einsum("nss->ns", similar)))
+            return mean(losses)
+
+        def discriminators():
+            value = mean((judged(wanted) - 1 + self.smoothing) ** 2 + judged(made(given)) ** 2) / 2
+            logs["discriminator_loss"] = value
+            return value
+
+        def generators():
+            logs["generator_loss"] = mean((judged(made(given)) - 1) ** 2)
+            logs.update({name: contrasted(i, (given, wanted)[i]) for i, name in enumerate(terms)})
+            return logs["generator_loss"] + sum(weights[name] * logs[name] for name in terms)
+
+        self.descend("discriminator", discriminators)
+        self.descend("generator", generators)
+        return logs
+
+    def headed(self, layer, features, at):
+        """Unit vectors of a layer's features at some positions."""
+        w = self.networks["heads"]
+        x = tf.gather(tf.reshape(features, [len(features), -1, features.shape[-1]]), at, axis=1)
+        x = tf.nn.relu(x @ w[f"{layer}_hidden/kernel"] + w[f"{layer}_hidden/bias"])
+        x = x @ w[f"{layer}_output/kernel"] + w[f"{layer}_output/bias"]
+        return x / tf.norm(x, axis=-1, keepdims=True)
+
+
 # Optimizers: functions of weights and gradients that remember. Keras rounds their numbers to float32.
 
 
@@ -278,16 +342,20 @@ def discriminator(w, images, labels):
     return logits, moved
 
 
-def resnet(w, x):
-    """The CycleGAN's translator, whose last convolutions are of 4x4."""
+def resnet(w, x, seen=None):
+    """The CycleGAN's translator, whose last convolutions are of 4x4; `seen` keeps what some layers make."""
+    seen = {} if seen is None else seen
+    seen["images"] = x
     x = tf.nn.relu(instance_norm(w, "start_norm", convolved(w, "start", reflected(x, 3))))
     for name in ("down1", "down2"):
-        x = tf.nn.relu(instance_norm(w, f"{name}_norm", convolved(w, name, framed(x), 2)))
+        seen[name] = convolved(w, name, framed(x), 2)
+        x = tf.nn.relu(instance_norm(w, f"{name}_norm", seen[name]))
     block = 1
     while f"block{block}_conv1/kernel" in w:
         first, second = f"block{block}_conv1", f"block{block}_conv2"
         y = tf.nn.relu(instance_norm(w, f"{first}_norm", convolved(w, first, reflected(x, 1))))
         x += instance_norm(w, f"{second}_norm", convolved(w, second, reflected(y, 1)))
+        seen[f"block{block}_sum"] = x
         block += 1
     for name in ("up1", "up2"):
         x = tf.nn.relu(instance_norm(w, f"{name}_norm", doubled(w, name, x)))

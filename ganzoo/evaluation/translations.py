@@ -142,9 +142,10 @@ def open_translation_in_training(
 
 def _made(config: Config) -> list[str]:
     """Return the target domains of the config's model."""
-    from ganzoo.models.build import scheme_of
+    from ganzoo.models.build import options_of, scheme_of
 
-    return scheme_of(config).domains_made(config.dataset.domains)
+    scheme = scheme_of(config)
+    return scheme.domains_made(config.dataset.domains, options_of(config, scheme))
 
 
 def default_metrics(translation: Translation) -> list[str]:

@@ -70,7 +70,7 @@ class Pix2Pix(TranslationModel):
         return model
 
     @classmethod
-    def domains_made(cls, domains: Sequence[str]) -> list[str]:
+    def domains_made(cls, domains: Sequence[str], options: Any) -> list[str]:
         """See TranslationModel."""
         return list(domains[1:])
 

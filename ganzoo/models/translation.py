@@ -32,6 +32,7 @@ class TranslationModel(AdversarialModel):
       generators: domain -> network that generates its images, `[N, H, W, C]` in [-1, 1] -> the same; H and W must be
         multiples of its attribute `stride`. Their state is named `generator_DOMAIN`.
       discriminators: domain -> network.
+      further: further networks of a subclass, by name.
       ema_decay, seed: see SteppedModel.
     """
 
@@ -44,12 +45,14 @@ class TranslationModel(AdversarialModel):
         generators: Mapping[str, keras.Model],
         discriminators: Mapping[str, keras.Model],
         *,
+        further: Mapping[str, keras.Model] | None = None,
         ema_decay: float = 0.0,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
         networks = {f"generator_{domain}": network for domain, network in generators.items()}
         networks |= {f"discriminator_{domain}": network for domain, network in discriminators.items()}
+        networks |= further or {}
         averaged = [f"generator_{domain}" for domain in generators]
         super().__init__(networks, averaged, ema_decay=ema_decay, seed=seed, name=name)
         self.domains = tuple(domains)
@@ -61,8 +64,8 @@ class TranslationModel(AdversarialModel):
         }
 
     @classmethod
-    def domains_made(cls, domains: Sequence[str]) -> list[str]:
-        """Return the domains of a config that the scheme's models can generate."""
+    def domains_made(cls, domains: Sequence[str], options: Any) -> list[str]:
+        """Return the domains of a config, with these options of the scheme, that its models can generate."""
         return list(domains)
 
     def weights_to_ship(self) -> dict[str, keras.Variable]:

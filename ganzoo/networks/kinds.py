@@ -9,7 +9,8 @@ come from the data and the scheme; its keyword-only ones are its options, which 
                  `[N, k]`, or `[N, h, w, k]` with k per patch, k mostly 1; or a mapping with these as `logits` and
                  further outputs, see `conditioning.judge`
   translator     f(example_shape, *, …): images `[N, H, W, C]` in [-1, 1] -> the same, for any H and W that are
-                 multiples of the model's attribute `stride`
+                 multiples of the model's attribute `stride`; its attribute `encoder_layers`, if it has one, names
+                 layers of its first half, whose features the scheme `cut` compares
   encoder        f(example_shape, outputs, *, …): examples -> `[N, outputs]`
 """
 

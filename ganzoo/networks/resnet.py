@@ -84,6 +84,7 @@ def resnet_translator(
         x = ResidualTanh(coarseness, detail, name="translated", dtype=floats)([x, image])
     network = keras.Model(image, x, name="translator")
     network.stride = STRIDE
+    network.encoder_layers = ("images", "down1", "down2", *dict.fromkeys(("block1_sum", f"block{min(blocks, 5)}_sum")))
     return network
 
 

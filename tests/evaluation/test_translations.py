@@ -87,7 +87,7 @@ def test_fewer_are_a_random_choice_with_the_truth_beside_it(digits):
 
 def test_the_truth_of_pairs_is_the_other_half():
     config = ganzoo.config("pix2pix_digits")
-    assert scheme_of(config).domains_made(config.dataset.domains) == ["digits"]
+    assert scheme_of(config).domains_made(config.dataset.domains, None) == ["digits"]
     found = open_translation(config.override({"dataset.size": 28}), "digits", 100)
     assert not found.both_ways
     np.testing.assert_array_equal(edges_of(all_of(found.truth)), all_of(found.given))

@@ -74,3 +74,11 @@ def test_pix2pix():
     settings = {"generator": {"network": "resnet", "width": 2, "blocks": 1, "upsampling": "transposed4"}}
     settings |= {"training.steps_per_execution": 2}
     check("pix2pix_digits", settings, 2, edges=images(2, 32), digits=images(2, 32)[::-1].copy())
+
+
+@pytest.mark.parametrize("settings", [{"to": "plain"}, {"identity_weight": 0.0, "flip_equivariance": True}])
+def test_cut(settings):
+    """The way back with the identity term, and FastCUT."""
+    settings = {f"model.{key}": value for key, value in settings.items()} | {"generator.blocks": 2}
+    settings |= {"model.positions": 20, "training.steps_per_execution": 2}
+    check("cut_digits", settings, 2, plain=images(2), bold=images(2)[::-1].copy())

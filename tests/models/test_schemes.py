@@ -60,6 +60,8 @@ def test_what_does_not_go_with_a_scheme(name, override, message):
 
 
 LATENT = {"latent": {"size": 8}}
+OF_CUT = {"to": None, "nce_weight": 1.0, "identity_weight": 1.0, "flip_equivariance": False}
+OF_CUT |= {"layers": None, "positions": 256, "temperature": 0.07}
 OF_A_GAN = {"latent": {"size": 8, "prior": "normal"}, "critic_steps": 1, "fresh_latents": False}
 
 
@@ -70,6 +72,7 @@ OF_A_GAN = {"latent": {"size": 8, "prior": "normal"}, "critic_steps": 1, "fresh_
         ("conditional", {**LATENT, "conditioning": "embedding"}, {**OF_A_GAN, "conditioning": "embedding"}),
         ("cyclegan", {}, {"cycle_weight": 10.0, "identity_weight": None, "pool_size": 50}),
         ("pix2pix", {}, {"l1_weight": 100.0}),
+        ("cut", {}, OF_CUT),
         ("vae", LATENT, {"latent": OF_A_GAN["latent"], "observation_noise": 1.0, "beta": 1.0}),
     ],
 )
@@ -86,13 +89,17 @@ def test_options_that_are_left_out(name, given, options):
         ("cyclegan", "identity_weight", [0.0, None], [-0.1]),
         ("cyclegan", "pool_size", [0, 1, 10_000], [-1, 10_001]),
         ("pix2pix", "l1_weight", [0.0], [-0.1]),
+        ("cut", "nce_weight", [0.1], [0.0]),
+        ("cut", "identity_weight", [0.0], [-0.1]),
+        ("cut", "positions", [2], [1]),
+        ("cut", "temperature", [0.01], [0.0]),
         ("vae", "beta", [0.0], [-0.1]),
         ("vae", "observation_noise", [0.01], [0.0]),
     ],
 )
 def test_bounds_of_options(name, key, good, wrong):
     options = of("scheme").get(name).Options
-    rest = {} if name in ("cyclegan", "pix2pix") else LATENT
+    rest = {} if name in ("cyclegan", "pix2pix", "cut") else LATENT
     for value in good:
         options.model_validate({**rest, key: value})
     for value in wrong:
@@ -102,8 +109,8 @@ def test_bounds_of_options(name, key, good, wrong):
 
 def test_schemes_say_what_domains_they_make():
     made = {name: scheme_of(ganzoo.config(name)) for name in ("cyclegan_digits", "pix2pix_digits")}
-    assert made["cyclegan_digits"].domains_made(["a", "b"]) == ["a", "b"]
-    assert made["pix2pix_digits"].domains_made(["a", "b"]) == ["b"]
+    assert made["cyclegan_digits"].domains_made(["a", "b"], None) == ["a", "b"]
+    assert made["pix2pix_digits"].domains_made(["a", "b"], None) == ["b"]
 
 
 @pytest.mark.parametrize("name", of("scheme").names())

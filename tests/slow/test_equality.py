@@ -44,7 +44,7 @@ def load_driver():
 
 driver = load_driver()
 MODELS = driver.models()
-REFERENCED = ["cgan_mnist", "cyclegan_digits", "dcgan_mnist"]
+REFERENCED = ["cgan_mnist", "cut_digits", "cyclegan_digits", "dcgan_mnist"]
 
 
 CELLS = [(name, way) for name in MODELS for way in driver.EVERY_WAY if driver.takes(name, way)]

@@ -65,6 +65,7 @@ EXTRAS = {
     # a pool that is full after three steps, and the identity term
     "cyclegan_digits": {"model.pool_size": 20, "model.identity_weight": 5.0, "loss.label_smoothing": 0.1},
     "pix2pix_digits": {"loss.label_smoothing": 0.1},
+    "cut_digits": {"model.flip_equivariance": True, "loss.label_smoothing": 0.1},
 }
 TOGETHER = 4  # steps of an execution, in float64
 SGD = {"name": "sgd", "learning_rate": 0.05}
