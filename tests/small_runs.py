@@ -35,6 +35,7 @@ TINY = {
     "patchgan": {"width": 2},
     "sngan": {"width": 2},
     "r3gan": {"width": 2, "blocks": 1, "group": 2},
+    "style": {"width": 2},
 }
 
 

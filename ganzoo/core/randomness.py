@@ -59,6 +59,12 @@ def uniform(draw_key: tf.Tensor, shape: Any, low: float = 0.0, high: float = 1.0
     return tf.cast(unit * (high - low) + low, keras.config.floatx())
 
 
+def box_muller(pairs: tf.Tensor) -> tf.Tensor:
+    """Map uniform numbers `[N, 2, …]` in [0, 1) to standard normal ones `[N, …]`; the same inside and outside XLA."""
+    first, second = tf.unstack(pairs, axis=1)
+    return tf.sqrt(-2.0 * tf.math.log(1.0 - first)) * tf.cos(2.0 * math.pi * second)
+
+
 def keep_mask(draw_key: tf.Tensor, shape: Sequence[Any], rate: float) -> tf.Tensor:
     """Draw a mask that is True with probability `1 - rate`, to 1/65536 (16 random bits per entry).
 

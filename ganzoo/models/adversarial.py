@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -215,11 +216,12 @@ class AdversarialModel(SteppedModel):
             if update not in penalty.updates:
                 continue
 
-            def value(penalty: parts.Penalty = penalty) -> tf.Tensor:
-                context = self._own_context(update, penalty, role, *given)
+            due, name = tf.equal(at.step % penalty.every, 0), penalty.logged(update)
+
+            def value(penalty: parts.Penalty = penalty, due: tf.Tensor = due) -> tf.Tensor:
+                context = dataclasses.replace(self._own_context(update, penalty, role, *given), due=due)
                 return penalty.weight * penalty.every * tf.reduce_mean(penalty.function(context))
 
-            due, name = tf.equal(at.step % penalty.every, 0), penalty.logged(update)
             if penalty.every == 1:
                 terms[name] = value()
             elif may_communicate(self.networks[role]) or getattr(penalty.function, "over_batch", False):

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from ganzoo.errors import UsageError
-from ganzoo.networks.layers import BatchNormalization, SpectralNormalization
+from ganzoo.networks.layers import BatchNormalization, SpectralNormalization, StyleMean
 from ganzoo.objectives import parts
 
 SOURCES = {  # of further outputs of a discriminator
@@ -57,7 +57,7 @@ def check_composition(
     for problem in (
         *_of_heads(loss, judges),
         *_of_batch_statistics(loss, penalties, augmentations, accumulate),
-        *_of_penalties(penalties, judges),
+        *_of_penalties(penalties, judges, networks),
         *_of_constraints(constraints, judges, networks),
         *_of_augmentations(augmentations, loss),
     ):
@@ -93,7 +93,9 @@ def _of_heads(loss: Any, judges: Sequence[keras.Model]) -> Iterator[str]:
             )
 
 
-def _of_penalties(penalties: Sequence[parts.Penalty], judges: Sequence[keras.Model]) -> Iterator[str]:
+def _of_penalties(
+    penalties: Sequence[parts.Penalty], judges: Sequence[keras.Model], networks: Mapping[str, keras.Model]
+) -> Iterator[str]:
     for penalty in penalties:
         for output in getattr(penalty.function, "outputs", ()):
             for has in map(_outputs, judges):
@@ -106,6 +108,10 @@ def _of_penalties(penalties: Sequence[parts.Penalty], judges: Sequence[keras.Mod
             yield (
                 f"penalties: {penalty.name}: expected a discriminator that judges each example alone, got batch "
                 "normalisation, which mixes their gradients (set discriminator.normalization=none)"
+            )
+        if getattr(penalty.function, "styles", False) and not _has(list(networks.values()), StyleMean):
+            yield (
+                f"penalties: {penalty.name}: expected a generator with styles, got none (set generator.network=style)"
             )
     trained = {output for penalty in penalties for output in getattr(penalty.function, "outputs", ())}
     if "class_logits" not in trained and any("class_logits" in _outputs(judge) for judge in judges):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,10 +11,13 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
+from ganzoo.core import randomness
 from ganzoo.engine.phases import Forward
 from ganzoo.models.adversarial import AdversarialModel, Term
 from ganzoo.models.generative import GenerativeModel, Latent, in_parts
 from ganzoo.models.sampling import call
+from ganzoo.networks.layers import split_at_styles
+from ganzoo.objectives.penalties.penalty import PenaltyContext
 from ganzoo.schema import Section
 
 Batch = tuple[tf.Tensor, tuple[tf.Tensor, ...]]  # examples, and further inputs of both networks
@@ -175,7 +179,26 @@ class GAN(GenerativeModel, AdversarialModel):
 
     def fake(self, latents: tf.Tensor, labels: tuple[tf.Tensor, ...], draw: tf.Tensor) -> tf.Tensor:
         """Return G(z) for the step's draw of that number."""
-        return self.run("generator", latents, labels, purpose="generator", counters=(draw,))
+        return self.run("generator", self.coded(latents), labels, purpose="generator", counters=(draw,))
+
+    def _own_context(self, *given: Any) -> PenaltyContext:
+        """Add the styles of the generator, if it has any."""
+        context = super()._own_context(*given)
+        if (parts := split_at_styles(self.generator)) is None:
+            return context
+        mapping, _, synthesis = parts
+
+        def styles() -> tf.Tensor:
+            drawn, shape = context.draws(), (self.latent_size,)
+            latents = drawn.normal(0, shape) if self.prior == "normal" else drawn.uniform(0, shape, -1.0, 1.0)
+            return call(mapping, self.coded(latents), context.conditions, training=False)
+
+        def examples(styles: tf.Tensor) -> tf.Tensor:
+            drawn = context.draws()
+            with randomness.scope(drawn.key, drawn.place):
+                return synthesis(styles, training=True)
+
+        return dataclasses.replace(context, styles=styles, synthesis=examples)
 
     def _fakes(self, draw: int, real: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Forward:
         """Return as many generated examples as real ones, with the same labels."""

@@ -61,6 +61,10 @@ class GenerativeModel:
             lambda total: randomness.latents(self.prior, draw_key, [total, self.latent_size]), count
         )
 
+    def coded(self, latents: tf.Tensor) -> tf.Tensor:
+        """Return what the generator sees of latents: all, as they are."""
+        return latents
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the labels from the config, in order; empty if it has none."""
@@ -109,7 +113,7 @@ class GenerativeModel:
         }
 
     def _sampler_of(self, generator: keras.Model) -> Sampler:
-        return Sampler(generator, self.latent_size, self.prior, bool(self.classes), self.kind)
+        return Sampler(generator, self.latent_size, self.prior, bool(self.classes), self.kind, self.coded)
 
     @property
     def kind(self) -> Kind:
@@ -134,8 +138,9 @@ class GenerativeModel:
           labels: one label, or one per example: ints in [0, classes), or names in `class_names`; by default they cycle
             through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
-          truncation: in (0, 1]: factor of the latents, for less varied, more typical examples. For the truncated
-            normal of BigGAN see `truncated_latents`.
+          truncation: in (0, 1]: factor of the latents, for less varied, more typical examples. Of a generator with
+            styles it is psi: that of the styles' distance from their mean (Karras et al. 2019, arXiv:1812.04948). For
+            the truncated normal of BigGAN see `truncated_latents`.
           positions: ints `[n]`: positions in the seed's endless sequence of examples; by default 0 … n-1.
 
         Returns:
@@ -149,8 +154,17 @@ class GenerativeModel:
         return in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
-        """Return the latents float32 `[n, latent_size]` of a seed's examples 0 … n-1, as `generate` draws them."""
+        """Return the latents float32 `[n, latent_size]` of a seed's examples 0 … n-1, as `generate` draws them.
+
+        Raises:
+          UsageError: if an argument is out of range, or the generator is truncated in its styles.
+        """
         n = rows.check_count(n)
+        if truncation != 1.0 and self.sampler.styled:
+            raise UsageError(
+                f"truncation: expected 1 for latents of {self.name}, whose generator is truncated in its styles, got "
+                f"{truncation!r} (use generate)"
+            )
         seeds = np.stack([np.full(n, rows.check_seed(seed)), np.arange(n)], axis=1).astype(np.int32)
         return in_parts(self.sampler.latents, [seeds, np.full(n, rows.check_truncation(truncation), np.float32)])
 

@@ -15,7 +15,6 @@ from ganzoo.errors import UsageError
 from ganzoo.models.adversarial import Term
 from ganzoo.models.gan import GAN, floats
 from ganzoo.models.generative import in_parts
-from ganzoo.models.sampling import Sampler
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.registry import register
 
@@ -125,14 +124,10 @@ class InfoGAN(VanillaGAN):
         return tf.add_n([*parts, 0.5 * tf.reduce_sum(tf.square(continuous - means), axis=-1)])
 
     def coded(self, latents: tf.Tensor) -> tf.Tensor:
-        """Return what the generator sees of latents `[N, latent_size]`: one-hot codes instead of their latents."""
+        """Return latents `[N, latent_size]` with one-hot codes instead of their latents."""
         noise, *categories, continuous = tf.split(latents, self._sizes, axis=-1)
         one_hot = [tf.one_hot(tf.argmax(part, -1), part.shape[-1], dtype=part.dtype) for part in categories]
         return tf.concat([noise, *one_hot, continuous], axis=-1)
-
-    def fake(self, latents: tf.Tensor, labels: tuple[tf.Tensor, ...], draw: tf.Tensor) -> tf.Tensor:
-        """See GAN."""
-        return super().fake(self.coded(latents), labels, draw)
 
     def with_codes(self, latents: Any, categories: Any = None, continuous: Any = None) -> np.ndarray:
         """Return latents with other codes, for `decode`.
@@ -178,12 +173,6 @@ class InfoGAN(VanillaGAN):
         *logits, means = np.split(read, np.cumsum(self._sizes[1:-1]), axis=1)
         categories = np.array([part.argmax(axis=1) for part in logits], np.int64).reshape(-1, len(means)).T
         return categories, means.astype(np.float32)
-
-    def _sampler_of(self, generator: keras.Model) -> Sampler:
-        def of_latents(latents: tf.Tensor, training: bool) -> tf.Tensor:
-            return generator(self.coded(latents), training=training)
-
-        return Sampler(of_latents, self.latent_size, self.prior, False, self.kind)
 
 
 def _for_all(given: Any, rows: int, codes: int, name: str, dtype: Any) -> np.ndarray:

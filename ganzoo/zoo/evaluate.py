@@ -71,7 +71,7 @@ def evaluate(
       features: name of the feature extractor; by default one that fits the data.
       step: checkpoint of a run: `last`, `best`, or a number.
       seed: seed of the samples and of the metrics' random draws.
-      truncation: scale of the latents, as for `generate`.
+      truncation: as for `generate`.
       size: side to crop and resize the images of folders to; for translations, that of the real images that they are
         compared with (by default the model's size).
       thorough: as for a card: compute standard errors by half-sampling too, and compare with held-out examples of the

@@ -78,6 +78,16 @@ def values(model):
         ),
         (
             "gan_mnist",
+            {"penalties": [{"name": "path_length", "weight": 2.0}]},
+            r"penalties: path_length: expected a generator with styles, got none \(set generator\.network=style\)",
+        ),
+        (
+            "stylegan2_mnist",
+            {"training.accumulate": 2},
+            r"training\.accumulate: expected 1, got 2: the part 'path_length' has",
+        ),
+        (
+            "gan_mnist",
             {"loss.name": "wasserstein", "augmentations": [{"name": "adaptive"}]},
             r"augmentations: expected a loss whose logits are positive for real examples, .* got Wasserstein",
         ),

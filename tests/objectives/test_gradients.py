@@ -80,6 +80,8 @@ def test_penalties(name):
             draws=lambda: drawn(4, counter=next(calls)),
             state=state_of(penalty.function),
             update="discriminator",
+            styles=lambda: real,
+            synthesis=lambda styles: outputs(styles)["features"],
         )
         return tf.reduce_mean(penalty.function(context))
 

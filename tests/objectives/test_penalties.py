@@ -28,6 +28,7 @@ def value_of(
     draws=None,
     state=None,
     update="discriminator",
+    more=None,
     **options,
 ):
     """A penalty's value `[N]`."""
@@ -38,6 +39,7 @@ def value_of(
         draws=draws,
         state=state,
         update=update,
+        **(more or {}),
     )
     (penalty,) = parts.penalties([{"name": name, "weight": 1.0, **options}])
     return penalty.function(context)
@@ -63,6 +65,7 @@ def test_these_are_the_penalties():
         "feature_matching",
         "gradient_penalty",
         "lecam",
+        "path_length",
         "r1",
         "r2",
     ]
@@ -167,6 +170,39 @@ def test_lecam_is_the_distance_to_the_average_of_the_others():
     np.testing.assert_allclose(value, [4.5, 6.5], rtol=1e-6)
     assert float(state["real"]) == pytest.approx(0.6)  # 0.5 + (1.5 - 0.5) / 10
     assert float(state["fake"]) == pytest.approx(-0.5)  # the mean of its logits
+
+
+def path_length(due, average, calls):
+    """Of the linear generator G(w) = A w of four pixels, with y = (1, 2, 3, 4): A^T y / 2 = (8, 3)."""
+    columns = tf.constant([[1.0, 1.0], [2.0, 1.0], [1.0, 1.0], [2.0, 0.0]])
+
+    class Drawn:
+        normal = staticmethod(lambda number, shape: tf.reshape(tf.range(1.0, 5.0), shape))
+
+    def synthesis(styles):
+        calls.append(styles.shape)
+        return tf.reshape(tf.matmul(styles, columns, transpose_b=True), [-1, 2, 2, 1])
+
+    more = {"styles": lambda: tf.zeros([3, 2]), "synthesis": synthesis, "due": tf.constant(due)}
+    return value_of("path_length", None, draws=Drawn, state={"average": average}, decay=0.9, more=more)
+
+
+def test_path_length_is_the_distance_to_the_average_length():
+    """Lengths of the root of 73, from 0.5; then the average moves by a tenth of the way."""
+    average, calls = keras.Variable(0.5), []
+    value = path_length(True, average, calls)
+    np.testing.assert_allclose(value, [(math.sqrt(73.0) - 0.5) ** 2] * 3, rtol=1e-6)
+    assert float(average) == pytest.approx(0.5 + (math.sqrt(73.0) - 0.5) / 10)
+    assert calls == [(3, 2)]
+    (penalty,) = parts.penalties(["path_length"])
+    assert penalty.updates == ("generator",)
+
+
+def test_path_length_computes_nothing_where_it_is_not_due():
+    average, calls = keras.Variable(0.5), []
+    path_length(False, average, calls)
+    assert float(average) == 0.5
+    assert calls == []
 
 
 def test_consistency_is_the_change_by_an_augmentation():

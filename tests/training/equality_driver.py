@@ -29,6 +29,7 @@ SMALL = {  # a network that is not here is taken as it is
     "patchgan": {"width": 4},
     "sngan": {"width": 4},
     "r3gan": {"width": 4, "blocks": 1, "group": 4},
+    "style": {"width": 4},
 }
 STRATEGIES = {
     "none": "none",

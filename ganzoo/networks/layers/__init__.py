@@ -11,6 +11,14 @@ from ganzoo.networks.layers.minibatch_deviation import MinibatchDeviation
 from ganzoo.networks.layers.padding import ReflectionPadding2D
 from ganzoo.networks.layers.residual_tanh import ResidualTanh
 from ganzoo.networks.layers.spectral import SpectralConv2D, SpectralDense, SpectralNormalization
+from ganzoo.networks.layers.styles import (
+    EqualizedDense,
+    LearnedConstant,
+    ModulatedConv2D,
+    PixelNoise,
+    StyleMean,
+    split_at_styles,
+)
 from ganzoo.networks.layers.upsampling import BilinearUpsampling
 
 __all__ = [
@@ -20,14 +28,20 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Dropout",
+    "EqualizedDense",
     "FrozenFeatures",
     "InstanceNormalization",
+    "LearnedConstant",
     "Maxout",
     "MinibatchDeviation",
     "Mixing",
+    "ModulatedConv2D",
+    "PixelNoise",
     "ReflectionPadding2D",
     "ResidualTanh",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralNormalization",
+    "StyleMean",
+    "split_at_styles",
 ]

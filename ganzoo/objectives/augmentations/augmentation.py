@@ -17,7 +17,6 @@ A class may have:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,8 +61,7 @@ class Draws:
         Args:
           number, shape: see `uniform`.
         """
-        first, second = tf.unstack(self.uniform(number, (2, *shape)), axis=1)
-        return tf.sqrt(-2.0 * tf.math.log(1.0 - first)) * tf.cos(2.0 * math.pi * second)
+        return randomness.box_muller(self.uniform(number, (2, *shape)))
 
 
 Augmentation = Callable[[tf.Tensor, Draws], tf.Tensor]

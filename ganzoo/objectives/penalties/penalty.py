@@ -10,6 +10,7 @@ it is added to the loss of an update. A class, or a function, may have these att
     checkpoint. The penalty may assign them.
   over_batch: True if it depends on statistics of the global batch (`core.replicas.global_mean`), which gradient
     accumulation would split.
+  styles: True if it needs a generator with styles, see `PenaltyContext`.
   each_alone: True if it needs a discriminator that judges each example alone, without batch normalisation.
 """
 
@@ -40,6 +41,10 @@ class PenaltyContext:
       draws: returns new random numbers for an augmentation, at each call.
       state: the penalty's variables by name.
       update: name of the update whose loss the penalty joins.
+      due: bool scalar, false at the steps between for a lazy penalty with `over_batch`, which is called at each step:
+        its value is ignored then.
+      styles: returns styles of new latents, `[N, S]`; None without a generator that has them.
+      synthesis: maps styles to generated examples.
     """
 
     discriminator: Callable[[tf.Tensor], tf.Tensor]
@@ -53,6 +58,9 @@ class PenaltyContext:
     draws: Callable[[], Draws]
     state: Mapping[str, Any]
     update: str
+    due: Any = True
+    styles: Any = None
+    synthesis: Any = None
 
 
 def each_alone(penalty: Any) -> Any:
