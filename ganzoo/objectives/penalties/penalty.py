@@ -10,6 +10,7 @@ it is added to the loss of an update. A class, or a function, may have these att
     checkpoint. The penalty may assign them.
   over_batch: True if it depends on statistics of the global batch (`core.replicas.global_mean`), which gradient
     accumulation would split.
+  compares: False if it uses no outputs for real examples in the generator's update, which are then not computed.
   styles: True if it needs a generator with styles, see `PenaltyContext`.
   each_alone: True if it needs a discriminator that judges each example alone, without batch normalisation.
 """
