@@ -135,7 +135,8 @@ def fitted(config, steps=10, **arguments):
 def pairs():
     """Every loss with every penalty and with none: each of them once by day, all pairs by night."""
     losses, penalties = of("loss").names(), [None, *of("penalty").names()]
-    penalties.remove("auxiliary_classifier")  # is for labels
+    for other in ("auxiliary_classifier", "path_length"):  # for labels; for a style generator
+        penalties.remove(other)
     for first, loss in enumerate(losses):
         for second, penalty in enumerate(penalties):
             by_day = second == first % len(penalties) or (first == 0 and second >= len(losses))
