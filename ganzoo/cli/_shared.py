@@ -62,7 +62,7 @@ LABELS = names(
 TRUNCATION = number(
     "truncation",
     "T",
-    "Factor of the latents (no truncated normal), or psi of a style generator, at most 1: smaller is more typical and "
+    "Factor of the latents (no truncated normal), or psi of a style generator, up to 1: smaller is more typical and "
     "less varied",
     above=0,
     default=1.0,

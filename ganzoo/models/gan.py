@@ -181,9 +181,9 @@ class GAN(GenerativeModel, AdversarialModel):
         """Return G(z) for the step's draw of that number."""
         return self.run("generator", self.coded(latents), labels, purpose="generator", counters=(draw,))
 
-    def _own_context(self, *given: Any) -> PenaltyContext:
+    def _own_context(self, *given: Any, **named: Any) -> PenaltyContext:
         """Add the styles of the generator, if it has any."""
-        context = super()._own_context(*given)
+        context = super()._own_context(*given, **named)
         if (parts := split_at_styles(self.generator)) is None:
             return context
         mapping, _, synthesis = parts

@@ -163,6 +163,8 @@ def test_the_mean_is_over_all_replicas():
         assert layer.communicates
 
 
+# Keras 3.15 reads a variable in a way that NumPy 2 deprecates.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_keras_models_of_these_layers_are_saved(tmp_path):
     latents = keras.Input((4,))
     styles = StyleMean()(EqualizedDense(4, 0.01)(latents))
