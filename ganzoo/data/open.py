@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ganzoo.data import kinds
@@ -12,9 +13,10 @@ from ganzoo.data.source import CheckFunction, OpenFunction, Source
 from ganzoo.data.sources import tfds_source
 from ganzoo.errors import DataError, UsageError, did_you_mean
 from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
-from ganzoo.schema import DatasetConfig
+from ganzoo.schema import DatasetConfig, check_arguments
 
 DATASETS = of("dataset")
+PASSED = ("domain", "data_dir", "skip_broken", "seed")  # arguments of an OpenFunction that are no options
 
 
 def open_source(
@@ -32,6 +34,7 @@ def open_source(
 
     Raises:
       DataError: if the data set is unknown, missing, empty or broken, or does not fit the config; one line.
+      ConfigError: if it does not have an option, or its value is invalid.
       UsageError: if the config has two domains.
     """
     if dataset.domains:
@@ -54,6 +57,7 @@ def check_available(dataset: DatasetConfig, *, data_dir: str | Path | None = Non
     Raises:
       DataError: if the data set is unknown, the folder is absent, the TFDS data set is neither prepared nor can be
         downloaded, or the domains differ from those of the config.
+      ConfigError: if the data set does not have an option, or its value is invalid.
     """
     available(dataset, data_dir=Path(data_dir) if data_dir else None)
 
@@ -78,13 +82,14 @@ class Entry:
 
 
 def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
-    """Return the entry of a config's data set, checked without TensorFlow; see `check_available`."""
+    """Return the entry of a config's data set with its options, checked without TensorFlow; see `check_available`."""
     entry = _resolve(dataset)
     _check_kind(dataset, entry.kind)
     _check_domains(dataset, entry)
     if entry.check:
         entry.check(dataset, data_dir=data_dir)
-    return entry
+    options = check_arguments(entry.opens, dataset.arguments, "dataset", [*DatasetConfig.model_fields], PASSED)
+    return replace(entry, opens=partial(entry.opens, **options))
 
 
 def check_source(dataset: DatasetConfig, source: Source) -> None:

@@ -27,6 +27,19 @@ Fetch = Callable[["tf.Tensor"], dict[str, "tf.Tensor"]]
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Distribution of equally likely Gaussians.
+
+    Attributes:
+      centres: means, float64 `[modes, columns]`.
+      deviation: standard deviation of each Gaussian in each column.
+    """
+
+    centres: np.ndarray
+    deviation: float
+
+
+@dataclass(frozen=True)
 class Source:
     """Examples with random access.
 
@@ -40,6 +53,7 @@ class Source:
         traced without AutoGraph: conditions on tensors need `tf.cond` or `tf.where`.
       names: file paths of the examples relative to their folder, in order; empty if they have none.
       left_out: line for each file that is left out, with its path and the reason.
+      mixture: distribution of the examples, if it is a known mixture of Gaussians.
     """
 
     name: str
@@ -49,6 +63,7 @@ class Source:
     fetch: Fetch
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    mixture: Mixture | None = None
 
     @property
     def example_shape(self) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_METRICS = ("fid", "kid", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 10_000
 FEW_FOR_KID = 1000
-OF_TWO_SETS = {"features", "untouched"}  # needs of metrics that compare any two sets
+OF_TWO_SETS = {"features", "untouched", "mixture"}  # needs of metrics that compare any two sets
 OF_TRANSLATIONS: tuple[Need, ...] = ("translation", "untouched")
 Note = Callable[[str], None]
 
@@ -199,6 +199,11 @@ class Evaluator:
         if self._needed("classes") and not self.extractor.class_names:
             who = self._who_needs("classes")
             raise UsageError(f"metrics: {who} needs an extractor that classifies, got {self.extractor.name}")
+        if self._needed("mixture") and (real.mixture is None or self.extractor.name != "identity"):
+            raise UsageError(
+                f"metrics: {self._who_needs('mixture')} needs points from known Gaussians (ring, grid) and the features"
+                f" identity, got {real.name} and {self.extractor.name} (leave it out)"
+            )
         if self._needed("held_out") and held_out is None:
             who = self._who_needs("held_out")
             raise UsageError(f"metrics: {who} needs held-out real examples, got none (leave it out)")

@@ -12,7 +12,7 @@ import numpy as np
 from ganzoo.data import kinds
 from ganzoo.data.kinds import Kind
 from ganzoo.data.open import open_source
-from ganzoo.data.source import Source
+from ganzoo.data.source import Mixture, Source
 from ganzoo.errors import DataError, UsageError
 from ganzoo.schema import DatasetConfig
 
@@ -34,6 +34,7 @@ class Examples:
       labels: int32 `[count]`, or None.
       class_names: names of the labels, if known.
       about: description for the protocol.
+      mixture: distribution of the examples, if it is a known mixture of Gaussians.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Examples:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,7 +101,7 @@ def from_source(source: Source, count: int | None = None, *, seed: int = 0, firs
     def read(numbers: np.ndarray) -> np.ndarray:
         return fetch(numbers, "examples")
 
-    return Examples(source.name, len(chosen), source.kind, read, labels, source.class_names, about)
+    return Examples(source.name, len(chosen), source.kind, read, labels, source.class_names, about, source.mixture)
 
 
 def at_most(source: Source, count: int, *, seed: int = 0) -> Examples:

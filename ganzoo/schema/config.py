@@ -224,10 +224,11 @@ def _drop_options(data: dict[str, Any], keys: list[str], value: Any, asked: Mapp
     if not isinstance(section, dict) or section.get(keys[-1]) in (None, value) or keys[0] in _CLOSED:
         return []
     prefix = ".".join(keys[:-1])
-    options = [key for key in section if key != keys[-1] and key not in _GENERAL and f"{prefix}.{key}" not in asked]
+    general = {*_GENERAL, *(DatasetConfig.model_fields if prefix == "dataset" else ())}
+    options = [key for key in section if key != keys[-1] and key not in general and f"{prefix}.{key}" not in asked]
     for option in options:
         del section[option]
     return sorted(options)
 
 
-_CLOSED = ("dataset", "evaluation", "licence", "training")
+_CLOSED = ("evaluation", "licence", "training")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ganzoo.errors import UsageError
-from ganzoo.schema.section import Section
+from ganzoo.schema.section import OpenSection, Section
 
 # Keys of `dataset` that set the shape of an example, by kind, in the order of the axes.
 SHAPE_KEYS = {
@@ -31,14 +31,14 @@ class ColumnConfig(Section):
     decimals: int | None = Field(default=None, ge=0, le=9)
 
 
-class DatasetConfig(Section):
+class DatasetConfig(OpenSection):
     """The source of the examples, and their form.
 
     `name` is a registered source, the name of a TFDS data set, or `folder:PATH`. `kind` sets the meaning of an example
     and the keys of its shape: `image` has `size`, the side of the square in pixels, and `channels`; `points` and
     `table` rows have `columns`; `sequence` has `length` (time steps) and `columns`. `fields` describes the columns of
     a table; training fills it in from the data. `classes` is 0 for data without labels. `class_names`, in label order,
-    is filled in for a data set given by `--dataset`.
+    is filled in for a data set given by `--dataset`. Further keys are options of the source, which opening it checks.
 
     Translation has two `domains`, the first is A in papers, in folders `trainA`, `trainB`, `testA`, `testB` or in
     TFDS's `cycle_gan/NAME`; images in folders must not be smaller than `size`. With `paired`, example i of one domain

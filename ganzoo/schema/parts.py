@@ -58,7 +58,11 @@ class AugmentationConfig(OpenSection):
 
 
 def check_arguments(
-    part: Callable[..., Any], arguments: Mapping[str, Any], key: str, general: Sequence[str] = ()
+    part: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    key: str,
+    general: Sequence[str] = (),
+    passed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Validate a part's options against its own parameters (see `registry.options_of`).
 
@@ -67,6 +71,7 @@ def check_arguments(
       arguments: options from the config.
       key: location in the config (`generator`), for messages.
       general: further valid keys there, as candidates for the nearest name.
+      passed: keyword-only parameters that ganzoo passes, and no options.
 
     Returns:
       The validated arguments; options that are not given keep the part's defaults and are absent.
@@ -82,6 +87,7 @@ def check_arguments(
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is inspect.Parameter.empty else parameter.default)
         for name, parameter in options_of(part).items()
+        if name not in passed
     }
     for name in arguments:
         if name not in fields:

@@ -191,7 +191,7 @@ def _check_there(model: Any, real: Any, config: Config | None, step: str | int, 
 
 
 def _named(config: Config, real: str | Path) -> DatasetConfig:
-    return config.dataset.model_copy(update={"name": str(real), "split": "train"})
+    return config.override({"dataset.name": str(real), "dataset.split": "train"}).dataset
 
 
 def _real(

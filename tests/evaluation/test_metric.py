@@ -15,6 +15,7 @@ METRICS = [
     ({"label_accuracy": HIGHER}, {"classes", "labels"}),
     ({"class_diversity": HIGHER, "class_diversity_least": HIGHER}, {"labels"}),
     ({"mode_coverage": HIGHER, "mode_reverse_kl": LOWER, "mode_jensen_shannon": LOWER}, {"classes"}),
+    ({"mixture_modes": HIGHER, "mixture_good": HIGHER, "mixture_reverse_kl": LOWER}, {"features", "mixture"}),
     ({"precision": HIGHER, "recall": HIGHER, "density": HIGHER, "coverage": HIGHER}, {"features"}),
     ({"memorisation": LOWER, "copies": LOWER}, {"features", "held_out"}),
     ({"paired_error": LOWER}, set()),

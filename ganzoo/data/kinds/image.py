@@ -24,13 +24,14 @@ ROWS_ON_A_SHEET = 10
 COLUMNS_WITHOUT_CLASSES = 10
 WIDEST = 20
 
-# Grey data sets, and their domains, with a small classifier; other images are evaluated by EfficientNet-Lite0.
+# Data sets, their domains and channels, with a small classifier; other images are evaluated by EfficientNet-Lite0.
 CLASSIFIERS = {
-    ("mnist", ""): "mnist_cnn",
-    ("mnist_5k", ""): "mnist_cnn",
-    ("cyclegan_digits", "plain"): "mnist_cnn",
-    ("pix2pix_digits", "digits"): "mnist_cnn",
-    ("fashion_mnist", ""): "fashion_cnn",
+    ("mnist", "", 1): "mnist_cnn",
+    ("mnist_5k", "", 1): "mnist_cnn",
+    ("stacked_mnist", "", 3): "stacked_mnist_cnn",
+    ("cyclegan_digits", "plain", 1): "mnist_cnn",
+    ("pix2pix_digits", "digits", 1): "mnist_cnn",
+    ("fashion_mnist", "", 1): "fashion_cnn",
 }
 
 
@@ -125,9 +126,7 @@ class Image(Kind):
 
     def default_features(self, data: str = "", domain: str = "") -> str:
         """Return the small classifier of digits or clothes, or `efficientnet_lite0`."""
-        if self.channels == 1 and (data, domain) in CLASSIFIERS:
-            return CLASSIFIERS[data, domain]
-        return "efficientnet_lite0"
+        return CLASSIFIERS.get((data, domain, self.channels), "efficientnet_lite0")
 
     def on_a_sheet(self, classes: int) -> int:
         """Return ten rows of a column per class."""

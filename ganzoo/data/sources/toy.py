@@ -6,11 +6,14 @@ Point i is a function of (seed, split, i) only. `train` and `test` are independe
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
 
 from ganzoo.data import draws, kinds
 from ganzoo.data.arrays import check_split
-from ganzoo.data.source import Source
+from ganzoo.data.source import Mixture, Source
 from ganzoo.registry import register
 from ganzoo.schema import DatasetConfig
 
@@ -19,48 +22,43 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test")
 
-# `ring`: mode k is at angle 2 pi k / RING_MODES.
 RING_MODES = 8
-RING_RADIUS = 2.0
-RING_SD = 0.05
-
-# `grid`: mode 5 r + c is at (c - 2, r - 2) * GRID_SPACING.
 GRID_SIDE = 5
-GRID_SPACING = 1.0
-GRID_SD = 0.05
 
 # `swiss_roll`: t (cos t, sin t) / SWISS_ROLL_SCALE, t uniform in [1.5 pi, 4.5 pi): scikit-learn's roll in section,
 # scaled as in the code of Gulrajani et al. 2017 (arXiv:1704.00028); their noise of 0.25 is added before scaling.
 SWISS_ROLL_SCALE = 7.5
 SWISS_ROLL_SD = 0.25 / 7.5
 
-
-def ring_centres() -> tf.Tensor:
-    """Return the eight modes of `ring`: float32 `[8, 2]`."""
-    import tensorflow as tf
-
-    angles = [2 * math.pi * k / RING_MODES for k in range(RING_MODES)]
-    return tf.constant([[RING_RADIUS * math.cos(a), RING_RADIUS * math.sin(a)] for a in angles], tf.float32)
-
-
-def grid_centres() -> tf.Tensor:
-    """Return the 25 modes of `grid`: float32 `[25, 2]`."""
-    import tensorflow as tf
-
-    steps = [(k - GRID_SIDE // 2) * GRID_SPACING for k in range(GRID_SIDE)]
-    return tf.constant([[x, y] for y in steps for x in steps], tf.float32)
+Length = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
 @register("dataset", "ring", kind="points")
-def ring(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """Eight Gaussians (standard deviation 0.05) on a circle of radius 2; the label is the mode."""
-    return _mixture(dataset, seed, ring_centres(), RING_SD)
+def ring(dataset: DatasetConfig, *, seed: int, radius: Length = 2.0, deviation: Length = 0.05, **_: Any) -> Source:
+    """Eight Gaussians on a circle around the origin; the label is the mode, k at the angle 2 pi k / 8.
+
+    Args:
+      dataset, seed: see OpenFunction.
+      radius: radius of the circle.
+      deviation: standard deviation of each Gaussian. PacGAN's ring (Lin et al. 2018, arXiv:1712.04086, section 4.1)
+        has 0.01 and a radius of 1.
+    """
+    angles = 2.0 * math.pi * np.arange(RING_MODES) / RING_MODES
+    return _mixture(dataset, seed, Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), deviation))
 
 
 @register("dataset", "grid", kind="points")
-def grid(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
-    """25 Gaussians (standard deviation 0.05) on a 5x5 grid of spacing 1 around the origin; the label is the mode."""
-    return _mixture(dataset, seed, grid_centres(), GRID_SD)
+def grid(dataset: DatasetConfig, *, seed: int, spacing: Length = 1.0, deviation: Length = 0.05, **_: Any) -> Source:
+    """25 Gaussians on a 5x5 grid around the origin; the label is the mode, 5 r + c at (c - 2, r - 2) times the spacing.
+
+    Args:
+      dataset, seed: see OpenFunction.
+      spacing: distance of neighbouring modes. PacGAN's grid (Lin et al. 2018, section 4.1) has 2.
+      deviation: standard deviation of each Gaussian.
+    """
+    steps = np.arange(GRID_SIDE) - GRID_SIDE // 2
+    centres = np.stack([np.tile(steps, GRID_SIDE), np.repeat(steps, GRID_SIDE)], axis=1)
+    return _mixture(dataset, seed, Mixture(spacing * centres, deviation))
 
 
 @register("dataset", "swiss_roll", kind="points")
@@ -93,19 +91,21 @@ def gaussian(dataset: DatasetConfig, *, seed: int, **_: Any) -> Source:
     return Source(dataset.name, None, kind, (), fetch)
 
 
-def _mixture(dataset: DatasetConfig, seed: int, centres: tf.Tensor, sd: float) -> Source:
-    """Return equally likely Gaussians around `centres` (float32 `[modes, 2]`)."""
+def _mixture(dataset: DatasetConfig, seed: int, mixture: Mixture) -> Source:
+    """Return the points of a mixture in the plane."""
     import tensorflow as tf
 
     purpose = _purpose(dataset)
-    modes = centres.shape[0]
+    modes = len(mixture.centres)
+
+    centres = tf.constant(mixture.centres, tf.float32)
 
     def fetch(indices: tf.Tensor) -> dict[str, tf.Tensor]:
         labels = tf.cast(draws.uniform(seed, purpose + "/mode", indices, 1)[:, 0] * modes, tf.int32)
-        points = tf.gather(centres, labels) + sd * draws.normal(seed, purpose + "/noise", indices, 2)
+        points = tf.gather(centres, labels) + mixture.deviation * draws.normal(seed, purpose + "/noise", indices, 2)
         return {"examples": points, "labels": labels}
 
-    return Source(dataset.name, None, kinds.Points(2), tuple(f"mode {k}" for k in range(modes)), fetch)
+    return Source(dataset.name, None, kinds.Points(2), tuple(f"mode {k}" for k in range(modes)), fetch, mixture=mixture)
 
 
 def _purpose(dataset: DatasetConfig) -> str:

@@ -74,6 +74,16 @@ def weights_file(name: str) -> Path:
     return Path(__file__).with_name(f"{name}.safetensors")
 
 
+def trained(name: str, sha256: str) -> keras.Model:
+    """Return the network of `build` with the weights of `mnist_cnn` or `fashion_cnn` in the package."""
+    path = weights_file(name)
+    arrays = weights.read(path, sha256)
+    with reproducible_initialisation(0):  # keeps the process's random state
+        model = build()
+    weights.place(arrays, variables(model), str(path))
+    return model
+
+
 def prepare(images: np.ndarray) -> np.ndarray:
     """Convert uint8 `[n, H, W, 1 or 3]` to `[n, 28, 28, 1]`; 28x28 is kept, other sizes go through `images.fit`."""
     if images.shape[1:] == (SIZE, SIZE, 1):
@@ -92,11 +102,7 @@ def _block(inputs: keras.KerasTensor, width: int, name: str, *, pooled: bool) ->
 
 
 def _open(name: str, sha256: str, class_names: tuple[str, ...], trained_on: str) -> Extractor:
-    path = weights_file(name)
-    arrays = weights.read(path, sha256)
-    with reproducible_initialisation(0):  # keeps the process's random state
-        model = build()
-    weights.place(arrays, variables(model), str(path))
+    model = trained(name, sha256)
 
     def embed(images: tf.Tensor) -> tf.Tensor:
         """Embed square images `[n, H, H, 1 or 3]`, resized as in `prepare` but not rounded to 256 levels."""

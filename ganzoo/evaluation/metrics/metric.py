@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from ganzoo.models.translation import TranslationModel
 
 Need = Literal[
-    "features", "classes", "held_out", "labels", "model", "translation", "untouched", "source", "truth", "both_ways"
+    "features",
+    "classes",
+    "mixture",
+    "held_out",
+    "labels",
+    "model",
+    "translation",
+    "untouched",
+    "source",
+    "truth",
+    "both_ways",
 ]
 Better = Literal["lower", "higher"]
 SUBSETS = 100
@@ -100,11 +110,11 @@ class Metric:
 
     Attributes:
       names: names of its numbers, each with the better direction.
-      needs: `features` (of every example), `classes` (an extractor that classifies), `held_out` (other real examples),
-        `labels` (a conditional model), `model` (one that draws, not files); `translation` (fake examples are
-        translations), and for these `untouched` (statistics of the original images), `source` (statistics of the
-        training images of their domain, and test images of the target), `truth` (true translations), `both_ways` (a
-        model that also translates back).
+      needs: `features` (of every example), `classes` (an extractor that classifies), `mixture` (real points from known
+        Gaussians), `held_out` (other real examples), `labels` (a conditional model), `model` (one that draws, not
+        files); `translation` (fake examples are translations), and for these `untouched` (statistics of the original
+        images), `source` (statistics of the training images of their domain, and test images of the target), `truth`
+        (true translations), `both_ways` (a model that also translates back).
       compute: function from comparison to name -> value.
     """
 

@@ -1,4 +1,4 @@
-"""Coverage of modes, as assigned by a classifier: stacked MNIST, rings and grids of Gaussians."""
+"""Coverage of modes: of a classifier's classes, such as stacked MNIST, and of a mixture of Gaussians."""
 
 from __future__ import annotations
 
@@ -54,6 +54,47 @@ def mode_coverage(fake_classes: np.ndarray, real_classes: np.ndarray, classes: i
         "mode_share": float(covered.sum() / exist.sum()),
         "reverse_kl": _divergence(fake, real),
         "jensen_shannon": (_divergence(fake, middle) + _divergence(real, middle)) / 2.0,
+    }
+
+
+@metric(needs=("features", "mixture"), mixture_modes="higher", mixture_good="higher", mixture_reverse_kl="lower")
+def of_mixture(comparison: Comparison) -> dict[str, Value]:
+    """Compute which Gaussians of a known mixture the generated points cover, and how closely."""
+    mixture = comparison.real.examples.mixture
+    assert mixture is not None, "the need is checked before"
+    found = mixture_coverage(comparison.fake.kept(), mixture.centres, mixture.deviation)
+    return {f"mixture_{name}": Value(value) for name, value in found.items()}
+
+
+def mixture_coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> dict[str, float]:
+    """Return how well points cover equally likely Gaussians: PacGAN's protocol, there with 2,500 points.
+
+    A point belongs to the mode with the nearest centre, the first of several. It is good if it is at most 3 standard
+    deviations away from it: of a Gaussian in the plane, 1 - exp(-9/2) = 98.9% are.
+
+    Args:
+      points: generated points, float `[n, columns]`, n of 1 or more.
+      centres: centres of the modes, float `[modes, columns]`.
+      deviation: standard deviation of each mode in each column.
+
+    Returns:
+      `modes`: number of modes that have a good point.
+      `good`: share of good points, in [0, 1].
+      `reverse_kl`: KL(p || u) = sum over k of p_k log(modes p_k) in nats, 0 or more, of the shares p of the modes among
+      all points, good or not, from the uniform distribution u. (PacGAN's u is that of as many real points.) A perfect
+      generator's is (modes - 1) / (2 n) on average.
+
+    Source: Lin et al. 2018 (PacGAN), arXiv:1712.04086, section 4.1.
+    """
+    points, centres = np.asarray(points, np.float64), np.asarray(centres, np.float64)
+    distances = np.linalg.norm(points[:, np.newaxis] - centres, axis=2)
+    nearest = distances.argmin(axis=1)
+    good = distances.min(axis=1) <= 3.0 * deviation
+    modes = len(centres)
+    return {
+        "modes": float(len(np.unique(nearest[good]))),
+        "good": float(good.mean()),
+        "reverse_kl": _divergence(np.bincount(nearest, minlength=modes) / len(points), np.full(modes, 1.0 / modes)),
     }
 
 

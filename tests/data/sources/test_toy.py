@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganzoo.data.open import open_source
-from ganzoo.data.sources import toy
-from ganzoo.errors import DataError
+import ganzoo
+from ganzoo.data.open import check_available, open_source
+from ganzoo.errors import ConfigError, DataError
 from ganzoo.schema import DatasetConfig
 
 COUNT = 40_000
@@ -27,7 +27,6 @@ def test_ring_has_eight_equal_gaussians_on_its_circle():
     within = (np.linalg.norm(offsets, axis=1) < 3 * 0.05).mean()
     assert within == pytest.approx(1 - np.exp(-4.5), abs=0.003)  # a Rayleigh distribution
     np.testing.assert_allclose(np.bincount(batch["labels"], minlength=8), COUNT / 8, atol=330)  # 5 sd
-    np.testing.assert_allclose(toy.ring_centres()[2], [0, 2], atol=1e-6)
 
 
 def test_grid_has_25_equal_gaussians():
@@ -72,3 +71,56 @@ def test_a_point_depends_on_seed_split_and_index_alone(name):
 def test_an_unknown_split_is_refused():
     with pytest.raises(DataError, match=r"^dataset\.split: ring has no 'all' \(known: test, train\)$"):
         points("ring", split="all")
+
+
+def source_of(**options):
+    return open_source(DatasetConfig(kind="points", columns=2, **options))
+
+
+def test_mixtures_know_their_gaussians():
+    half = np.sqrt(0.5)
+    ring = source_of(name="ring", radius=1, deviation=0.01).mixture  # PacGAN's
+    assert ring.deviation == 0.01
+    np.testing.assert_allclose(ring.centres[:4], [[1, 0], [half, half], [0, 1], [-half, half]], atol=1e-12)
+    np.testing.assert_allclose(source_of(name="ring").mixture.centres, 2 * ring.centres)
+    grid = source_of(name="grid", spacing=2).mixture
+    assert (grid.deviation, grid.centres.shape) == (0.05, (25, 2))
+    np.testing.assert_array_equal(grid.centres[[0, 1, 5, 24]], [[-4, -4], [-2, -4], [-4, -2], [4, 4]])
+    assert source_of(name="swiss_roll").mixture is None
+
+
+@pytest.mark.parametrize("options", [{"name": "ring", "radius": 3.0, "deviation": 0.2}, {"name": "grid", "spacing": 2}])
+def test_options_move_the_points(options):
+    """The same draws as without options, around the mixture's own centres."""
+    indices = tf.range(2000, dtype=tf.int64)
+    moved, usual = source_of(**options), source_of(name=options["name"])
+    (here, there) = ({k: v.numpy() for k, v in source.fetch(indices).items()} for source in (moved, usual))
+    np.testing.assert_array_equal(here["labels"], there["labels"])
+    offsets = (batch["examples"] - s.mixture.centres[batch["labels"]] for batch, s in ((here, moved), (there, usual)))
+    (moved_by, usually) = offsets
+    np.testing.assert_allclose(moved_by / moved.mixture.deviation, usually / 0.05, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "grid", "spcing": 2}, r"^dataset\.spcing: unknown key \(did you mean 'spacing'\?\)$"),
+        ({"name": "ring", "spacing": 2}, r"^dataset\.spacing: unknown key"),
+        ({"name": "ring", "colums": 2}, r"^dataset\.colums: unknown key \(did you mean 'columns'\?\)$"),
+        ({"name": "grid", "spacing": 0}, r"^dataset\.spacing: input should be greater than 0"),
+        ({"name": "grid", "seed": 3}, r"^dataset\.seed: unknown key"),
+    ],
+)
+def test_wrong_options_are_refused_before_the_data_are_opened(options, said):
+    with pytest.raises(ConfigError, match=said):
+        check_available(DatasetConfig(kind="points", columns=2, **options))
+
+
+def test_another_data_set_drops_the_options():
+    notes = []
+    config = ganzoo.config("gan_ring").override({"dataset.radius": 1.0})
+    assert config.dataset.arguments == {"radius": 1.0}
+    assert config.override({"training.steps": 5}).dataset.arguments == {"radius": 1.0}
+    other = config.override({"dataset.name": "grid", "dataset.spacing": 2.0}, notes.append)
+    assert (other.dataset.arguments, other.dataset.columns) == ({"spacing": 2.0}, 2)
+    assert notes == ["dataset: grid replaces another part, whose options are dropped (radius)"]
