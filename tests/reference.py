@@ -239,7 +239,8 @@ class Cut(Run):
             seen = {}
             resnet(self.networks[f"generator_{to}"], images, seen)
             blocks = [name for name in seen if name.startswith("block")]
-            names = dict.fromkeys(["images", "down1", "down2", blocks[0], blocks[:5][-1]])
+            usual = dict.fromkeys(["images", "down1", "down2", blocks[0], blocks[:5][-1]])
+            names = self.options.get("layers", usual)
             return [(name, seen[name]) for name in names]
 
         def contrasted(number, original):
