@@ -16,7 +16,7 @@ def test_lists():
     names = ganzoo.list_models()
     assert names == sorted(names)
     assert {"cgan_mnist", "dcgan_celeb_a", "dcgan_mnist", "gan_mnist", "gan_ring"} <= set(names)
-    assert ganzoo.list_models(task="point_generation") == ["gan_ring"]
+    assert ganzoo.list_models(task="point_generation") == ["gan_ring", "r3gan_grid", "r3gan_ring"]
     assert set(ganzoo.list_models(pretrained=True)) | set(ganzoo.list_models(pretrained=False)) == set(names)
     assert "cgan_mnist" in ganzoo.list_models(pretrained=True)
 

@@ -12,7 +12,7 @@ from ganzoo.core import images
 from ganzoo.data.domains import list_hash
 from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.errors import DataError, UsageError
-from ganzoo.zoo.evaluate import evaluate
+from ganzoo.zoo.evaluate import _named, evaluate
 
 FEW = ("fid", "kid", "precision", "coverage")
 loaded = functools.cache(ganzoo.load)  # models that no test changes
@@ -282,3 +282,9 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
 def test_wrong_use(arguments, error, message):
     with pytest.raises(error, match=message):
         evaluate(loaded("cgan"), **{"metrics": ["fid"], "features": "mnist_cnn", "num_samples": 20, **arguments})
+
+
+def test_real_examples_by_name_keep_the_options_of_that_data_set_alone():
+    grid = ganzoo.config("r3gan_grid")
+    assert _named(grid, "grid").arguments == {"spacing": 2.0}
+    assert _named(grid, "ring").arguments == {}
