@@ -40,15 +40,19 @@ def bold_of(images: np.ndarray) -> np.ndarray:
 
 
 @register("dataset", "cyclegan_digits", domains=DOMAINS, paired=False)
-def cyclegan_digits(dataset: DatasetConfig, *, domain: str, **_: Any) -> Source:
+def cyclegan_digits(dataset: DatasetConfig, *, domain: str, inverted: bool = True, **_: Any) -> Source:
     """Digits from the same split of `mnist_5k`, native size 28x28x1; no digit is in both domains.
 
     Within each class digits alternate between plain (first) and bold: 200 of each per class in `train`, 50 in `test`.
     Other sizes are resized afterwards. The truth of a domain is its digits in the style of the other.
+
+    Args:
+      dataset, domain: see OpenFunction.
+      inverted: whether bold digits are black on white; otherwise they are white on black, as the plain ones.
     """
     digits = load_mnist_5k(dataset.split)[0]  # sorted by class, an even number of each
     plain = digits[::2] if domain == "plain" else digits[1::2]
-    both = {"plain": plain, "bold": bold_of(plain)}
+    both = {"plain": plain, "bold": bold_of(plain) if inverted else 255 - bold_of(plain)}
     sources = {
         name: from_arrays(dataset.name, fit_all(images, side_of(dataset), dataset.image_shape[-1]))
         for name, images in both.items()

@@ -65,3 +65,10 @@ def test_other_sizes_and_channels_and_a_size_to_load():
 def test_an_unknown_split_is_one_clear_line():
     with pytest.raises(DataError, match=r"^dataset\.split: mnist_5k has no 'tset' \(did you mean 'test'\?\)$"):
         opened(split="tset")
+
+
+def test_bold_without_inversion():
+    plain = images_of(opened(split="test"), "plain")
+    source = opened(split="test", inverted=False).sources["plain"]
+    truth = source.truth.fetch(tf.range(source.truth.length, dtype=tf.int64))["examples"].numpy()
+    np.testing.assert_array_equal(truth, 255 - bold_of(plain))
