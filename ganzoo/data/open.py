@@ -16,7 +16,7 @@ from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
 from ganzoo.schema import DatasetConfig, check_arguments
 
 DATASETS = of("dataset")
-PASSED = ("domain", "data_dir", "skip_broken", "seed")  # arguments of an OpenFunction that are no options
+PASSED = ("domain", "data_dir", "skip_broken", "seed", "smallest")  # arguments of an OpenFunction that are no options
 
 
 def open_source(

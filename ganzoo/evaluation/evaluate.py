@@ -201,8 +201,8 @@ class Evaluator:
             raise UsageError(f"metrics: {who} needs an extractor that classifies, got {self.extractor.name}")
         if self._needed("mixture") and (real.mixture is None or self.extractor.name != "identity"):
             raise UsageError(
-                f"metrics: {self._who_needs('mixture')} needs points from known Gaussians (ring, grid) and the features"
-                f" identity, got {real.name} and {self.extractor.name} (leave it out)"
+                f"metrics: {self._who_needs('mixture')}: expected points of ring or grid and the features "
+                f"identity, got {real.name} and {self.extractor.name} (leave it out)"
             )
         if self._needed("held_out") and held_out is None:
             who = self._who_needs("held_out")

@@ -119,6 +119,8 @@ def of_dataset(dataset: DatasetConfig, count: int, *, seed: int = 0, data_dir: s
     examples = at_most(source, count, seed=seed)
     if source.length is not None:
         examples.about["split"] = dataset.split
+    if dataset.arguments:
+        examples.about["options"] = dict(dataset.arguments)
     return examples
 
 

@@ -176,7 +176,7 @@ def joined(first: Examples, second: Examples) -> Examples:
         return np.concatenate([examples.read(own) for examples, own in both if len(own)])
 
     splits = "+".join(examples.about["split"] for examples in (first, second))
-    return replace(first, count=first.count + second.count, read=read, about={"split": splits})
+    return replace(first, count=first.count + second.count, read=read, about={**first.about, "split": splits})
 
 
 def _open(
@@ -209,4 +209,5 @@ def _examples(dataset: DatasetConfig, domain: str, source: Source, split: str) -
             return batch
         return np.stack([images.fit(image, side, channels) for image in batch])
 
-    return Examples(f"{dataset.name} ({domain})", found.count, kinds.of(dataset), read, about={"split": split})
+    about = {"split": split} | ({"options": dict(dataset.arguments)} if dataset.arguments else {})
+    return Examples(f"{dataset.name} ({domain})", found.count, kinds.of(dataset), read, about=about)

@@ -243,12 +243,14 @@ def encoder_of(translator: keras.Model, layers: Sequence[str] | None = None) -> 
     layers = layers or getattr(translator, "encoder_layers", ())
     if not layers:
         raise UsageError(
-            "generator.network: expected one with encoder layers, got none (use resnet, or give model.layers)"
+            "generator.network: expected one with encoder layers, got one without (use resnet, or set model.layers)"
         )
     known = [layer.name for layer in translator.layers]
     for name in layers:
         if name not in known:
-            raise UsageError(f"model.layers: the generator has no layer '{name}'{did_you_mean(name, known)}")
+            raise UsageError(f"model.layers: expected layers of the generator, got '{name}'{did_you_mean(name, known)}")
+    if len(set(layers)) < len(layers):
+        raise UsageError(f"model.layers: expected different names, got {', '.join(layers)} (leave out what repeats)")
     return keras.Model(translator.input, [translator.get_layer(name).output for name in layers], name="encoder")
 
 

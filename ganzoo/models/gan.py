@@ -17,6 +17,7 @@ from ganzoo.models.adversarial import AdversarialModel, Term
 from ganzoo.models.generative import GenerativeModel, Latent, in_parts
 from ganzoo.models.sampling import call
 from ganzoo.networks.layers import split_at_styles
+from ganzoo.objectives.parts import Penalty
 from ganzoo.objectives.penalties.penalty import PenaltyContext
 from ganzoo.schema import Section
 
@@ -181,10 +182,10 @@ class GAN(GenerativeModel, AdversarialModel):
         """Return G(z) for the step's draw of that number."""
         return self.run("generator", self.coded(latents), labels, purpose="generator", counters=(draw,))
 
-    def _own_context(self, *given: Any, **named: Any) -> PenaltyContext:
-        """Add the styles of the generator, if it has any."""
-        context = super()._own_context(*given, **named)
-        if (parts := split_at_styles(self.generator)) is None:
+    def _own_context(self, update: str, penalty: Penalty, *given: Any) -> PenaltyContext:
+        """Add the styles of the generator, for a penalty that needs them."""
+        context = super()._own_context(update, penalty, *given)
+        if not getattr(penalty.function, "styles", False) or (parts := split_at_styles(self.generator)) is None:
             return context
         mapping, _, synthesis = parts
 

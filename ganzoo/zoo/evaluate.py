@@ -154,7 +154,7 @@ def _with_data(config: Config, real: Any) -> Config:
         return config
     if not isinstance(real, str | Path):
         raise UsageError(f"real: expected a data set of two domains for {config.name}, got an array (give folder:PATH)")
-    return config.model_copy(update={"dataset": config.dataset.model_copy(update={"name": str(real)})})
+    return config.override({"dataset.name": str(real)})
 
 
 def _name_of(model: Any) -> str:

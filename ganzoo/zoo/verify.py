@@ -201,4 +201,5 @@ def _checks(metric: Metric, found: Evaluation, key: str, to: str) -> Iterator[Ch
 
 def real_name(about: dict[str, Any]) -> str:
     """Return the card's name of a protocol's real examples: `mnist_5k train`, `cycle_gan/x (a) train+test`."""
-    return " ".join(filter(None, [about["name"], about.get("split")]))
+    options = ", ".join(f"{name}: {value}" for name, value in about.get("options", {}).items())
+    return " ".join(filter(None, [about["name"], about.get("split"), f"({options})" if options else ""]))

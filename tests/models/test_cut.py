@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_runs import train
 
 import ganzoo
 from ganzoo.core import randomness
+from ganzoo.data.sources.cyclegan_digits import bold_of
+from ganzoo.data.sources.mnist_5k import load_mnist_5k
 from ganzoo.engine.phases import Now, standing_at
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
@@ -292,3 +295,14 @@ def test_any_network_with_layers_to_name():
     assert np.isfinite(model.fit(data, steps_per_epoch=1, verbose=0, shuffle=False).history["nce_loss"]).all()
     for old, new in zip(before, model.networks["heads"].weights, strict=True):
         assert not np.array_equal(old, new.numpy()), new.path
+
+
+@pytest.mark.nightly
+def test_it_learns_to_make_digits_bold(tmp_path):
+    """In 600 steps to a third of the untouched digits' error, without pairs (0.044 against 0.132 with seed 0)."""
+    late = {f"optimizer.{update}.schedule.start": 300 for update in ("generator", "discriminator")}
+    model = train("cut_digits", tmp_path / "run", {"training.steps": 600, **late}).model
+    found = ganzoo.evaluate(model, ["translation_error"], seed=0)
+    plain = load_mnist_5k("test")[0][::2]
+    untouched = np.mean(np.abs(255.0 - bold_of(plain) - plain)) / 255.0
+    assert min(found.values()) < 0.45 * untouched

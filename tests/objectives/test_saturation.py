@@ -49,7 +49,7 @@ def test_while_it_is_undecided(name, expected):
 
 
 def test_minimax_alone_vanishes():
-    """Every other loss keeps at least half of its gradient, however far apart the logits are."""
+    """Every other loss keeps all of its gradient, however far apart the logits are."""
     kept = {
         name: gradient_norm(name, 15.0, -15.0) / gradient_norm(name, 0.0, 0.0)
         for name in of("loss").names()

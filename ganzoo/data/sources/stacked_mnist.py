@@ -24,7 +24,7 @@ CHANNELS = 3
 def _check(dataset: DatasetConfig, **_: Any) -> None:
     if dataset.channels != CHANNELS:
         raise DataError(
-            f"dataset.channels: {dataset.channels}, but {dataset.name} has {CHANNELS} (set dataset.channels={CHANNELS})"
+            f"dataset.channels: expected {CHANNELS} for {dataset.name}, got {dataset.channels} (set dataset.channels=3)"
         )
 
 

@@ -157,6 +157,8 @@ class PixelNoise(keras.layers.Layer):
 class StyleMean(keras.layers.Layer):
     """The identity of styles w `[N, S]`, which keeps their moving average over the global batches of training.
 
+    The average moves in each call: with `training.accumulate` k, 2 k times in a step.
+
     Args:
       decay: decay of the average in each call.
 

@@ -27,7 +27,8 @@ class PathLength:
     Args:
       decay: decay of the average in each of these updates.
 
-    Source: Karras et al. 2020, arXiv:1912.04958, eq. 4; in the authors' code `weight: 2`, `every: 4` or 8.
+    Source: Karras et al. 2020, arXiv:1912.04958, eq. 4. The authors' code, with `weight: 2` and `every: 4` or 8, has
+    styles for each layer and averages the squares of their lengths, and subtracts the average after its update.
     """
 
     update = "generator"
