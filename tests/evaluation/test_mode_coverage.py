@@ -111,5 +111,5 @@ def test_a_mixture_as_a_metric_of_points():
 
 
 def test_a_mixture_needs_known_gaussians():
-    with pytest.raises(UsageError, match=r"^metrics: mixture_good: expected points of ring or grid and the features identity, got "):
+    with pytest.raises(UsageError, match=r"^metrics: mixture_good: expected points of ring or grid and the features "):
         Evaluator(from_array("mine", np.zeros((9, 2))), "identity", ["mixture_good"])

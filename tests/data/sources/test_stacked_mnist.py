@@ -50,5 +50,5 @@ def test_an_image_depends_on_seed_split_and_index_alone():
 
 
 def test_grey_images_are_refused():
-    with pytest.raises(DataError, match=r"^dataset\.channels: expected 3 for stacked_mnist, got 1 \(set dataset\.channels=3\)$"):
+    with pytest.raises(DataError, match=r"^dataset\.channels: expected 3 for stacked_mnist, got 1 \(set "):
         check_available(DatasetConfig(name="stacked_mnist", size=28, channels=1))
