@@ -47,11 +47,13 @@ NEEDED = {  # options of objectives that have no default
 
 def tiny(config):
     """Overrides that make every network of a config as small as can be."""
-    return {
+    small = {
         f"{role}.{key}": value
         for role, section in config.networks.items()
         for key, value in TINY[section.network].items()
     }
+    grouped = [role for role, section in config.networks.items() if section.arguments.get("minibatch_deviation")]
+    return small | {f"{role}.group": 2 for role in grouped}  # batches of two rows
 
 
 def model_of_each_kind():

@@ -265,7 +265,7 @@ def test_a_lazy_penalty_with_batch_normalisation_is_the_same_under_replicas(two_
             network.set_weights([np.full(weight.shape, 0.5) for weight in network.get_weights()])
         model = VanillaGAN(generator, discriminator, 1, seed=3)
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
-        model.penalties = [Penalty("squares", _squared_logits, 0.5, 2, "discriminator")]
+        model.penalties = [Penalty("squares", _squared_logits, 0.5, 2, ("discriminator",))]
         return model
 
     examples = np.random.default_rng(0).normal(2.0, 0.5, (24, 1)).astype(np.float32)
