@@ -84,8 +84,7 @@ def _of_batch_statistics(loss: Any, penalties: Any, augmentations: Any, accumula
 def _of_heads(loss: Any, judges: Sequence[keras.Model]) -> Iterator[str]:
     wanted = getattr(loss, "heads", None)
     for judge in judges:
-        outputs = getattr(judge, "output", None)
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        logits = _outputs(judge)["logits"]
         if wanted and logits is not None and logits.shape[-1] != wanted:
             yield (
                 f"loss.losses: expected a discriminator with {wanted} logits, one for each loss, got one with "
@@ -147,10 +146,10 @@ def normalises_over_batch(networks: Sequence[keras.Model]) -> bool:
     return _has(networks, BatchNormalization, keras.layers.BatchNormalization)
 
 
-def _outputs(network: keras.Model) -> list[str]:
-    """Return the names of a discriminator's outputs."""
+def _outputs(network: keras.Model) -> Mapping[str, Any]:
+    """Return a discriminator's outputs by name, None for the logits of a network without symbolic outputs."""
     outputs = getattr(network, "output", None)
-    return list(outputs) if isinstance(outputs, Mapping) else ["logits"]
+    return outputs if isinstance(outputs, Mapping) else {"logits": outputs}
 
 
 def _has(networks: Sequence[keras.Model], *kinds: type) -> bool:
