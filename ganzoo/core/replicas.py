@@ -5,6 +5,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 
+def several() -> bool:
+    """Return whether the strategy in scope has several replicas."""
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+
 def of_all_replicas(value: tf.Tensor) -> tf.Tensor:
     """Stack every replica's tensor in the order of the replicas: `[…]` -> `[replicas, …]`, differentiable.
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.core import randomness
+from ganzoo.core import randomness, replicas
 from ganzoo.engine.accumulation import Part
 from ganzoo.engine.compiled import Pieces
 
@@ -125,7 +125,7 @@ def check_may_communicate() -> None:
       CommunicatesError: if that is the case.
     """
     at = _now.get()
-    if at is not None and at.in_program and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if at is not None and at.in_program and replicas.several():
         raise CommunicatesError
 
 

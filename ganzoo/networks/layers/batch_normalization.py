@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.core.replicas import of_all_replicas
+from ganzoo.core import replicas
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
@@ -66,7 +66,7 @@ class BatchNormalization(keras.layers.Layer):
     @property
     def communicates(self) -> bool:
         """Whether a call communicates with other replicas, which XLA cannot compile into a replica's function."""
-        return tf.distribute.get_strategy().num_replicas_in_sync > 1
+        return replicas.several()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -87,6 +87,6 @@ class BatchNormalization(keras.layers.Layer):
         mean, variance = tf.nn.moments(inputs, axes=list(range(inputs.shape.rank - 1)))
         if not self.communicates:
             return mean, variance
-        means, variances = tf.unstack(of_all_replicas(tf.stack([mean, variance])), axis=1)
+        means, variances = tf.unstack(replicas.of_all_replicas(tf.stack([mean, variance])), axis=1)
         mean = tf.reduce_mean(means, axis=0)
         return mean, tf.reduce_mean(variances + tf.square(means - mean), axis=0)

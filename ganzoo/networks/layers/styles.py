@@ -12,8 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ganzoo.core import randomness
-from ganzoo.core.replicas import global_mean
+from ganzoo.core import randomness, replicas
 from ganzoo.networks.layers.convolution import Conv2D, finished
 
 EPSILON = 1e-8
@@ -176,7 +175,7 @@ class StyleMean(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if training:
-            mean = global_mean(tf.cast(inputs, self.average.dtype), axis=0)
+            mean = replicas.global_mean(tf.cast(inputs, self.average.dtype), axis=0)
             self.average.assign(self.average + (1.0 - self.decay) * (mean - self.average))
         return inputs
 
@@ -190,7 +189,7 @@ class StyleMean(keras.layers.Layer):
     @property
     def communicates(self) -> bool:
         """See `layers.BatchNormalization`."""
-        return tf.distribute.get_strategy().num_replicas_in_sync > 1
+        return replicas.several()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
