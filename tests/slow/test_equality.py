@@ -22,13 +22,13 @@ LAUNCH = TESTS.parent / "tools" / "launch.py"
 BASE = "none-noxla-float64"
 # relative distances after one step in float32 and in bfloat16; each of a CycleGAN's generators normalises nearly flat
 # images one by one, and learns through the other one; so does the U-Net of pix2pix (measured in bfloat16: 0.13 of its
-# first biases); a VAE's likelihood is a sum over 784 pixels, of which the encoder sees what is left through two
-# networks (0.08 of its first biases), and InfoGAN's codes through as many (0.17 of the last bias); the gradient of a
-# kernel with spectral normalisation lacks its largest part (0.07); CUT's heads see features of nearly flat images
-# (0.06); the strengths of a style generator's noise are single numbers (0.07)
+# first biases) and CUT's generator (measured in float32: 7e-4); a VAE's likelihood is a sum over 784 pixels, of which
+# the encoder sees what is left through two networks (0.08 of its first biases), and InfoGAN's codes through as many
+# (0.17 of the last bias); the gradient of a kernel with spectral normalisation lacks its largest part (0.07); CUT's
+# heads see features of nearly flat images (0.06); the strengths of a style generator's noise are single numbers (0.07)
 LIMITS = (1e-4, 3e-2)
 LIMITS_OF = {
-    "cut_digits": (1e-4, 0.15),
+    "cut_digits": (1e-3, 0.15),
     "cyclegan_digits": (1e-3, 0.2),
     "pix2pix_digits": (1e-3, 0.2),
     "vae_mnist": (1e-3, 0.15),
