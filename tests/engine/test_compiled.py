@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ganzoo.core import randomness
 from ganzoo.engine.compiled import Pieces, compiled_network
-from ganzoo.engine.phases import Now, Program, check_may_be_called
+from ganzoo.engine.phases import Now, Program, check_may_be_called, now
 from ganzoo.engine.precision import computing_in
 from ganzoo.networks.layers import Dropout
 from ganzoo.registry import of
@@ -102,6 +102,17 @@ def test_a_scope_reaches_into_the_programs():
     np.testing.assert_array_equal(exchanged("a"), exchanged("a"))
     assert not np.array_equal(exchanged("a"), exchanged("b"))
     np.testing.assert_allclose(exchanged("a", training=False), exchanged("b", training=False))
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_program_stands_where_it_is_called(xla):
+    program = Program(lambda x: x + tf.stack([now().step, now().place.first, now().place.total]), xla=xla)
+    for at in (Now(tf.constant(5), randomness.Place(tf.constant(2), 8)), Now(tf.constant(6), randomness.Place(0, 4))):
+        assert program([tf.constant(1)], at).numpy().tolist() == [
+            int(at.step) + 1,
+            at.place.first + 1,
+            at.place.total + 1,
+        ]
 
 
 @pytest.mark.slow

@@ -164,6 +164,7 @@ def test_the_parts_of_the_data_by_the_feed(ring, two_replicas):
         (PIXELS, None, "expected (examples, labels), got one"),
         (PIXELS[:10], LABELS[:10], "expected batch_size=32 examples or more, got 10"),
         ((part for part in [PIXELS]), None, "expected arrays or a tf.data.Dataset of batches, got generator"),
+        (keras.utils.PyDataset(), None, "expected arrays or a tf.data.Dataset of batches, got PyDataset"),
     ],
 )
 def test_data_that_cannot_be_trained_on(x, y, message, digits):

@@ -71,6 +71,11 @@ def values(model):
             r"\(set discriminator\.heads=2,",
         ),
         (
+            "cyclegan_digits",
+            {"loss": {"name": "heads", "losses": ["hinge", "non_saturating"]}, "discriminator.heads": 3},
+            r"loss\.losses: expected a discriminator with 2 logits, one for each loss, got one with 3 ",
+        ),
+        (
             "gan_ring",
             {"penalties": [{"name": "feature_matching", "weight": 1.0}]},
             r"penalties: feature_matching: expected a discriminator with the output 'features', got one with logits "
@@ -116,6 +121,14 @@ def values(model):
 def test_what_cannot_be_combined(name, overrides, message):
     with pytest.raises(ConfigError, match=message):
         build(ganzoo.config(name).override(overrides))
+
+
+def test_state_of_parts_is_the_model_s():
+    config = ganzoo.config("gan_ring").override({**RING, "penalties": [{"name": "lecam", "weight": 0.3}]})
+    state = build(config).state()
+    assert {name for name in state if name.startswith("parts/")} == {
+        f"parts/lecam/discriminator/{kind}" for kind in ("real", "fake")
+    }
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,11 @@ def test_blend(strength, level):
             "channels last (np.moveaxis(x, -3, -1))",
         ),
         (
+            np.zeros([4, 64, 64], np.uint8),
+            "images: expected [H, W, C] or [H, W] with C = 1, 3 or 4, or [n, H, W, C], got uint8 [4, 64, 64]: put the "
+            "channels last (np.moveaxis(x, -3, -1))",
+        ),
+        (
             np.zeros([16, 64, 64], np.uint8),
             "images: expected [H, W, C] or [H, W] with C = 1, 3 or 4, or [n, H, W, C], got uint8 [16, 64, 64]: give a "
             "batch of grey images as [n, H, W, 1] (x[..., np.newaxis])",

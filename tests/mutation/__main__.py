@@ -33,13 +33,26 @@ from mutants import Mutant, mutants_of, sample
 ROOT = Path(__file__).parents[2]
 PACKAGE, TESTS = ROOT / "ganzoo", ROOT / "tests"
 ROOMS = ["objectives", "models", "engine", "evaluation/metrics"]
-TEST_ROOMS = ["objectives", "models", "engine", "evaluation"]  # of these, what is neither slow nor nightly
+TEST_ROOMS = ["objectives", "models", "engine", "evaluation", "networks"]  # of these, what is not nightly
 SURVIVORS = Path(__file__).parent / "survivors.md"
-IMPORT_FAILS = "pytest ends with 2"
+CANNOT_START = ("pytest ends with 1", "pytest ends with 2")  # the package or the tests cannot be imported
 ENOUGH = 0.9  # share of the mutants
 SECONDS_OF_TESTS = 60  # of CPU time for one mutant, as measured without it
+SLOW = 5.0  # seconds of a test that comes after quicker ones
 PATIENCE = 4  # times as much CPU time, and ten times that by the clock
-OPTIONS = ["-q", "-n", "0", "-p", "xdist.plugin", "-p", "no:cacheprovider", "--tb=no", "--no-header"]
+OPTIONS = [
+    "-q",
+    "-n",
+    "0",
+    "-m",
+    "not nightly",
+    "-p",
+    "xdist.plugin",
+    "-p",
+    "no:cacheprovider",
+    "--tb=no",
+    "--no-header",
+]
 
 
 def main() -> int:
@@ -64,7 +77,7 @@ def main() -> int:
     ]
     killed = broken = 0
     for number, (name, by, seconds) in enumerate(in_forks(calls, flags.jobs), 1):
-        is_killed = "::" in by or by in ("died", IMPORT_FAILS)  # by a test, at its limit, or where tests are read
+        is_killed = "::" in by or by in ("died", *CANNOT_START)  # by a test, at its limit, or where tests are read
         killed += is_killed
         if by == "survived":
             by = "in survivors.md" if f"- {name}" in known else "SURVIVED" if tests[name] else "NO TEST RUNS IT"
@@ -191,27 +204,32 @@ def record(room: str) -> dict[str, Any]:
 def tests_of(mutant: Mutant, ran: dict[str, Any]) -> dict[str, float]:
     """Return the tests for a mutant, in their order, with their seconds.
 
-    First those that run the code, of the module's own file before others and quick files before slow ones; then the
-    rest of these files, as a fixture or a traced function is recorded for the first test alone that needs it. Code that
-    TensorFlow converts is not recorded: then these are the tests that run anything of its module.
+    First all of the module's own file, then those that run the code: one of each file in turn, quick files before slow
+    ones, for many kinds of tests within the time. Then the rest of these files, as a fixture or a traced function is
+    recorded for the first test alone that needs it. Code that TensorFlow converts is not recorded: then these are the
+    tests that run anything of its module. For what runs on import, the quickest of all tests.
     """
     first, last = mutant.lines
     lines = [pair for record in ran.values() for pair in record["lines"].get(mutant.path, {}).items()]
-    direct = {test for line, tests in lines if first <= int(line) <= last for test in tests}
+    run = [tests for line, tests in lines if first <= int(line) <= last]
+    direct = {test for tests in run for test in tests}
+    on_import = bool(run) and not direct
     direct = direct or {test for _, tests in lines for test in tests}
-    of_file: dict[str, list[tuple[str, float]]] = {test.partition("::")[0]: [] for test in direct}
+    of_file: dict[str, list[tuple[str, float]]] = {}
     for record in ran.values():
         for test, seconds in record["seconds"].items():
-            of_file.get(test.partition("::")[0], []).append((test, seconds))
-
-    def order(file: str) -> tuple[bool, float]:
-        own = Path(file).name == f"test_{Path(mutant.path).name}"
-        return not own, sum(seconds for test, seconds in of_file[file] if test in direct)
-
-    files = sorted(of_file, key=order)
-    every = [pair for file in files for pair in of_file[file]]
+            of_file.setdefault(test.partition("::")[0], []).append((test, seconds))
+    ranked = []
+    for file, of_this in of_file.items():
+        other = Path(file).name != f"test_{Path(mutant.path).name}"
+        cost = sum(seconds for test, seconds in of_this if test in direct)
+        of_this.sort(key=lambda pair: (pair[0] not in direct, pair[1] > SLOW))
+        for turn, (test, seconds) in enumerate(of_this):
+            rank = (other, seconds) if on_import else (other, other and test not in direct, other and turn, cost, turn)
+            if on_import or cost:
+                ranked.append((rank, test, seconds))
     chosen, total = {}, 0.0
-    for test, seconds in sorted(every, key=lambda pair: pair[0] not in direct):
+    for _, test, seconds in sorted(ranked):
         if total + seconds <= SECONDS_OF_TESTS:
             chosen[test] = seconds
             total += seconds
