@@ -3,7 +3,7 @@
 import pytest
 
 from ganzoo import registry as registries
-from ganzoo.errors import ConfigError
+from ganzoo.errors import ConfigError, UsageError
 from ganzoo.registry import KINDS, Registry
 
 
@@ -39,3 +39,28 @@ def test_a_check_imports_nothing_of_ganzoo_and_knows_what_is_registered(monkeypa
         registry.check("hnige")
     with pytest.raises(ConfigError, match=r"^loss: unknown loss 'mien' \(did you mean 'mine'\?\)"):
         registry.check("mien", "loss")
+
+
+def test_what_cannot_be_registered():
+    registry = Registry("colour", "dataset.colour", properties=("shade",))
+
+    def red():
+        return "#f00"
+
+    def also_red():
+        return "#e00"
+
+    registry.register("red")(red)
+    registry.register("red")(red)  # a module that is imported again
+    with pytest.raises(
+        UsageError, match=r"^register: colour 'red' is registered by .*test_registry already, and now by"
+    ):
+        registry.register("red")(also_red)
+    registry.register("red", replace=True)(also_red)
+    assert registry.get("red") is also_red
+    with pytest.raises(UsageError, match=r"^register: colour 'blue': expected a class or a function, got '#00f'$"):
+        registry.register("blue")("#00f")
+    with pytest.raises(UsageError, match=r"^register: colour has no property 'shape' \(did you mean 'shade'\?\)$"):
+        registry.register("blue", shape=1)
+    with pytest.raises(UsageError, match=r"^register: unknown kind 'lose' \(did you mean 'loss'\?\)$"):
+        registries.register("lose", "mine")

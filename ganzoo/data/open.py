@@ -42,6 +42,8 @@ def open_source(
     folder = Path(data_dir) if data_dir else None
     entry = available(dataset, data_dir=folder)
     source = entry.opens(dataset, domain="", data_dir=folder, skip_broken=skip_broken, seed=seed)
+    if not isinstance(source, Source):
+        raise DataError(f"dataset.name: {dataset.name}: expected a Source from it, got {type(source).__name__}")
     check_source(dataset, source)
     return source
 

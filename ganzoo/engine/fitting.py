@@ -54,6 +54,12 @@ def feed(model: Any, x: Any, y: Any, batch_size: int | None, shuffle: bool, step
       UsageError: the data are not a batch of the model, there are too few, or the rows do not divide.
     """
     if isinstance(x, tf.distribute.DistributedDataset):
+        if any(part.shape[:1] == [None] for part in tf.nest.flatten(x.element_spec, expand_composites=True)):
+            replicas = model.distribute_strategy.num_replicas_in_sync
+            raise UsageError(
+                f"{model.name}: fit: expected a distributed data set of equally many rows for each of {replicas} "
+                f"replicas, got batches of an unknown number (batch a multiple of {replicas} with drop_remainder=True)"
+            )
         return Feed(x, steps, largest_divisor(steps or 1, model.steps_per_execution))
     if isinstance(x, tf.data.Dataset):
         if y is not None or batch_size is not None:
@@ -178,7 +184,7 @@ def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
         batches = batches.rebatch(rows * model.batches_a_step, drop_remainder=True)
         batches = batches.rebatch(rows, drop_remainder=True)
     _check_rows(model, rows)
-    if any(isinstance(model.batch_parts[name], int) or part.dtype == tf.uint8 for name, part in parts.items()):
+    if any(isinstance(kind, int) or kind.is_image for kind in model.batch_parts.values()):
 
         @tf.autograph.experimental.do_not_convert
         def converted(*batch: Any) -> Any:
@@ -263,37 +269,43 @@ def _check_rows(model: Any, rows: int) -> None:
 
 
 def _converted(model: Any, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return a batch with pixels as floats and with labels that are in range."""
+    """Return a batch with pixels as floats, and with floats and labels that are in range."""
     return {name: _inside(model, name, tensor) for name, tensor in parts.items()}
 
 
 def _inside(model: Any, name: str, tensor: tf.Tensor) -> tf.Tensor:
     part = model.batch_parts[name]
     if isinstance(part, Kind):
-        return part.to_inside(tensor) if tensor.dtype == tf.uint8 else tensor
-    numbers = tf.cast(tensor, tf.int64)
-    inside = tf.logical_and(tf.reduce_min(numbers) >= 0, tf.reduce_max(numbers) < part)
-    with tf.control_dependencies([tf.debugging.Assert(inside, [label_message(model, name, part)])]):
+        if not part.is_image:
+            return tensor
+        if tensor.dtype == tf.uint8:
+            return part.to_inside(tensor)
+        right = tf.reduce_all(tf.abs(tensor) <= 1.0)  # false for NaN
+    else:
+        right = tf.reduce_all(tf.logical_and(tensor >= 0, tf.cast(tensor, tf.int64) < part))
+    with tf.control_dependencies([tf.debugging.Assert(right, [message(model, name)])]):
         return tf.identity(tensor)
 
 
-def label_message(model: Any, name: str, classes: int) -> str:
-    """Return the message about a label out of range in a data set, in ASCII as TensorFlow escapes the rest."""
-    return f"{model.name}: fit: {name}: expected integers from 0 to {classes - 1} in every batch"
+def message(model: Any, name: str) -> str:
+    """Return the message about values out of range in a data set, in ASCII as TensorFlow escapes the rest."""
+    part = model.batch_parts[name]
+    wanted = f"integers from 0 to {part - 1}" if isinstance(part, int) else "uint8 or floats in [-1, 1]"
+    return f"{model.name}: fit: {name}: expected {wanted} in every batch"
 
 
-def reporting_labels(model: Any, train: Callable[[], Any]) -> Any:
-    """Train; turn TensorFlow's error about a label out of range into one line.
+def reporting_values(model: Any, train: Callable[[], Any]) -> Any:
+    """Train; turn TensorFlow's error about a value out of range into one line.
 
     Raises:
-      UsageError: a label of a data set is out of range.
+      UsageError: a label or pixel of a data set is out of range.
     """
     try:
         with warnings.catch_warnings():  # Keras warns at the end of each data set of unknown length
             warnings.filterwarnings("ignore", "Your input ran out of data")
             return train()
     except tf.errors.InvalidArgumentError as error:
-        for name, part in model.batch_parts.items():
-            if isinstance(part, int) and (said := label_message(model, name, part)) in error.message:
+        for name in model.batch_parts:
+            if (said := message(model, name)) in error.message:
                 raise UsageError(said) from None
         raise

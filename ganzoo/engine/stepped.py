@@ -19,7 +19,7 @@ from ganzoo.core import randomness
 from ganzoo.data.kinds import Kind
 from ganzoo.engine.accumulation import Part, Sums, parts_of
 from ganzoo.engine.compiled import compiled_network
-from ganzoo.engine.fitting import check_callbacks, check_others, feed, reporting_labels
+from ganzoo.engine.fitting import check_callbacks, check_others, feed, reporting_values
 from ganzoo.engine.guard import checked
 from ganzoo.engine.loop import train_function
 from ganzoo.engine.networks_model import NetworksModel
@@ -342,7 +342,7 @@ class SteppedModel(NetworksModel):
         self.steps_per_execution = data.together
         fit = functools.partial(super().fit, data.batches, shuffle=False, steps_per_epoch=data.steps)
         try:
-            history = reporting_labels(
+            history = reporting_values(
                 self,
                 lambda: fit(epochs=epochs, verbose=verbose, callbacks=callbacks, initial_epoch=initial_epoch),
             )

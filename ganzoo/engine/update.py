@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ganzoo import compat
 from ganzoo.engine.guard import checked
+from ganzoo.errors import UsageError
 
 Rate = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -107,7 +108,12 @@ class Update:
         weights = [checked(v.value, f"weight {name}") for v, name in zip(self.trainable, self.names, strict=True)]
         for constraint in self.constraints:
             for variable in self.trainable:
-                variable.assign(constraint(variable.value))
+                bound = constraint(variable.value)
+                if getattr(bound, "shape", None) != variable.shape:
+                    raise UsageError(
+                        f"constraints: expected a tensor {list(variable.shape)} for {variable.path}, got {bound!r}"
+                    )
+                variable.assign(bound)
         return weights
 
     def _clipped(self, gradients: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:

@@ -122,6 +122,7 @@ class AdversarialModel(SteppedModel):
             of_real = self._outputs(role, seen[0], conditions, "real", counters)
             of_fake = self._outputs(role, seen[1], conditions, "fake", counters)
         loss = self.adversarial_loss.discriminator(of_real["logits"], of_fake["logits"])
+        loss = parts.returned(loss, f"loss: {parts.name_of(self.adversarial_loss)}.discriminator")
         terms = {"discriminator_loss": tf.reduce_mean(loss)}
         terms |= self._penalty_terms("discriminator", role, (real, fake), (of_real, of_fake), conditions, counters)
         self._observe(role, real, of_real["logits"], counters)
@@ -156,6 +157,7 @@ class AdversarialModel(SteppedModel):
             seen = self._augmented(role, real, "judge_real", counters)
             of_real = self._outputs(role, seen, conditions, "judge_real", counters)
         loss = self.adversarial_loss.generator(of_real.get("logits"), of_fake["logits"])
+        loss = parts.returned(loss, f"loss: {parts.name_of(self.adversarial_loss)}.generator")
         terms = {"generator_loss": tf.reduce_mean(loss)}
         if wanted:
             terms |= self._penalty_terms("generator", role, (real, fake), (of_real, of_fake), conditions, counters)
@@ -174,7 +176,8 @@ class AdversarialModel(SteppedModel):
         """Apply the augmentations to a discriminator's input."""
         for number, augmentation in self._augmentations_of(role):
             key = self.key(f"augmentation {number} {purpose}", *counters)
-            examples = augmentation(examples, self._draws(key, examples, f"augmentation_{number}", role))
+            seen = augmentation(examples, self._draws(key, examples, f"augmentation_{number}", role))
+            examples = parts.returned(seen, f"augmentations.{number}", examples.shape)
         return examples
 
     def _augmentations_of(self, role: str) -> Iterator[tuple[int, Any]]:
@@ -220,7 +223,8 @@ class AdversarialModel(SteppedModel):
 
             def value(penalty: parts.Penalty = penalty, due: tf.Tensor = due) -> tf.Tensor:
                 context = dataclasses.replace(self._own_context(update, penalty, role, *given), due=due)
-                return penalty.weight * penalty.every * tf.reduce_mean(penalty.function(context))
+                each = parts.returned(penalty.function(context), f"penalties: {penalty.name}")
+                return penalty.weight * penalty.every * tf.reduce_mean(each)
 
             if penalty.every == 1:
                 terms[name] = value()

@@ -59,9 +59,14 @@ class Plan:
         Raises:
           ConfigError: if the network or an option is unknown, or does not suit the data.
         """
+        if role not in self._scheme.roles:
+            roles = ", ".join(self._scheme.roles) or "none"
+            raise ConfigError(f"model.scheme: {self._config.model.scheme} has no role '{role}' (its roles: {roles})")
         section = self._config.networks[role]
         builder = _for_data(of(kind), section.network, f"{role}.network", self._config)
         network = builder(*given, **check_arguments(builder, section.arguments, role, ["network"]))
+        if not isinstance(network, keras.Model):
+            raise ConfigError(f"{role}.network: {section.network}: expected a keras.Model from it, got {network!r}")
         if kind == "discriminator":
             _check_patches(network, given[0])
         return network

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.registry import of
@@ -128,7 +129,7 @@ def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
         update = getattr(function, "update", "discriminator")
         made.append(
             Penalty(
-                settings.get("name") or _name(function),
+                settings.get("name") or name_of(function),
                 function,
                 getattr(function, "weight", 1.0) if weight is None else weight,
                 getattr(function, "every", 1) if every is None else every,
@@ -150,7 +151,9 @@ def constraints(given: Sequence[Any], key: str = "constraints") -> list[Constrai
     made = []
     for number, one in enumerate(given):
         function = made_of("constraint", one, key, f"{key}.{number}", general=("name",))
-        made.append(Constraint(_named(one) or _name(function), function, getattr(function, "update", "discriminator")))
+        made.append(
+            Constraint(_named(one) or name_of(function), function, getattr(function, "update", "discriminator"))
+        )
     return made
 
 
@@ -179,6 +182,25 @@ def augmentations(given: Sequence[Any], domains: Sequence[str] = (), key: str = 
         function = made_of("augmentation", settings, key, at, general=("name", "domains"))
         made.append(Augmentation(function, None if seen is None else tuple(seen)))
     return made
+
+
+def returned(value: Any, part: str, shape: Any = None) -> tf.Tensor:
+    """Return what a part has computed.
+
+    Args:
+      value: its result.
+      part: its name, for messages.
+      shape: shape that the result must have; None for any.
+
+    Raises:
+      UsageError: if it is no tensor of floats, or has another shape.
+    """
+    if not (tf.is_tensor(value) and value.dtype.is_floating):
+        got = value.dtype.name if tf.is_tensor(value) else type(value).__name__
+        raise UsageError(f"{part}: expected it to return a tensor of floats, got {got}")
+    if not value.shape.is_compatible_with(shape):
+        raise UsageError(f"{part}: expected it to return a tensor {list(shape)}, got {list(value.shape)}")
+    return value
 
 
 def made_of(kind: str, given: Any, key: str, at: str, general: Sequence[str] = ("name",)) -> Any:
@@ -215,5 +237,6 @@ def _named(given: Any) -> str | None:
     return given if isinstance(given, str) else given["name"] if isinstance(given, Mapping) else None
 
 
-def _name(function: Any) -> str:
+def name_of(function: Any) -> str:
+    """Return the name of a part, for the log and for messages."""
     return str(getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__))

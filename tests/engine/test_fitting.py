@@ -184,6 +184,14 @@ def test_a_label_out_of_range_in_a_data_set(digits):
         digits.fit(data, verbose=0)
 
 
+@pytest.mark.parametrize("wrong", [PIXELS.astype(np.float32), np.full(PIXELS.shape, np.nan, np.float32)])
+def test_pixels_out_of_range_in_a_data_set(wrong, digits):
+    data = tf.data.Dataset.from_tensor_slices((wrong, LABELS)).batch(35, drop_remainder=True)
+    with pytest.raises(UsageError) as caught:
+        digits.fit(data, verbose=0)
+    assert str(caught.value) == "cgan_mnist: fit: examples: expected uint8 or floats in [-1, 1] in every batch"
+
+
 def test_data_of_unknown_length_that_make_no_step(ring):
     rows = tf.data.Dataset.from_tensor_slices(np.zeros((9, 2), np.float32)).filter(lambda _: True)
     with pytest.raises(UsageError, match=r"^gan_ring: fit: expected 1 batches or more of equally many rows"):
@@ -263,3 +271,14 @@ def test_rows_that_two_replicas_cannot_share(two_replicas):
         model.fit(points, batch_size=33, verbose=0)
     with pytest.raises(UsageError, match=r"got 33$"):
         model.fit(tf.data.Dataset.from_tensor_slices(points).batch(33), verbose=0)
+
+
+def test_a_distributed_data_set_of_unequal_rows(two_replicas):
+    with two_replicas.scope():
+        model = build(ganzoo.config("gan_ring"))
+    points = tf.data.Dataset.from_tensor_slices(np.zeros((100, 2), np.float32))
+    for batches in (points.batch(33, drop_remainder=True), points.batch(32)):
+        with pytest.raises(
+            UsageError, match=r"^gan_ring: fit: expected a distributed data set of equally many rows for"
+        ):
+            model.fit(two_replicas.experimental_distribute_dataset(batches), steps_per_epoch=1, verbose=0)

@@ -1,6 +1,8 @@
 """The model as a keras.Model: calls, predict, summary, `.keras` files, and what Keras offers that makes no sense."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -189,3 +191,58 @@ def test_training_goes_on_from_weights_as_if_it_had_not_stopped(tmp_path):
     assert resumed.step == 4
     for name, variable in whole.state().items():
         assert np.array_equal(resumed.state()[name], variable), name
+
+
+class Stop(keras.callbacks.Callback):
+    """Stands for an interruption at the end of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_backup_and_restore_goes_on_as_if_it_had_not_stopped(tmp_path):
+    points = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
+    whole, begun, resumed = (build(ganzoo.config("gan_ring")) for _ in range(3))
+    whole.fit(points, epochs=4, shuffle=False, verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        begun.fit(points, epochs=4, shuffle=False, verbose=0, callbacks=[backup, Stop(2)])
+    again = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    resumed.fit(points, epochs=4, shuffle=False, verbose=0, callbacks=[again])
+    assert resumed.step == 4
+    for name, variable in whole.state().items():
+        assert np.array_equal(resumed.state()[name], variable), name
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), keras.models.clone_model],
+    ids=["deepcopy", "pickle", "clone_model"],
+)
+def test_copies(copied):
+    """A clone has Keras's new initial weights, the others are the model."""
+    points = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
+    ring = build(ganzoo.config("gan_ring"))
+    ring.fit(points, verbose=0)
+    other = copied(ring)
+    assert (type(other), other.name) == (type(ring), "gan_ring")
+    if copied is not keras.models.clone_model:
+        assert np.array_equal(other.generate(5, seed=1), ring.generate(5, seed=1))
+    before = ring.generate(5, seed=1)
+    other.fit(points, verbose=0)
+    assert np.array_equal(ring.generate(5, seed=1), before), "no variables are shared"
+
+
+def test_keras_own_callbacks(tmp_path):
+    points = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    ring = build(ganzoo.config("gan_ring"))
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", "generator_loss", save_best_only=True)
+    stopping = keras.callbacks.EarlyStopping("discriminator_accuracy", min_delta=1.0, patience=1)
+    history = ring.fit(points, epochs=9, verbose=0, callbacks=[best, stopping]).history
+    assert len(history["generator_loss"]) == 2
+    assert keras.models.load_model(tmp_path / "best.keras").step == 2 * (1 + int(np.argmin(history["generator_loss"])))
