@@ -151,7 +151,7 @@ class GenerativeModel:
             unconditional model gets labels.
         """
         inputs = rows.drawing(self.name, self.classes, n, labels, seed, truncation, positions, self.class_names)
-        return in_parts(self.sampler.generate, list(inputs.values())).view(DisplayArray)
+        return DisplayArray.of(in_parts(self.sampler.generate, list(inputs.values())), self.kind)
 
     def sample_latents(self, n: int, seed: int | None = None, truncation: float = 1.0) -> np.ndarray:
         """Return the latents float32 `[n, latent_size]` of a seed's examples 0 … n-1, as `generate` draws them.
@@ -210,7 +210,8 @@ class GenerativeModel:
             raise UsageError(f"latents: expected [n, {self.latent_size}], got {list(latents.shape)}")
         if labels is None and self.classes:
             labels = np.arange(len(latents)) % self.classes
-        return in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))]).view(DisplayArray)
+        made = in_parts(self.sampler.decode, [latents, *self.check_labels(labels, len(latents))])
+        return DisplayArray.of(made, self.kind)
 
     def check_labels(self, labels: Any, n: int) -> list[np.ndarray]:
         """Return further inputs of the networks: `[int32 [n]]` for a conditional model, otherwise `[]`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -38,6 +39,21 @@ class Model(Protocol):
 
     @property
     def class_names(self) -> tuple[str, ...]: ...
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        """Map latents (and labels), or images to translate, to floats in [-1, 1]; see `keras.Model`."""
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> np.ndarray:
+        """Call the model on batches; see `keras.Model.predict`."""
+
+    def fit(self, x: Any = None, y: Any = None, **settings: Any) -> Any:
+        """Train; see `ganzoo.engine.stepped.SteppedModel.fit`."""
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write a `.keras` file; see `keras.Model.save`."""
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the networks by role; see `keras.Model.summary`."""
 
     def generate(
         self,

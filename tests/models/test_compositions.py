@@ -123,6 +123,14 @@ def test_what_cannot_be_combined(name, overrides, message):
         build(ganzoo.config(name).override(overrides))
 
 
+def test_as_many_heads_as_losses():
+    """Of patches too, of which there are other numbers: [N, h, w, heads]."""
+    heads = {"loss": {"name": "heads", "losses": ["hinge", "least_squares"]}, "discriminator.heads": 2}
+    resnet = {"generator": {"network": "resnet", "width": 2, "blocks": 1}, "discriminator.width": 2}
+    model = build(ganzoo.config("cyclegan_digits").override({**resnet, **heads}))
+    assert model.networks["discriminator_bold"].output_shape[-1] == 2
+
+
 def test_state_of_parts_is_the_model_s():
     config = ganzoo.config("gan_ring").override({**RING, "penalties": [{"name": "lecam", "weight": 0.3}]})
     state = build(config).state()

@@ -39,6 +39,16 @@ def test_points_are_shown_as_a_plot():
     assert shown(points[:, :1]).shape == (540, 500, 3)
 
 
+@pytest.mark.parametrize("name", ["gan_wine", "gan_sines"])
+def test_other_kinds_are_drawn_as_they_are(name):
+    model = build(ganzoo.config(name))
+    made = model.generate(60, seed=1)
+    for rows in (made, made[10:40], pickle.loads(pickle.dumps(model.decode(model.sample_latents(9, seed=1))))):
+        assert type(rows) is DisplayArray
+    assert np.array_equal(shown(made[10:40]), model.kind.draw(np.asarray(made)[10:40]))
+    assert made[0]._repr_png_() is None, "one row is no table"
+
+
 @pytest.mark.parametrize(
     "array",
     [

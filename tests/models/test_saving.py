@@ -209,8 +209,8 @@ def test_backup_and_restore_goes_on_as_if_it_had_not_stopped(tmp_path):
     points = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
     whole, begun, resumed = (build(ganzoo.config("gan_ring")) for _ in range(3))
     whole.fit(points, epochs=4, shuffle=False, verbose=0)
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(KeyboardInterrupt):
-        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
         begun.fit(points, epochs=4, shuffle=False, verbose=0, callbacks=[backup, Stop(2)])
     again = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     resumed.fit(points, epochs=4, shuffle=False, verbose=0, callbacks=[again])

@@ -38,7 +38,7 @@ SURVIVORS = Path(__file__).parent / "survivors.md"
 CANNOT_START = ("pytest ends with 1", "pytest ends with 2")  # the package or the tests cannot be imported
 ENOUGH = 0.9  # share of the mutants
 SECONDS_OF_TESTS = 60  # of CPU time for one mutant, as measured without it
-SLOW = 5.0  # seconds of a test that comes after quicker ones
+QUICK, SLOW = 0.5, 5.0  # seconds of tests that come first and last
 PATIENCE = 4  # times as much CPU time, and ten times that by the clock
 OPTIONS = [
     "-q",
@@ -204,10 +204,10 @@ def record(room: str) -> dict[str, Any]:
 def tests_of(mutant: Mutant, ran: dict[str, Any]) -> dict[str, float]:
     """Return the tests for a mutant, in their order, with their seconds.
 
-    First all of the module's own file, then those that run the code: one of each file in turn, quick files before slow
-    ones, for many kinds of tests within the time. Then the rest of these files, as a fixture or a traced function is
-    recorded for the first test alone that needs it. Code that TensorFlow converts is not recorded: then these are the
-    tests that run anything of its module. For what runs on import, the quickest of all tests.
+    First all of the module's own file, then those that run the code: quick ones, then one of each file in turn, for
+    many kinds of tests within the time. Then the rest of these files, as a fixture or a traced function is recorded for
+    the first test alone that needs it. Code that TensorFlow converts is not recorded: then these are the tests that run
+    anything of its module. For what runs on import, the quickest of all tests.
     """
     first, last = mutant.lines
     lines = [pair for record in ran.values() for pair in record["lines"].get(mutant.path, {}).items()]
@@ -225,9 +225,9 @@ def tests_of(mutant: Mutant, ran: dict[str, Any]) -> dict[str, float]:
         cost = sum(seconds for test, seconds in of_this if test in direct)
         of_this.sort(key=lambda pair: (pair[0] not in direct, pair[1] > SLOW))
         for turn, (test, seconds) in enumerate(of_this):
-            rank = (other, seconds) if on_import else (other, other and test not in direct, other and turn, cost, turn)
+            rank = (other, other and test not in direct, other and seconds > QUICK, other and turn, cost, turn)
             if on_import or cost:
-                ranked.append((rank, test, seconds))
+                ranked.append(((other, seconds) if on_import else rank, test, seconds))
     chosen, total = {}, 0.0
     for _, test, seconds in sorted(ranked):
         if total + seconds <= SECONDS_OF_TESTS:
