@@ -67,3 +67,8 @@ def test_variables_become_constants():
     frozen = compat.with_constants(function.get_concrete_function())
     weight.assign(5.0)
     assert [float(value) for value in frozen(tf.constant(2.0))] == [6.0]
+
+
+def test_keras_still_asks_for_a_symbolic_build():
+    """`SteppedModel` overrides it; under another name, Keras would average a batch over the replicas."""
+    assert callable(keras.Model._maybe_symbolic_build)

@@ -130,6 +130,11 @@ class Place:
         return tf.slice(whole, [self.first, *[0] * rest.rank], [count, *rest])
 
 
+def rows_of(examples: tf.Tensor) -> Any:
+    """Return the number of rows of a tensor `[N, …]`: an int where it is known, otherwise an int32 scalar."""
+    return examples.shape[0] or tf.shape(examples)[0]
+
+
 def place_of_replica(local_rows: Any) -> Place:
     """Return the position of this replica's rows; all replicas hold equally many. Call it inside `strategy.run`."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -253,7 +253,7 @@ class SteppedModel(NetworksModel):
         first = next((x for x in tensors if x.shape.rank), None)
         if first is None:
             raise UsageError(f"{self.name}: minimise: expected an input with the rows of a batch, got none")
-        return parts_of(first.shape[0] or tf.shape(first)[0], self.accumulate)
+        return parts_of(randomness.rows_of(first), self.accumulate)
 
     @property
     def log_names(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ganzoo.core import randomness
 from ganzoo.engine.compiled import may_communicate
 from ganzoo.engine.phases import check_may_communicate, now
 from ganzoo.engine.stepped import SteppedModel
@@ -198,7 +199,7 @@ class AdversarialModel(SteppedModel):
         """Return the random numbers of a part for the rows of examples, and its state for a discriminator."""
         at = now()
         assert at is not None, "inside a loss function"
-        rows = examples.shape[0] or tf.shape(examples)[0]
+        rows = randomness.rows_of(examples)
         return Draws(key, at.place, rows, at.step, self._state_of(part, role))
 
     def _state_of(self, part: str, role: str) -> dict[str, keras.Variable]:

@@ -204,7 +204,7 @@ class CUT(TranslationModel):
             return images
         at = now()
         assert at is not None, "inside a loss function"
-        key, rows = self.key("flip"), images.shape[0] or tf.shape(images)[0]
+        key, rows = self.key("flip"), randomness.rows_of(images)
         heads = at.place.rows(lambda total: randomness.uniform(key, [total, 1, 1, 1]), rows) < 0.5
         return tf.where(heads, tf.reverse(images, axis=[2]), images)
 

@@ -169,7 +169,7 @@ class CycleGAN(TranslationModel):
         """Return the images shown to the discriminators instead of this replica's new ones."""
         if not self.pools:
             return fake
-        rows = fake[self.domains[0]].shape[0] or tf.shape(fake[self.domains[0]])[0]
+        rows = randomness.rows_of(fake[self.domains[0]])
         place = randomness.place_of_replica(rows)
         seen = self.step_counter.value * tf.cast(place.total, tf.int64)
         return {

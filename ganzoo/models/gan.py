@@ -203,7 +203,7 @@ class GAN(GenerativeModel, AdversarialModel):
 
     def _fakes(self, draw: int, real: tf.Tensor, labels: tuple[tf.Tensor, ...]) -> Forward:
         """Return as many generated examples as real ones, with the same labels."""
-        latents = self.draw_latents(draw, real.shape[0] or tf.shape(real)[0])
+        latents = self.draw_latents(draw, randomness.rows_of(real))
         return self.forward(self.fake, latents, labels, tf.constant(draw), roles=["generator"])
 
     def discriminate(self, examples: Any, labels: Any = None) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
+from ganzoo.core import randomness
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import UsageError
 from ganzoo.models.gan import floats
@@ -119,7 +120,7 @@ class VAE(GenerativeModel, SteppedModel):
         """Update encoder and decoder together."""
         (batch,) = batches
         real = floats(batch["examples"] if isinstance(batch, dict) else batch)
-        noise = self.draw_latents(0, real.shape[0] or tf.shape(real)[0])
+        noise = self.draw_latents(0, randomness.rows_of(real))
         self.minimise("autoencoder", self.negative_elbo, real, noise)
 
     def negative_elbo(self, real: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ganzoo.core import randomness
 from ganzoo.errors import UsageError
 
 EPSILON = 1e-8  # the root has no gradient at 0
@@ -34,7 +35,7 @@ class MinibatchDeviation(keras.layers.Layer):
         self.group = group
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        rows = inputs.shape[0] or tf.shape(inputs)[0]
+        rows = randomness.rows_of(inputs)
         if training and isinstance(rows, int) and rows % self.group:
             raise UsageError(
                 f"minibatch_deviation: expected a multiple of {self.group} rows (for each replica and part), got "

@@ -113,7 +113,7 @@ class LearnedConstant(keras.layers.Layer):
         self.constant = self.add_weight(name="constant", shape=self.constant_shape, initializer=_normal())
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        rows = inputs.shape[0] or tf.shape(inputs)[0]
+        rows = randomness.rows_of(inputs)
         return tf.broadcast_to(tf.convert_to_tensor(self.constant), [rows, *self.constant_shape])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -143,7 +143,7 @@ class PixelNoise(keras.layers.Layer):
         noise = tf.convert_to_tensor(self.fixed)
         if training:
             draw_key, place = randomness.layer_key(self.name)
-            rows, plane = inputs.shape[0] or tf.shape(inputs)[0], self.fixed.shape
+            rows, plane = randomness.rows_of(inputs), self.fixed.shape
             pairs = place.rows(lambda total: randomness.uniform(draw_key, [total, 2, *plane]), rows)
             noise = randomness.box_muller(pairs)
         return inputs + tf.cast(tf.convert_to_tensor(self.strength) * noise, inputs.dtype)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from pydantic import Field
 
+from ganzoo.core import randomness
 from ganzoo.core.replicas import global_mean
 from ganzoo.objectives.penalties.penalty import PenaltyContext
 from ganzoo.registry import register
@@ -42,7 +43,7 @@ class PathLength:
 
     def __call__(self, context: PenaltyContext) -> tf.Tensor:
         """Return `(||J^T y||_2 - average)^2`, `[N]`, and update the average."""
-        rows = context.fake.shape[0] or tf.shape(context.fake)[0]
+        rows = randomness.rows_of(context.fake)
         nothing = tf.zeros([rows], keras.config.floatx())
         lengths = tf.cond(context.due, lambda: path_lengths(context), lambda: nothing)
         average = context.state["average"].value
