@@ -263,6 +263,22 @@ def test_the_average_follows_the_statistics_of_batch_normalisation():
         np.testing.assert_allclose(getattr(average, name).numpy(), 0.9 * own + 0.1 * start, rtol=1e-6)
 
 
+def test_batch_statistics_of_a_discriminator_are_those_of_real_or_generated_examples_alone():
+    """Its batch normalisation takes off whatever all real examples have in common."""
+    examples = np.random.default_rng(0).normal(size=(16, 1)).astype(np.float32)
+
+    def loss(examples):
+        discriminator = keras.Sequential([keras.Input((1,)), BatchNormalization(name="norm"), keras.layers.Dense(1)])
+        discriminator.layers[-1].set_weights([np.array([[0.8]]), np.array([-0.2])])
+        model = linear_gan()
+        model = VanillaGAN(model.generator, discriminator, 1, ema_decay=0.0, seed=3)
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        batches = tf.data.Dataset.from_tensors(examples)
+        return model.fit(batches, epochs=1, shuffle=False, verbose=0).history["discriminator_loss"][0]
+
+    assert loss(examples + 7.0) == pytest.approx(loss(examples), rel=1e-4)
+
+
 def test_accuracy_and_losses_that_are_logged():
     model = linear_gan()
     x = np.full((4, 1), 10.0, np.float32)  # logit 7.8: seen as real
