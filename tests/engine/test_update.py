@@ -249,6 +249,19 @@ def test_a_model_can_be_compiled_again():
     assert [float(optimizer.learning_rate) for optimizer in optimizers] == pytest.approx([0.05, 0.1])
 
 
+def test_another_compile_is_what_the_next_fit_uses():
+    """A step is traced once for each compile: with rates of 0 nothing moves any more."""
+    data = tf.data.Dataset.from_tensors(np.ones((4, 1), np.float32))
+    model = linear((0.1, 0.1))
+    model.fit(data, epochs=1, verbose=0)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    before = model.get_weights()
+    model.fit(data, epochs=1, verbose=0)
+    weights = [variable.name for variable in model.weights]
+    moved = {name for name, old, new in zip(weights, before, model.get_weights(), strict=True) if (old != new).any()}
+    assert not moved & {"kernel", "bias"}
+
+
 def _squared_logits(context):
     return tf.square(context.discriminator(context.real))
 

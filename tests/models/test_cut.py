@@ -217,6 +217,10 @@ def test_defaults_are_the_paper_s():
         for kind, shape in (("kernel", kernel), ("bias", (256,)))
     }
 
+    for kind, deviation in (("kernel", 0.02), ("bias", 0.0)):
+        weight = next(v for v in model.networks["heads"].variables if v.path == f"images_output/{kind}")
+        assert np.std(weight) == pytest.approx(deviation, rel=0.02), "as in the paper's code"
+
 
 @pytest.mark.parametrize(("blocks", "last"), [(1, ()), (3, ("block3_sum",)), (9, ("block5_sum",))])
 def test_the_layers_of_a_resnet(blocks, last):

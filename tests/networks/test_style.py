@@ -11,6 +11,7 @@ from ganzoo.errors import ConfigError, UsageError
 from ganzoo.models.build import build
 from ganzoo.networks.layers import PixelNoise
 from ganzoo.networks.style import style_generator
+from ganzoo.objectives.augmentations.augmentation import Draws
 
 SMALL = {"generator.width": 2, "discriminator.width": 2}
 LATENTS = tf.constant(np.random.default_rng(0).normal(size=(5, 8)), tf.float32)
@@ -103,6 +104,33 @@ def test_latents_are_not_truncated(model):
     )
     with pytest.raises(UsageError, match=message):
         model.sample_latents(2, seed=0, truncation=0.5)
+
+
+@pytest.mark.parametrize("prior", ["normal", "uniform"])
+def test_styles_of_a_penalty_are_those_of_the_prior(prior, monkeypatch):
+    """Mapped from as many latents as there are rows, one draw from the prior."""
+    given = []
+
+    class Recorded(Draws):
+        def uniform(self, number, shape=(), low=0.0, high=1.0):
+            given.append(("uniform", number, tuple(shape), low, high))
+            return super().uniform(number, shape, low, high)
+
+        def normal(self, number, shape=()):
+            given.append(("normal", number, tuple(shape)))
+            return tf.zeros([self.rows, *shape])
+
+    def squared(context):
+        return tf.reduce_mean(tf.square(context.styles()), axis=-1)
+
+    squared.update, squared.styles = "generator", True
+    monkeypatch.setattr("ganzoo.models.adversarial.Draws", Recorded)
+    model = build(ganzoo.config("stylegan2").override({**SMALL, "model.latent.prior": prior, "penalties": []}))
+    model.compile("sgd", "sgd", penalties=[squared])
+    images = np.zeros((4, 28, 28, 1), np.float32) - 1.0
+    model.fit(images, batch_size=4, verbose=0)
+    size = model.latent_size
+    assert given == [("normal", 0, (size,)) if prior == "normal" else ("uniform", 0, (size,), -1.0, 1.0)]
 
 
 def test_codes_of_infogan_are_seen_by_a_style_generator():
