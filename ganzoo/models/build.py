@@ -197,7 +197,7 @@ def options_of(config: Config, scheme: type[SteppedModel]) -> Any:
 
 
 def _check_keys(section: str, what: str, given: Mapping[str, Any], wanted: tuple[str, ...], scheme: str) -> None:
-    has = ", ".join(wanted) or "none"
+    has = ", ".join(wanted)
     for key in wanted:
         if key not in given:
             raise ConfigError(f"{section}{key}: missing (model.scheme: {scheme} has the {what}s {has})")

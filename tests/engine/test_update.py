@@ -262,6 +262,18 @@ def test_another_compile_is_what_the_next_fit_uses():
     assert not moved & {"kernel", "bias"}
 
 
+def test_batches_of_a_model_without_a_config():
+    """Their number of rows is not known before the first."""
+    model = linear((0.1, 0.1))
+    model.fit(tf.data.Dataset.from_tensor_slices(np.ones((8, 1), np.float32)).batch(4), epochs=1, verbose=0)
+    assert model.step == 2
+
+
+def test_no_progress_where_none_is_wanted(capsys):
+    linear((0.1, 0.1)).fit(tf.data.Dataset.from_tensors(np.ones((4, 1), np.float32)), epochs=1, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
 def _squared_logits(context):
     return tf.square(context.discriminator(context.real))
 

@@ -146,6 +146,10 @@ def test_xla_reaches_every_program():
     assert [ring(xla=xla).xla for xla in (False, True)] == [False, True]
 
 
+def test_no_xla_by_default():
+    assert not build(ganzoo.config("gan_ring")).xla
+
+
 @pytest.mark.slow
 def test_xla_is_the_callers_choice():
     """The config's own may be `auto`, which takes a look at the machine."""

@@ -112,6 +112,7 @@ def test_blend(strength, level):
             np.linspace(0, 255, 100).reshape(10, 10),
             "images: expected floats in [0, 1] or [-1, 1], got values from 0 to 255 (divide them by 255, or convert",
         ),
+        (np.zeros([9, 3], np.uint8), "images: expected 8x8 pixels or more, got 9x3"),
         (np.full([8, 8], -3.0), "images: expected floats in [0, 1] or [-1, 1], got values from -3 to -3"),
         (np.full([8, 8], np.nan), "images: expected floats in [0, 1] or [-1, 1], got values from nan to nan"),
         ([GREY, np.full([8, 8], 1.5)], "images[1]: expected floats in [0, 1] or [-1, 1], got values from 1.5 to 1.5"),

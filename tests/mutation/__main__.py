@@ -204,10 +204,11 @@ def record(room: str) -> dict[str, Any]:
 def tests_of(mutant: Mutant, ran: dict[str, Any]) -> dict[str, float]:
     """Return the tests for a mutant, in their order, with their seconds.
 
-    First all of the module's own file, then those that run the code: quick ones, then one of each file in turn, for
-    many kinds of tests within the time. Then the rest of these files, as a fixture or a traced function is recorded for
-    the first test alone that needs it. Code that TensorFlow converts is not recorded: then these are the tests that run
-    anything of its module. For what runs on import, the quickest of all tests.
+    First the quick ones of the module's own file and of those that run the code, then the slower ones of its own file,
+    and one of each other file in turn, for many kinds of tests within the time. Then the rest of these files, as a
+    fixture or a traced function is recorded for the first test alone that needs it. Code that TensorFlow converts is
+    not recorded: then these are the tests that run anything of its module. For what runs on import, the quickest of all
+    tests.
     """
     first, last = mutant.lines
     lines = [pair for record in ran.values() for pair in record["lines"].get(mutant.path, {}).items()]
@@ -225,9 +226,10 @@ def tests_of(mutant: Mutant, ran: dict[str, Any]) -> dict[str, float]:
         cost = sum(seconds for test, seconds in of_this if test in direct)
         of_this.sort(key=lambda pair: (pair[0] not in direct, pair[1] > SLOW))
         for turn, (test, seconds) in enumerate(of_this):
-            rank = (other, other and test not in direct, other and seconds > QUICK, other and turn, cost, turn)
+            rest = other and test not in direct
+            rank = (rest, seconds > QUICK, other and turn, cost, turn) if not on_import else (seconds,)
             if on_import or cost:
-                ranked.append(((other, seconds) if on_import else rank, test, seconds))
+                ranked.append((rank, test, seconds))
     chosen, total = {}, 0.0
     for _, test, seconds in sorted(ranked):
         if total + seconds <= SECONDS_OF_TESTS:

@@ -29,7 +29,7 @@ class Fixed:
 
 
 def keyed(first, rows, total=6):
-    return Draws(randomness.key(0, "test"), randomness.Place(first, total), rows)
+    return Draws(randomness.key(0, "test"), randomness.Place(first, total), rows, 0)
 
 
 def test_the_middle_of_all_draws_changes_no_colour():
@@ -138,7 +138,7 @@ class Known(Draws):
 
 def test_normal_numbers_are_those_of_box_and_muller():
     """Of u = 1 - exp(-2) and v = 1/2: sqrt(-2 log(1 - u)) cos(2 pi v) = -2; of many pairs, N(0, 1)."""
-    known = Known(randomness.key(0, "test"), randomness.Place(0, 3), 3)
+    known = Known(randomness.key(0, "test"), randomness.Place(0, 3), 3, 0)
     np.testing.assert_allclose(known.normal(0, (4,)), np.full((3, 4), -2.0), rtol=1e-5)
     drawn = keyed(0, 6).normal(0, (20_000,)).numpy()
     assert np.isfinite(drawn).all()

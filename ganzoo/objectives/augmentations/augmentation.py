@@ -41,7 +41,7 @@ class Draws:
     key: tf.Tensor
     place: randomness.Place
     rows: Any
-    step: Any = 0
+    step: Any
     state: Mapping[str, Any] = field(default_factory=dict)
 
     def uniform(self, number: int, shape: Sequence[int] = (), low: float = 0.0, high: float = 1.0) -> tf.Tensor:
