@@ -92,13 +92,13 @@ def _draw(client: Client, given: Given) -> Answer:
     _take_defaults(given, _TO_DRAW)
     from ganzoo.data import kinds
 
-    ((output, tensor),) = client.signature("generate").outputs.items()
     answer = generate.draw(
         given,
         client,
         f"{client.name} on {client.address}",
-        kind=kinds.of_output(output, tuple(side or 0 for side in tensor.shape[1:])),
+        kind=kinds.of_output(*client.example()),
         classes=client.classes if given.labels is None else 0,
+        class_names=None if "labels" in client.signature("generate").inputs else (),
     )
     return Answer(answer.text, {"server": client.address, **answer.data})
 
@@ -172,7 +172,7 @@ def _translated(
     from ganzoo.zoo import image_files
     from ganzoo.zoo import translate as translating
 
-    channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
+    channels = client.channels(given.to)
     deep_range = images.SharedRange(client.name, [picture.path for picture in pictures])
     made: list[Path] = []
     for picture in pictures:
