@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:8501"
 
-_TO_DRAW = generate.FLAGS["What to draw"]
+_LABELS = _shared.LABELS.but(
+    help="Classes of the samples by number (not by name), repeated up to --n (default: all classes in turn)"
+)
+_TO_DRAW = tuple(_LABELS if flag is _shared.LABELS else flag for flag in generate.FLAGS["What to draw"])
 _TO_TRANSLATE = (
     _shared.TO.but(help="Domain to translate to (default: the only one that the model makes)"),
     _shared.LONGEST,
