@@ -68,7 +68,7 @@ class Drawing(Protocol):
 
 
 def draw(
-    given: Given, model: Drawing, said: str, *, kind: Kind, classes: int, class_names: Sequence[str] = ()
+    given: Given, model: Drawing, said: str, *, kind: Kind, classes: int, class_names: Sequence[str] | None
 ) -> Answer:
     """Draw samples as the flags say, and write the files.
 
@@ -78,7 +78,7 @@ def draw(
       said: name of the model in the answer.
       kind: data kind of the samples.
       classes: number of classes; not used if --labels is given.
-      class_names: class names that --labels may use.
+      class_names: class names that --labels may use; None if they are unknown.
 
     Raises:
       UsageError: --out or --labels does not suit the model.

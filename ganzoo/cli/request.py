@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 SERVER = "http://127.0.0.1:8501"
 
-_TO_DRAW = generate.FLAGS["What to draw"]
+_LABELS = _shared.LABELS.but(
+    help="Classes of the samples by number (not by name), repeated up to --n (default: all classes in turn)"
+)
+_TO_DRAW = tuple(_LABELS if flag is _shared.LABELS else flag for flag in generate.FLAGS["What to draw"])
 _TO_TRANSLATE = (
     _shared.TO.but(help="Domain to translate to (default: the only one that the model makes)"),
     _shared.LONGEST,
@@ -92,13 +95,13 @@ def _draw(client: Client, given: Given) -> Answer:
     _take_defaults(given, _TO_DRAW)
     from ganzoo.data import kinds
 
-    ((output, tensor),) = client.signature("generate").outputs.items()
     answer = generate.draw(
         given,
         client,
         f"{client.name} on {client.address}",
-        kind=kinds.of_output(output, tuple(side or 0 for side in tensor.shape[1:])),
+        kind=kinds.of_output(*client.example()),
         classes=client.classes if given.labels is None else 0,
+        class_names=None if "labels" in client.signature("generate").inputs else (),
     )
     return Answer(answer.text, {"server": client.address, **answer.data})
 
@@ -172,7 +175,7 @@ def _translated(
     from ganzoo.zoo import image_files
     from ganzoo.zoo import translate as translating
 
-    channels = client.signature("serving_default").inputs["images"].shape[-1] or 3
+    channels = client.channels(given.to)
     deep_range = images.SharedRange(client.name, [picture.path for picture in pictures])
     made: list[Path] = []
     for picture in pictures:

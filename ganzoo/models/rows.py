@@ -22,7 +22,7 @@ def drawing(
     seed: int | None = None,
     truncation: float = 1.0,
     positions: Any = None,
-    class_names: Sequence[str] = (),
+    class_names: Sequence[str] | None = (),
 ) -> dict[str, np.ndarray]:
     """Return the inputs of a generator's signature; the arguments are those of `GenerativeModel.generate`.
 
@@ -30,7 +30,7 @@ def drawing(
       name: name of the model.
       classes: number of classes; 0 for an unconditional model; None if unknown (labels are required then).
       n, labels, seed, truncation, positions: as for `generate`.
-      class_names: names of the labels, in order; labels may be given by name.
+      class_names: names of the labels, in order; labels may be given by name. None if they are unknown.
 
     Returns:
       seeds int32 `[n, 2]` = (seed, position), truncation float32 `[n]`, and labels int32 `[n]` if there are classes.
@@ -59,13 +59,14 @@ def check_seed(seed: int | None) -> int:
     return int(_integers("seed", [seed], 1, LARGEST_SEED + 1)[0])
 
 
-def by_number(name: str, labels: Any, class_names: Sequence[str] = ()) -> Any:
+def by_number(name: str, labels: Any, class_names: Sequence[str] | None = ()) -> Any:
     """Replace labels given as text, class names or numbers, by their numbers.
 
     Args:
       name: name of the model.
       labels: one label or several, each an integer or a text; returned unchanged if there is no text.
-      class_names: in the order of the labels. A text that is both a class name and a number (`"3"`) is the name.
+      class_names: in the order of the labels. A text that is both a class name and a number (`"3"`) is the name. None
+        if they are unknown, as on a server.
 
     Raises:
       UsageError: if a text is neither.
@@ -77,11 +78,16 @@ def by_number(name: str, labels: Any, class_names: Sequence[str] = ()) -> Any:
     return labels
 
 
-def _number_of(name: str, label: str, class_names: Sequence[str]) -> int:
-    if label in class_names:
+def _number_of(name: str, label: str, class_names: Sequence[str] | None) -> int:
+    if class_names and label in class_names:
         return list(class_names).index(label)
     if label.isascii() and label.isdigit():
         return int(label)
+    if class_names is None:
+        raise UsageError(
+            f"labels: expected integers, got '{label}' (a server does not report class names: give the number of the "
+            "name's place, from 0, in dataset.class_names of the export's assets.extra/config.yaml)"
+        )
     if not class_names:
         raise UsageError(f"labels: expected integers, got '{label}' ({name} has no class names)")
     raise UsageError(f"labels: {name} has no class '{label}'{did_you_mean(label, class_names)}")

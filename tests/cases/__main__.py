@@ -75,10 +75,10 @@ CASES = [
         ["training/test_run.py::test_other_signals_save_too"],
     ),
     Case(
-        "400 half-open headers, 256 descriptors",
+        "400 half-open headers or bodies, 256 descriptors",
         "`serve`",
         "`/healthz` within 2 s, log under 1 MB",
-        ["serving/test_server_connections.py::test_half_headers_by_the_hundred_at_256_descriptors"],
+        ["serving/test_server_connections.py::test_half_requests_by_the_hundred_at_256_descriptors"],
     ),
     Case(
         "an answer whose headers drip",

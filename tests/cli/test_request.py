@@ -32,10 +32,13 @@ class Client:
         self.closed = True
 
     def signature(self, name):
-        output = "points" if len(self.shape) == 1 else "images"
-        tensor = SimpleNamespace(shape=(None, None, None, 3))
-        drawn = SimpleNamespace(shape=(None, *self.shape))
-        return SimpleNamespace(name=name, inputs={"images": tensor}, outputs={output: drawn})
+        return SimpleNamespace(inputs={"labels"} if self.classes else {})
+
+    def example(self):
+        return "points" if len(self.shape) == 1 else "images", self.shape
+
+    def channels(self, to):
+        return 3
 
     def generate(self, n, labels, seed, truncation):
         self.asked.append((n, labels, seed, truncation))
@@ -206,6 +209,7 @@ def test_what_is_done_is_told_of(painter, capsys):
         ("--model fake --retries -1", (), "--retries: expected an integer of at least 0, got '-1'"),
         ("--model fake --timeout 0", (), "--timeout: expected a number above 0, got '0'"),
         ("--model fake --out a.jpg", (), "--out: expected FILE.png, FILE.csv, FILE.npy or DIR/, got 'a.jpg'"),
+        ("--model fake --labels cat", (), "labels: expected integers, got 'cat' (a server does not report class names"),
         ("--model fake --out a.csv", (), "--out: expected FILE.png or DIR/ for fake, got 'a.csv'"),
         ("--model fake --to monet a.jpg", (), "fake: draws samples, it does not translate (leave out --to and FILES)"),
         ("--model fake a.jpg", (), "fake: draws samples, it does not translate (leave out FILES)"),

@@ -61,6 +61,12 @@ def test_labels_by_name(labels, numbers):
         ("horse", NAMES, "labels: pets has no class 'horse' (known: 0, cat, dress)"),
         ("-1", NAMES, "labels: pets has no class '-1' (known: 0, cat, dress)"),
         (["cat"], (), "labels: expected integers, got 'cat' (pets has no class names)"),
+        (
+            ["cat"],
+            None,
+            "labels: expected integers, got 'cat' (a server does not report class names: give the number of the "
+            "name's place, from 0, in dataset.class_names of the export's assets.extra/config.yaml)",
+        ),
         (["7"], NAMES, "labels: expected integers in 0 … 2, got 7"),
     ],
 )

@@ -75,8 +75,8 @@ def test_answers(serve, door):
             {"predictions": [{"b64": "AP8="}]},
         ),
         (
-            {"signature_name": "echo", "instances": [{"b64": "AP\r\n8=\n"}, {"b64": ""}]},
-            {"predictions": [{"b64": "AP8="}, {"b64": ""}]},
+            {"signature_name": "echo", "instances": [{"b64": b} for b in ("AP\r\n8=\n", "AP8", "AP8.", "/w", "")]},
+            {"predictions": [{"b64": b} for b in ("AP8=", "AP8=", "AP8=", "/w==", "")]},
         ),
         ({"signature_name": "say", "inputs": {"text": ["é"]}}, {"outputs": ["é"]}),
         ({"signature_name": "total", "inputs": [1, 0.5]}, {"outputs": 1.5}),
@@ -259,6 +259,10 @@ def test_wrong_requests(inputs, named, code, words, serve, door, refused):
         ),
         (b'{"instances": [{"b64": "A"}], "signature_name": "echo"}', "Unable to base64 decode"),
         (b'{"instances": [{"b64": "????"}], "signature_name": "echo"}', "Unable to base64 decode"),
+        *(
+            (b'{"instances": [{"b64": "%s"}], "signature_name": "echo"}' % text, "Unable to base64 decode")
+            for text in (b"/w=", b"AP8==", b"/===", b"AP8=AP8=", b"_w==")
+        ),
         (b'{"instances": [{"b64": 1}], "signature_name": "echo"}', "got the keys b64"),
         (b'{"instances": ["\\ud800"], "signature_name": "echo"}', "or not text"),
         (b'{"instances": [1], "signature_name": "echo"}', "'text': Number is not of expected type: string"),

@@ -1,4 +1,4 @@
-"""Connections of the REST API: half headers hold no places, and who asks from elsewhere is refused."""
+"""Connections of the REST API: slow clients hold no places, and who asks from elsewhere is refused."""
 
 import contextlib
 import json
@@ -8,17 +8,21 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
+import grpc
 import pytest
 import requests
 
-from ganzoo.serving.server import connections
+from ganzoo.serving.server import connections, lifecycle
 
 PREDICT = b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\n"
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localh"
 BODY = b'{"signature_name": "times", "inputs": [1]}'
+NO_BODY = PREDICT + b"Content-Length: %d\r\n\r\n" % len(BODY)
+LARGE = b'{"signature_name": "say", "inputs": ["%s"]}' % (b"x" * 6_000_000)  # more than the system's buffers hold
 
 
 @pytest.fixture
@@ -67,6 +71,53 @@ def test_a_new_connection_takes_the_place_of_the_oldest_half_header(serve, conne
     assert idle.get(f"{rest.url}/healthz", timeout=2).ok
 
 
+def test_a_request_without_its_body_goes_when_no_connection_is_idle(serve, connect):
+    rest = serve(open_connections=20).rest
+    bodies = [connect(rest, NO_BODY) for _ in range(59)]
+    assert requests.get(f"{rest.url}/healthz", headers={"Connection": "close"}, timeout=2).ok
+    assert all_of(bodies[0]) == b""
+    bodies[-1].sendall(BODY)
+    assert bodies[-1].recv(4096).endswith(b'{"outputs": [2]}')
+
+
+def unread(rest, connect, head=b""):
+    """Connection whose large answer has begun to arrive, and which reads no more of it."""
+    connection = connect(rest, PREDICT + head)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    connection.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(LARGE), LARGE))
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    return connection
+
+
+def test_an_unread_answer_goes_when_nothing_else_does(serve, connect):
+    rest = serve(open_connections=1).rest
+    connection = unread(rest, connect)
+    assert requests.get(f"{rest.url}/healthz", timeout=2).ok
+    assert len(all_of(connection)) < len(LARGE)
+
+
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n"])
+def test_an_answer_that_stays_unread(head, serve, connect, monkeypatch):
+    monkeypatch.setattr(
+        lifecycle, "Connections", lambda most, *_: connections.Connections(most, 10, answer_seconds=0.3)
+    )
+    connection = unread(serve().rest, connect, head)
+    time.sleep(0.6)
+    assert len(all_of(connection)) < len(LARGE)
+
+
+def test_a_body_that_drips_after_its_answer(serve, connect):
+    rest = serve(header_seconds=0.3).rest
+    connection = connect(rest, b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n")
+    assert connection.recv(4096).startswith(b"HTTP/1.1 404")
+    start = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        for _ in range(300):
+            connection.sendall(b"x")
+            time.sleep(0.02)
+    assert 0.2 < time.monotonic() - start < 3
+
+
 def test_an_idle_connection_goes_when_there_is_no_half_header(serve, connect):
     rest = serve(open_connections=2).rest
     made = []
@@ -100,10 +151,11 @@ def command(put_version, tmp_path, until):
 
 
 @pytest.mark.slow
-def test_half_headers_by_the_hundred_at_256_descriptors(command, connect):
+@pytest.mark.parametrize("content", [HALF, NO_BODY])
+def test_half_requests_by_the_hundred_at_256_descriptors(content, command, connect):
     with command("ulimit -n 256") as rest:
         for _ in range(400):
-            connect(rest, HALF)
+            connect(rest, content)
         for _ in range(20):
             assert requests.get(f"{rest.url}/healthz", timeout=2).ok
 
@@ -223,6 +275,32 @@ def test_grpc_connections_are_bounded_too(serve, connect, until, refused):
             return server.grpc.predict({"x": [1]}) == [2]
 
     until(answers)
+
+
+def test_a_grpc_connection_without_a_request_ends(serve, connect):
+    server = serve(header_seconds=0.5)
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # with empty settings
+    silent = connect(SimpleNamespace(url=f"http://{server.grpc.address}"), greeting)
+    assert server.grpc.predict({"x": [1]}) == [2]
+    start = time.monotonic()
+    assert all_of(silent)
+    assert time.monotonic() - start < 5
+    assert server.grpc.predict({"x": [1]}) == [2], "a client connects again by itself"
+
+
+def test_a_grpc_call_without_its_message_ends(serve):
+    server = serve(request_seconds=0.3)
+    never = threading.Event()
+
+    def messages():
+        never.wait(20)
+        yield b""
+
+    call = server.grpc.channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+    with pytest.raises(grpc.RpcError, match="max connection age"):
+        call(messages(), timeout=20)
+    never.set()
+    assert server.grpc.predict({"x": [1]}) == [2]
 
 
 def test_descriptors_are_shared_between_both_apis(monkeypatch):

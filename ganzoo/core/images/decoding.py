@@ -71,6 +71,7 @@ def decode(
     size: int | None = None,
     channels: int = 3,
     deep_range: Callable[[], int] | None = None,
+    expected: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Decode the bytes of an image file.
 
@@ -90,17 +91,22 @@ def decode(
       channels: 1 or 3.
       deep_range: returns the white of 16-bit grey for files that declare none, such as a `SharedRange`; by default
         the smallest of 8, 10, 12, 14 and 16 bits that holds the values, with a warning below 16.
+      expected: height and width that the header must have, before its EXIF orientation; None for any.
 
     Returns:
       uint8 `[H, W, channels]`.
 
     Raises:
-      DataError: if it is broken, truncated, not an image, or needs more than `MOST_BYTES` of memory; one line that
-        names it.
+      DataError: if it is broken, truncated, not an image, of another size than expected, or needs more than
+        `MOST_BYTES` of memory; one line that names it.
       UsageError: if the size or the number of channels is invalid.
     """
     check_target(size, channels)
     with opened(io.BytesIO(data), name) as image:
+        if expected is not None and expected != image.size[::-1]:
+            raise DataError(
+                f"{name}: expected {expected[0]}x{expected[1]} pixels, got {image.height}x{image.width}: resize it"
+            )
         whole = image.width * image.height if image.info.get("progressive") else 0
         if size is not None:
             image.draft(None, (DRAFT * size, DRAFT * size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -22,11 +22,18 @@ from ganzoo.serving.client.retries import Call
 MOST_ROWS = 256
 MOST_PIXELS = 2**20
 
+# Of one example, whatever a server says: the graph's pixels; columns of latents, a point, a row or a sequence.
+MOST_PIXELS_DRAWN = 2**22
+MOST_COLUMNS = 2**16
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
 _TRANSLATE = "translate_to_"
+_DOMAIN = re.compile(r"[\w-]+")  # becomes part of a path
 _FILES = "_bytes"
 # Error of the graph for a wrong label (see `bounds.of_draws`); exports of ganzoo 0.1 say "integers from 0 to 9 wanted".
-# A server reports the number of classes nowhere else.
-_CLASSES = re.compile(r"labels: (?:expected )?integers from 0 to (\d+)\b")
+# A server reports the number of classes nowhere else; more than a million are none that a model has.
+_CLASSES = re.compile(r"labels: (?:expected )?integers from 0 to (\d{1,6})\b")
 
 
 class Client(Connection):
@@ -59,6 +66,8 @@ class Client(Connection):
         positions: Any = None,
     ) -> np.ndarray:
         """Draw samples, with the arguments and results of the model's own `generate`.
+
+        Labels are numbers: a server does not report class names.
 
         Returns:
           uint8 `[n, H, W, C]`, or float32 `[n, columns]` for points, which TensorFlow Serving's REST API rounds to six
@@ -144,9 +153,28 @@ class Client(Connection):
         """Target domains of the model, sorted; empty for a model that does not translate."""
         return self._domains(self._call())
 
+    def example(self) -> tuple[str, tuple[int, ...]]:
+        """Return what `generate` draws: `images`, `points`, `rows` or `sequences`, and the shape of one example.
+
+        Raises:
+          UsageError: A model that does not draw; a closed client.
+          ServerError: As `generate`.
+        """
+        return self._example(self._signature("generate", self._call()))
+
+    def channels(self, to: str) -> int:
+        """Return the number of channels of the images for a domain: 1 or 3.
+
+        Raises:
+          UsageError, ServerError: As `translate`.
+        """
+        call = self._call()
+        return self._image_shape(self._translation(to, call))[2]
+
     def _domains(self, call: Call) -> tuple[str, ...]:
         names = [name for name, known in self._metadata(call).signatures.items() if "images" in known.inputs]
-        return tuple(name.removeprefix(_TRANSLATE) for name in names if name.startswith(_TRANSLATE))
+        found = (name.removeprefix(_TRANSLATE) for name in names if name.startswith(_TRANSLATE))
+        return tuple(name for name in found if _DOMAIN.fullmatch(name))
 
     def _translation(self, to: str | None, call: Call) -> Signature:
         """Return the signature of a domain; without one, that of the only domain or `serving_default`, the first."""
@@ -166,19 +194,14 @@ class Client(Connection):
         classes: int | None = 0
         if "labels" in signature.inputs:  # the server checks given labels, which saves a request
             classes = self._classes(call) if labels is None else None
-        inputs = rows.drawing(self.name, classes, n, labels, seed, truncation, positions)
-        if "images" not in signature.outputs:
+        class_names = None if "labels" in signature.inputs else ()
+        inputs = rows.drawing(self.name, classes, n, labels, seed, truncation, positions, class_names)
+        output, shape = self._example(signature)
+        if output != "images":
             return self._in_parts(signature, inputs, MOST_ROWS, call)
-        height, width, channels = self._image_shape(signature)
-        expected = signature.outputs["images"]
         if self._transport.prefers_files and "generate_png" in self._metadata(call).signatures:
             signature = self._signature("generate_png", call)
-        made = self._in_parts(signature, inputs, _rows_a_request(height * width), call)
-        pictures = self._pictures(made, channels)
-        if not expected.fits(pictures.shape):
-            shape = ["n", *expected.shape[1:]]
-            raise ServerError(f"{self.address}: {self.name}: expected images {shape}, got {list(pictures.shape)}")
-        return pictures
+        return self._pictures(self._in_parts(signature, inputs, _rows_a_request(math.prod(shape[:2])), call), shape)
 
     def _translated(
         self, call: Call, pictures: Any, to: str | None, longest: Any, strength: Any, tile: int | None
@@ -210,12 +233,7 @@ class Client(Connection):
             signature = self._signature(f"{signature.name}{_FILES}", call)
             inputs = {"image_bytes": _objects([images.encode_png(image) for image in batch])}
         made = self._in_parts(signature, inputs, _rows_a_request(math.prod(batch.shape[1:3])), call)
-        result = self._pictures(made, batch.shape[3])
-        if result.shape != batch.shape:
-            raise ServerError(
-                f"{self.address}: {self.name}: expected images {list(batch.shape)}, got {list(result.shape)}"
-            )
-        return result
+        return self._pictures(made, batch.shape[1:])
 
     def _classes(self, call: Call) -> int:
         """Read the number of classes from the server's error for an invalid label.
@@ -224,8 +242,11 @@ class Client(Connection):
         """
         if self._known_classes is None:
             signature = self._signature("decode", call)
-            size = signature.inputs["latents"].shape[1]
-            inputs = {"latents": np.zeros([1, size or 1], np.float32), "labels": np.array([-1], np.int32)}
+            latents = signature.inputs.get("latents")
+            size = latents.shape[1] if latents and len(latents.shape) == 2 else None
+            zeros = np.zeros([1, min(size or 1, MOST_COLUMNS)], np.float32)
+            inputs = {"latents": zeros, "labels": np.array([-1], np.int32)}
+            self._check_export(signature, inputs)
             try:
                 self._predict(signature, inputs, call)
             except ServerError as refusal:
@@ -237,22 +258,51 @@ class Client(Connection):
                 raise ServerError(f"{self.address}: {self.name}: does not tell the number of classes (give labels)")
         return self._known_classes
 
-    def _image_shape(self, signature: Signature) -> tuple[int, int, int]:
-        """Return height and width (0 if free) and channels of a signature's images."""
-        shape = (signature.inputs.get("images") or signature.outputs["images"]).shape
-        if len(shape) != 4 or shape[3] not in (1, 3):
-            raise UsageError(f"{self.name}: '{signature.name}': expected images [n, H, W, 1 or 3], got {list(shape)}")
-        return shape[1] or 0, shape[2] or 0, shape[3]
+    def _example(self, signature: Signature) -> tuple[str, tuple[int, ...]]:
+        """Return name and shape of the examples that a signature draws."""
+        for name, tensor in signature.outputs.items():
+            shape = tuple(side or 0 for side in tensor.shape[1:])
+            if name == "images":
+                valid = _is_image(shape) and 0 < math.prod(shape[:2]) <= MOST_PIXELS_DRAWN
+            else:
+                valid = len(shape) in (1, 2) and 0 < math.prod(shape) <= MOST_COLUMNS
+            if valid and len(signature.outputs) == 1:
+                return name, shape
+        raise self._no_export(signature)
 
-    def _pictures(self, made: np.ndarray, channels: int) -> np.ndarray:
-        """Return images or PNG files as uint8 `[n, H, W, C]`."""
-        if made.dtype != object:
-            return made
-        try:
-            decoded = [images.decode(file, "answer", channels=channels) for file in made]
-        except DataError as error:
-            raise ServerError(f"{self.address}: {self.name}: expected PNG files, got others ({error})") from None
-        return self._joined(np.stack, decoded)
+    def _image_shape(self, signature: Signature) -> tuple[int, int, int]:
+        """Return height and width (0 if free) and channels of the images that a signature translates."""
+        shape = (
+            tuple(side or 0 for side in signature.inputs["images"].shape[1:]) if "images" in signature.inputs else ()
+        )
+        if not _is_image(shape):
+            raise self._no_export(signature)
+        return shape
+
+    def _pictures(self, made: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return images or PNG files as uint8 `[n, H, W, C]`, each of the given shape."""
+        height, width, channels = shape
+        if made.dtype == object:
+            try:
+                made = np.stack([_decoded(file, height, width, channels) for file in made])
+            except DataError as error:
+                raise ServerError(
+                    f"{self.address}: {self.name}: expected PNG files of {height}x{width} pixels, got others ({error})"
+                ) from None
+        if made.shape[1:] != shape:
+            raise ServerError(f"{self.address}: {self.name}: expected images {list(shape)}, got {list(made.shape[1:])}")
+        return made
+
+
+def _is_image(shape: tuple[int, ...]) -> TypeGuard[tuple[int, int, int]]:
+    return len(shape) == 3 and shape[2] in (1, 3)
+
+
+def _decoded(file: bytes, height: int, width: int, channels: int) -> np.ndarray:
+    """Decode a PNG file of a known size; other formats could lie about theirs."""
+    if not file.startswith(PNG):
+        raise DataError("answer: not a PNG file")
+    return images.decode(file, "answer", channels=channels, expected=(height, width))
 
 
 def _rows_a_request(pixels: int) -> int:

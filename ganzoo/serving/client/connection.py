@@ -11,12 +11,13 @@ import numpy as np
 
 from ganzoo.errors import ServerError, UsageError
 from ganzoo.serving.client.metadata import Metadata, Signature
-from ganzoo.serving.client.retries import AbsentError, Answer, AttemptError, Call
+from ganzoo.serving.client.retries import AbsentError, Answer, AttemptError, Call, one_line
 from ganzoo.serving.client.transport import transport
 
 TIMEOUT = 120.0  # seconds
 RETRIES = 5  # spread over about eight seconds
 READY_SECONDS = 5.0
+DTYPES = {"images": "uint8", "png_bytes": "string"}  # of outputs; of all others float32
 VERSIONS = 3  # tried by one call, if each is unloaded during it
 
 
@@ -127,7 +128,7 @@ class Connection:
     def _signature(self, name: str, call: Call) -> Signature:
         known = self._metadata(call).signatures
         if name not in known:
-            raise UsageError(f"{self.name}: has no signature '{name}' (it has: {', '.join(known) or 'none'})")
+            raise UsageError(f"{self.name}: has no signature '{name}' (it has: {one_line(', '.join(known)) or 'none'})")
         return known[name]
 
     def _predict(self, signature: Signature, inputs: Mapping[str, np.ndarray], call: Call) -> Mapping[str, np.ndarray]:
@@ -137,11 +138,7 @@ class Connection:
         self, signature: Signature, inputs: Mapping[str, np.ndarray], rows_a_request: int, call: Call
     ) -> np.ndarray:
         """Return the only output of a signature for all rows, in as many requests as necessary."""
-        if set(inputs) != set(signature.inputs) or len(signature.outputs) != 1:
-            raise UsageError(
-                f"{self.name}: expected a model exported by ganzoo, got a '{signature.name}' from "
-                f"{', '.join(signature.inputs)} to {', '.join(signature.outputs)}"
-            )
+        self._check_export(signature, inputs)
         (output,) = signature.outputs
         parts = []
         total = len(next(iter(inputs.values())))
@@ -155,6 +152,22 @@ class Connection:
                 raise ServerError(f"{self.address}: {self.name}: expected {expected} rows, got {len(made)}")
             parts.append(made)
         return self._joined(np.concatenate, parts)
+
+    def _check_export(self, signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+        """Refuse a signature with other inputs, or that has not one output of its dtype."""
+        given = {name: "string" if values.dtype == object else values.dtype.name for name, values in inputs.items()}
+        taken = {name: tensor.dtype for name, tensor in signature.inputs.items()}
+        wrong = [name for name, tensor in signature.outputs.items() if tensor.dtype != DTYPES.get(name, "float32")]
+        if given != taken or wrong or len(signature.outputs) != 1:
+            raise self._no_export(signature)
+
+    def _no_export(self, signature: Signature) -> UsageError:
+        taken, made = (
+            ", ".join(f"{name} {tensor.dtype} {list(tensor.shape)}" for name, tensor in tensors.items()) or "nothing"
+            for tensors in (signature.inputs, signature.outputs)
+        )
+        what = one_line(f"got a '{signature.name}' from {taken} to {made}")
+        return UsageError(f"{self.name}: expected a model exported by ganzoo, {what}")
 
     def _joined(self, join: Any, parts: Sequence[np.ndarray]) -> np.ndarray:
         try:

@@ -62,18 +62,21 @@ class GrpcTransport:
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         answer = self._ask(self._stub.GetModelMetadata, request, version, seconds)
         described = get_model_metadata_pb2.SignatureDefMap()
-        if not answer.metadata["signature_def"].Unpack(described):
-            raise AttemptError(f"{self._address}: {self._model}: unexpected metadata")
-        found = described.signature_def
-        return Metadata(
-            self._model,
-            answer.model_spec.version.value,
-            {
-                name: Signature(name, _tensors(found[name].inputs), _tensors(found[name].outputs))
-                for name in sorted(found)
-                if not name.startswith("__")
-            },
-        )
+        try:
+            if not answer.metadata["signature_def"].Unpack(described):
+                raise TypeError("expected a SignatureDefMap")
+            found = described.signature_def
+            return Metadata(
+                self._model,
+                answer.model_spec.version.value,
+                {
+                    name: Signature(name, _tensors(found[name].inputs), _tensors(found[name].outputs))
+                    for name in sorted(found)
+                    if not name.startswith("__")
+                },
+            )
+        except (DecodeError, TypeError):  # the latter also for an unknown dtype
+            raise AttemptError(f"{self._address}: {self._model}: unexpected metadata") from None
 
     def predict(
         self, signature: Signature, inputs: Mapping[str, np.ndarray], version: int | None, seconds: float

@@ -245,7 +245,7 @@ def _strings(values: list[Any]) -> np.ndarray:
 
 def _numbers(values: list[Any], dtype: np.dtype) -> np.ndarray:
     found = np.array(values)
-    if found.dtype.kind not in {"b": "b", "f": "iuf"}.get(dtype.kind, "iu"):
+    if found.dtype.kind not in {"b": "b", "f": "iuf", "i": "iu", "u": "iu"}.get(dtype.kind, ""):
         raise TypeError(f"expected {dtype}, got {found.dtype}")
     with np.errstate(over="raise"):
         array = found.astype(dtype)

@@ -27,11 +27,15 @@ SIGNATURES = "signature_def"  # the only metadata field
 
 def grpc_server(service: Service, metrics: Metrics, settings: Settings, connections: int) -> grpc.aio.Server:
     """Return a gRPC server for at most so many connections, without ports and not started."""
+    header_ms, request_ms = (round(1000 * each) for each in (settings.header_seconds, settings.request_seconds))
     options = [
         ("grpc.max_receive_message_length", settings.request_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_allowed_incoming_connections", connections),
-        ("grpc.server_handshake_timeout_ms", round(1000 * settings.header_seconds)),
+        ("grpc.server_handshake_timeout_ms", header_ms),
+        ("grpc.max_connection_idle_ms", header_ms),
+        ("grpc.max_connection_age_ms", request_ms),  # else a call without its message lasts for ever
+        ("grpc.max_connection_age_grace_ms", 2 * request_ms),  # for its message and its answer
         ("grpc.so_reuseport", 0),  # else a second server could bind the same port silently
     ]
     server = grpc.aio.server(

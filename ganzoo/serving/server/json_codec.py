@@ -195,10 +195,20 @@ def _string(leaf: Any, name: str) -> bytes:
         if isinstance(leaf, str):
             return leaf.encode()
         if _is_bytes(leaf):
-            return base64.b64decode(b"".join(leaf["b64"].encode().split()), validate=True)  # may have line breaks
+            return _from_base64(leaf["b64"])
     except (binascii.Error, ValueError) as error:
         raise invalid(f"input '{name}': Unable to base64 decode, or not text ({error})") from None
     raise invalid(f"input '{name}': {_type(leaf)} is not of expected type: string")
+
+
+def _from_base64(text: str) -> bytes:
+    """Decode base64 as `absl::Base64Unescape` does: white space anywhere, all padding or none, also of dots."""
+    given = b"".join(text.encode().split())
+    digits = given.rstrip(b"=.")
+    padding = b"=" * (-len(digits) % 4)
+    if len(given) - len(digits) not in (0, len(padding)):
+        raise ValueError(f"expected {len(padding)} characters of padding, or none")
+    return base64.b64decode(digits + padding, validate=True)
 
 
 def _writable(name: str, array: np.ndarray) -> Any:

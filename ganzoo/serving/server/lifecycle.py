@@ -26,6 +26,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from ganzoo.errors import ServerError
 from ganzoo.serving.server.batcher import Batcher
 from ganzoo.serving.server.connections import (
+    ACCEPTED,
     BoundedProtocol,
     Connections,
     most_connections,
@@ -45,7 +46,6 @@ _log = logging.getLogger(__name__)
 REFUSING_SECONDS = 0.25  # time to tell clients that the server is stopping
 CLOSING_SECONDS = 1.0  # for open connections to send another request, which is refused
 WRITING_SECONDS = 5  # to send finished answers
-ACCEPTED = 16  # connections at a time, before older ones can be closed
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,8 @@ async def _open_apis(
         except RuntimeError as error:
             raise cannot_use(address, "grpc_port", error) from None
         await rpc_server.start()
-        app, bounds = rest_app(service, metrics, settings), Connections(most, settings.header_seconds)
+        app = rest_app(service, metrics, settings)
+        bounds = Connections(most, settings.header_seconds, settings.request_seconds)
         with sparse_log():
             yield rpc_server, *await _start_rest(app, bounds, ports.rest)
     finally:

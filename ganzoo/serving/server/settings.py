@@ -23,11 +23,12 @@ class Settings:
       calls: Number of concurrent calls of TensorFlow.
       queue_requests, queue_rows: Largest queue in requests and in rows; the next request is refused.
       open_connections: Largest number of connections of each API, as far as the limit of open files allows; the oldest
-        one without a request makes room for a new one.
-      header_seconds: Time limit of the header of a request, or of the first frame of a gRPC connection.
+        one that waits for its client makes room for a new one (REST).
+      header_seconds: Time limit of the header of a request, or of a gRPC connection without a request.
       open_requests, open_bytes: Largest number and size of requests in flight, from their first byte to their answer.
-        A gRPC call counts from its start, and until its connection ends if its message never arrives completely.
-      request_seconds: Time limit of a request; for a gRPC call, from the arrival of its message.
+        A gRPC call counts from its start; its message must arrive within three times `request_seconds`.
+      request_seconds: Time limit of a request, and again for a client to read the answer; for a gRPC call, from the
+        arrival of its message. After this time, a gRPC connection ends with the calls that it has.
       request_bytes: Largest body or message of a request.
       drain_seconds: Time for requests in flight when the server stops.
     """

@@ -374,6 +374,104 @@ def test_rows_are_counted(connect, backend):
         connect("points").generate(3)
 
 
+IMAGES = {"images": ("uint8", [-1, 2, 3, 1])}
+DRAWS = {"seeds": ("int32", [-1, 2]), "truncation": ("float32", [-1])}
+LABELLED = {**DRAWS, "labels": ("int32", [-1])}
+
+
+@pytest.mark.parametrize(
+    "signatures",
+    [
+        {"generate": (DRAWS, {})},
+        {"generate": (DRAWS, {**IMAGES, "more": ("uint8", [-1])})},
+        *(
+            {"generate": (DRAWS, outputs)}
+            for outputs in (
+                {"images": ("float32", [-1, 2, 3, 1])},
+                {"images": ("string", [-1, 2, 3, 1])},
+                {"images": ("uint8", [])},
+                {"images": ("uint8", [-1, 2, 3, 2])},
+                {"images": ("uint8", [-1, 9000, 9000, 3])},
+                {"images": ("uint8", [-1, -1, 3, 1])},
+                {"points": ("string", [-1, 2])},
+                {"points": ("float32", [])},
+                {"rows": ("float32", [-1, 2**40])},
+            )
+        ),
+        {"generate": ({**DRAWS, "seeds": ("string", [-1])}, IMAGES)},
+        *(
+            {"generate": (LABELLED, IMAGES), "decode": (inputs, IMAGES)}
+            for inputs in (
+                {},
+                {"labels": ("int32", [-1])},
+                {"latents": ("float32", [-1, 5])},
+                {"latents": ("string", [-1, 5]), "labels": ("int32", [-1])},
+            )
+        ),
+        {"generate": (LABELLED, IMAGES), "other\n\x1b[2J": ({}, {})},
+    ],
+)
+def test_signatures_that_are_no_exports(connect, backend, signatures):
+    backend.models["digits"].signatures = signatures
+    with pytest.raises(UsageError) as raised:
+        connect().generate(seed=1)
+    assert str(raised.value).isprintable()
+    assert str(raised.value).startswith(
+        ("digits: expected a model exported by ganzoo, got a '", "digits: has no signature 'decode' (it has: generate")
+    )
+    assert not predictions(backend)
+
+
+@pytest.mark.parametrize("shape", [[], [-1], [-1, 2**40]])
+def test_latents_of_another_shape(connect, backend, shape):
+    latents = {"latents": ("float32", shape), "labels": ("int32", [-1])}
+    backend.models["digits"].signatures = {"generate": (LABELLED, IMAGES), "decode": (latents, IMAGES)}
+    assert connect().classes == CLASSES, "the stub does not check latents"
+
+
+def test_more_classes_than_a_model_has(connect, backend):
+    def refuse(name, inputs):
+        raise RefusalError(400, f"labels: expected integers from 0 to {'9' * 100}, got -1")
+
+    backend.models["digits"].run = refuse
+    with pytest.raises(ServerError, match="while asking for the number of classes: give labels"):
+        connect().generate()
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "translate_to_photo"])
+@pytest.mark.parametrize(
+    "inputs", [{}, {"images": ("uint8", [])}, {"images": ("uint8", [-1, -1, -1, 2])}, {"files": ("string", [-1])}]
+)
+def test_translations_that_are_no_exports(connect, backend, signature, inputs):
+    signatures = {**backend.models["painter"].signatures, signature: (inputs, IMAGES)}
+    backend.models["painter"].signatures = signatures
+    with pytest.raises(UsageError, match=r"^painter: expected a model exported|^to: painter cannot make 'photo' \(it"):
+        connect("painter").translate(np.zeros((8, 8, 3), "B"), None if signature == "serving_default" else "photo")
+    assert not predictions(backend)
+
+
+def test_domains_that_are_paths(connect, backend):
+    backend.models["painter"] = Painter(domains=["photo", "../photo", "a/b", "a\nb", ""])
+    assert connect("painter").domains == ("photo",)
+
+
+def test_what_an_export_says_of_its_images(connect):
+    assert connect().example() == ("images", (2, 3, 1))
+    assert connect("points").example() == ("points", (2,))
+    assert connect("painter").channels("monet") == 3
+
+
+@pytest.mark.parametrize("labels", ["cat", ["cat", 1]])
+def test_class_names(connect, labels):
+    with pytest.raises(UsageError) as raised:
+        connect().generate(labels=labels)
+    assert str(raised.value) == (
+        "labels: expected integers, got 'cat' (a server does not report class names: give the number of the name's "
+        "place, from 0, in dataset.class_names of the export's assets.extra/config.yaml)"
+    )
+    assert connect().generate(labels=["2"], seed=0).shape == (1, 2, 3, 1)
+
+
 def test_a_server_that_keeps_its_reasons(connect, backend):
     def refuse(name, inputs):
         raise RefusalError(500, "internal error")

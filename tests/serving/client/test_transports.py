@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL.PngImagePlugin import PngImageFile
 from stub_servers import (
     SERVERS,
     Backend,
@@ -19,11 +20,13 @@ from stub_servers import (
     Handler,
     HangUpError,
     RefusalError,
+    Servicer,
     Silent,
     as_files,
+    grpc_server,
     rest_server,
 )
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 import ganzoo
 from ganzoo.errors import ServerError, UsageError
@@ -91,15 +94,22 @@ def test_a_proxy_is_not_for_loopback(connect, monkeypatch):
     assert len(connect(retries=0).generate(2, labels=0)) == 2
 
 
-def test_files_of_another_size(backend, monkeypatch):
-    lying = {"png_bytes": as_files(np.zeros([2, 3, 2, 1], "B"))}
+@pytest.mark.parametrize(("shape", "got"), [([2, 3, 2, 1], "3x2"), ([1, 3000, 3000, 3], "3000x3000")])
+def test_files_of_another_size(backend, monkeypatch, shape, got):
+    """Also that they are not decoded."""
+    lying = {"png_bytes": as_files(np.zeros(shape, "B"))}
     monkeypatch.setattr(Digits, "run", lambda digits, name, inputs: lying)
+    monkeypatch.delattr(PngImageFile, "load_read")
     with (
         rest_server(backend) as address,
         ganzoo.Client(address, "digits") as client,
-        pytest.raises(ServerError, match=r"expected images \['n', 2, 3, 1\], got \[2, 3, 2, 1\]"),
+        pytest.raises(ServerError) as raised,
     ):
-        client.generate(2, labels=0)
+        client.generate(shape[0], labels=0)
+    assert str(raised.value) == (
+        f"{address}: digits: expected PNG files of 2x3 pixels, got others (answer: expected 2x3 pixels, got {got}: "
+        "resize it)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,10 +143,37 @@ def test_predictions_in_another_form(backend, monkeypatch, content):
         ganzoo.Client(address, "digits") as client,
         pytest.raises(
             ServerError,
-            match=r"'generate_png' differ from its metadata|expected PNG files, got others .answer: not an",
+            match=r"'generate_png' differ from its metadata|expected PNG files of 2x3 .*: not a PNG",
         ),
     ):
         client.generate(1, labels=0)
+
+
+@pytest.mark.parametrize("dtype", ["DT_OBJECT", "DT_STR", "DT_INT32,INT32", "DT_UNKNOWN"])
+def test_dtypes_that_are_none(dtype):
+    """Only some of them are none for NumPy."""
+    tensor = Tensor(rest._dtype(dtype), (None, 1))
+    with pytest.raises(ValueError, match=r"."):
+        rest._outputs({"outputs": [[1]]}, Signature("generate", {}, {"images": tensor}))
+
+
+@pytest.mark.parametrize("broken", ["dtype", "value", "type"])
+def test_broken_metadata_over_grpc(backend, monkeypatch, broken):
+    def metadata(servicer, request, context):
+        described = get_model_metadata_pb2.SignatureDefMap()
+        described.signature_def["generate"].inputs["seeds"].dtype = 999 if broken == "dtype" else 1
+        answer = get_model_metadata_pb2.GetModelMetadataResponse()
+        answer.metadata["signature_def"].Pack(answer if broken == "type" else described)
+        if broken == "value":
+            answer.metadata["signature_def"].value += b"\xff"
+        return answer
+
+    monkeypatch.setattr(Servicer, "GetModelMetadata", metadata)
+    with grpc_server(backend) as address, ganzoo.Client(address, "digits") as client:
+        for ask in (client.generate, client.ready):
+            with pytest.raises(ServerError) as raised:
+                ask()
+            assert str(raised.value) == f"{address}: digits: unexpected metadata"
 
 
 def test_a_web_server_of_something_else(backend, monkeypatch):
