@@ -81,7 +81,7 @@ def by_number(name: str, labels: Any, class_names: Sequence[str] | None = ()) ->
 def _number_of(name: str, label: str, class_names: Sequence[str] | None) -> int:
     if class_names and label in class_names:
         return list(class_names).index(label)
-    if label.isascii() and label.isdigit():
+    if label.isascii() and label.isdigit() and len(label) < 19:
         return int(label)
     if class_names is None:
         raise UsageError(

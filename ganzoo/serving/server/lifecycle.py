@@ -273,6 +273,7 @@ async def _start_rest(
     config = uvicorn.Config(
         app,
         http=functools.partial(BoundedProtocol, bounds),  # type: ignore[arg-type]
+        ws="none",  # an upgraded connection would leave the bounds
         backlog=ACCEPTED,
         lifespan="off",
         log_config=None,
