@@ -7,7 +7,7 @@ import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -53,8 +53,11 @@ _OPCODES = (
 )
 _LOADERS: dict[int, Any] = dict(pickle._Unpickler.dispatch)
 
+MOST_DIMENSIONS = 8
+MOST_PAIRS = 100_000  # of all ordered dictionaries that a pickle makes from lists, which may be one list many times
 MOST_LISTED = 10  # dictionaries named in a message
 MOST_SEARCHED = 1000
+LONGEST_KEY = 200  # characters, as of a tensor's name
 LONGEST_REASON = 1000
 
 
@@ -83,12 +86,16 @@ def read_state_dict(path: str | Path, key: str | None = None) -> dict[str, np.nd
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
         if Path(path).suffix.lower() == ".safetensors":
-            return _read_safetensors(data, key)
-        return _read_zip(data, key) if data.startswith(b"PK") else _read_old(data, key)
+            arrays = _read_safetensors(data, key)
+        else:
+            arrays = _read_zip(data, key) if data.startswith(b"PK") else _read_old(data, key)
+        if max(map(len, arrays), default=0) > LONGEST_KEY:
+            raise ValueError(f"a name of more than {LONGEST_KEY} characters")
     except Exception as error:  # damaged files raise nearly any type: KeyError, MemoryError, …
         kind = "" if isinstance(error, ValueError | pickle.UnpicklingError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
         raise WeightsError(f"{path}: cannot be read as a PyTorch state dict ({reason[:LONGEST_REASON]})") from None
+    return arrays
 
 
 class _Storage(NamedTuple):
@@ -106,8 +113,6 @@ class _Tensor(NamedTuple):
     def view(self, storages: dict[str, np.ndarray]) -> np.ndarray:
         """Return a view into the storage; without a copy no shape can ask for more memory than the file has."""
         storage = storages[self.storage.key]
-        if len(self.shape) != len(self.strides) or min((self.offset, *self.shape, *self.strides)) < 0:
-            raise ValueError("a tensor with an impossible shape")
         last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         if math.prod(self.shape) and last >= len(storage):
             raise ValueError("a tensor beyond the end of its storage")
@@ -128,7 +133,8 @@ class _Unpickler(pickle._Unpickler):
 
     Based on the pure Python unpickler: with the C one a pickle of ten bytes can ask for 60 GB by a memo index. Only
     some opcodes are known: others can ask for gigabytes (BYTEARRAY8). Keys are texts and integers only: tuples nested
-    thirty times, in 217 bytes, take half a minute to hash.
+    thirty times, in 217 bytes, take half a minute to hash. Three bytes call a function with a list that was read
+    before, so no function copies, nor reads as numbers, more than a few of its items. Attributes (BUILD) are not set.
     """
 
     dispatch: ClassVar[dict[int, Any]] = dict.fromkeys(range(256), _refuse) | {
@@ -141,6 +147,7 @@ class _Unpickler(pickle._Unpickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
+        self.pairs = 0
 
     def load_dict(self) -> None:
         items = self.pop_mark()
@@ -155,27 +162,44 @@ class _Unpickler(pickle._Unpickler):
         _check_keys(self.stack[::2])  # what was put since the mark
         _LOADERS[pickle.SETITEMS[0]](self)
 
-    dispatch |= {pickle.DICT[0]: load_dict, pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems}
+    def load_build(self) -> None:
+        self.stack.pop()  # torch.save writes the versions of modules
+
+    dispatch |= {
+        pickle.BUILD[0]: load_build,
+        pickle.DICT[0]: load_dict,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return lambda items=(): _ordered(items)  # a new function each time: see _fresh_rebuild
+            return self.ordered
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _fresh_rebuild()
+            return _rebuild
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return lambda tensor, *_gradient: tensor
+            return lambda tensor, _gradient=None, _hooks=None: tensor
         if module == "torch" and name in _TYPES:
             return _TYPES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not part of a tensor")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _location, length, *view = pid
-        if kind != "storage" or not isinstance(key, str) or dtype not in _TYPES.values() or any(view):
+        kind, dtype, key, _location, length = pid[:-1] if len(pid) == 6 and pid[-1] is None else pid
+        named = isinstance(key, str) and isinstance(dtype, str) and type(length) is int
+        if kind != "storage" or not named or dtype not in _TYPES.values():
             raise pickle.UnpicklingError("an unsupported kind of storage")
-        storage = _Storage(key, dtype, int(length))
+        storage = _Storage(key, dtype, length)
         if self.storages.setdefault(storage.key, storage) != storage:
             raise pickle.UnpicklingError("a storage of two dtypes")
         return storage
+
+    def ordered(self, items: Sequence[Any] = ()) -> OrderedDict[Any, Any]:
+        self.pairs += len(items)
+        if self.pairs > MOST_PAIRS or any(len(item) != 2 for item in items):
+            raise pickle.UnpicklingError(f"an ordered dictionary of anything but pairs, or more than {MOST_PAIRS:,}")
+        pairs = [tuple(item) for item in items]
+        _check_keys(pair[0] for pair in pairs)
+        return OrderedDict(pairs)
 
 
 def _check_keys(keys: Iterable[Any]) -> None:
@@ -183,21 +207,21 @@ def _check_keys(keys: Iterable[Any]) -> None:
         raise pickle.UnpicklingError("a dictionary with keys other than texts and integers")
 
 
-def _ordered(items: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
-    pairs = [tuple(item) for item in items]
-    _check_keys(pair[0] for pair in pairs)
-    return OrderedDict(pairs)
-
-
-def _fresh_rebuild() -> Callable[..., _Tensor]:
-    """Return a new function each time, because a pickle may set attributes of what it gets."""
-
-    def rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_gradient: Any) -> _Tensor:
-        if not isinstance(storage, _Storage):
-            raise pickle.UnpicklingError("a tensor without a storage")
-        return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
-
-    return rebuild
+def _rebuild(
+    storage: Any,
+    offset: Any,
+    shape: Any,
+    strides: Any,
+    _gradient: Any = None,
+    _hooks: Any = None,
+    _metadata: Any = None,
+) -> _Tensor:
+    if not isinstance(storage, _Storage):
+        raise pickle.UnpicklingError("a tensor without a storage")
+    fits = len(shape) == len(strides) <= MOST_DIMENSIONS
+    if not fits or not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
+        raise pickle.UnpicklingError("a tensor with an impossible shape")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
 def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
@@ -269,15 +293,17 @@ def _is_state_dict(found: Any) -> bool:
 
 def _nested(state: Any) -> list[str]:
     """Return the keys at which a pickle has dictionaries of tensors; the search ends early in a very large one."""
-    found, left, searched = [], [("", state)], 0
-    while left and searched < MOST_SEARCHED:
-        searched += 1
-        place, value = left.pop(0)
-        if value and place and _is_state_dict(value):
+    found, places = [], [("", state)]
+    met = {id(state)}  # the same dictionary may be in many places
+    for place, value in places:  # grows on the way
+        if place and value and _is_state_dict(value):
             found.append(place[1:])
         elif isinstance(value, dict):
-            named = [(key, inner) for key, inner in value.items() if isinstance(key, str) and isinstance(inner, dict)]
-            left += [(f"{place}.{key}", inner) for key, inner in named[:MOST_SEARCHED]]
+            for key, inner in value.items():
+                named = isinstance(key, str) and len(key) <= LONGEST_KEY
+                if named and isinstance(inner, dict) and id(inner) not in met and len(places) < MOST_SEARCHED:
+                    met.add(id(inner))
+                    places.append((f"{place}.{key}", inner))
     return found
 
 
