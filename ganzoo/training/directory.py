@@ -7,7 +7,7 @@ import fcntl
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 SHEET = re.compile(r"step_[0-9]+\.png")
 EVALUATED = "evaluated"  # event in the log
+LONGEST_NAME = 200  # characters of a metric's
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # from files.write_bytes
 # Keys that may change when a run resumes: length, reports, handling of non-finite values, compiler; never what a step
 # computes.
@@ -80,7 +81,7 @@ class RunDirectory:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for half in self.path.rglob(LEFT_BY_A_KILL):
+                for half in filter(Path.is_file, self.path.rglob(LEFT_BY_A_KILL)):
                     half.unlink()
             except BlockingIOError:
                 raise RunError(
@@ -175,7 +176,7 @@ class RunDirectory:
 
     def sample_sheets(self) -> list[Path]:
         """Return the paths of the sample sheets, in order."""
-        return sorted(path for path in self.samples.glob("step_*.png") if SHEET.fullmatch(path.name))
+        return sorted(path for path in self.samples.glob("step_*.png") if SHEET.fullmatch(path.name) and path.is_file())
 
     def _lines(self) -> list[dict[str, Any] | None]:
         """Return the lines of `log.jsonl`, None for a damaged one."""
@@ -198,11 +199,7 @@ class RunDirectory:
 
 def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
     """Return the `evaluated` records of the log, in order."""
-    return [
-        record
-        for record in run.read_log()
-        if record.get("event") == EVALUATED and "best" in record and isinstance(record.get("metrics"), dict)
-    ]
+    return [record for record in run.read_log() if record.get("event") == EVALUATED]
 
 
 def best_step(run: RunDirectory) -> int | None:
@@ -225,15 +222,48 @@ def asked_step(run: RunDirectory, step: str | int) -> str | int:
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """Parse a line of the log; None if it is damaged: not JSON, without a step, or with losses that are no numbers."""
+    """Parse a line of the log; None if it is damaged: not JSON, without a step, or with fields of another type."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
-    if not isinstance(record, dict) or type(record.get("step")) is not int or not 0 <= record["step"] < 2**63:
+    if not isinstance(record, dict) or not _is_whole(record.get("step")) or record["step"] < 0:
         return None
-    numbers = "event" in record or all(type(value) in (int, float) for value in record.values())
-    return record if numbers else None
+    if "event" not in record:
+        return record if all(map(_is_number, record.values())) else None
+    needed = {"by", "num_samples", "best", "metrics"} if record["event"] == EVALUATED else set()
+    fits = needed <= record.keys() and all(_FIELDS[name](record[name]) for name in _FIELDS.keys() & record.keys())
+    return record if fits else None
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or _is_whole(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {  # of events, as far as they are read
+    "event": _is_text,
+    "by": _is_text,
+    "num_samples": _is_whole,
+    "best": lambda value: isinstance(value, bool),
+    "metrics": lambda value: (
+        isinstance(value, dict)
+        and all(name.isprintable() and len(name) <= LONGEST_NAME for name in value)
+        and all(each is None or _is_number(each) for each in value.values())
+    ),
+    "seconds": _is_number,
+    "peak_memory_gib": _is_number,
+    "from": _is_text,
+    "trained_on": _is_text,
+    "commit": lambda value: value is None or _is_text(value),
+}
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:

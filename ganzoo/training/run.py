@@ -116,7 +116,7 @@ def train(
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
         without = ""
-        (run.path / files.LEFT_OUT).unlink(missing_ok=True)  # that of an earlier session
+        files.remove(run.path / files.LEFT_OUT)  # that of an earlier session
         if lines := left_out(source):
             without = f"; {len(lines)} left out, see {files.write_left_out(run.path, lines)}"
         trained_on = f"{described(config, source)} of {config.dataset.name}"
@@ -157,7 +157,7 @@ def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
 
 def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
     """Write animation and export."""
-    run.newest_samples.unlink(missing_ok=True)  # the last sheet is newer
+    files.remove(run.newest_samples)  # the last sheet is newer
     figures.write_gif(run.animation, _frames(run.sample_sheets()))
     if export is not None:
         try:
