@@ -41,7 +41,7 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
         if not size and (other.height, other.width) != (first.height, first.width):
             raise DataError(
                 f"{path}: expected {first.width}x{first.height} like {paths[0].name}, got {other.width}x{other.height} "
-                "(use one size, or --size to crop and resize all)"
+                "(use one size, or size, --size, to crop and resize all)"
             )
     shape = (size or first.height, size or first.width, max(each.channels for each in headers))
     deep_range = images.SharedRange(name, paths)
@@ -88,7 +88,7 @@ def check_alike(real: Examples, fake: Examples) -> None:
         )
     raise DataError(
         f"{fake.name}: expected {_size(real.shape)} like {real.name}, got {_size(fake.shape)} "
-        "(use one size, or --size to crop and resize the images of folders)"
+        "(use one size, or size, --size, to crop and resize the images of folders)"
     )
 
 

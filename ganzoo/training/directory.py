@@ -85,10 +85,12 @@ class RunDirectory:
                     half.unlink()
             except BlockingIOError:
                 raise RunError(
-                    f"{self.path}: in use by another process that trains; choose another --workdir"
+                    f"{self.path}: in use by another process that trains; choose another workdir, --workdir"
                 ) from None
             except OSError as error:
-                raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
+                raise RunError(
+                    f"{self.path}: cannot be written ({error.strerror}); choose another workdir, --workdir"
+                ) from None
             yield
 
     def check_empty(self) -> None:
@@ -101,7 +103,9 @@ class RunDirectory:
         if self.config_file.is_file() or not self.path.is_dir():
             return
         if {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
-            raise RunError(f"{self.path}: expected an empty folder or a run, got other files; choose another --workdir")
+            raise RunError(
+                f"{self.path}: expected an empty folder or a run, got other files; choose another workdir, --workdir"
+            )
 
     def decided(self, config: Config) -> Config:
         """Return the config with the choices that an existing run made at its start.
@@ -186,14 +190,14 @@ class RunDirectory:
         try:
             there = read_yaml(self.config_file)
         except ConfigError as error:
-            raise RunError(f"{error}; choose another --workdir, or remove this one") from None
+            raise RunError(f"{error}; choose another workdir, --workdir, or remove this one") from None
         old, new = _flat(there.to_dict()), _flat(config.to_dict())
         for key in sorted(old.keys() | new.keys()):
             changeable = any(key == name or key.startswith(f"{name}.") for name in CHANGEABLE)
             if old.get(key) not in (new.get(key), "auto") and not changeable:
                 raise RunError(
                     f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
-                    f"{new.get(key)!r}); choose another --workdir, or repeat the command that started the run"
+                    f"{new.get(key)!r}); choose another workdir, --workdir, or repeat the command that started the run"
                 )
 
 
@@ -217,7 +221,9 @@ def asked_step(run: RunDirectory, step: str | int) -> str | int:
         return step
     best = best_step(run)
     if best is None:
-        raise WeightsError(f"{run.path}: has no best step, as it was trained without --eval_every (use step='last')")
+        raise WeightsError(
+            f"{run.path}: has no best step, as it was trained without eval_every, --eval_every (use step='last')"
+        )
     return best
 
 

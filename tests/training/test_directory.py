@@ -46,7 +46,8 @@ def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
     run.log({"step": 10, "generator_loss": 0.5})
     before = run.config_file.read_text()
     with pytest.raises(
-        RunError, match=r"another config \(training\.batch_size: expected 256, got 128\); choose another --workdir"
+        RunError,
+        match=r"another config \(training\.batch_size: expected 256, got 128\); choose another workdir, --workdir",
     ):
         claim(tmp_path, CONFIG.override({"training.batch_size": 128}))
     assert run.config_file.read_text() == before
@@ -61,14 +62,14 @@ def test_a_directory_with_something_else_in_it_is_refused(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RunError, match=r"cannot be written .*choose another --workdir"):
+    with pytest.raises(RunError, match=r"cannot be written .*choose another workdir, --workdir"):
         claim(tmp_path / "file" / "run")
 
 
 def test_a_damaged_config_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("schema: 7")
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another --workdir"):
+    with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another workdir, --workdir"):
         claim(tmp_path)
 
 

@@ -132,7 +132,7 @@ def test_none_without_being_asked(tmp_path):
     run = RunDirectory(train(tmp_path / "run", overrides={"training.steps": 20}).directory)
     assert evaluations(run) == []
     assert not run.metrics.exists()
-    with pytest.raises(WeightsError, match=r"has no best step, .* without --eval_every \(use step='last'"):
+    with pytest.raises(WeightsError, match=r"has no best step, .* without eval_every, --eval_every \(use step='last'"):
         ganzoo.load(run.path, step="best")
 
 

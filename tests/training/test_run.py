@@ -191,7 +191,7 @@ def test_a_deterministic_run_is_one_without_xla(tmp_path):
 
 
 def test_determinism_and_xla_cannot_both_be_had(tmp_path):
-    with pytest.raises(ConfigError, match=r"training\.xla: expected off or auto with --deterministic"):
+    with pytest.raises(ConfigError, match=r"training\.xla: expected off or auto, got on"):
         train("gan_ring", tmp_path / "run", {**RING, "training.xla": "on"}, deterministic=True)
     assert not (tmp_path / "run").exists()
     assert not is_op_determinism_enabled()
