@@ -130,7 +130,7 @@ def train(
         fit(interrupt)
         images_per_second = fit.reporter.images_per_second
         if engine.is_chief:
-            _plot_losses(model, run)
+            _plot_losses(model, run, fit.reporter.unfinished)
             if fit.ended:
                 _finish(model, run, export)
         seconds = time.monotonic() - began
@@ -143,9 +143,9 @@ def train(
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
-def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
-    """Plot the losses, if some are logged."""
-    if not (lines := run.read_losses()):
+def _plot_losses(model: SteppedModel, run: RunDirectory, unfinished: dict[str, Any] | None) -> None:
+    """Plot the losses of the log and of the line that a stopped run has begun, if there are any."""
+    if not (lines := [*run.read_losses(), *filter(None, [unfinished])]):
         return
     series = {
         name.replace("_", " "): ([record["step"] for record in lines], [record.get(name, math.nan) for record in lines])
