@@ -77,6 +77,10 @@ REFUSED = {
     "train --model dcgan --dataset folder:mixed": "folder:mixed: images both in it (a.png) and in subfolders (b/)",
     "train --model dcgan --dataset mnits": "dataset.name: unknown data set 'mnits' (did you mean 'mnist'?)",
     "train --model cyclegan_monet --data_dir full": "cycle_gan/monet2photo: ",
+    "train --model cyclegan_monet --data_dir kaggle": (
+        "folder:kaggle: expected folders trainA and trainB, with the images of monet and of photo, got monet_jpg, "
+        "monet_tfrec, photo_jpg (rename or link the folder with images of monet: ln -s FOLDER trainA)"
+    ),
     "train --model gan_ring --dry_run --set penalties.0.name=r3": "gan_ring: penalties: unknown penalty 'r3'",
     "evaluate --model cgan --metrics fid,fdi": "metrics: unknown metric 'fdi' (did you mean 'fid'?)",
     "evaluate --model cgan --features mnist": "evaluation.features: unknown extractor 'mnist' (did you mean 'mnist_",
@@ -112,6 +116,8 @@ REFUSED = {
     "models dcgan --card": "dcgan_mnist: has no card",
 }
 
+KAGGLE = ("kaggle/monet_jpg/a.jpg", "kaggle/photo_jpg/a.jpg", "kaggle/monet_tfrec/a.tfrec")
+
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
@@ -123,6 +129,7 @@ def answers(tmp_path_factory):
         "a.png",
         "mixed/a.png",
         "mixed/b/b.png",
+        *KAGGLE,
         "foreign/weights.safetensors",
     ):
         (here / file).parent.mkdir(parents=True, exist_ok=True)
