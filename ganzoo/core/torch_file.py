@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import pickle
 import zipfile
@@ -69,7 +70,8 @@ def read_state_dict(path: str | Path, key: str | None = None) -> dict[str, np.nd
 
     Args:
       path: the file; it is read into memory whole.
-      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`; None is the whole file.
+      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`. What is no key of a dictionary is
+        a prefix of names: `state_dict.G_A` of `G_A.model.1.weight`. None is the whole file.
 
     Returns:
       Maps names to arrays, in the file's order. Read-only; arrays that share a storage share memory.
@@ -225,8 +227,6 @@ def _rebuild(
 
 
 def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
-    if key is not None:
-        raise ValueError(f"safetensors are not nested, so there is no '{key}' (leave it out)")
     arrays = {}
     for name, found in deserialize(data):
         if found["dtype"] not in _NUMPY:
@@ -234,7 +234,7 @@ def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
         array = np.frombuffer(found["data"], _NUMPY[found["dtype"]]).reshape(found["shape"])
         array.flags.writeable = False
         arrays[name] = array
-    return arrays
+    return _chosen(arrays, key)
 
 
 def _read_zip(data: bytes, key: str | None) -> dict[str, np.ndarray]:
@@ -248,7 +248,7 @@ def _read_zip(data: bytes, key: str | None) -> dict[str, np.ndarray]:
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
             raise ValueError("written on a big-endian machine")
         unpickler = _Unpickler(io.BytesIO(archive.read(entries["data.pkl"])))
-        tensors = _tensors(unpickler.load(), key)
+        tensors = _chosen(unpickler.load(), key)
         wanted = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
         storages = {name: _values(archive.read(entries[f"data/{name}"]), storage) for name, storage in wanted.items()}
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
@@ -262,7 +262,7 @@ def _read_old(data: bytes, key: str | None) -> dict[str, np.ndarray]:
     if not _Unpickler(file).load()["little_endian"]:
         raise ValueError("written on a big-endian machine")
     unpickler = _Unpickler(file)
-    tensors = _tensors(unpickler.load(), key)
+    tensors = _chosen(unpickler.load(), key)
     storages = {}
     names = _Unpickler(file).load()
     _check_keys(names)
@@ -274,37 +274,54 @@ def _read_old(data: bytes, key: str | None) -> dict[str, np.ndarray]:
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
 
 
-def _tensors(state: Any, key: str | None) -> dict[str, _Tensor]:
-    """Return the dictionary of tensors at a key of a pickle."""
-    found = state
-    for part in key.split(".") if key is not None else ():
-        found = found.get(part) if isinstance(found, dict) else None
-    if _is_state_dict(found):
+def _chosen(state: Any, key: str | None) -> dict[str, Any]:
+    """Return the dictionary of tensors at a key: keys of dictionaries, then a prefix of names."""
+    found, parts = state, key.split(".") if key is not None else []
+    while parts and isinstance(found, dict) and isinstance(found.get(parts[0]), dict):
+        found = found[parts.pop(0)]
+    if parts and isinstance(found, dict):
+        before = ".".join(parts) + "."
+        names = [name for name in found if isinstance(name, str) and name.startswith(before)]
+        found = {name.removeprefix(before): found[name] for name in names} or None
+    if (found or not parts) and _is_state_dict(found):
         return found
-    nested = _nested(state)
-    listed = ", ".join(nested[:MOST_LISTED]) + (" …" if len(nested) > MOST_LISTED else "")
+    places = _places(state)
+    listed = ", ".join(places[:MOST_LISTED]) + (" …" if len(places) > MOST_LISTED else "")
     where = "it is not" if key is None else f"'{key}' is not"
-    raise ValueError(f"{where} a dictionary of tensors" + (f"; give the key of one: {listed}" if nested else ""))
+    raise ValueError(f"{where} a dictionary of tensors" + (f"; give the key of one: {listed}" if places else ""))
 
 
 def _is_state_dict(found: Any) -> bool:
-    return isinstance(found, dict) and all(isinstance(k, str) and isinstance(v, _Tensor) for k, v in found.items())
+    return isinstance(found, dict) and all(isinstance(k, str) and _is_tensor(v) for k, v in found.items())
 
 
-def _nested(state: Any) -> list[str]:
-    """Return the keys at which a pickle has dictionaries of tensors; the search ends early in a very large one."""
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, _Tensor | np.ndarray)
+
+
+def _places(state: Any) -> list[str]:
+    """Return the keys at which a file has tensors; the search ends early in a very large one."""
     found, places = [], [("", state)]
     met = {id(state)}  # the same dictionary may be in many places
     for place, value in places:  # grows on the way
         if place and value and _is_state_dict(value):
-            found.append(place[1:])
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                named = isinstance(key, str) and len(key) <= LONGEST_KEY
-                if named and isinstance(inner, dict) and id(inner) not in met and len(places) < MOST_SEARCHED:
+            found.append(place[:-1])
+        if isinstance(value, dict):
+            known = [(key, inner) for key, inner in value.items() if isinstance(key, str) and len(key) <= LONGEST_KEY]
+            found += [place + prefix for prefix in prefixes(key for key, inner in known if _is_tensor(inner))]
+            for key, inner in known:
+                if isinstance(inner, dict) and id(inner) not in met and len(places) < MOST_SEARCHED:
                     met.add(id(inner))
-                    places.append((f"{place}.{key}", inner))
+                    places.append((f"{place}{key}.", inner))
     return found
+
+
+def prefixes(names: Iterable[str]) -> list[str]:
+    """Return the prefixes at which tensors' names part first, unless by numbers: `G_A` of `G_A.model.1.weight`."""
+    parts = [name.split(".") for name in names]
+    shared = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, zip(*parts, strict=False)))
+    starts = [one[: shared + 1] for one in parts if len(one) > shared + 1 and not one[shared].isdecimal()]
+    return sorted({".".join(start) for start in starts})
 
 
 def _values(data: bytes, storage: _Storage) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from ganzoo.core.torch_file import _MAGIC, read_state_dict
 from ganzoo.errors import WeightsError
@@ -130,7 +131,7 @@ def test_safetensors_are_read(tmp_path):
     arrays = read_state_dict(file)
     np.testing.assert_array_equal(arrays["a"].astype(np.float32), [1.5, -2.0])
     np.testing.assert_array_equal(arrays["b"], np.float32([[7]]), strict=True)
-    with pytest.raises(WeightsError, match=r"safetensors are not nested, so there is no 'G_A' \(leave it out\)"):
+    with pytest.raises(WeightsError, match=r"\('G_A' is not a dictionary of tensors\)$"):
         read_state_dict(file, "G_A")
     for damaged in (b"", file.read_bytes()[:-1], file.read_bytes().replace(b"BF16", b"F8_X")):
         file.write_bytes(damaged)
@@ -160,6 +161,32 @@ def test_a_nested_checkpoint_is_read_by_key_and_its_keys_are_listed(tmp_path, re
             read_state_dict(tmp_path / "w.pth", key)
     assert read_state_dict(tmp_path / "w.pth", "models.G_B")["a"].tolist() == [1, 2]
     assert read_state_dict(tmp_path / "w.pth", "state_dict")["a"].tolist() == [2]
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+def test_the_end_of_a_key_is_a_prefix_of_names(tmp_path, read, wrap):
+    names = {"G_A.model.1.weight": (), "G_A.model.1.bias": (1, (2,), (1,)), "D_A.0.weight": (2, (1,), (1,))}
+    flat = nested(**{name: inner(tensor(*about))[len(b"}X\x01\x00\x00\x00a") : -1] for name, about in names.items()})
+    data = wrap(nested(epoch=_number(5), state_dict=inner(flat)))
+    listed = r"give the key of one: state_dict, state_dict\.D_A, state_dict\.G_A\)$"
+    with pytest.raises(WeightsError, match=listed):
+        read(data)
+    for key in ("G_A", "state_dict.G", "state_dict.G_B", "state_dict."):
+        with pytest.raises(WeightsError, match=listed):
+            read_state_dict(tmp_path / "w.pth", key)
+    arrays = read_state_dict(tmp_path / "w.pth", "state_dict.G_A")
+    assert {name: array.tolist() for name, array in arrays.items()} == {
+        "model.1.weight": [[0, 1, 2], [3, 4, 5]],
+        "model.1.bias": [1, 2],
+    }
+    assert list(read_state_dict(tmp_path / "w.pth", "state_dict.G_A.model")) == ["1.weight", "1.bias"]
+
+
+def test_prefixes_of_flat_safetensors(tmp_path):
+    save_file({f"net.{name}": np.ones(1, np.float32) for name in ("G_A.1.w", "D_A.1.w")}, tmp_path / "w.safetensors")
+    assert list(read_state_dict(tmp_path / "w.safetensors", "net.G_A")) == ["1.w"]
+    with pytest.raises(WeightsError, match=r"give the key of one: net\.D_A, net\.G_A\)$"):
+        read_state_dict(tmp_path / "w.safetensors", "G_A")
 
 
 def test_a_nested_checkpoint_of_torch_is_read(tmp_path):
