@@ -132,6 +132,13 @@ class Registry(Generic[T]):
         if name not in self.registrations:
             raise self._unknown(name, key, {*self.registrations, *declared})
 
+    def options(self, name: str) -> frozenset[str] | None:
+        """Return the names of a part's options, read as `check` reads names; None if that does not tell them."""
+        known = self.registrations.get(name)
+        if known is None:
+            return _declared(self.home).get(self.kind, {}).get(name, frozenset())
+        return frozenset(options_of(known.part)) if self.kind != "scheme" else None
+
     def _unknown(self, name: str, key: str | None, known: Iterable[str]) -> ConfigError:
         own = f"; {OWN}" if self.home else ""  # without a home, users cannot register parts of this kind
         return ConfigError(f"{key or self.key}: unknown {self.kind} '{name}'{did_you_mean(name, known)}{own}")
@@ -214,17 +221,64 @@ def import_modules_of(package: str) -> None:
 
 
 @cache
-def _declared(package: str) -> dict[str, set[str]]:
-    """Return kind -> names that the modules of a package register; their decorators are read, nothing is imported."""
-    found: dict[str, set[str]] = {}
+def _declared(package: str) -> dict[str, dict[str, frozenset[str] | None]]:
+    """Return kind -> name -> names of the options (None if unknown) of the parts that a package's modules register.
+
+    Their source is read, nothing is imported.
+    """
+    parts: list[tuple[str, str, ast.stmt]] = []
+    classes: dict[str, ast.ClassDef] = {}
     for folder in importlib.import_module(package).__path__:
         for path in Path(folder).glob("*.py"):
             for part in ast.parse(path.read_bytes()).body:
+                classes |= {part.name: part} if isinstance(part, ast.ClassDef) else {}
                 for decorator in getattr(part, "decorator_list", ()):
                     match decorator:
                         case ast.Call(ast.Name("register"), [ast.Constant(str(kind)), ast.Constant(str(name))]):
-                            found.setdefault(kind, set()).add(name)
+                            parts.append((kind, name, part))
+    found: dict[str, dict[str, frozenset[str] | None]] = {}
+    for kind, name, part in parts:
+        read = _fields_in if kind == "scheme" else _options_in
+        found.setdefault(kind, {})[name] = read(part, classes)
     return found
+
+
+def _options_in(part: ast.AST | None, classes: Mapping[str, ast.ClassDef]) -> frozenset[str] | None:
+    """Return what `options_of` gives, from the source of a part."""
+    match part:
+        case ast.FunctionDef():
+            return frozenset(argument.arg for argument in part.args.kwonlyargs)
+        case ast.ClassDef():
+            for made in part.body:
+                if isinstance(made, ast.FunctionDef) and made.name == "__init__":
+                    return frozenset(argument.arg for argument in (*made.args.args[1:], *made.args.kwonlyargs))
+            return _options_in(_base(part, classes), classes) if part.bases else frozenset()
+    return None
+
+
+def _fields_in(scheme: ast.AST | None, classes: Mapping[str, ast.ClassDef]) -> frozenset[str] | None:
+    """Return the fields of a scheme's `Options`, from its source."""
+    if not isinstance(scheme, ast.ClassDef):
+        return None
+    for part in scheme.body:
+        if isinstance(part, ast.ClassDef) and part.name == "Options":
+            targets = [field.target for field in part.body if isinstance(field, ast.AnnAssign)]
+            own = frozenset(target.id for target in targets if isinstance(target, ast.Name))
+            match part.bases:
+                case [ast.Name("Section")]:
+                    return own
+                case [ast.Attribute(ast.Name(other), "Options")]:
+                    inherited = _fields_in(classes.get(other), classes)
+                    return None if inherited is None else inherited | own
+            return None
+    return _fields_in(_base(scheme, classes), classes)
+
+
+def _base(part: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> ast.ClassDef | None:
+    match part.bases:
+        case [ast.Name(name)]:
+            return classes.get(name)
+    return None
 
 
 def options_of(part: Any) -> dict[str, inspect.Parameter]:

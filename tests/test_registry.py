@@ -26,7 +26,12 @@ READ = sorted(KINDS.keys() - {"dataset", "metric"})  # the others have variants,
 def test_the_names_that_are_read_are_those_that_are_registered(kind):
     registry = KINDS[kind]
     own = {name for name, found in registry.all().items() if found.module.startswith(f"{registry.home}.")}
-    assert own == registries._declared(registry.home)[kind]
+    declared = registries._declared(registry.home)[kind]
+    assert own == declared.keys()
+    for name in own:
+        part = registry.get(name)
+        options = part.Options.model_fields if kind == "scheme" else registries.options_of(part)
+        assert declared[name] in (None, set(options)), name  # None: inherited from elsewhere
 
 
 def test_a_check_imports_nothing_of_ganzoo_and_knows_what_is_registered(monkeypatch):

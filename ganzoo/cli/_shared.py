@@ -31,7 +31,7 @@ SKIP_BROKEN = switch("skip_broken", "Leave out images that cannot be read instea
 # training
 STEPS = whole("steps", "Number of training steps (updates of the generator)", at_least=1)
 BATCH_SIZE = whole("batch_size", "Number of examples in a batch (in training: over all replicas together)", at_least=1)
-SEED = whole("seed", "Seed of all random draws", at_least=0)
+SEED = whole("seed", "Seed of all random draws", at_least=0, at_most=2**31 - 1)
 SET = texts("set", "KEY=VALUE", "Replace one value of the config, as in --set training.log_every=20")
 ENGINE = (
     text(
@@ -65,6 +65,7 @@ TRUNCATION = number(
     "Factor of the latents (no truncated normal), or psi of a style generator, up to 1: smaller is more typical and "
     "less varied",
     above=0,
+    at_most=1.0,
     default=1.0,
 )
 

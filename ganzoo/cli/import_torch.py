@@ -21,7 +21,7 @@ FLAGS = {
     "Optional": (
         _flags.whole("size", "Side of the square training images", at_least=1, default=256),
         _flags.text("name", "NAME", "Name of the model (default: made from the file's name)"),
-        _flags.text("key", "KEY", "Place of the state dict in a nested checkpoint, such as state_dict or models.G_A"),
+        _flags.text("key", "KEY", "Place of the state dict in a nested checkpoint, or prefix of its names: models.G_A"),
         _flags.choice("norm", ("instance", "none"), "Normalization it was trained with (default: as the file tells)"),
     ),
 }

@@ -63,6 +63,12 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def remove(path: Path) -> None:
+    """Remove a file; leave a folder of that name alone."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+
+
 def write_left_out(folder: str | os.PathLike[str], lines: Iterable[str]) -> Path:
     """Write `left_out.txt`, a line for each file left out; return its path.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -53,8 +54,11 @@ _OPCODES = (
 )
 _LOADERS: dict[int, Any] = dict(pickle._Unpickler.dispatch)
 
+MOST_DIMENSIONS = 8
+MOST_PAIRS = 100_000  # of all ordered dictionaries that a pickle makes from lists, which may be one list many times
 MOST_LISTED = 10  # dictionaries named in a message
 MOST_SEARCHED = 1000
+LONGEST_KEY = 200  # characters, as of a tensor's name
 LONGEST_REASON = 1000
 
 
@@ -66,7 +70,8 @@ def read_state_dict(path: str | Path, key: str | None = None) -> dict[str, np.nd
 
     Args:
       path: the file; it is read into memory whole.
-      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`; None is the whole file.
+      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`. What is no key of a dictionary is
+        a prefix of names: `state_dict.G_A` of `G_A.model.1.weight`. None is the whole file.
 
     Returns:
       Maps names to arrays, in the file's order. Read-only; arrays that share a storage share memory.
@@ -83,12 +88,16 @@ def read_state_dict(path: str | Path, key: str | None = None) -> dict[str, np.nd
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
         if Path(path).suffix.lower() == ".safetensors":
-            return _read_safetensors(data, key)
-        return _read_zip(data, key) if data.startswith(b"PK") else _read_old(data, key)
+            arrays = _read_safetensors(data, key)
+        else:
+            arrays = _read_zip(data, key) if data.startswith(b"PK") else _read_old(data, key)
+        if max(map(len, arrays), default=0) > LONGEST_KEY:
+            raise ValueError(f"a name of more than {LONGEST_KEY} characters")
     except Exception as error:  # damaged files raise nearly any type: KeyError, MemoryError, …
         kind = "" if isinstance(error, ValueError | pickle.UnpicklingError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
         raise WeightsError(f"{path}: cannot be read as a PyTorch state dict ({reason[:LONGEST_REASON]})") from None
+    return arrays
 
 
 class _Storage(NamedTuple):
@@ -106,8 +115,6 @@ class _Tensor(NamedTuple):
     def view(self, storages: dict[str, np.ndarray]) -> np.ndarray:
         """Return a view into the storage; without a copy no shape can ask for more memory than the file has."""
         storage = storages[self.storage.key]
-        if len(self.shape) != len(self.strides) or min((self.offset, *self.shape, *self.strides)) < 0:
-            raise ValueError("a tensor with an impossible shape")
         last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         if math.prod(self.shape) and last >= len(storage):
             raise ValueError("a tensor beyond the end of its storage")
@@ -128,7 +135,8 @@ class _Unpickler(pickle._Unpickler):
 
     Based on the pure Python unpickler: with the C one a pickle of ten bytes can ask for 60 GB by a memo index. Only
     some opcodes are known: others can ask for gigabytes (BYTEARRAY8). Keys are texts and integers only: tuples nested
-    thirty times, in 217 bytes, take half a minute to hash.
+    thirty times, in 217 bytes, take half a minute to hash. Three bytes call a function with a list that was read
+    before, so no function copies, nor reads as numbers, more than a few of its items. Attributes (BUILD) are not set.
     """
 
     dispatch: ClassVar[dict[int, Any]] = dict.fromkeys(range(256), _refuse) | {
@@ -141,6 +149,7 @@ class _Unpickler(pickle._Unpickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.storages: dict[str, _Storage] = {}
+        self.pairs = 0
 
     def load_dict(self) -> None:
         items = self.pop_mark()
@@ -155,27 +164,44 @@ class _Unpickler(pickle._Unpickler):
         _check_keys(self.stack[::2])  # what was put since the mark
         _LOADERS[pickle.SETITEMS[0]](self)
 
-    dispatch |= {pickle.DICT[0]: load_dict, pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems}
+    def load_build(self) -> None:
+        self.stack.pop()  # torch.save writes the versions of modules
+
+    dispatch |= {
+        pickle.BUILD[0]: load_build,
+        pickle.DICT[0]: load_dict,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
-            return lambda items=(): _ordered(items)  # a new function each time: see _fresh_rebuild
+            return self.ordered
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _fresh_rebuild()
+            return _rebuild
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return lambda tensor, *_gradient: tensor
+            return lambda tensor, _gradient=None, _hooks=None: tensor
         if module == "torch" and name in _TYPES:
             return _TYPES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not part of a tensor")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _location, length, *view = pid
-        if kind != "storage" or not isinstance(key, str) or dtype not in _TYPES.values() or any(view):
+        kind, dtype, key, _location, length = pid[:-1] if len(pid) == 6 and pid[-1] is None else pid
+        named = isinstance(key, str) and isinstance(dtype, str) and type(length) is int
+        if kind != "storage" or not named or dtype not in _TYPES.values():
             raise pickle.UnpicklingError("an unsupported kind of storage")
-        storage = _Storage(key, dtype, int(length))
+        storage = _Storage(key, dtype, length)
         if self.storages.setdefault(storage.key, storage) != storage:
             raise pickle.UnpicklingError("a storage of two dtypes")
         return storage
+
+    def ordered(self, items: Sequence[Any] = ()) -> OrderedDict[Any, Any]:
+        self.pairs += len(items)
+        if self.pairs > MOST_PAIRS or any(len(item) != 2 for item in items):
+            raise pickle.UnpicklingError(f"an ordered dictionary of anything but pairs, or more than {MOST_PAIRS:,}")
+        pairs = [tuple(item) for item in items]
+        _check_keys(pair[0] for pair in pairs)
+        return OrderedDict(pairs)
 
 
 def _check_keys(keys: Iterable[Any]) -> None:
@@ -183,26 +209,24 @@ def _check_keys(keys: Iterable[Any]) -> None:
         raise pickle.UnpicklingError("a dictionary with keys other than texts and integers")
 
 
-def _ordered(items: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
-    pairs = [tuple(item) for item in items]
-    _check_keys(pair[0] for pair in pairs)
-    return OrderedDict(pairs)
-
-
-def _fresh_rebuild() -> Callable[..., _Tensor]:
-    """Return a new function each time, because a pickle may set attributes of what it gets."""
-
-    def rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_gradient: Any) -> _Tensor:
-        if not isinstance(storage, _Storage):
-            raise pickle.UnpicklingError("a tensor without a storage")
-        return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
-
-    return rebuild
+def _rebuild(
+    storage: Any,
+    offset: Any,
+    shape: Any,
+    strides: Any,
+    _gradient: Any = None,
+    _hooks: Any = None,
+    _metadata: Any = None,
+) -> _Tensor:
+    if not isinstance(storage, _Storage):
+        raise pickle.UnpicklingError("a tensor without a storage")
+    fits = len(shape) == len(strides) <= MOST_DIMENSIONS
+    if not fits or not all(type(number) is int and number >= 0 for number in (offset, *shape, *strides)):
+        raise pickle.UnpicklingError("a tensor with an impossible shape")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
 def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
-    if key is not None:
-        raise ValueError(f"safetensors are not nested, so there is no '{key}' (leave it out)")
     arrays = {}
     for name, found in deserialize(data):
         if found["dtype"] not in _NUMPY:
@@ -210,7 +234,7 @@ def _read_safetensors(data: bytes, key: str | None) -> dict[str, np.ndarray]:
         array = np.frombuffer(found["data"], _NUMPY[found["dtype"]]).reshape(found["shape"])
         array.flags.writeable = False
         arrays[name] = array
-    return arrays
+    return _chosen(arrays, key)
 
 
 def _read_zip(data: bytes, key: str | None) -> dict[str, np.ndarray]:
@@ -224,7 +248,7 @@ def _read_zip(data: bytes, key: str | None) -> dict[str, np.ndarray]:
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
             raise ValueError("written on a big-endian machine")
         unpickler = _Unpickler(io.BytesIO(archive.read(entries["data.pkl"])))
-        tensors = _tensors(unpickler.load(), key)
+        tensors = _chosen(unpickler.load(), key)
         wanted = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
         storages = {name: _values(archive.read(entries[f"data/{name}"]), storage) for name, storage in wanted.items()}
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
@@ -238,7 +262,7 @@ def _read_old(data: bytes, key: str | None) -> dict[str, np.ndarray]:
     if not _Unpickler(file).load()["little_endian"]:
         raise ValueError("written on a big-endian machine")
     unpickler = _Unpickler(file)
-    tensors = _tensors(unpickler.load(), key)
+    tensors = _chosen(unpickler.load(), key)
     storages = {}
     names = _Unpickler(file).load()
     _check_keys(names)
@@ -250,35 +274,54 @@ def _read_old(data: bytes, key: str | None) -> dict[str, np.ndarray]:
     return {name: tensor.view(storages) for name, tensor in tensors.items()}
 
 
-def _tensors(state: Any, key: str | None) -> dict[str, _Tensor]:
-    """Return the dictionary of tensors at a key of a pickle."""
-    found = state
-    for part in key.split(".") if key is not None else ():
-        found = found.get(part) if isinstance(found, dict) else None
-    if _is_state_dict(found):
+def _chosen(state: Any, key: str | None) -> dict[str, Any]:
+    """Return the dictionary of tensors at a key: keys of dictionaries, then a prefix of names."""
+    found, parts = state, key.split(".") if key is not None else []
+    while parts and isinstance(found, dict) and isinstance(found.get(parts[0]), dict):
+        found = found[parts.pop(0)]
+    if parts and isinstance(found, dict):
+        before = ".".join(parts) + "."
+        names = [name for name in found if isinstance(name, str) and name.startswith(before)]
+        found = {name.removeprefix(before): found[name] for name in names} or None
+    if (found or not parts) and _is_state_dict(found):
         return found
-    nested = _nested(state)
-    listed = ", ".join(nested[:MOST_LISTED]) + (" …" if len(nested) > MOST_LISTED else "")
+    places = _places(state)
+    listed = ", ".join(places[:MOST_LISTED]) + (" …" if len(places) > MOST_LISTED else "")
     where = "it is not" if key is None else f"'{key}' is not"
-    raise ValueError(f"{where} a dictionary of tensors" + (f"; give the key of one: {listed}" if nested else ""))
+    raise ValueError(f"{where} a dictionary of tensors" + (f"; give the key of one: {listed}" if places else ""))
 
 
 def _is_state_dict(found: Any) -> bool:
-    return isinstance(found, dict) and all(isinstance(k, str) and isinstance(v, _Tensor) for k, v in found.items())
+    return isinstance(found, dict) and all(isinstance(k, str) and _is_tensor(v) for k, v in found.items())
 
 
-def _nested(state: Any) -> list[str]:
-    """Return the keys at which a pickle has dictionaries of tensors; the search ends early in a very large one."""
-    found, left, searched = [], [("", state)], 0
-    while left and searched < MOST_SEARCHED:
-        searched += 1
-        place, value = left.pop(0)
-        if value and place and _is_state_dict(value):
-            found.append(place[1:])
-        elif isinstance(value, dict):
-            named = [(key, inner) for key, inner in value.items() if isinstance(key, str) and isinstance(inner, dict)]
-            left += [(f"{place}.{key}", inner) for key, inner in named[:MOST_SEARCHED]]
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, _Tensor | np.ndarray)
+
+
+def _places(state: Any) -> list[str]:
+    """Return the keys at which a file has tensors; the search ends early in a very large one."""
+    found, places = [], [("", state)]
+    met = {id(state)}  # the same dictionary may be in many places
+    for place, value in places:  # grows on the way
+        if place and value and _is_state_dict(value):
+            found.append(place[:-1])
+        if isinstance(value, dict):
+            known = [(key, inner) for key, inner in value.items() if isinstance(key, str) and len(key) <= LONGEST_KEY]
+            found += [place + prefix for prefix in prefixes(key for key, inner in known if _is_tensor(inner))]
+            for key, inner in known:
+                if isinstance(inner, dict) and id(inner) not in met and len(places) < MOST_SEARCHED:
+                    met.add(id(inner))
+                    places.append((f"{place}{key}.", inner))
     return found
+
+
+def prefixes(names: Iterable[str]) -> list[str]:
+    """Return the prefixes at which tensors' names part first, unless by numbers: `G_A` of `G_A.model.1.weight`."""
+    parts = [name.split(".") for name in names]
+    shared = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, zip(*parts, strict=False)))
+    starts = [one[: shared + 1] for one in parts if len(one) > shared + 1 and not one[shared].isdecimal()]
+    return sorted({".".join(start) for start in starts})
 
 
 def _values(data: bytes, storage: _Storage) -> np.ndarray:

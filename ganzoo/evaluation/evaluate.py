@@ -236,7 +236,7 @@ class Evaluator:
         if self._needed("held_out") and known > self.real.count:
             warnings.append(
                 f"memorisation: {self.real.count:,} of the {known:,} training examples were checked; copies of "
-                "the others are not found (give more --num_samples)"
+                "the others are not found (give more num_samples, --num_samples)"
             )
         counts = f"{self.real.count:,} real and {fake.count:,} generated examples"
         dimensions = len(self.real.moments.mean)

@@ -27,19 +27,9 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
     Raises:
       DataError: the folder is missing or has no images, sizes differ, or an image is unreadable.
     """
-    root = Path(name.removeprefix("folder:")).expanduser()
-    if not root.is_dir():
-        raise DataError(f"{name}: {'is a file, not a folder' if root.exists() else 'no such folder'} (check the path)")
-    try:
-        listed = images.files_in(root)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
+    listed = listing(name)
     paths = list(listed.files)
-    others = images.counted(listed.passed_over)
-    if not paths:
-        but = f", but {others}" if others else ""
-        raise DataError(f"{name}: no images in it (looked for {images.EXAMPLES}, in subfolders too{but})")
-    if others:
+    if others := images.counted(listed.passed_over):
         _log.warning("%s: passed over what is not an image: %s", name, others)
     about = {"size": size} if size else {}
     if count is not None and count < len(paths):
@@ -51,7 +41,7 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
         if not size and (other.height, other.width) != (first.height, first.width):
             raise DataError(
                 f"{path}: expected {first.width}x{first.height} like {paths[0].name}, got {other.width}x{other.height} "
-                "(use one size, or --size to crop and resize all)"
+                "(use one size, or size, --size, to crop and resize all)"
             )
     shape = (size or first.height, size or first.width, max(each.channels for each in headers))
     deep_range = images.SharedRange(name, paths)
@@ -60,6 +50,26 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
         return np.stack([images.read(paths[number], size, shape[2], deep_range) for number in numbers])
 
     return Examples(name, len(paths), ImageKind(*shape), read, about=about)
+
+
+def listing(name: str) -> images.Listing:
+    """List the images in `folder:PATH` and its subfolders, without TensorFlow.
+
+    Raises:
+      DataError: the folder is missing, unreadable or has no images.
+    """
+    root = Path(name.removeprefix("folder:")).expanduser()
+    if not root.is_dir():
+        raise DataError(f"{name}: {'is a file, not a folder' if root.exists() else 'no such folder'} (check the path)")
+    try:
+        listed = images.files_in(root)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror}): check its permissions") from None
+    if not listed.files:
+        others = images.counted(listed.passed_over)
+        but = f", but {others}" if others else ""
+        raise DataError(f"{name}: no images in it (looked for {images.EXAMPLES}, in subfolders too{but})")
+    return listed
 
 
 def check_alike(real: Examples, fake: Examples) -> None:
@@ -78,7 +88,7 @@ def check_alike(real: Examples, fake: Examples) -> None:
         )
     raise DataError(
         f"{fake.name}: expected {_size(real.shape)} like {real.name}, got {_size(fake.shape)} "
-        "(use one size, or --size to crop and resize the images of folders)"
+        "(use one size, or size, --size, to crop and resize the images of folders)"
     )
 
 

@@ -34,7 +34,7 @@ def draw_extremes(evaluation: Evaluation, path: str | Path) -> None:
         raise UsageError(f"--sheet: expected images, got {kind.plural} of {fake.examples.name} (leave it out)")
     each = COLUMNS * ROWS
     if fake.count < 2 * each:
-        raise UsageError(f"--sheet: expected {2 * each} or more samples, got {fake.count} (--num_samples)")
+        raise UsageError(f"--sheet: expected {2 * each} or more samples, got {fake.count} (num_samples, --num_samples)")
     extractor = evaluation.protocol["features"]
     scores = realism(_features(evaluation.real, extractor), _features(fake, extractor))
     order = np.argsort(-scores, kind="stable")

@@ -85,7 +85,7 @@ def open_translation(
     if files is not None and (missing := sorted(set(files) - set(names))):
         raise DataError(
             f"real: expected {len(files):,} files with list hash {list_hash(files)[:12]}, got {len(names):,} of them "
-            f"in {train.name} (give a copy of the data that has {missing[0]} with --data_dir)"
+            f"in {train.name} (give a copy of the data that has {missing[0]}: data_dir, --data_dir)"
         )
     target = _examples(compared, to, train.sources[to], dataset.split)
     given, truth = _given(dataset, to, test, "test")
@@ -126,7 +126,10 @@ def open_translation_in_training(
         numbers = np.random.default_rng(0).permutation(found.count)[:count]
         learned_from[domain] = found.picked(np.sort(numbers))
     if source.held_out is None:
-        note("evaluating translations of training images, as none are held out (--set dataset.hold_out=100 does so)")
+        note(
+            "evaluating translations of training images, as none are held out (dataset.hold_out=100 in overrides, "
+            "--set, does so)"
+        )
     given, truth = _given(dataset, to, source.held_out or source, dataset.split)
     numbers = np.arange(min(count, given.count))
     return Translation(

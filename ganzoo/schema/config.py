@@ -218,8 +218,9 @@ def _drop_options(data: dict[str, Any], keys: list[str], value: Any, asked: Mapp
         return []
     section: Any = data
     for key in keys[:-1]:
-        section = section[int(key)] if isinstance(section, list) and key.isdigit() else section[key]
-        if not isinstance(section, dict | list):
+        try:
+            section = section[int(key) if isinstance(section, list) else key]
+        except (LookupError, TypeError, ValueError):  # `assign` makes it, or says what is wrong
             return []
     if not isinstance(section, dict) or section.get(keys[-1]) in (None, value) or keys[0] in _CLOSED:
         return []

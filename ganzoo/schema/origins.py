@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ganzoo.core import plugins
-from ganzoo.errors import ConfigError
+from ganzoo.errors import ConfigError, did_you_mean
 from ganzoo.registry import KINDS
 from ganzoo.schema import Config
 
@@ -35,22 +35,25 @@ def modules_of(config: Config) -> list[str]:
 
 
 def check_names(config: Config) -> None:
-    """Refuse a config that names an unknown part, without importing TensorFlow; `build` checks the rest.
+    """Refuse a config that names an unknown part or option, without importing TensorFlow; `build` checks the rest.
 
     Raises:
-      ConfigError: if a part is unknown.
+      ConfigError: if a part is unknown, or an option of one.
     """
     try:
         KINDS["scheme"].check(config.model.scheme)
+        _check_options(["scheme"], config.model.scheme, config.model.arguments, "model", ["scheme"])
         if config.loss:
             KINDS["loss"].check(config.loss.name)
-        for kind in ("penalty", "constraint"):
-            for part in getattr(config, KINDS[kind].key):
+            _check_options(["loss"], config.loss.name, config.loss.arguments, "loss", ["name"])
+        for kind in ("penalty", "constraint", "augmentation"):
+            key = KINDS[kind].key
+            for number, part in enumerate(getattr(config, key)):
                 KINDS[kind].check(part.name)
-        for part in config.augmentations:
-            KINDS["augmentation"].check(part.name)
+                _check_options([kind], part.name, part.arguments, f"{key}.{number}", [*type(part).model_fields])
         for role, network in config.networks.items():
             _check_network(config, role, network.network)
+            _check_options(NETWORKS, network.network, network.arguments, role, ["network"])
     except ConfigError as error:
         raise ConfigError(f"{config.name}: {error}") from None
     if config.evaluation.every:
@@ -91,6 +94,15 @@ def _check_network(config: Config, role: str, name: str) -> None:
         except ConfigError as error:
             problems.append(error)
     raise problems[0]
+
+
+def _check_options(kinds: Iterable[str], name: str, given: Iterable[str], at: str, general: list[str]) -> None:
+    """Refuse options that no part of that name has, as far as they are known; see `check_arguments`."""
+    found = [KINDS[kind].options(name) for kind in kinds]
+    known = {option for options in found for option in options or ()}
+    for option in given if None not in found else ():
+        if option not in known:
+            raise ConfigError(f"{at}.{option}: unknown key{did_you_mean(option, [*sorted(known), *general])}")
 
 
 def check_imports(config: Config, where: str) -> None:

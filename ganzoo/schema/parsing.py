@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -35,9 +34,8 @@ def load_yaml(text: str, origin: str) -> Any:
         raise ConfigError(
             f"{origin}: expected at most {LONGEST_TEXT:,} characters, got {len(text):,} (is it a config?)"
         )
-    if _unclosed(text) > 10 * DEEPEST:  # PyYAML reads all of them first, each past those before
-        raise ConfigError(f"{origin}: expected at most {DEEPEST} levels, got more")
     try:
+        _check_size(text)
         return yaml.load(text, Loader=_Loader)
     except _UNREADABLE as error:
         raise ConfigError(f"{origin}: {shown(' '.join(str(error).split()))}") from None
@@ -63,10 +61,16 @@ def check_plain(data: Any, origin: str) -> None:
             raise ConfigError(f"{origin}: expected an integer of 64 bits, got one of {value.bit_length()}")
 
 
-def _unclosed(text: str) -> int:
-    """Return the most brackets that are open at once."""
-    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[][{}]", text))
-    return max(itertools.accumulate(steps, initial=0))
+def _check_size(text: str) -> None:
+    """Refuse YAML with too many levels or values, at the first that is one too many."""
+    count, depth = 0, 0
+    for event in yaml.parse(text, Loader=_Fastest):
+        count += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"expected at most {DEEPEST} levels, got more")
+        if count > MOST_VALUES:
+            raise yaml.YAMLError(f"expected at most {MOST_VALUES:,} values, got more (is it a config?)")
 
 
 def shown(text: str) -> str:
@@ -81,18 +85,11 @@ def read_scalar(text: str, origin: str) -> Any:
     return load_yaml(text, origin)
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with the floats of YAML 1.2 (PyYAML reads `1e-4` as text) that refuses repeated keys and bombs."""
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser, where PyYAML was built with it
 
-    depth = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.depth == DEEPEST:
-            raise yaml.composer.ComposerError(None, None, f"expected at most {DEEPEST} levels, got more")
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+class _Loader(_Fastest):
+    """Safe loader with the floats of YAML 1.2 (PyYAML reads `1e-4` as text) that refuses repeated keys and bombs."""
 
     def get_single_node(self) -> Any:
         node = super().get_single_node()

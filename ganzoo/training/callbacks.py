@@ -109,6 +109,13 @@ class Reporter(keras.callbacks.Callback):
         return {"sums": dict(self.sums), "count": self.count}
 
     @property
+    def unfinished(self) -> dict[str, float] | None:
+        """Return the current step and the means since the last line; None at a line."""
+        if not self.count:
+            return None
+        return {"step": self.model.step, **{name: total / self.count for name, total in self.sums.items()}}
+
+    @property
     def images_per_second(self) -> float | None:
         """Return the speed since the first execution of this session (or the last rollback); None before."""
         if self.first is None or self.model.step == self.first[0]:
@@ -132,10 +139,9 @@ class Reporter(keras.callbacks.Callback):
 
     def flush(self) -> None:
         """Write the line of the current step, if steps were made since the last line."""
-        if not self.count:
+        if (record := self.unfinished) is None:
             return
         step, now = self.model.step, time.monotonic()
-        record = {"step": step, **{name: total / self.count for name, total in self.sums.items()}}
         if self.mark is not None and step > self.mark[0]:
             record["images_per_second"] = round((step - self.mark[0]) * self.batch_size / (now - self.mark[1]), 1)
         if self.rule is not None:

@@ -144,7 +144,7 @@ class Checkpoints:
                 return candidate
         if problems:
             raise WeightsError(
-                f"{self.directory}: all checkpoints are damaged ({problems[0]}); choose another --workdir"
+                f"{self.directory}: all checkpoints are damaged ({problems[0]}); choose another workdir, --workdir"
             )
         return None
 

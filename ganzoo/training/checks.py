@@ -43,7 +43,7 @@ def check_engine(config: Config, strategy: str, logical_devices: int | None, det
     """
     if deterministic and config.training.xla == "on":
         raise ConfigError(
-            f"{config.name}: training.xla: expected off or auto with --deterministic, got on (leave one of them out)"
+            f"{config.name}: training.xla: expected off or auto, got on (or leave out deterministic, --deterministic)"
         )
     cluster = read_cluster()
     kind, colon, devices = strategy.partition(":")
@@ -52,7 +52,7 @@ def check_engine(config: Config, strategy: str, logical_devices: int | None, det
     if cluster is not None and cluster.size > 1 and kind in ("none", "mirrored"):
         raise UsageError(
             f"strategy {kind}: TF_CONFIG names {cluster.size} workers, which would train separately in one directory "
-            "(leave --strategy out, or start one process without TF_CONFIG)"
+            "(leave out strategy, --strategy, or start one process without TF_CONFIG)"
         )
     if logical_devices is not None:
         if kind not in ("auto", "mirrored"):

@@ -7,7 +7,7 @@ import fcntl
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ CONFIG_FILE = "config.yaml"
 LOCK_FILE = ".lock"
 SHEET = re.compile(r"step_[0-9]+\.png")
 EVALUATED = "evaluated"  # event in the log
+LONGEST_NAME = 200  # characters of a metric's
 LEFT_BY_A_KILL = ".ganzoo-*.tmp"  # from files.write_bytes
 # Keys that may change when a run resumes: length, reports, handling of non-finite values, compiler; never what a step
 # computes.
@@ -80,14 +81,16 @@ class RunDirectory:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = held.enter_context(open(self.path / LOCK_FILE, "w", encoding="utf-8"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for half in self.path.rglob(LEFT_BY_A_KILL):
+                for half in filter(Path.is_file, self.path.rglob(LEFT_BY_A_KILL)):
                     half.unlink()
             except BlockingIOError:
                 raise RunError(
-                    f"{self.path}: in use by another process that trains; choose another --workdir"
+                    f"{self.path}: in use by another process that trains; choose another workdir, --workdir"
                 ) from None
             except OSError as error:
-                raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another --workdir") from None
+                raise RunError(
+                    f"{self.path}: cannot be written ({error.strerror}); choose another workdir, --workdir"
+                ) from None
             yield
 
     def check_empty(self) -> None:
@@ -100,7 +103,9 @@ class RunDirectory:
         if self.config_file.is_file() or not self.path.is_dir():
             return
         if {path.name for path in self.path.iterdir()} - {LOCK_FILE}:
-            raise RunError(f"{self.path}: expected an empty folder or a run, got other files; choose another --workdir")
+            raise RunError(
+                f"{self.path}: expected an empty folder or a run, got other files; choose another workdir, --workdir"
+            )
 
     def decided(self, config: Config) -> Config:
         """Return the config with the choices that an existing run made at its start.
@@ -175,7 +180,7 @@ class RunDirectory:
 
     def sample_sheets(self) -> list[Path]:
         """Return the paths of the sample sheets, in order."""
-        return sorted(path for path in self.samples.glob("step_*.png") if SHEET.fullmatch(path.name))
+        return sorted(path for path in self.samples.glob("step_*.png") if SHEET.fullmatch(path.name) and path.is_file())
 
     def _lines(self) -> list[dict[str, Any] | None]:
         """Return the lines of `log.jsonl`, None for a damaged one."""
@@ -185,24 +190,20 @@ class RunDirectory:
         try:
             there = read_yaml(self.config_file)
         except ConfigError as error:
-            raise RunError(f"{error}; choose another --workdir, or remove this one") from None
+            raise RunError(f"{error}; choose another workdir, --workdir, or remove this one") from None
         old, new = _flat(there.to_dict()), _flat(config.to_dict())
         for key in sorted(old.keys() | new.keys()):
             changeable = any(key == name or key.startswith(f"{name}.") for name in CHANGEABLE)
             if old.get(key) not in (new.get(key), "auto") and not changeable:
                 raise RunError(
                     f"{self.path}: belongs to a run with another config ({key}: expected {old.get(key)!r}, got "
-                    f"{new.get(key)!r}); choose another --workdir, or repeat the command that started the run"
+                    f"{new.get(key)!r}); choose another workdir, --workdir, or repeat the command that started the run"
                 )
 
 
 def evaluations(run: RunDirectory) -> list[dict[str, Any]]:
     """Return the `evaluated` records of the log, in order."""
-    return [
-        record
-        for record in run.read_log()
-        if record.get("event") == EVALUATED and "best" in record and isinstance(record.get("metrics"), dict)
-    ]
+    return [record for record in run.read_log() if record.get("event") == EVALUATED]
 
 
 def best_step(run: RunDirectory) -> int | None:
@@ -220,20 +221,55 @@ def asked_step(run: RunDirectory, step: str | int) -> str | int:
         return step
     best = best_step(run)
     if best is None:
-        raise WeightsError(f"{run.path}: has no best step, as it was trained without --eval_every (use step='last')")
+        raise WeightsError(
+            f"{run.path}: has no best step, as it was trained without eval_every, --eval_every (use step='last')"
+        )
     return best
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
-    """Parse a line of the log; None if it is damaged: not JSON, without a step, or with losses that are no numbers."""
+    """Parse a line of the log; None if it is damaged: not JSON, without a step, or with fields of another type."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
-    if not isinstance(record, dict) or type(record.get("step")) is not int or not 0 <= record["step"] < 2**63:
+    if not isinstance(record, dict) or not _is_whole(record.get("step")) or record["step"] < 0:
         return None
-    numbers = "event" in record or all(type(value) in (int, float) for value in record.values())
-    return record if numbers else None
+    if "event" not in record:
+        return record if all(map(_is_number, record.values())) else None
+    needed = {"by", "num_samples", "best", "metrics"} if record["event"] == EVALUATED else set()
+    fits = needed <= record.keys() and all(_FIELDS[name](record[name]) for name in _FIELDS.keys() & record.keys())
+    return record if fits else None
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or _is_whole(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {  # of events, as far as they are read
+    "event": _is_text,
+    "by": _is_text,
+    "num_samples": _is_whole,
+    "best": lambda value: isinstance(value, bool),
+    "metrics": lambda value: (
+        isinstance(value, dict)
+        and all(name.isprintable() and len(name) <= LONGEST_NAME for name in value)
+        and all(each is None or _is_number(each) for each in value.values())
+    ),
+    "seconds": _is_number,
+    "peak_memory_gib": _is_number,
+    "from": _is_text,
+    "trained_on": _is_text,
+    "commit": lambda value: value is None or _is_text(value),
+}
 
 
 def _flat(data: Any, prefix: str = "") -> dict[str, Any]:

@@ -131,9 +131,10 @@ class Evaluate(keras.callbacks.Callback):
         sign = 1.0 if self.evaluator.better[self.asked.by] == "lower" else -1.0
         kind = (self.key, self.asked.num_samples)
         earlier = [
-            record["metrics"][self.key]
+            known
             for record in evaluations(self.run)
             if record["best"] and (record["by"], record["num_samples"]) == kind
+            if (known := record["metrics"].get(self.key)) is not None
         ]
         return math.isfinite(value) and all(sign * value < sign * other for other in earlier)
 

@@ -138,7 +138,7 @@ class Fit:
             except tf.errors.ResourceExhaustedError:
                 raise RunError(
                     f"{self.run_directory.path}: a step with batches of {self.training.batch_size} does not fit into "
-                    "memory (give a smaller --batch_size, or smaller networks)"
+                    "memory (give a smaller batch_size, --batch_size, or smaller networks)"
                 ) from None
             if self.model.stop_training:
                 break

@@ -56,7 +56,9 @@ class Profile(keras.callbacks.Callback):
         self._stop()
         needed = SKIPPED_EXECUTIONS + PROFILED_EXECUTIONS
         if self.executions < needed:
-            self.bar.note(f"profile: expected at least {needed} executions, got {self.executions}; use more --steps")
+            self.bar.note(
+                f"profile: expected at least {needed} executions, got {self.executions}; use more steps, --steps"
+            )
 
     def _stop(self) -> None:
         if self.running:

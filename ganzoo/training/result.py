@@ -79,7 +79,7 @@ class Run:
         if self.seconds:
             head = f"{name}: {step} steps; this session took {clock(self.seconds)}, peak memory {peak_memory_gib()} GiB"
         else:
-            head = f"{name}: already finished at step {step} (give more --steps, or another --workdir to start again)"
+            head = f"{name}: already finished at step {step} (give more steps, --steps, or another workdir, --workdir)"
         sheets = run.sample_sheets()
         rows = {
             "samples": sheets[-1] if sheets else run.samples,

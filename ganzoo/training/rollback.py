@@ -115,7 +115,7 @@ class Rollback:
             kept += f", and {MOST_ROLLBACKS} rollbacks (to {scale:g} times the learning rates) did not help"
         else:
             place = "the start" if saved is None else "there"
-            kept += f"; the same command with --on_nan rollback resumes from {place} at half the learning rates"
+            kept += f"; the same call with on_nan, --on_nan, rollback resumes from {place} at half the learning rates"
         advice = _advice(self.config, self.model)
         return RunError(f"{self.run.path}: {what} is not finite at step {failed:,}; {kept}; {advice}")
 
@@ -126,16 +126,16 @@ def _rollbacks(scale: float) -> int:
 
 
 def _advice(config: Config, model: SteppedModel) -> str:
-    """Return flags to try against non-finite values."""
+    """Return values to try against non-finite values."""
     # for all networks: one that diverges may make another fail first
     rates = {name: optimizer.learning_rate for name, optimizer in config.optimizer.updates.items()}
-    lower = " ".join(f"--set optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
+    lower = ", ".join(f"optimizer.{name}.learning_rate={rate / 10:g}" for name, rate in rates.items())
     ways = [f"lower learning rates ({lower})"]
     if config.optimizer.clip_norm is None:
-        ways.append("a bound on the gradients (--set optimizer.clip_norm=1)")
+        ways.append("a bound on the gradients (optimizer.clip_norm=1)")
     judges = [network for role, network in model.networks.items() if role.startswith("discriminator")]
     if not config.penalties and "penalties" in model.objectives and not normalises_over_batch(judges):
-        ways.append("a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')")
+        ways.append("a penalty (penalties=[{name: r1, weight: 1.0}])")
     if not all(map(computes_in_full_precision, model.networks.values())):
-        ways.append("full precision (--precision float32)")
-    return f"in another --workdir try {' or '.join(ways)}"
+        ways.append("full precision (training.precision=float32)")
+    return f"in another workdir, --workdir, try as overrides, --set: {' or '.join(ways)}"

@@ -116,7 +116,7 @@ def train(
             bar.note(f"{config.name}: starting with the weights of {begun_from}")
         run.log({"step": model.step, "event": "engine", **engine.to_dict()})
         without = ""
-        (run.path / files.LEFT_OUT).unlink(missing_ok=True)  # that of an earlier session
+        files.remove(run.path / files.LEFT_OUT)  # that of an earlier session
         if lines := left_out(source):
             without = f"; {len(lines)} left out, see {files.write_left_out(run.path, lines)}"
         trained_on = f"{described(config, source)} of {config.dataset.name}"
@@ -130,7 +130,7 @@ def train(
         fit(interrupt)
         images_per_second = fit.reporter.images_per_second
         if engine.is_chief:
-            _plot_losses(model, run)
+            _plot_losses(model, run, fit.reporter.unfinished)
             if fit.ended:
                 _finish(model, run, export)
         seconds = time.monotonic() - began
@@ -143,9 +143,9 @@ def train(
         return Run(run.path, config, model, fit.ended, engine.index, seconds, images_per_second)
 
 
-def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
-    """Plot the losses, if some are logged."""
-    if not (lines := run.read_losses()):
+def _plot_losses(model: SteppedModel, run: RunDirectory, unfinished: dict[str, Any] | None) -> None:
+    """Plot the losses of the log and of the line that a stopped run has begun, if there are any."""
+    if not (lines := [*run.read_losses(), *filter(None, [unfinished])]):
         return
     series = {
         name.replace("_", " "): ([record["step"] for record in lines], [record.get(name, math.nan) for record in lines])
@@ -157,7 +157,7 @@ def _plot_losses(model: SteppedModel, run: RunDirectory) -> None:
 
 def _finish(model: SteppedModel, run: RunDirectory, export: Exporter | None) -> None:
     """Write animation and export."""
-    run.newest_samples.unlink(missing_ok=True)  # the last sheet is newer
+    files.remove(run.newest_samples)  # the last sheet is newer
     figures.write_gif(run.animation, _frames(run.sample_sheets()))
     if export is not None:
         try:

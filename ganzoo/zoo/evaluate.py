@@ -183,7 +183,7 @@ def _check_there(model: Any, real: Any, config: Config | None, step: str | int, 
     if config is not None and (real is None or config.offers("translate")):
         check_available(config.dataset, data_dir=data_dir)
     elif isinstance(real, str | Path) and _is_folder(real):
-        check_available(DatasetConfig(name=str(real), size=1, channels=1))
+        folders.listing(str(real))
     elif isinstance(real, str | Path) and config is not None:
         check_available(_named(config, real), data_dir=data_dir)
     elif isinstance(real, str | Path) and not (isinstance(model, str | Path) and exported.is_export(model)):

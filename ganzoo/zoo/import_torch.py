@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo.core import files, weights
-from ganzoo.core.torch_file import read_state_dict
+from ganzoo.core.torch_file import prefixes, read_state_dict
 from ganzoo.errors import UsageError, WeightsError, did_you_mean
 from ganzoo.schema import Config, other_domain, parse
 from ganzoo.training.directory import CONFIG_FILE
@@ -34,6 +34,7 @@ Shape = tuple[int, ...]
 
 SMALLEST = 32  # image side; the discriminators of the loaded model have no logit for 20
 LARGEST_LIST = 3
+FEWEST_CONVOLUTIONS, MOST_CHANNELS = 4, 6  # of a network of its own; a discriminator may take two images
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -84,7 +85,7 @@ def import_generator(
       to: output domain of the generator.
       size: side of the square training images, a multiple of 4 and at least `SMALLEST`; the model translates any size.
       name: name of the model; by default made from the file's name.
-      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`.
+      key: where the state dict is in a nested checkpoint: `state_dict`, `models.G_A`; its end may be a prefix of names.
       norm: normalization that it was trained with, `instance` or `none`; by default as the file tells.
 
     Returns:
@@ -129,7 +130,25 @@ def read_generator(path: str | Path, key: str | None = None, norm: str | None = 
     Raises:
       WeightsError: the file is missing, damaged, contains code, or holds another network.
     """
-    tensors = _tensors(path, key)
+    state = read_state_dict(path, key)
+    try:
+        return _generator(path, state, norm)
+    except WeightsError as error:
+        ordered = _in_order(state)
+        own = [prefix for prefix in prefixes(state) if _is_network(ordered, prefix)]
+        parts = own if key is None else [f"{key}.{prefix}" for prefix in own]
+        several = f"; it holds several networks, so give the key of one: {', '.join(parts)}" if parts else ""
+        raise WeightsError(f"{error}{several}") from None
+
+
+def _is_network(state: Mapping[str, np.ndarray], prefix: str) -> bool:
+    """Return whether the tensors below a prefix may be a network of its own: some convolutions, the first of images."""
+    channels = [array.shape[1] for name, array in state.items() if name.startswith(f"{prefix}.") and array.ndim == 4]
+    return len(channels) >= FEWEST_CONVOLUTIONS and channels[0] <= MOST_CHANNELS
+
+
+def _generator(path: str | Path, state: Arrays, norm: str | None) -> Generator:
+    tensors = _tensors(path, state)
     convolutions = {name: array.shape for name, array in tensors.items() if array.ndim == 4}
     shapes = list(convolutions.values())
     if not shapes:
@@ -142,7 +161,7 @@ def read_generator(path: str | Path, key: str | None = None, norm: str | None = 
     without_effect = {f"{name.removesuffix('weight')}bias" for name in list(convolutions)[:-1]}
     biased = bool(without_effect & tensors.keys())
     original = _numbered_as_the_original(convolutions, blocks)
-    known = norm is not None or affine or biased or original
+    known = norm is not None or affine or (original and not biased)  # a fork may have biases without a normalisation
     norm = norm or ("instance" if affine or biased or not original else "none")
     if norm == "none" and affine:
         raise WeightsError(f"{path}: norm: expected instance, got none, but the file has scales of a normalisation")
@@ -154,15 +173,16 @@ def read_generator(path: str | Path, key: str | None = None, norm: str | None = 
     _check(tensors, asked, f"{path}: not a ResNet generator of width {width} with {blocks} blocks")
     read = dict(zip(asked, tensors.values(), strict=True))
     arrays = {
-        name: _converted(read[name]) if name in read else np.full(shape, float(name.endswith("gamma")), np.float32)
+        name: _converted(read[name], f"{path}: {name}")
+        if name in read
+        else np.full(shape, float(name.endswith("gamma")), np.float32)
         for name, shape in wanted.items()
     }
     return Generator(channels, width, blocks, arrays, original, norm, known)
 
 
-def _tensors(path: str | Path, key: str | None) -> Arrays:
+def _tensors(path: str | Path, state: Arrays) -> Arrays:
     """Return the tensors of a state dict but for running statistics, in order; see `read_generator`."""
-    state = read_state_dict(path, key)
     if sum(array.nbytes for array in state.values()) > Path(path).stat().st_size:
         raise WeightsError(f"{path}: declares larger tensors than the file holds (it is damaged)")
     for name in state:
@@ -244,9 +264,15 @@ def _check(tensors: Arrays, wanted: Mapping[str, Shape], problem: str) -> None:
         raise WeightsError(f"{problem}: {'; '.join(wrong[:LARGEST_LIST])}{more}")
 
 
-def _converted(array: np.ndarray) -> np.ndarray:
+def _converted(array: np.ndarray, where: str) -> np.ndarray:
     """Convert PyTorch's layout to Keras's, as float32; kernels share one permutation, transposed or not."""
-    return np.asarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, np.float32)
+    if not (np.issubdtype(array.dtype, np.floating) or array.dtype == "bfloat16"):
+        raise WeightsError(f"{where}: expected floats, got {array.dtype} (export it before it is quantized)")
+    with np.errstate(over="ignore"):
+        converted = np.asarray(array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, np.float32)
+    if not np.isfinite(converted).all():
+        raise WeightsError(f"{where}: expected finite numbers, got NaN or infinity (the training had failed)")
+    return converted
 
 
 def _config(generator: Generator, file: Path, domains: list[str], size: int, name: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from ganzoo.core.torch_file import _MAGIC, read_state_dict
 from ganzoo.errors import WeightsError
@@ -45,6 +46,10 @@ def tensor(offset=0, shape=(2, 3), strides=(3, 1), storage=STORAGE) -> bytes:
 
 def _number(number: int) -> bytes:
     return pickle.dumps(number, 2)[2:-1]  # without PROTO and STOP
+
+
+def _text(text: str) -> bytes:
+    return b"X" + len(text).to_bytes(4, "little") + text.encode()
 
 
 def _tuple(numbers: tuple[int, ...]) -> bytes:
@@ -126,7 +131,7 @@ def test_safetensors_are_read(tmp_path):
     arrays = read_state_dict(file)
     np.testing.assert_array_equal(arrays["a"].astype(np.float32), [1.5, -2.0])
     np.testing.assert_array_equal(arrays["b"], np.float32([[7]]), strict=True)
-    with pytest.raises(WeightsError, match=r"safetensors are not nested, so there is no 'G_A' \(leave it out\)"):
+    with pytest.raises(WeightsError, match=r"\('G_A' is not a dictionary of tensors\)$"):
         read_state_dict(file, "G_A")
     for damaged in (b"", file.read_bytes()[:-1], file.read_bytes().replace(b"BF16", b"F8_X")):
         file.write_bytes(damaged)
@@ -136,7 +141,7 @@ def test_safetensors_are_read(tmp_path):
 
 def nested(**parts: bytes) -> bytes:
     """A pickled dictionary of pickles, by hand."""
-    named = [b"X" + len(key).to_bytes(4, "little") + key.encode() + value for key, value in parts.items()]
+    named = [_text(key) + value for key, value in parts.items()]
     return b"\x80\x02}(" + b"".join(named) + b"u."
 
 
@@ -156,6 +161,32 @@ def test_a_nested_checkpoint_is_read_by_key_and_its_keys_are_listed(tmp_path, re
             read_state_dict(tmp_path / "w.pth", key)
     assert read_state_dict(tmp_path / "w.pth", "models.G_B")["a"].tolist() == [1, 2]
     assert read_state_dict(tmp_path / "w.pth", "state_dict")["a"].tolist() == [2]
+
+
+@pytest.mark.parametrize("wrap", [old, zipped])
+def test_the_end_of_a_key_is_a_prefix_of_names(tmp_path, read, wrap):
+    names = {"G_A.model.1.weight": (), "G_A.model.1.bias": (1, (2,), (1,)), "D_A.0.weight": (2, (1,), (1,))}
+    flat = nested(**{name: inner(tensor(*about))[len(b"}X\x01\x00\x00\x00a") : -1] for name, about in names.items()})
+    data = wrap(nested(epoch=_number(5), state_dict=inner(flat)))
+    listed = r"give the key of one: state_dict, state_dict\.D_A, state_dict\.G_A\)$"
+    with pytest.raises(WeightsError, match=listed):
+        read(data)
+    for key in ("G_A", "state_dict.G", "state_dict.G_B", "state_dict."):
+        with pytest.raises(WeightsError, match=listed):
+            read_state_dict(tmp_path / "w.pth", key)
+    arrays = read_state_dict(tmp_path / "w.pth", "state_dict.G_A")
+    assert {name: array.tolist() for name, array in arrays.items()} == {
+        "model.1.weight": [[0, 1, 2], [3, 4, 5]],
+        "model.1.bias": [1, 2],
+    }
+    assert list(read_state_dict(tmp_path / "w.pth", "state_dict.G_A.model")) == ["1.weight", "1.bias"]
+
+
+def test_prefixes_of_flat_safetensors(tmp_path):
+    save_file({f"net.{name}": np.ones(1, np.float32) for name in ("G_A.1.w", "D_A.1.w")}, tmp_path / "w.safetensors")
+    assert list(read_state_dict(tmp_path / "w.safetensors", "net.G_A")) == ["1.w"]
+    with pytest.raises(WeightsError, match=r"give the key of one: net\.D_A, net\.G_A\)$"):
+        read_state_dict(tmp_path / "w.safetensors", "G_A")
 
 
 def test_a_nested_checkpoint_of_torch_is_read(tmp_path):
@@ -196,6 +227,56 @@ def test_a_pickle_that_would_take_long_or_much_memory_is_refused_at_once(read, w
     with pytest.raises(WeightsError, match=reason):
         read(wrap(state))
     assert time.process_time() - start < 1
+
+
+LONG = b"](" + b"K\x00" * 100_000 + b"eq\x01"  # a list, which `h\x01` puts on the stack again
+DIGITS = _text("1" * 4000)
+LARGE = b"}(" + b"".join(_text(str(i)) + b"N" for i in range(20_000)) + b"uq\x01"
+ORDERED, PARAMETER = b"ccollections\nOrderedDict\n", b"ctorch._utils\n_rebuild_parameter\n"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+
+
+def often(function: bytes, arguments: bytes) -> bytes:
+    """A pickle that calls a function thousands of times with the same arguments."""
+    return b"\x80\x02(" + function + b"q\x02" + arguments + b"q\x03" + b"h\x02h\x03R" * 10_000 + b"t."
+
+
+COPIES = {
+    "items": (often(ORDERED, b"](" + LONG + b"h\x01" * 20_000 + b"e\x85"), "of anything but pairs"),
+    "pairs": (often(ORDERED, b"](" + b"K\x00K\x00\x86" * 20_000 + b"e\x85"), "or more than 100,000"),
+    "shape": (often(REBUILD, b"(" + STORAGE + b"K\x00" + LONG + b"h\x01t"), "an impossible shape"),
+    "texts": (often(REBUILD, b"(" + STORAGE + b"K\x00" + b"(" + DIGITS * 8 + b"tq\x05h\x05t"), "an impossible shape"),
+    "arguments": (often(PARAMETER, LONG), "TypeError"),
+    "storage": (b"\x80\x02(" + LONG + b"h\x01Q" * 20_000 + b"t.", "too many values"),
+    "attributes": (b"\x80\x02(" + LARGE + ORDERED + b"q\x02" + b"h\x02)Rh\x01b" * 5000 + b"t.", "not a dictionary"),
+    "places": (
+        b"\x80\x02}(K\x00" + LARGE + b"".join(_text(str(i)) + b"h\x01" for i in range(5000)) + b"u.",
+        "not a dict",
+    ),
+    "keys": (
+        b"\x80\x02}(" + _text("k" * 100_000) + b"}(" + b"".join(_text(str(i)) + b"}" for i in range(20_000)) + b"uu.",
+        "not a dictionary",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_small_pickle_that_asks_for_many_copies_is_refused_at_once(read, name):
+    state, reason = COPIES[name]
+    start = time.process_time()
+    with pytest.raises(WeightsError, match=reason):
+        read(old(state))
+    assert time.process_time() - start < 1
+
+
+def test_a_long_name_is_refused(read):
+    with pytest.raises(WeightsError, match=r"a name of more than 200 characters"):
+        read(old(tensor().replace(b"X\x01\x00\x00\x00a", _text(".".join("a" * 200)))))
+
+
+def test_pairs_of_python_2_are_read(read):
+    values = tensor()[len(b"\x80\x02}") : -len(b"s.")]
+    assert list(read(old(b"\x80\x02" + ORDERED + b"]](" + values + b"ea\x85R."))) == ["a"]
 
 
 def test_dictionaries_that_are_one_another_are_searched_briefly(read):

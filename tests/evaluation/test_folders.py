@@ -35,7 +35,7 @@ def test_all_images_in_the_order_of_their_paths(tmp_path):
 
 def test_sizes_are_not_mixed(tmp_path):
     write(tmp_path, a=grey(8), b=grey(9))
-    with pytest.raises(DataError, match=r"b\.png: expected 8x8 like a\.png, got 9x9 \(use one size, or --size"):
+    with pytest.raises(DataError, match=r"b\.png: expected 8x8 like a\.png, got 9x9 \(use one size, or size, --size"):
         from_folder(f"folder:{tmp_path}")
     assert from_folder(f"folder:{tmp_path}", size=4).read(np.arange(2)).shape == (2, 4, 4, 1)
 

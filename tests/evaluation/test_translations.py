@@ -182,7 +182,7 @@ def test_without_held_out_images_those_of_the_training_are_translated_and_that_i
     assert found.given.about == {"split": "train"}
     np.testing.assert_array_equal(all_of(found.given), all_of(found.source))
     (note,) = notes
-    assert note.startswith("evaluating translations of training images, as none are held out (--set dataset.hold_out=")
+    assert note.startswith("evaluating translations of training images, as none are held out (dataset.hold_out=")
     with pytest.raises(DataError, match="expected folders testA and testB"):
         open_translation(config, "plain", 100)
 

@@ -54,9 +54,12 @@ def test_a_reporter_that_goes_back_has_the_sums_of_its_notes(tmp_path):
         reporter.set_model(SimpleNamespace(updates={}, step=step, steps_per_execution=5))
         reporter.on_train_batch_end(0, {"generator_loss": loss})
 
+    assert reporter.unfinished is None
     execution(5, 1.0)
     notes = reporter.notes()
+    assert reporter.unfinished == {"step": 5, "generator_loss": 1.0}  # for the plot of a run that is stopped here
     execution(10, 2.0)
+    assert reporter.unfinished is None
     execution(15, 4.0)
     reporter.run.rewind(5)
     reporter.rewind(notes)

@@ -46,7 +46,8 @@ def test_another_config_is_refused_and_nothing_is_changed(tmp_path):
     run.log({"step": 10, "generator_loss": 0.5})
     before = run.config_file.read_text()
     with pytest.raises(
-        RunError, match=r"another config \(training\.batch_size: expected 256, got 128\); choose another --workdir"
+        RunError,
+        match=r"another config \(training\.batch_size: expected 256, got 128\); choose another workdir, --workdir",
     ):
         claim(tmp_path, CONFIG.override({"training.batch_size": 128}))
     assert run.config_file.read_text() == before
@@ -61,14 +62,14 @@ def test_a_directory_with_something_else_in_it_is_refused(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RunError, match=r"cannot be written .*choose another --workdir"):
+    with pytest.raises(RunError, match=r"cannot be written .*choose another workdir, --workdir"):
         claim(tmp_path / "file" / "run")
 
 
 def test_a_damaged_config_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("schema: 7")
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another --workdir"):
+    with pytest.raises(RunError, match=r"config\.yaml: schema.*choose another workdir, --workdir"):
         claim(tmp_path)
 
 
@@ -85,16 +86,39 @@ def test_rewinding_takes_back_later_lines_and_sheets_and_a_line_cut_short(tmp_pa
     assert [path.name for path in run.sample_sheets()] == ["step_00000010.png", "step_00000020.png"]
 
 
+EVALUATED = {
+    "step": 2,
+    "event": "evaluated",
+    "by": "fid_x",
+    "num_samples": 9,
+    "best": True,
+    "metrics": {"fid_x": 1.5, "kid_x": None},
+}
+DAMAGED_EVENTS = [
+    {"step": 3, "event": None},
+    *({key: value for key, value in EVALUATED.items() if key != gone} for gone in ("by", "num_samples", "best")),
+    *(
+        {**EVALUATED, "metrics": metrics}
+        for metrics in (None, [], {"a": "1"}, {"a": 10**400}, {"a\n": 1}, {"a" * 201: 1})
+    ),
+    *({**EVALUATED, key: [1]} for key in ("by", "num_samples", "best", "metrics", "seconds")),
+    {"step": 3, "event": "finished", "seconds": "1", "peak_memory_gib": 1.0},
+    {"step": 3, "event": "data", "trained_on": {}},
+]
+
+
 def test_damaged_lines_are_passed_over_with_one_note(tmp_path, caplog):
     run = claimed(tmp_path / "run")
-    good = [{"step": 1, "generator_loss": 1.0}, {"step": 2, "event": "evaluated", "best": True, "metrics": {}}]
+    good = [{"step": 1, "generator_loss": 1.0}, EVALUATED, {"step": 2, "event": "of a plugin", "what": [1]}]
     bad = [
         *(b"[1]", b"null", b"7", b"", b"\xff\xfe", b"[" * 200_000, b'{"generator_loss": 2}', b'{"step": true}'),
         *(b'{"step": "3"}', b'{"step": 3.5}', b'{"step": -1}', b'{"step": 1e3}', b'{"step": 9223372036854775808}'),
         *(b'{"step": 3, "generator_loss": "x"}', b'{"step": 3, "generator_loss": null}', b'{"step": 3'),
+        b'{"step": 3, "generator_loss": 1%s}' % (b"0" * 400),
+        *(json.dumps(record).encode() for record in DAMAGED_EVENTS),
     ]
     lines = [json.dumps(record).encode() for record in good]
-    run.log_file.write_bytes(b"\n".join([lines[0], *bad, lines[1], b'{"step": 4, "gener']))
+    run.log_file.write_bytes(b"\n".join([lines[0], *bad, *lines[1:], b'{"step": 4, "gener']))
     assert run.read_log() == good
     assert run.read_losses() == good[:1]
     claim(run.path)
@@ -110,9 +134,13 @@ def test_other_files_among_the_sheets_are_left_alone(tmp_path):
     names = ["step_00000005.png", "step_abc.png", "step_.png", "step_5 (copy).png"]
     for name in names:
         (run.samples / name).write_bytes(b"png")
+    folders = ["step_00000099.png", ".ganzoo-0.tmp"]
+    for name in folders:
+        (run.samples / name).mkdir()
     assert [path.name for path in run.sample_sheets()] == names[:1]
     run.rewind(1)
-    assert sorted(path.name for path in run.samples.iterdir()) == sorted(names[1:])
+    claim(run.path)
+    assert sorted(path.name for path in run.samples.iterdir()) == sorted([*names[1:], *folders])
 
 
 def test_half_files_of_a_process_that_was_killed_are_removed(tmp_path, monkeypatch):

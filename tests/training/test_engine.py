@@ -178,7 +178,7 @@ def test_determinism_is_without_xla(monkeypatch):
         assert (made.xla, made.reasons["xla"]) == (False, "no XLA (op determinism)")
     assert called == [True, True]
     message = refusal(asked=config(xla="on"), deterministic=True, error=ConfigError)
-    assert message.startswith("cgan_mnist: training.xla: expected off or auto with --deterministic")
+    assert message.startswith("cgan_mnist: training.xla: expected off or auto, got on")
     assert called == [True, True]
 
 

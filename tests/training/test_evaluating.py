@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from ganzoo.evaluation.examples import from_model, from_source
 from ganzoo.evaluation.translations import open_translation_in_training
 from ganzoo.training.checkpoints import Checkpoints
 from ganzoo.training.directory import RunDirectory
-from ganzoo.training.evaluating import best_step, evaluations
+from ganzoo.training.evaluating import Evaluate, best_step, draw_curves, evaluations
 from ganzoo.zoo.evaluate import evaluate
 
 CHECKOUT = Path(__file__).parents[2]
@@ -108,11 +109,30 @@ def test_a_run_that_goes_on_evaluates_what_an_uninterrupted_one_does(ring_run, t
     assert resumed == whole
 
 
+def test_a_log_from_elsewhere_is_drawn(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.log({"step": 20, "event": "evaluated", "best": True, "metrics": {}})
+    known = {"event": "evaluated", "by": "kid_identity", "num_samples": 300, "best": True}
+    run.log({"step": 10, **known, "metrics": {"$\\odd$ ": 1e308, "kid_identity": None}})
+    run.log({"step": 20, **known, "metrics": {"$\\odd$ ": -1e308, "kid_identity": 2}})
+    draw_curves(run)
+    with Image.open(run.metrics) as picture:
+        assert picture.size == (800, 2 * 450)
+    evaluate = Evaluate.__new__(Evaluate)
+    evaluate.run, evaluate.key = run, "kid_identity"
+    evaluate.asked = (
+        ganzoo.config("gan_ring").override({"evaluation.num_samples": 300, "evaluation.by": "kid"}).evaluation
+    )
+    evaluate.evaluator = SimpleNamespace(better={"kid": "lower"})
+    assert evaluate._is_best(1.9)
+    assert not evaluate._is_best(2.0)
+
+
 def test_none_without_being_asked(tmp_path):
     run = RunDirectory(train(tmp_path / "run", overrides={"training.steps": 20}).directory)
     assert evaluations(run) == []
     assert not run.metrics.exists()
-    with pytest.raises(WeightsError, match=r"has no best step, .* without --eval_every \(use step='last'"):
+    with pytest.raises(WeightsError, match=r"has no best step, .* without eval_every, --eval_every \(use step='last'"):
         ganzoo.load(run.path, step="best")
 
 

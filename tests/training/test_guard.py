@@ -79,7 +79,7 @@ def test_data_that_is_not_finite_is_found_at_its_step(tmp_path):
     assert "\n" not in message
     assert message.startswith(f"{workdir}: ")
     assert " is not finite at step 34; the checkpoint of step 25 is intact; " in message
-    assert "the same command with --on_nan rollback resumes from there at half the learning rates" in message
+    assert "the same call with on_nan, --on_nan, rollback resumes from there at half the learning rates" in message
     assert Checkpoints(workdir / "checkpoints").steps() == [25]
     assert [record["step"] for record in RunDirectory(workdir).read_losses()] == [10, 20, 30]
     assert ganzoo.load(workdir).step == 25
@@ -100,29 +100,29 @@ def test_a_learning_rate_that_is_far_too_high(tmp_path):
         (
             {"penalties": []},
             "float32",
-            "lower learning rates (--set optimizer.generator.learning_rate=0.0002 "
-            "--set optimizer.discriminator.learning_rate=0.0002) or a bound on the gradients "
-            "(--set optimizer.clip_norm=1) or a penalty (--set 'penalties=[{name: r1, weight: 1.0}]')",
+            "lower learning rates (optimizer.generator.learning_rate=0.0002, "
+            "optimizer.discriminator.learning_rate=0.0002) or a bound on the gradients "
+            "(optimizer.clip_norm=1) or a penalty (penalties=[{name: r1, weight: 1.0}])",
         ),
         (
             {"optimizer.clip_norm": 3.0},
             "bfloat16",
-            "lower learning rates (--set optimizer.generator.learning_rate=0.0002 "
-            "--set optimizer.discriminator.learning_rate=0.0002) or "
-            "full precision (--precision float32)",
+            "lower learning rates (optimizer.generator.learning_rate=0.0002, "
+            "optimizer.discriminator.learning_rate=0.0002) or "
+            "full precision (training.precision=float32)",
         ),
         (
             {"optimizer.clip_norm": 3.0, "optimizer.generator.learning_rate": 1e-3},
             "float32",
-            "lower learning rates (--set optimizer.generator.learning_rate=0.0001 "
-            "--set optimizer.discriminator.learning_rate=0.0002)",
+            "lower learning rates (optimizer.generator.learning_rate=0.0001, "
+            "optimizer.discriminator.learning_rate=0.0002)",
         ),
     ],
 )
 def test_the_advice_fits(overrides, precision, advice):
     config = ganzoo.config("gan_ring").override({**RING, **overrides})
     model = build(config, precision=precision)
-    assert rollback._advice(config, model) == f"in another --workdir try {advice}"
+    assert rollback._advice(config, model) == f"in another workdir, --workdir, try as overrides, --set: {advice}"
 
 
 def test_the_advice_can_be_followed():
@@ -183,7 +183,7 @@ def test_three_rollbacks_that_do_not_help_end_the_run_for_good(tmp_path, monkeyp
     breaking_at(monkeypatch, 33)
     message = (
         rf"run: {WHAT} is not finite at step 33; the checkpoint of step 25 is intact, "
-        r"and 3 rollbacks \(to 0\.125 times the learning rates\) did not help; in another --workdir try lower"
+        r"and 3 rollbacks \(to 0\.125 times the learning rates\) did not help; in another workdir, --workdir, try as "
     )
     with pytest.raises(RunError, match=message):
         run.train(ganzoo.config("gan_ring"), tmp_path / "run", ROLLBACK)

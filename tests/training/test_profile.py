@@ -28,7 +28,7 @@ def test_a_resumed_run_and_a_short_one_can_be_profiled(tmp_path, capsys):
     run = train("gan_ring", tmp_path / "run", RING, profile=True)
     assert [record["event"] for record in run.log if "event" in record][-1] == "finished"
     train("gan_ring", tmp_path / "short", {**RING, "training.steps": 5}, quiet=False, profile=True)
-    assert "profile: expected at least 6 executions, got 1; use more --steps\n" in capsys.readouterr().err
+    assert "profile: expected at least 6 executions, got 1; use more steps, --steps\n" in capsys.readouterr().err
 
 
 def test_the_input_is_timed():

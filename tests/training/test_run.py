@@ -191,7 +191,7 @@ def test_a_deterministic_run_is_one_without_xla(tmp_path):
 
 
 def test_determinism_and_xla_cannot_both_be_had(tmp_path):
-    with pytest.raises(ConfigError, match=r"training\.xla: expected off or auto with --deterministic"):
+    with pytest.raises(ConfigError, match=r"training\.xla: expected off or auto, got on"):
         train("gan_ring", tmp_path / "run", {**RING, "training.xla": "on"}, deterministic=True)
     assert not (tmp_path / "run").exists()
     assert not is_op_determinism_enabled()
@@ -254,9 +254,11 @@ def test_other_signals_save_too(number, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "update", asked_to_end)
-        stopped = train("gan_ring", tmp_path / "run", RING)
+        stopped = train("gan_ring", tmp_path / "run", {**RING, "training.log_every": 50})  # before the first line
     assert not stopped.finished
     assert 25 <= stopped.model.step <= 30
+    assert stopped.losses == []
+    assert images.read(tmp_path / "run" / "losses.png").ndim == 3
     assert signal.getsignal(number) == before
     assert_goes_on(tmp_path / "run")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import ganzoo
 from ganzoo.errors import UsageError, WeightsError
@@ -129,8 +130,9 @@ def test_the_original_without_scales_and_biases_was_trained_without_normalisatio
     assert generator.arrays["up2/bias"].shape == (WIDTH,)
     np.testing.assert_array_equal(generator.arrays["end/bias"], state["model.19.bias"])
     np.testing.assert_array_equal(generator.arrays["end/kernel"][..., 0, 0], state["model.19.weight"][0, 0])
-    assert read(original(affine=False)).normalization == "instance"
-    assert read(original()).normalization == "instance"
+    for affine in (False, True):
+        generator = read(original(affine=affine))
+        assert (generator.normalization, generator.normalization_known) == ("instance", affine)
 
 
 def test_the_normalization_can_be_told_where_a_file_does_not_tell_it(read):
@@ -149,6 +151,31 @@ def test_the_normalization_can_be_told_where_a_file_does_not_tell_it(read):
 def test_half_precision_becomes_single(read):
     state = {name: array.astype(np.float16) for name, array in original().items()}
     assert {array.dtype for array in read(state).arrays.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.full(3, np.nan, np.float32), "expected finite numbers, got NaN or infinity"),
+        (np.full(3, 1e300), "expected finite numbers, got NaN or infinity"),
+        (np.ones(3, np.int8), "expected floats, got int8"),
+        (np.ones(3, bool), "expected floats, got bool"),
+    ],
+)
+def test_values_that_are_no_weights_are_refused(value, message, read):
+    with pytest.raises(WeightsError, match=rf"g\.pth: end/bias: {message}"):
+        read({**original(), "model.19.bias": value})
+
+
+def test_several_networks_in_one_file(tmp_path):
+    judge = {f"{i}.weight": np.ones((8, 3 if i == 0 else 8, 4, 4), np.float32) for i in range(5)}
+    parts = {"G_A": original(), "G_B": original(), "D_A": judge, "mean": {"x": np.ones(3, np.float32)}}
+    flat = {f"{part}.{name}": array for part, state in parts.items() for name, array in state.items()}
+    save_file(flat, tmp_path / "g.safetensors")
+    several = r"; it holds several networks, so give the key of one: D_A, G_A, G_B$"
+    with pytest.raises(WeightsError, match=r"not a ResNet generator of [^;]+.*" + several):
+        read_generator(tmp_path / "g.safetensors")
+    assert read_generator(tmp_path / "g.safetensors", key="G_A").blocks == BLOCKS
 
 
 def changed(**changes):

@@ -5,10 +5,12 @@ TFDS has the splits trainA, trainB, testA and testB; in `cycle_gan/monet2photo`,
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ganzoo.core import images
 from ganzoo.data.source import Source, side_of
 from ganzoo.data.sources import domain_folders, tfds_source
 from ganzoo.data.sources.domain_folders import letter_split
@@ -54,13 +56,26 @@ def cycle_gan(dataset: DatasetConfig, *, domain: str, data_dir: Path | None, ski
 
 
 def plain_folders(name: str, data_dir: Path | None) -> Path | None:
-    """Return the folder that holds the plain folders of `cycle_gan/NAME`: DIR/cycle_gan/NAME, DIR/NAME or DIR."""
+    """Return the folder that holds the plain folders of `cycle_gan/NAME`: DIR/cycle_gan/NAME, DIR/NAME or DIR.
+
+    Without such folders, and without a copy that TFDS has prepared, it is one with folders of images under other names,
+    which `domain_folders.check` refuses by their names.
+    """
     if data_dir is None:
         return None
     config = _config_of(name)
     root = data_dir.expanduser()
     places = (root / "cycle_gan" / config, root / config, root)
-    return next((place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS)), None)
+    plain = (place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS))
+    others = (place for place in places[1:] if not places[0].is_dir() and _has_folders_of_images(place))
+    return next(itertools.chain(plain, others), None)
+
+
+def _has_folders_of_images(place: Path) -> bool:
+    try:
+        return any(path.is_dir() and images.files_in(path, nested=False).files for path in place.iterdir())
+    except OSError:  # absent, or not to be read
+        return False
 
 
 def _config_of(name: str) -> str:

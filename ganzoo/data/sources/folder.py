@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,16 @@ _log = logging.getLogger(__name__)
 
 
 def check(dataset: DatasetConfig, **_: Any) -> None:
-    """Refuse a missing folder, before TensorFlow is imported.
+    """Refuse a folder without images, before TensorFlow is imported.
 
     Raises:
-      DataError: if there is no path or folder, or the split is neither `train` nor `all`.
+      DataError: if there is no path, as `listing`, or if the split is neither `train` nor `all`.
     """
-    root = root_of(dataset)
     if dataset.split not in ("train", "all"):
         raise DataError(f"dataset.split: expected train or all, got '{dataset.split}' (or give its folder as the PATH)")
     if dataset.name == "folder:":
         raise DataError("folder: expected a path, got none (--dataset folder:PATH)")
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "no such folder"
-        raise DataError(f"{dataset.name}: {what} (check the path)")
+    listing(dataset)
 
 
 @register("dataset", "folder:", check=check)
@@ -65,6 +62,8 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
     root = root_of(dataset)
     listed = listing(dataset)
     files = listed.files
+    if listed.empty:
+        _log.warning("%s: no images in %s: skipped as a class", dataset.name, _few(listed.empty))
     if listed.passed_over:
         _log.warning("%s: passed over what is not an image: %s", dataset.name, pixels.counted(listed.passed_over))
     names = [str(path.relative_to(root)) for path, _ in files]
@@ -145,20 +144,25 @@ class Classes:
       names: class names in sorted order; empty without classes.
       files: the files with their labels (0 without classes), in sorted order.
       passed_over: one reason for each other file.
+      empty: names of the subfolders without images.
     """
 
     names: tuple[str, ...]
     files: list[tuple[Path, int]]
     passed_over: list[str]
+    empty: list[str] = field(default_factory=list)
 
 
 def listing(dataset: DatasetConfig) -> Classes:
     """Return the images of a folder and their classes.
 
     Raises:
-      DataError: if the folder cannot be read, holds no images, or holds images beside class folders.
+      DataError: if the folder is missing or cannot be read, holds no images, or holds images beside class folders.
     """
     name, root = dataset.name, root_of(dataset)
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{name}: {what} (check the path)")
     try:
         here = pixels.files_in(root, nested=False)
         classes = {path.name: pixels.files_in(path) for path in here.folders}
@@ -172,16 +176,14 @@ def listing(dataset: DatasetConfig) -> Classes:
         others = f" but other files ({pixels.counted(passed_over)})" if passed_over else ""
         raise DataError(f"{name}: expected images ({pixels.EXAMPLES}) in it or its subfolders, got none{others}")
     if not filled:
-        return Classes((), [(path, 0) for path in flat], passed_over)
+        return Classes((), [(path, 0) for path in flat], passed_over, sorted(classes))
     if flat:
         raise DataError(
             f"{name}: images both in it ({flat[0].name}) and in subfolders ({next(iter(filled))}/): subfolders are"
             " classes, so move the images into one, or give the folder of one class"
         )
-    if empty := sorted(classes.keys() - filled.keys()):
-        _log.warning("%s: no images in %s: skipped as a class", name, _few(empty))
     files = [(path, label) for label, found in enumerate(filled.values()) for path in found]
-    return Classes(tuple(filled), files, passed_over)
+    return Classes(tuple(filled), files, passed_over, sorted(classes.keys() - filled.keys()))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -231,7 +233,7 @@ def _read(path: Path, dataset: DatasetConfig, smallest: int, deep_range: Callabl
                 )
         return pixels.read(path, size=size, channels=channels, deep_range=deep_range)
     except DataError as error:
-        raise DataError(f"{error}, or leave such files out with --skip_broken") from error
+        raise DataError(f"{error}, or leave such files out: skip_broken, --skip_broken") from error
 
 
 def _few(names: list[str]) -> str:

@@ -17,7 +17,7 @@ def label_accuracy(comparison: Comparison) -> dict[str, Value]:
     if names != read:
         raise UsageError(
             f"metrics: label_accuracy: expected the classes of {comparison.real.examples.name}, got those of "
-            f"{comparison.extractor.name} ({', '.join(read[:3])}, …) (leave it out, or give other --features)"
+            f"{comparison.extractor.name} ({', '.join(read[:3])}, …) (leave it out, or give other features, --features)"
         )
     assert labels is not None, "the need is checked before"
     assert classes is not None, "the need is checked before"

@@ -104,6 +104,12 @@ def test_plain_folders_are_used_instead(tmp_path, below, offline):
 def test_where_plain_folders_are_looked_for(tmp_path):
     assert cycle_gan.plain_folders("cycle_gan/maps", None) is None
     assert cycle_gan.plain_folders("cycle_gan/maps", tmp_path) is None
+    (tmp_path / "maps_jpg").mkdir()
+    assert cycle_gan.plain_folders("cycle_gan/maps", tmp_path) is None
+    (tmp_path / "maps_jpg" / "1.jpg").touch()
+    assert cycle_gan.plain_folders("cycle_gan/maps", tmp_path) == tmp_path
+    (tmp_path / "cycle_gan" / "maps").mkdir(parents=True)  # prepared by TFDS
+    assert cycle_gan.plain_folders("cycle_gan/maps", tmp_path) is None
     for below in (".", "maps", "cycle_gan/maps"):
         (tmp_path / below / "trainA").mkdir(parents=True)
         assert cycle_gan.plain_folders("cycle_gan/maps", tmp_path) == tmp_path / below

@@ -92,7 +92,7 @@ def test_an_image_smaller_than_the_crop_is_named_or_left_out(root, caplog):
     save(root / "trainA" / "small.png", 9, (20, 7))
     told = (
         f"{root}/trainA/small.png: expected at least 8x8 pixels to crop, got 20x7: remove it, set"
-        " a smaller dataset.size, or leave such files out with --skip_broken"
+        " a smaller dataset.size, or leave such files out: skip_broken, --skip_broken"
     )
     for load_size in (None, 12):
         assert message(config(root, load_size=load_size)) == told

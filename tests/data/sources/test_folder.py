@@ -10,7 +10,7 @@ from PIL import Image
 from ganzoo.core import images
 from ganzoo.data.open import open_source
 from ganzoo.data.source import Source
-from ganzoo.data.sources.folder import sizes_of
+from ganzoo.data.sources.folder import listing, sizes_of
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
@@ -113,7 +113,9 @@ def test_a_broken_image_is_named_and_left_out_only_on_demand(root, caplog):
         save(root / name)
     (root / "b.png").write_bytes((root / "a.png").read_bytes()[:40])
     for _ in range(2):
-        with pytest.raises(DataError, match=r"b\.png: .*, or leave such files out with --skip_broken$") as caught:
+        with pytest.raises(
+            DataError, match=r"b\.png: .*, or leave such files out: skip_broken, --skip_broken$"
+        ) as caught:
             opened(root)
         assert "\n" not in str(caught.value)
         for _ in range(2):
@@ -225,5 +227,5 @@ def test_each_folder_is_read_once(root, monkeypatch):
     for name in ("a/1.png", "b/2.png"):
         save(root / name)
     monkeypatch.setattr(Path, "iterdir", lambda self: read.append(self) or iterdir(self))
-    opened(root)
+    listing(DatasetConfig(name=f"folder:{root}", size=8, channels=3))
     assert sorted(path for path in read if path.is_relative_to(root)) == [root, root / "a", root / "b"]
