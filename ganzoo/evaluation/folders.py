@@ -56,8 +56,16 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
     shape = (size or first.height, size or first.width, max(each.channels for each in headers))
     deep_range = images.SharedRange(name, paths)
 
+    def read_one(path: Path) -> np.ndarray:
+        pixels = images.read(path, size, shape[2], deep_range)
+        if pixels.shape != shape:  # the header is of another size than the pixels
+            raise DataError(
+                f"{path}: expected {_size(shape)} like its header, got {_size(pixels.shape)}: save it anew, or remove it"
+            )
+        return pixels
+
     def read(numbers: np.ndarray) -> np.ndarray:
-        return np.stack([images.read(paths[number], size, shape[2], deep_range) for number in numbers])
+        return np.stack([read_one(paths[number]) for number in numbers])
 
     return Examples(name, len(paths), ImageKind(*shape), read, about=about)
 

@@ -74,6 +74,14 @@ def test_a_photograph_on_its_side_has_the_size_that_is_read(tmp_path):
     assert examples.shape == (6, 4, 3) == examples.read(np.arange(2)).shape[1:]
 
 
+def test_a_file_of_another_size_than_its_header_is_named(tmp_path):
+    write(tmp_path, a=grey(8), b=grey(8))
+    examples = from_folder(f"folder:{tmp_path}")
+    write(tmp_path, b=grey(9))
+    with pytest.raises(DataError, match=r"b\.png: expected 8x8 like its header, got 9x9"):
+        examples.read(np.arange(2))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from ganzoo.core.images import colour, deep, webp
+from ganzoo.core.images import colour, deep, png, webp
 from ganzoo.core.images.opening import MEMORY, PROGRESSIVE_BYTES_A_PIXEL, checked, cost_of, file_of, one_line, opened
 from ganzoo.core.images.shapes import check_target, fit
 from ganzoo.errors import DataError
@@ -22,7 +23,7 @@ from ganzoo.errors import DataError
 START = 2**16  # bytes of a file in which what it declares of its range is looked for
 DRAFT = 4  # a JPEG is decoded at a fraction of its size that is at least this many times the side wanted
 CUT = 16  # levels: below it are images of 12 bits, or fewer, of which only the upper byte of 16 was read
-ORIENTATION = 0x0112  # EXIF tag; values from 5 on are images on their side
+ORIENTATION, ON_ITS_SIDE = 0x0112, range(5, 9)  # EXIF tag, and its values for images on their side
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def decode(
 ) -> np.ndarray:
     """Decode the bytes of an image file.
 
-    - The EXIF orientation is applied. Of an animation the first frame is used.
+    - The orientation in EXIF or XMP is applied. Of an animation the first frame is used.
     - Colours are converted to sRGB by the file's ICC profile. CMYK without one is converted by Pillow's formula.
     - Transparent pixels are composited on white: black would hide the dark drawings that such files mostly hold.
     - 16-bit grey is scaled by the white that the file declares (TIFF MaxSampleValue, PNG sBIT), otherwise by
@@ -115,7 +116,7 @@ def from_pillow(image: Image.Image, name: str, channels: int) -> np.ndarray:
     """Convert a Pillow image of any mode by the rules of `decode`; the image itself is not modified.
 
     Args:
-      image: the image; its EXIF orientation is applied.
+      image: the image; its orientation in EXIF or XMP is applied.
       name: name of the image in messages.
       channels: 1 or 3.
 
@@ -137,11 +138,9 @@ def header(path: str | os.PathLike[str]) -> Header:
       DataError: if the file is missing, unreadable, not an image or too large; one line that names it.
     """
     with file_of(path) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - START))
-        end = file.read()
         with opened(file, str(path)) as image:
             width, height = image.size
-            if _is_turned(image, end):
+            if _is_turned(image, file):
                 width, height = height, width
             return Header(height, width, 1 if colour.is_grey(image) else 3)
 
@@ -169,13 +168,14 @@ class SharedRange:
             return self.white
 
 
-def _is_turned(image: Image.Image, end: bytes) -> bool:
-    """Return whether an image lies on its side, by its header and the last bytes of its file."""
-    if image.format == "TIFF":  # Pillow turns these itself, in their header too
+def _is_turned(image: Image.Image, file: BinaryIO) -> bool:
+    """Return whether an opened image will be turned on its side, by EXIF or XMP; its file is read on."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and ORIENTATION in image.tag_v2:  # its size is upright
         return False
-    if image.format == "PNG" and "exif" not in image.info and b"eXIf" not in end:  # else Pillow decodes it to see
-        return False
-    return bool(image.getexif().get(ORIENTATION, 1) >= 5)
+    if isinstance(image, PngImagePlugin.PngImageFile) and "exif" not in image.info:
+        with contextlib.suppress(SyntaxError, ValueError):  # what is behind the pixels is damaged, and ignored
+            image = PngImagePlugin.PngImageFile(io.BytesIO(png.without_pixels(file)))
+    return Image.Image.getexif(image).get(ORIENTATION, 1) in ON_ITS_SIDE
 
 
 def _most_undeclared(path: Path) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from ganzoo.core.images import png
+
 WHITES = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)  # of cameras, scanners and 8 bits kept in 16
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281  # TIFF tags
-PNG_START = 8  # bytes
 
 
 class OutOfRangeError(ValueError):
@@ -83,12 +85,5 @@ def to_levels(image: Image.Image, white: Callable[[], int]) -> Image.Image:
 
 def _significant_bits(start: bytes) -> int:
     """Return the number in a PNG file's chunk sBIT; 0 without one."""
-    at = PNG_START
-    for _ in range(64):  # it comes before the pixels, among few chunks
-        name, length = start[at + 4 : at + 8], int.from_bytes(start[at : at + 4], "big")
-        if name == b"sBIT" and length:
-            return start[at + 8]
-        if name in (b"IDAT", b""):
-            return 0
-        at += 12 + length
-    return 0
+    chunk = next((chunk for name, chunk in png.chunks(io.BytesIO(start)) if name in (b"sBIT", b"IDAT")), b"")
+    return int.from_bytes(chunk[8:9], "big")
