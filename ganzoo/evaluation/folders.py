@@ -60,7 +60,7 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
         pixels = images.read(path, size, shape[2], deep_range)
         if pixels.shape != shape:  # the header is of another size than the pixels
             raise DataError(
-                f"{path}: expected {_size(shape)} like its header, got {_size(pixels.shape)}: save it anew, or remove it"
+                f"{path}: expected {_size(shape)} like its header, got {_size(pixels.shape)}: save it anew or remove it"
             )
         return pixels
 

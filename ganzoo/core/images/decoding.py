@@ -137,12 +137,11 @@ def header(path: str | os.PathLike[str]) -> Header:
     Raises:
       DataError: if the file is missing, unreadable, not an image or too large; one line that names it.
     """
-    with file_of(path) as file:
-        with opened(file, str(path)) as image:
-            width, height = image.size
-            if _is_turned(image, file):
-                width, height = height, width
-            return Header(height, width, 1 if colour.is_grey(image) else 3)
+    with file_of(path) as file, opened(file, str(path)) as image:
+        width, height = image.size
+        if _is_turned(image, file):
+            width, height = height, width
+        return Header(height, width, 1 if colour.is_grey(image) else 3)
 
 
 class SharedRange:
