@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo.core import images
+from ganzoo.core.files import expanded
 from ganzoo.data.kinds import Image as ImageKind
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import Examples
@@ -27,7 +28,7 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
     Raises:
       DataError: the folder is missing or has no images, sizes differ, or an image is unreadable.
     """
-    root = Path(name.removeprefix("folder:")).expanduser()
+    root = expanded(name.removeprefix("folder:"))
     if not root.is_dir():
         raise DataError(f"{name}: {'is a file, not a folder' if root.exists() else 'no such folder'} (check the path)")
     try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ganzoo.core.files import expanded
 from ganzoo.data.source import Source, side_of
 from ganzoo.data.sources import domain_folders, tfds_source
 from ganzoo.data.sources.domain_folders import letter_split
@@ -58,7 +59,7 @@ def plain_folders(name: str, data_dir: Path | None) -> Path | None:
     if data_dir is None:
         return None
     config = _config_of(name)
-    root = data_dir.expanduser()
+    root = expanded(data_dir)
     places = (root / "cycle_gan" / config, root / config, root)
     return next((place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS)), None)
 
