@@ -87,9 +87,7 @@ def test_an_icon_is_refused_from_the_header_in_it(kind):
     else:
         inner = inner[:4] + struct.pack("<II", 13_000, 13_000) + inner[12:]
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
-    with pytest.raises(
-        DataError, match=r"^a\.ico: expected an image that decodes in 1024 MiB, got one that takes 1934"
-    ):
+    with pytest.raises(DataError, match=r"^a\.ico: expected an image that decodes in 1024 MiB, got one"):
         images.decode(icon, "a.ico")
     with pytest.raises(DataError, match=r"^a\.ico: broken image"):
         images.decode(icon[:20], "a.ico")
