@@ -16,4 +16,4 @@ def test_a_tilde_without_a_home_is_part_of_a_name(tmp_path, monkeypatch):
     assert image_files.find(["~photo.jpg"]) == image_files.find(["~ph*.jpg"]) == [Path("~photo.jpg")]
     with pytest.raises(UsageError, match=r"^~nosuchuser/x: no such file or folder"):
         image_files.find(["~nosuchuser/x"])
-    assert root_of(DatasetConfig(name="folder:~nosuchuser/x")) == Path("~nosuchuser/x")
+    assert root_of(DatasetConfig(name="folder:~nosuchuser/x", size=8, channels=1)) == Path("~nosuchuser/x")
