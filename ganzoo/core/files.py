@@ -59,8 +59,8 @@ def temporary_beside(path: Path) -> Path:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a UTF-8 file; see `write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a UTF-8 file; see `write_bytes`. Bytes of file names that are no text are escaped, as JSON reads them."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_left_out(folder: str | os.PathLike[str], lines: Iterable[str]) -> Path:
