@@ -83,10 +83,12 @@ def in_one_mode(real: Examples, fake: Examples) -> tuple[Examples, Examples]:
 
 
 def _in_colour(grey: Examples) -> Examples:
+    height, width, _ = grey.shape
+
     def read(numbers: np.ndarray) -> np.ndarray:
         return np.repeat(grey.read(numbers), 3, axis=-1)
 
-    return replace(grey, kind=ImageKind(*grey.shape[:2], 3), read=read)
+    return replace(grey, kind=ImageKind(height, width, 3), read=read)
 
 
 def check_alike(real: Examples, fake: Examples) -> None:

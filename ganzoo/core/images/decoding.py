@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
@@ -254,5 +254,5 @@ def _has_dark_ink(image: Image.Image) -> bool:
     if not image.has_transparency_data:
         return False
     on_black = (image if image.mode == "RGBA" else image.convert("RGBA")).convert("RGBa")
-    *colours, _ = on_black.getextrema()
-    return 0 < max(most for _, most in colours) < CUT
+    extrema: Any = on_black.getextrema()
+    return 0 < max(most for _, most in extrema[:3]) < CUT
