@@ -175,7 +175,7 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
         ("kind", "domains", "paired", "check"),
         lambda properties: "" if properties.get("domains", ()) == () else OF_TWO_DOMAINS,
     ),
-    Registry("metric", "metrics", "ganzoo.evaluation.metrics", ("better", "needs")),
+    Registry("metric", "metrics", "ganzoo.evaluation.metrics", ("better", "needs", "least")),
     Registry("extractor", "evaluation.features", "ganzoo.evaluation.extractors"),
     Registry("scheme", "model.scheme", "ganzoo.models"),
 )

@@ -7,7 +7,6 @@ has only the result; everything else goes to stderr.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import io
 import itertools
@@ -114,21 +113,24 @@ class Outcome:
 @contextlib.contextmanager
 def reported(program: str) -> Iterator[Outcome]:
     """Turn errors that a user can mend into one line on stderr and an exit code; let bugs pass."""
-    outcome = Outcome()
+    outcome, said = Outcome(), ""
     _mend_streams()
     try:
         yield outcome
         with _writing():
             pass
     except GanzooError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        outcome.code = error.exit_code
+        said, outcome.code = f"{program}: {error}\n", error.exit_code
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        outcome.code = INTERRUPTED
+        said, outcome.code = f"{program}: interrupted\n", INTERRUPTED
     except BrokenPipeError:
         # The reader has closed our output (`ganzoo models | head -1`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        sys.stderr.write(said)
+        sys.stderr.flush()
+    except OSError:  # the exit code says enough; Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _mend_streams() -> None:
@@ -136,7 +138,7 @@ def _mend_streams() -> None:
     for name in ("stdin", "stdout", "stderr"):  # in the order of their descriptors, which `open` takes
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115  until the end
-    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in UTF-8 too: names of files may have bytes that are no text
         sys.stdout.reconfigure(errors="backslashreplace")
 
 

@@ -59,8 +59,8 @@ def temporary_beside(path: Path) -> Path:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a UTF-8 file; see `write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a UTF-8 file; see `write_bytes`. Bytes of file names that are no text are escaped, as JSON reads them."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def remove(path: Path) -> None:
@@ -97,11 +97,16 @@ def cache_folder() -> Path:
       RunError: there is no home directory.
     """
     if own := os.environ.get("GANZOO_HOME") or os.environ.get("GANZOO_CACHE"):
-        return Path(own).expanduser()
+        return expanded(own)
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ganzoo"
     except RuntimeError:  # neither HOME nor an entry for this user
         raise RunError("GANZOO_HOME: expected a folder for caches, as this user has no home (set it)") from None
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with its `~` or `~user` as a folder, and as it is if there is no such home: `~photo.jpg`."""
+    return Path(os.path.expanduser(path))  # `Path.expanduser` raises RuntimeError then
 
 
 def sync(path: str | os.PathLike[str]) -> None:

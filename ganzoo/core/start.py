@@ -16,7 +16,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganzoo.core.memory import reuse_freed_memory
@@ -125,9 +125,14 @@ def _is_to_be_quiet() -> bool:
 @contextmanager
 def _sorted_stderr() -> Iterator[None]:
     """Hold back file descriptor 2 (C++ does not use sys.stderr), then print every line that is not a log line."""
+    try:
+        place = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  closed below
+    except OSError:  # there is no folder for it: all lines are shown
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile("w+", errors="replace") as held:
+    with place as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -136,4 +141,5 @@ def _sorted_stderr() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             held.seek(0)
-            sys.stderr.write(without_log_lines(held.read()))
+            with suppress(OSError):  # stderr cannot be written, for example a full disk
+                sys.stderr.write(without_log_lines(held.read()))

@@ -20,7 +20,7 @@ from ganzoo.core import files
 from ganzoo.core.files import cache_folder
 
 # Part of every key: stores made by other code, or by a Pillow that may decode differently, are rebuilt.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ganzoo.evaluation.collected import Collected, collect
 from ganzoo.evaluation.examples import Examples
 from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.evaluation.halves import with_errors
-from ganzoo.evaluation.metrics.metric import Comparison, Need, Value, all_metrics, get
+from ganzoo.evaluation.metrics.metric import FEWEST, Comparison, Need, Value, all_metrics, get
 from ganzoo.evaluation.result import Evaluation
 from ganzoo.version import __version__
 
@@ -81,6 +81,7 @@ class Evaluator:
         self.note = note
         self.translation = translation
         self._check(real, held_out)
+        self._check_count(real)
         self._check_translation()
         self.real = self._collect(real, "real")
         self.held_out = None
@@ -125,6 +126,7 @@ class Evaluator:
         began = time.monotonic()
         folders.check_alike(self.translation.given if self.translation else self.real.examples, fake)
         self.check_generated(fake.name, draws=model is not None, labelled=fake.labels is not None)
+        self._check_count(fake)
         collected = self._collect(fake, "generated")
         comparison = Comparison(
             self.real,
@@ -176,8 +178,9 @@ class Evaluator:
             learned, unseen = self.real.picked(numbers[:first]), self.real.picked(numbers[first:])
         if unseen is None:
             return {}, {}, None
-        metrics = [metric for metric in self.metrics if metric.needs <= OF_TWO_SETS]
         count = min(learned.count, comparison.fake.count)
+        fewest = min(count, unseen.count)
+        metrics = [metric for metric in self.metrics if metric.needs <= OF_TWO_SETS and metric.least <= fewest]
         untouched = comparison.untouched and comparison.untouched.evenly(count)
         sets = replace(comparison, real=unseen, held_out=None, untouched=untouched)
         held_out, floor = (
@@ -207,6 +210,13 @@ class Evaluator:
         if self._needed("held_out") and held_out is None:
             who = self._who_needs("held_out")
             raise UsageError(f"metrics: {who} needs held-out real examples, got none (leave it out)")
+
+    def _check_count(self, examples: Examples) -> None:
+        if few := uncomputable(self.names, examples.count):
+            raise UsageError(
+                f"metrics: {', '.join(few)}: expected {get(few[0]).least} or more examples of {examples.name}, got "
+                f"{examples.count} (leave them out, or give more)"
+            )
 
     def _check_translation(self) -> None:
         translation = self.translation
@@ -251,6 +261,15 @@ class Evaluator:
             use = f"use {FEW_FOR_KID:,} or more of each"
             warnings.append(f"{distance}: {counts}: unbiased for independent examples, but imprecise; {use}")
         return warnings
+
+
+def uncomputable(metrics: Iterable[str], count: int) -> list[str]:
+    """Return the metrics that cannot be computed from so few examples of a set, though others can.
+
+    Raises:
+      ConfigError: a metric is unknown.
+    """
+    return [name for name in metrics if max(count, FEWEST) < get(name).least]
 
 
 def needs(metrics: Iterable[str], need: Need) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ganzoo.core import images
+from ganzoo.core.files import expanded
 from ganzoo.data.kinds import Image as ImageKind
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import Examples
@@ -15,14 +17,17 @@ from ganzoo.evaluation.examples import Examples
 _log = logging.getLogger(__name__)
 
 
-def from_folder(name: str, size: int | None = None, count: int | None = None, seed: int = 0) -> Examples:
-    """Return the images in a folder and its subfolders, in path order; all are colour if any is.
+def from_folder(
+    name: str, size: int | None = None, count: int | None = None, seed: int = 0, channels: int | None = None
+) -> Examples:
+    """Return the images in a folder and its subfolders, in path order.
 
     Args:
       name: `folder:PATH`.
       size: side to resize the central square of each image to; None keeps the images, which must have one size.
       count: largest number of images, a random choice.
       seed: seed of the choice.
+      channels: 1 or 3; by default 3 if any image has colour.
 
     Raises:
       DataError: the folder is missing or has no images, sizes differ, or an image is unreadable.
@@ -43,11 +48,19 @@ def from_folder(name: str, size: int | None = None, count: int | None = None, se
                 f"{path}: expected {first.width}x{first.height} like {paths[0].name}, got {other.width}x{other.height} "
                 "(use one size, or size, --size, to crop and resize all)"
             )
-    shape = (size or first.height, size or first.width, max(each.channels for each in headers))
+    shape = (size or first.height, size or first.width, channels or max(each.channels for each in headers))
     deep_range = images.SharedRange(name, paths)
 
+    def read_one(path: Path) -> np.ndarray:
+        pixels = images.read(path, size, shape[2], deep_range)
+        if pixels.shape != shape:  # the header is of another size than the pixels
+            raise DataError(
+                f"{path}: expected {_size(shape)} like its header, got {_size(pixels.shape)}: save it anew or remove it"
+            )
+        return pixels
+
     def read(numbers: np.ndarray) -> np.ndarray:
-        return np.stack([images.read(paths[number], size, shape[2], deep_range) for number in numbers])
+        return np.stack([read_one(paths[number]) for number in numbers])
 
     return Examples(name, len(paths), ImageKind(*shape), read, about=about)
 
@@ -58,7 +71,7 @@ def listing(name: str) -> images.Listing:
     Raises:
       DataError: the folder is missing, unreadable or has no images.
     """
-    root = Path(name.removeprefix("folder:")).expanduser()
+    root = expanded(name.removeprefix("folder:"))
     if not root.is_dir():
         raise DataError(f"{name}: {'is a file, not a folder' if root.exists() else 'no such folder'} (check the path)")
     try:
@@ -70,6 +83,22 @@ def listing(name: str) -> images.Listing:
         but = f", but {others}" if others else ""
         raise DataError(f"{name}: no images in it (looked for {images.EXAMPLES}, in subfolders too{but})")
     return listed
+
+
+def in_one_mode(real: Examples, fake: Examples) -> tuple[Examples, Examples]:
+    """Return both sets; if one has colour images and the other grey ones, these are read as colour."""
+    if not (real.kind.is_image and fake.kind.is_image) or real.shape[2] == fake.shape[2]:
+        return real, fake
+    return (_in_colour(real), fake) if real.shape[2] == 1 else (real, _in_colour(fake))
+
+
+def _in_colour(grey: Examples) -> Examples:
+    height, width, _ = grey.shape
+
+    def read(numbers: np.ndarray) -> np.ndarray:
+        return np.repeat(grey.read(numbers), 3, axis=-1)
+
+    return replace(grey, kind=ImageKind(height, width, 3), read=read)
 
 
 def check_alike(real: Examples, fake: Examples) -> None:

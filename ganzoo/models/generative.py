@@ -135,8 +135,8 @@ class GenerativeModel:
 
         Args:
           n: number of examples; by default that of labels or positions, otherwise one per class, otherwise 16.
-          labels: one label, or one per example: ints in [0, classes), or names in `class_names`; by default they cycle
-            through the classes by position.
+          labels: one label, or one per example: ints in [0, classes), or texts: names in `class_names`, or their
+            numbers; by default they cycle through the classes by position.
           seed: integer in [0, 2**31); by default a new one each time.
           truncation: in (0, 1]: factor of the latents, for less varied, more typical examples. Of a generator with
             styles it is psi: that of the styles' distance from their mean (Karras et al. 2019, arXiv:1812.04948). For

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganzoo.core import files
 from ganzoo.core import images as pixels
 from ganzoo.errors import UsageError
 
@@ -64,7 +65,7 @@ def read(given: Any, channels: int, longest: int | None = None) -> Given:
     - An array (or tensor) is one image `[H, W]` or `[H, W, C]`, or a batch `[n, H, W, C]`; C is 1 (grey), 3 (RGB) or
       4 (RGBA). The same rules convert its channels.
     - uint8 values are pixels. Floats are in [-1, 1] if any value of the call is below 0, otherwise in [0, 1].
-    - A list or tuple holds any of these, one image each, of any sizes.
+    - A list or tuple holds any of these, one image each, of any sizes; its 16-bit files have one range.
 
     Args:
       given: the images.
@@ -80,7 +81,13 @@ def read(given: Any, channels: int, longest: int | None = None) -> Given:
     """
     many = isinstance(given, list | tuple)
     names = [f"images[{place}]" for place in range(len(given))] if many else ["images"]
-    opened = [_opened(one, name, channels) for one, name in zip(given if many else [given], names, strict=True)]
+    listed = [
+        files.expanded(one) if isinstance(one, str | os.PathLike) else one for one in (given if many else [given])
+    ]
+    deep_range = pixels.SharedRange("images", [one for one in listed if isinstance(one, Path | Image.Image)])
+    opened = [
+        _opened(one, name, channels, deep_range if many else None) for one, name in zip(listed, names, strict=True)
+    ]
     if many and any(one.ndim > 3 for one in opened):
         raise UsageError("images: expected a list of single images, got a batch in it (give the batch alone)")
     opened = pixels.levels(opened, names)
@@ -140,12 +147,12 @@ def blend(originals: np.ndarray, translations: np.ndarray, strength: float) -> n
     return np.rint(mixed, out=mixed).astype(np.uint8)
 
 
-def _opened(one: Any, name: str, channels: int) -> np.ndarray:
+def _opened(one: Any, name: str, channels: int, deep_range: Callable[[], int] | None) -> np.ndarray:
     """Return one given image as an array; its values are not checked yet."""
-    if isinstance(one, str | os.PathLike):
-        return pixels.read(Path(one).expanduser(), channels=channels)
+    if isinstance(one, Path):
+        return pixels.read(one, channels=channels, deep_range=deep_range)
     if isinstance(one, Image.Image):
-        return pixels.from_pillow(one, name, channels)
+        return pixels.from_pillow(one, name, channels, deep_range)
     try:
         array = np.asarray(one)
     except ValueError:

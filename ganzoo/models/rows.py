@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ganzoo.errors import UsageError, did_you_mean
 
 LARGEST_SEED = 2**31 - 1
 WITHOUT_CLASSES = 16  # default number of examples of an unconditional model
+LISTED = 20  # classes in a message
 
 
 def drawing(
@@ -65,8 +67,9 @@ def by_number(name: str, labels: Any, class_names: Sequence[str] | None = ()) ->
     Args:
       name: name of the model.
       labels: one label or several, each an integer or a text; returned unchanged if there is no text.
-      class_names: in the order of the labels. A text that is both a class name and a number (`"3"`) is the name. None
-        if they are unknown, as on a server.
+      class_names: in the order of the labels. A text that is both a class name and a number (`"3"`) is the name. If
+        all names are numbers, a number is the class of that value (`"7"` of `07`), never an index. None if they are
+        unknown, as on a server.
 
     Raises:
       UsageError: if a text is neither.
@@ -81,6 +84,14 @@ def by_number(name: str, labels: Any, class_names: Sequence[str] | None = ()) ->
 def _number_of(name: str, label: str, class_names: Sequence[str] | None) -> int:
     if class_names and label in class_names:
         return list(class_names).index(label)
+    values = [_value(each) for each in class_names or ()]
+    if values and None not in values:
+        if values.count(value := _value(label)) == 1:
+            return values.index(value)
+        more = ", …" if len(values) > LISTED else ""
+        raise UsageError(
+            f"labels: {name} has no class '{label}' (classes: {', '.join((class_names or ())[:LISTED])}{more})"
+        )
     if label.isascii() and label.isdigit() and len(label) < 19:
         return int(label)
     if class_names is None:
@@ -91,6 +102,15 @@ def _number_of(name: str, label: str, class_names: Sequence[str] | None) -> int:
     if not class_names:
         raise UsageError(f"labels: expected integers, got '{label}' ({name} has no class names)")
     raise UsageError(f"labels: {name} has no class '{label}'{did_you_mean(label, class_names)}")
+
+
+def _value(text: str) -> Decimal | None:
+    """Return a finite number in a text, or None."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
 
 
 def check_labels(

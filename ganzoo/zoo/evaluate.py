@@ -18,6 +18,7 @@ from ganzoo.evaluation.evaluate import (
     check_metrics,
     default_features,
     needs,
+    uncomputable,
 )
 from ganzoo.evaluation.examples import Examples, from_array, from_model, held_out_of, of_dataset
 from ganzoo.evaluation.extractors.extractor import EXTRACTORS
@@ -62,7 +63,8 @@ def evaluate(
         `[n, H, W, C]`, floats in [-1, 1] of that shape, or points `[n, columns]`; table rows and sequences if `real`
         names a data set of them.
       metrics: metric names, as a list or comma-separated; `ganzoo evaluate --list` lists them. By default
-        `DEFAULT_METRICS`, or `translations.default_metrics` for translations.
+        `DEFAULT_METRICS` that can be computed from so many examples, or `translations.default_metrics` for
+        translations.
       num_samples: number of samples and largest number of real examples, 10,000 by default; for translations, the
         largest number of them. Folders are used whole by default, arrays always.
       to: domain to translate to; by default the first that the model makes.
@@ -121,12 +123,20 @@ def evaluate(
     held_out = None
     if dataset is not None and (thorough or needs(names, "held_out")):
         held_out = held_out_of(dataset, count, seed=seed, data_dir=data_dir)
-    chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
     drawn, drawer = _fake(model, config, count, real_examples, step, seed, truncation, of_folder)
+    if drawer is None:  # a model draws for some metrics itself, in its own mode
+        real_examples, drawn = folders.in_one_mode(real_examples, drawn)
     folders.check_alike(real_examples, drawn)  # before the long work
+    chosen = features or (default_features(dataset) if dataset else real_examples.kind.default_features())
+    fewest = min(real_examples.count, drawn.count)
+    left_out = uncomputable(names, fewest) if asked is None else []
+    names = [name for name in names if name not in left_out]
     import_quietly()
     evaluator = Evaluator(real_examples, chosen, names, held_out=held_out, seed=seed, thorough=thorough, note=note)
-    return evaluator(drawn, drawer)
+    found = evaluator(drawn, drawer)
+    if left_out:
+        found.protocol["warnings"].append(f"{', '.join(left_out)}: left out, as they need more than {fewest} examples")
+    return found
 
 
 def _of_translation(
@@ -204,8 +214,8 @@ def _real(
     if not isinstance(real, str | Path):
         return from_array("real", real, kinds.of(config.dataset) if config else None), None
     if _is_folder(real):
-        wanted = of_folder["size"] or (config.dataset.size if config else None)
-        return folders.from_folder(str(real), **{**of_folder, "size": wanted}), None
+        own = {"size": of_folder["size"] or config.dataset.size, "channels": config.dataset.channels} if config else {}
+        return folders.from_folder(str(real), **(of_folder | own)), None
     dataset = _drawn_by(model, str(real)) if config is None else _named(config, real)
     return of_dataset(dataset, count, seed=of_folder["seed"], data_dir=data_dir), dataset
 

@@ -169,7 +169,7 @@ def refuse_sources(paths: Sequence[Path], places: Iterable[Path]) -> None:
 
 def _expanded(name: str) -> list[Path]:
     """Expand the pattern in an argument, as not every shell does."""
-    path = Path(name).expanduser()
+    path = files.expanded(name)
     if path.exists():
         return [path]
     if not glob.has_magic(name):

@@ -192,6 +192,20 @@ def test_a_full_disk_at_standard_output_is_one_line(size):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [("Answer('x', {})", 0), ("(_ for _ in ()).throw(DataError('no data'))", 2), ("int(None)", 1)],
+)
+def test_standard_error_that_cannot_be_written_keeps_the_exit_code(work, code):
+    script = (
+        "import sys; from ganzoo.cli.base import Answer, Command; from ganzoo.errors import DataError\n"
+        f"sys.exit(Command('say', 'Say.', {{}}, lambda _: {work}).run([]))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full)
+    assert done.returncode in ((code,) if code != 1 else (1, 120))  # a bug is Python's own
+
+
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed):
     script = f"{COUNT}('text', {{}})); sys.exit(say.run([]))"
@@ -199,6 +213,18 @@ def test_closed_streams(closed):
         ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, script], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_bytes_of_a_name_that_are_no_text_are_escaped(tmp_path):
+    script = f"{COUNT}(f'in {{sys.argv[1]}}', sys.argv[1])); sys.exit(say.run(sys.argv[2:]))"
+    environment = {"PYTHONUTF8": "1", "PYTHONPATH": ":".join(sys.path)}
+    given = [sys.executable, "-c", script, b"\xff.png"]
+    done = subprocess.run(given, env=environment, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"in \\udcff.png\n", b"")
+    done = subprocess.run([*given, "--json"], env=environment, capture_output=True)
+    assert json.loads(done.stdout) == "\udcff.png"
+    done = subprocess.run([*given, "--quiet", f"--json={tmp_path}/a.json"], env=environment, capture_output=True)
+    assert (done.returncode, json.loads((tmp_path / "a.json").read_text())) == (0, "\udcff.png")
 
 
 def test_text_that_standard_output_cannot_encode_is_escaped():

@@ -41,6 +41,18 @@ def test_a_quiet_start():
     assert run(script) == ("", ["ours"])
 
 
+def test_without_a_folder_for_temporary_files_all_is_shown(monkeypatch, capfd):
+    def fail(*_, **__):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr("tempfile.TemporaryFile", fail)
+    with start.quiet_start():
+        print("I0000 00:00: ours", file=sys.stderr)
+    assert capfd.readouterr().err == "I0000 00:00: ours\n"
+
+
 def test_loading_and_drawing_print_nothing():
     assert run("import ganzoo; ganzoo.load('cgan_mnist').generate(4)") == ("", [])
 

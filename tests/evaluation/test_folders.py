@@ -7,7 +7,7 @@ from PIL import Image
 from ganzoo.core import images
 from ganzoo.errors import DataError
 from ganzoo.evaluation.examples import from_array
-from ganzoo.evaluation.folders import check_alike, from_folder
+from ganzoo.evaluation.folders import check_alike, from_folder, in_one_mode
 
 
 def write(folder, **arrays):
@@ -74,6 +74,14 @@ def test_a_photograph_on_its_side_has_the_size_that_is_read(tmp_path):
     assert examples.shape == (6, 4, 3) == examples.read(np.arange(2)).shape[1:]
 
 
+def test_a_file_of_another_size_than_its_header_is_named(tmp_path):
+    write(tmp_path, a=grey(8), b=grey(8))
+    examples = from_folder(f"folder:{tmp_path}")
+    write(tmp_path, b=grey(9))
+    with pytest.raises(DataError, match=r"b\.png: expected 8x8 like its header, got 9x9"):
+        examples.read(np.arange(2))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -90,6 +98,21 @@ def test_folders_that_cannot_be_read(tmp_path, make, message):
     make(tmp_path / "images")
     with pytest.raises(DataError, match=message):
         from_folder(f"folder:{tmp_path}/images")
+
+
+def test_grey_is_read_as_colour_beside_a_folder_of_colour(tmp_path):
+    write(tmp_path / "grey", a=grey(8, 7))
+    write(tmp_path / "colour", a=colour(8))
+    sets = [from_folder(f"folder:{tmp_path}/{name}") for name in ("grey", "colour")]
+    for one, other in (sets, sets[::-1]):
+        found = in_one_mode(one, other)
+        check_alike(*found)
+        assert [each.name for each in found] == [one.name, other.name]
+        level = max(each.read(np.arange(1)).max() for each in found)
+        assert level == 7
+        assert all(each.read(np.arange(1)).shape == (1, 8, 8, 3) for each in found)
+    assert in_one_mode(sets[0], sets[0]) == (sets[0], sets[0])
+    assert from_folder(f"folder:{tmp_path}/colour", channels=1).read(np.arange(1)).shape == (1, 8, 8, 1)
 
 
 def test_only_like_is_compared_with_like():

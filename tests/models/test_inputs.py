@@ -31,6 +31,25 @@ def test_a_home_directory_is_found(tmp_path, monkeypatch):
     assert np.array_equal(inputs.read("~/grey.png", 1).images[0, ..., 0], GREY)
 
 
+def test_what_is_no_home_is_a_file_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(GREY).save("~grey.png")
+    assert np.array_equal(inputs.read("~grey.png", 1).images[0, ..., 0], GREY)
+    with pytest.raises(DataError, match=r"^~nosuchuser/a\.png: cannot be read"):
+        inputs.read("~nosuchuser/a.png", 1)
+
+
+def test_sixteen_bit_images_of_a_list_have_one_range(tmp_path, caplog):
+    dark, light = (Image.fromarray(np.full((8, 8), most, np.uint16)) for most in (512, 4000))
+    dark.save(tmp_path / "dark.png")
+    for given in (tmp_path / "dark.png", dark):
+        read = inputs.read([given, light], 1)
+        assert read.images[:, 0, 0, 0].tolist() == [32, 250]
+    assert caplog.messages == 2 * [
+        "images: 16-bit grey whose values end at 4000, without a declared range: 4095 is taken for white"
+    ]
+
+
 def test_batches_and_lists():
     batch = np.stack([GREY, GREY + 1])[..., np.newaxis]
     for given in (batch, [GREY, GREY + 1], (GREY, Image.fromarray(GREY + 1)), [GREY[..., np.newaxis], batch[1]]):

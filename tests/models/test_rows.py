@@ -55,6 +55,38 @@ def test_labels_by_name(labels, numbers):
 
 
 @pytest.mark.parametrize(
+    ("names", "label", "index"),
+    [
+        ([f"{month:02}" for month in range(1, 13)], "7", 6),
+        ([f"{month:02}" for month in range(1, 13)], "08", 7),
+        ([str(number) for number in range(1, 13)], "012", 11),
+        (["-1", "0.5", "1"], "0.50", 1),
+        (["-1", "0.5", "1"], "-1.0", 0),
+    ],
+)
+def test_numbers_as_class_names_are_met_by_value(names, label, index):
+    assert rows.by_number("months", label, names) == index
+    assert rows.by_number("months", [label, 2], names) == [index, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "label", "listed"),
+    [
+        (["1", "2", "3"], "0", "1, 2, 3"),
+        (["1", "2", "3"], "cat", "1, 2, 3"),
+        (["1", "2", "3"], "nan", "1, 2, 3"),
+        (["1", "2", "3"], "9" * 5000, "1, 2, 3"),
+        (["1", "01"], "001", "1, 01"),
+        ([f"{number:03}" for number in range(21)], "21", ", ".join(f"{number:03}" for number in range(20)) + ", …"),
+    ],
+)
+def test_a_number_that_is_no_class_is_no_index(names, label, listed):
+    with pytest.raises(UsageError) as caught:
+        rows.by_number("months", label, names)
+    assert str(caught.value) == f"labels: months has no class '{label}' (classes: {listed})"
+
+
+@pytest.mark.parametrize(
     ("labels", "names", "message"),
     [
         (["cat", "dres"], NAMES, "labels: pets has no class 'dres' (did you mean 'dress'?)"),

@@ -76,6 +76,33 @@ def test_two_folders(tmp_path, digits):
     assert folders.protocol["fake"] == {"name": f"folder:{tmp_path}/fake", "count": 500, "shape": [28, 28, 1]}
 
 
+def test_metrics_that_nobody_named_are_left_out_where_they_need_more(tmp_path, digits):
+    for name, image in zip("abcde", digits, strict=False):
+        images.write_png(tmp_path / f"{name}.png", image)
+    folder = f"folder:{tmp_path}"
+    found = evaluate(folder, real=folder, features="mnist_cnn")
+    assert set(found) == {"fid_mnist_cnn", "kid_mnist_cnn"}
+    assert "precision, recall, density, coverage: left out, as they need more than 5 examples" in found.describe()
+    with pytest.raises(
+        UsageError, match=rf"^metrics: precision: expected 6 or more examples of {folder}, got 5 \(leav"
+    ):
+        evaluate(folder, "fid,precision", real=folder, features="mnist_cnn")
+
+
+@pytest.mark.slow
+def test_a_folder_is_read_in_the_mode_of_the_model_or_of_the_other_folder(tmp_path, digits):
+    for name, image in zip("abcdef", digits, strict=False):
+        images.write_png(tmp_path / "grey" / f"{name}.png", image)
+        images.write_png(tmp_path / "colour" / f"{name}.png", np.repeat(image, 3, axis=-1))
+    grey, colour = (f"folder:{tmp_path}/{name}" for name in ("grey", "colour"))
+    found = evaluate(loaded("cgan"), "kid", 20, real=colour, features="mnist_cnn")
+    assert found.protocol["real"]["shape"] == [28, 28, 1]
+    for fake, real in ((grey, colour), (colour, grey)):
+        found = evaluate(fake, "sliced_wasserstein", real=real, features="efficientnet_lite0")
+        assert found["sliced_wasserstein_efficientnet_lite0"] == pytest.approx(0.0, abs=1e-5)
+        assert found.protocol["fake"]["shape"] == found.protocol["real"]["shape"] == [28, 28, 3]
+
+
 def test_points_of_a_known_distance():
     """Two normal clouds, 3 apart and of equal covariance: the Fréchet distance is 9."""
     generator = np.random.default_rng(0)
@@ -271,7 +298,11 @@ def test_data_of_two_domains_that_are_not_there(tmp_path):
         ),
         ({"metrics": ["fid", "memorisation"], "real": np.zeros([5, 28, 28, 1], np.uint8)}, UsageError, "held-out"),
         ({"metrics": []}, UsageError, "metrics: none given"),
-        ({"metrics": ["recall"], "num_samples": 4, "real": None}, UsageError, "coverage: expected 6 or more examples"),
+        (
+            {"metrics": ["recall"], "num_samples": 4, "real": None},
+            UsageError,
+            "metrics: recall: expected 6 or more examples",
+        ),
         (
             {"metrics": ["label_accuracy"], "features": "fashion_cnn", "real": None},
             UsageError,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from ganzoo.core.images import png
+
 WHITES = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)  # of cameras, scanners and 8 bits kept in 16
 BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 258, 281  # TIFF tags
-PNG_START = 8  # bytes
+JPEG2000_SIZE = b"\xff\x4f\xff\x51"  # start of a code stream and of its first segment, which has size and depth
 
 
 class OutOfRangeError(ValueError):
@@ -26,35 +30,50 @@ def likely_white(most: int) -> int:
     return next((white for white in WHITES if white >= most), WHITES[-1])
 
 
+def largest(image: Image.Image) -> int:
+    """Return the largest integer value, apart from that of transparent pixels; 0 without others."""
+    values = np.asarray(image)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        values = values[values != transparent]
+    return int(values.max(initial=0))
+
+
+def undeclared(image: Image.Image, start: bytes) -> int:
+    """Return the largest value of a deep image whose file declares no white, or a smaller one; 0 for other images.
+
+    Args:
+      image: the decoded image.
+      start: the first bytes of its file.
+    """
+    if not is_deep(image) or image.mode == "F":
+        return 0
+    declared, most = declared_white(image, start), largest(image)
+    return 0 if declared is not None and declared >= most else most
+
+
 def declared_white(image: Image.Image, start: bytes) -> int | None:
     """Return the value of white that a file declares, or None.
 
-    It is TIFF's MaxSampleValue or a number of bits other than 16, or PNG's sBIT. Pillow scales the values of PGM and
-    JPEG 2000 files by the range that these declare.
+    It is TIFF's MaxSampleValue, PNG's sBIT, or a number of bits other than 16. Pillow scales the values of PGM and
+    JPEG 2000 files with such a number to 16 bits. A white of 65535 says nothing: files of 12-bit values have it too.
 
     Args:
       image: the opened image.
-      start: the first bytes of the file; only PNG needs them.
+      start: the first bytes of its file.
     """
+    bits = _bits(image, start)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        if MAX_SAMPLE_VALUE in tags:
-            return int(np.max(tags[MAX_SAMPLE_VALUE])) or None
-        bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
-        return 2**bits - 1 if bits < 16 else None
+        white = int(np.max(image.tag_v2.get(MAX_SAMPLE_VALUE, 0)))
+        return white if 0 < white < WHITES[-1] else 2**bits - 1 if bits < 16 else None
     if image.format == "PNG":
         bits = _significant_bits(start)
         return 2**bits - 1 if 0 < bits < 16 else None
-    return WHITES[-1] if image.format in ("PPM", "JPEG2000") else None
+    return WHITES[-1] if image.format in ("PPM", "JPEG2000") and bits < 16 else None
 
 
 def is_cut(image: Image.Image, start: bytes) -> bool:
     """Return whether Pillow reads only the upper byte of an image's 16-bit samples: those of colour and alpha."""
-    if is_deep(image):
-        return False
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return int(np.max(image.tag_v2.get(BITS_PER_SAMPLE, 8))) == 16
-    return image.format == "PNG" and start[24:25] == b"\x10"
+    return not is_deep(image) and _bits(image, start) == 16
 
 
 def to_levels(image: Image.Image, white: Callable[[], int]) -> Image.Image:
@@ -81,14 +100,19 @@ def to_levels(image: Image.Image, white: Callable[[], int]) -> Image.Image:
     return Image.fromarray(levels.astype(np.uint8))
 
 
+def _bits(image: Image.Image, start: bytes) -> int:
+    """Return the number of bits of a sample in the file; 0 if it is unknown."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(np.max(image.tag_v2.get(BITS_PER_SAMPLE, 1)))
+    if image.format == "PPM" and start[1:2] in b"2356":  # with a largest value, after the size
+        return int(re.sub(rb"#[^\n]*", b" ", start).split(maxsplit=4)[3]).bit_length()
+    if image.format == "JPEG2000":
+        return 1 + (start[start.find(JPEG2000_SIZE) + 42] & 0x7F)
+    at, length = {"PNG": (24, 1), "SGI": (3, 8)}.get(image.format or "", (0, 0))
+    return sum(start[at : at + 1]) * length
+
+
 def _significant_bits(start: bytes) -> int:
     """Return the number in a PNG file's chunk sBIT; 0 without one."""
-    at = PNG_START
-    for _ in range(64):  # it comes before the pixels, among few chunks
-        name, length = start[at + 4 : at + 8], int.from_bytes(start[at : at + 4], "big")
-        if name == b"sBIT" and length:
-            return start[at + 8]
-        if name in (b"IDAT", b""):
-            return 0
-        at += 12 + length
-    return 0
+    chunk = next((chunk for name, chunk in png.chunks(io.BytesIO(start)) if name in (b"sBIT", b"IDAT")), b"")
+    return int.from_bytes(chunk[8:9], "big")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from ganzoo.core.images import deep, webp
+from ganzoo.core.images import deep, icon, webp
 from ganzoo.errors import DataError, GanzooError
 
 # An explicit list: some formats that Pillow knows (EPS) start other programs.
@@ -50,15 +50,9 @@ def opened(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open an image; any exception in the body becomes a DataError of one line."""
     suffix = PurePath(name).suffix.lower()
     formats = [kind for kind in FORMATS if suffix in NAMELESS.get(kind, (suffix,))]
-    length = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    claimed = webp.pixels_in(file.read(webp.START))
-    file.seek(0)
-    if claimed > webp.most_pixels(length):
-        raise DataError(f"{name}: broken image ({length} bytes claim {claimed:,} pixels): replace or remove it")
     with (
-        one_line(name, empty=not length),
-        MEMORY.held(checked(name, claimed * WEBP_BYTES_A_PIXEL)),
+        one_line(name, empty=not file.seek(0, os.SEEK_END)),
+        MEMORY.held(checked(name, cost_of_opening(file, name))),
         Image.open(file, formats=formats) as image,
     ):
         yield image
@@ -83,9 +77,25 @@ def one_line(name: str, empty: bool = False) -> Iterator[None]:
         raise DataError(f"{name}: broken image ({reason}): replace or remove it") from error
 
 
+def cost_of_opening(file: BinaryIO, name: str) -> int:
+    """Return the bytes that Pillow takes as it opens a file: not 0 for formats that it decodes then.
+
+    Raises:
+      DataError: if a WebP file claims far more pixels than its length can hold.
+    """
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    claimed = webp.pixels_in(file.read(webp.START))
+    if claimed > webp.most_pixels(length):
+        raise DataError(f"{name}: broken image ({length} bytes claim {claimed:,} pixels): replace or remove it")
+    cost = claimed * WEBP_BYTES_A_PIXEL or icon.pixels_in(file) * OTHER_BYTES_A_PIXEL
+    file.seek(0)
+    return cost
+
+
 def cost_of(image: Image.Image) -> int:
     """Return the bytes that decoding takes at the peak, besides those taken on opening."""
-    if image.format == "WEBP":
+    if image.format in ("WEBP", "ICO"):
         return 0
     each = BYTES_A_PIXEL.get(image.format or "", OTHER_BYTES_A_PIXEL)
     return each * image.width * image.height

@@ -1,9 +1,11 @@
-"""Writing of PNG files, and the texts in them."""
+"""Writing of PNG files, the texts in them, and their chunks."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -11,6 +13,9 @@ from PIL import Image, PngImagePlugin
 from ganzoo.core.files import write_bytes
 from ganzoo.core.images.shapes import to_pillow
 from ganzoo.errors import DataError, UsageError
+
+SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+PIXELS = (b"IDAT", b"fdAT")
 
 
 def encode_png(image: np.ndarray, metadata: dict[str, str] | None = None) -> bytes:
@@ -54,3 +59,24 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     except Exception as error:  # see `decode`
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: metadata cannot be read ({reason}): check the file") from error
+
+
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name of each chunk of a PNG file and its bytes: length, name, content, checksum; b"" for pixels."""
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        name, length = head[4:], int.from_bytes(head[:4], "big")
+        if name in PIXELS:
+            file.seek(length + 4, os.SEEK_CUR)
+        yield name, b"" if name in PIXELS else head + file.read(length + 4)
+
+
+def without_pixels(file: BinaryIO) -> bytes:
+    """Return a PNG file of the chunks that describe the first image of another, before and behind its pixels."""
+    kept, pixels_seen = [SIGNATURE], False
+    for name, chunk in chunks(file):
+        if name == b"IEND" or (pixels_seen and name == b"fcTL"):  # the next frame
+            break
+        pixels_seen |= name in PIXELS
+        kept.append(chunk)
+    return b"".join([*kept, END])

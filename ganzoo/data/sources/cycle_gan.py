@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.core import images
+from ganzoo.core.files import expanded
 from ganzoo.data.source import Source, side_of
 from ganzoo.data.sources import domain_folders, tfds_source
 from ganzoo.data.sources.domain_folders import letter_split
@@ -64,7 +65,7 @@ def plain_folders(name: str, data_dir: Path | None) -> Path | None:
     if data_dir is None:
         return None
     config = _config_of(name)
-    root = data_dir.expanduser()
+    root = expanded(data_dir)
     places = (root / "cycle_gan" / config, root / config, root)
     plain = (place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS))
     others = (place for place in places[1:] if not places[0].is_dir() and _has_folders_of_images(place))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo.core import images as pixels
+from ganzoo.core.files import expanded
 from ganzoo.data import store
 from ganzoo.data.source import Source, from_arrays, order_classes
 from ganzoo.errors import DataError
@@ -133,7 +134,7 @@ def _halves(side: int) -> bool:
 
 def root_of(dataset: DatasetConfig) -> Path:
     """Return the path in a data set's name, `folder:PATH`."""
-    return Path(dataset.name.removeprefix("folder:")).expanduser()
+    return expanded(dataset.name.removeprefix("folder:"))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ Need = Literal[
 ]
 Better = Literal["lower", "higher"]
 SUBSETS = 100
+FEWEST = 2  # examples of a set
 
 
 class Value(NamedTuple):
@@ -115,11 +116,13 @@ class Metric:
         files); `translation` (fake examples are translations), and for these `untouched` (statistics of the original
         images), `source` (statistics of the training images of their domain, and test images of the target), `truth`
         (true translations), `both_ways` (a model that also translates back).
+      least: smallest number of examples of each set that it can be computed from.
       compute: function from comparison to name -> value.
     """
 
     names: Mapping[str, Better]
     needs: frozenset[Need]
+    least: int
     compute: Callable[[Comparison], dict[str, Value]]
 
 
@@ -127,7 +130,7 @@ METRICS = of("metric")
 
 
 def metric(
-    *, needs: Iterable[Need] = (), **names: Better
+    *, needs: Iterable[Need] = (), least: int = FEWEST, **names: Better
 ) -> Callable[[Callable[[Comparison], dict[str, Value]]], Callable[[Comparison], dict[str, Value]]]:
     """Register a function under the names of its numbers (`fid="lower"`).
 
@@ -136,7 +139,7 @@ def metric(
 
     def keep(compute: Callable[[Comparison], dict[str, Value]]) -> Callable[[Comparison], dict[str, Value]]:
         for name in names:
-            METRICS.register(name, better=names, needs=tuple(needs))(compute)
+            METRICS.register(name, better=names, needs=tuple(needs), least=least)(compute)
         return compute
 
     return keep
@@ -159,13 +162,19 @@ def all_metrics() -> dict[str, Metric]:
 def _metric(name: str, found: Registration[Callable[[Comparison], Any]]) -> Metric:
     better = found.properties.get("better", "lower")
     names = tuple(better.items()) if isinstance(better, Mapping) else ((name, better),)
-    return _of(names, frozenset(found.properties.get("needs", ())), found.part)
+    needs, least = frozenset(found.properties.get("needs", ())), found.properties.get("least", FEWEST)
+    return _of(names, needs, least, found.part)
 
 
 @cache  # one object per function, so that its numbers are computed once
-def _of(names: tuple[tuple[str, Better], ...], needs: frozenset[Need], function: Callable[[Comparison], Any]) -> Metric:
+def _of(
+    names: tuple[tuple[str, Better], ...],
+    needs: frozenset[Need],
+    least: int,
+    function: Callable[[Comparison], Any],
+) -> Metric:
     def compute(comparison: Comparison) -> dict[str, Value]:
         given = function(comparison)
         return given if isinstance(given, dict) else {names[0][0]: Value(float(given))}
 
-    return Metric(dict(names), needs, compute)
+    return Metric(dict(names), needs, least, compute)

@@ -20,15 +20,16 @@ BLOCK_BYTES = 8 << 20  # per block; about four are alive at once
 REALISM_LIMIT = 1e6
 
 
-@metric(needs=("features",), precision="higher", recall="higher", density="higher", coverage="higher")
+@metric(
+    needs=("features",),
+    least=NEAREST + 1,
+    precision="higher",
+    recall="higher",
+    density="higher",
+    coverage="higher",
+)
 def manifolds(comparison: Comparison) -> dict[str, Value]:
     """Compute improved precision and recall, density and coverage, with five neighbours."""
-    for each in (comparison.real, comparison.fake):
-        if each.count <= NEAREST:
-            raise UsageError(
-                f"metrics: precision, recall, density, coverage: expected {NEAREST + 1} or more examples of "
-                f"{each.examples.name}, got {each.count} (leave them out, or give more)"
-            )
     found = precision_recall_density_coverage(comparison.real.kept(), comparison.fake.kept(), NEAREST)
     return {name: Value(value) for name, value in found.items()}
 

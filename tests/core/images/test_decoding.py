@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_images import encoded, gradient
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from ganzoo.core import images
 from ganzoo.errors import DataError
@@ -156,6 +156,50 @@ def test_the_header_of_a_truncated_file_and_of_exif_behind_the_pixels(tmp_path):
     (tmp_path / "late.png").write_bytes(data[:at] + data[at + len(chunk) : -12] + chunk + data[-12:])
     assert images.header(tmp_path / "late.png") == images.Header(40, 30, 3)
     assert images.read(tmp_path / "late.png").shape == (40, 30, 3)
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def png_texts(*, raw=False, late=False) -> bytes:
+    """A PNG of 40x30 on its side, as XMP or ImageMagick's raw profile says; `late` is behind the pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    texts = PngImagePlugin.PngInfo()
+    if raw:
+        data = exif.tobytes()
+        texts.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n", zip=True)
+    else:
+        texts.add_itxt("XML:com.adobe.xmp", XMP.decode() + " " * 100_000)
+    data = encoded(Image.fromarray(gradient(30, 40)), pnginfo=texts)
+    if not late:
+        return data
+    end = data.index(b"IDAT") - 4  # the texts are between the header and the pixels
+    return data[:33] + data[end:-12] + data[33:end] + data[-12:]
+
+
+@pytest.mark.parametrize("suffix", ["raw.png", "raw late.png", "xmp.png", "xmp late.png", "tif", "jpg", "webp"])
+def test_the_header_knows_every_orientation_that_is_applied(tmp_path, suffix):
+    path, stored = tmp_path / f"a.{suffix}", Image.fromarray(gradient(30, 40))
+    if suffix.endswith("png"):
+        path.write_bytes(png_texts(raw="raw" in suffix, late="late" in suffix))
+    elif suffix == "tif":
+        stored.save(path, tiffinfo={700: XMP})
+    else:
+        stored.save(path, xmp=XMP, **({"lossless": True} if suffix == "webp" else {}))
+    assert images.header(path) == images.Header(40, 30, 3)
+    found = images.read(path)
+    assert found.shape == (40, 30, 3)
+    if suffix != "jpg":
+        np.testing.assert_array_equal(found, np.rot90(gradient(30, 40), -1))
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    Image.fromarray(gradient(30, 40)).save(tmp_path / "a.png", exif=exif)
+    assert images.header(tmp_path / "a.png") == images.Header(30, 40, 3)
+    assert images.read(tmp_path / "a.png").shape == (30, 40, 3)
 
 
 def test_a_large_jpeg_is_decoded_at_a_fraction():

@@ -76,3 +76,25 @@ def test_an_icon_is_not_taken_for_tga():
     tga = encoded(Image.new("RGB", (16, 16), "red"), "TGA")
     with pytest.raises(DataError, match="not an image in a known format"):
         images.decode(tga, "a.ico")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "DIB"])
+def test_an_icon_is_refused_from_the_header_in_it(kind):
+    inner = encoded(Image.new("1", (16, 16)), kind)
+    if kind == "PNG":
+        header = b"IHDR" + struct.pack(">II", 13_000, 13_000) + inner[24:29]
+        inner = inner[:12] + header + struct.pack(">I", zlib.crc32(header)) + inner[33:]
+    else:
+        inner = inner[:4] + struct.pack("<II", 13_000, 13_000) + inner[12:]
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
+    with pytest.raises(DataError, match=r"^a\.ico: expected an image that decodes in 1024 MiB, got one"):
+        images.decode(icon, "a.ico")
+    with pytest.raises(DataError, match=r"^a\.ico: broken image"):
+        images.decode(icon[:20], "a.ico")
+
+
+def test_an_icon_takes_its_memory_once(monkeypatch):
+    data = encoded(Image.new("RGBA", (16, 16), "red"), "ICO")
+    monkeypatch.setattr(opening, "MOST_BYTES", 16 * 16 * 12)
+    monkeypatch.setattr(opening.MEMORY, "free", 16 * 16 * 12)
+    assert images.decode(data, "a.ico").shape == (16, 16, 3)
