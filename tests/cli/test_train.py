@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_exits_as_interrupted(monkeypatch, capsys):
         ("--model cgan --steps 0", "--steps: expected an integer of at least 1, got '0'"),
         ("--model cgan --steps 1e3", "--steps: expected an integer of at least 1, got '1e3'"),
         ("--model cgan --batch_size many", "--batch_size: expected an integer of at least 1, got 'many'"),
-        ("--model cgan --seed -1", "--seed: expected an integer of at least 0, got '-1'"),
+        ("--model cgan --seed -1", "--seed: expected an integer from 0 to 2147483647, got '-1'"),
         ("--model cgan --precision half", "--precision: expected one of auto, float32, bfloat16, float16, got 'half'"),
         ("--model cgan --xla yes", "--xla: expected one of auto, on, off, got 'yes'"),
         ("--model cgan --on_nan ignore", "--on_nan: expected one of stop, rollback, got 'ignore'"),

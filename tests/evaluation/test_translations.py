@@ -121,7 +121,7 @@ def test_files_that_are_listed_and_no_others(digits, folders):
     renamed = [name.replace("trainA/04", "trainA/one_04").replace("trainA/05", "trainA/one_05") for name in few]
     assert open_translation(config, "plain", 100, files=renamed).files == tuple(sorted(renamed))
     wanted = "real: expected 32 files with list hash [0-9a-f]{12}, got 30 of them in folder:"
-    with pytest.raises(DataError, match=f"^{wanted}[^\n]* that has trainA/04.png with --data_dir\\)$"):
+    with pytest.raises(DataError, match=f"^{wanted}[^\n]* that has trainA/04.png: data_dir, --data_dir\\)$"):
         open_translation(config, "plain", 100, files=few)
 
 

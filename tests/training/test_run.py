@@ -377,7 +377,7 @@ def test_a_step_that_does_not_fit_into_memory_is_one_line(tmp_path, monkeypatch)
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(keras.Model, "fit", exhausted)
-    with pytest.raises(RunError, match=r"batches of 16 does not fit into memory .*smaller --batch_size"):
+    with pytest.raises(RunError, match=r"batches of 16 does not fit into memory .*smaller batch_size, --batch_size"):
         train("gan_ring", tmp_path / "run", RING)
 
 

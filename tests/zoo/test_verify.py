@@ -38,5 +38,5 @@ def test_data_without_a_file_of_the_list_are_refused(monet, tmp_path):
             image = np.zeros([143, 143, 3], np.uint8)
             images.write_png(tmp_path / "monet2photo" / part / f"{number}.png", image)
     real = f"expected 4,882 files with list hash {monet.files.sha256[:12]}, got 0 of them in cycle_gan/monet2photo"
-    with pytest.raises(DataError, match=f"^real: {real}[^\n]* that has testA/00040.jpg with --data_dir\\)$"):
+    with pytest.raises(DataError, match=f"^real: {real}[^\n]* that has testA/00040.jpg: data_dir, --data_dir\\)$"):
         verify("cyclegan_monet", data_dir=tmp_path)
