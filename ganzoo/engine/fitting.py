@@ -54,11 +54,13 @@ def feed(model: Any, x: Any, y: Any, batch_size: int | None, shuffle: bool, step
       UsageError: the data are not a batch of the model, there are too few, or the rows do not divide.
     """
     if isinstance(x, tf.distribute.DistributedDataset):
-        if any(part.shape[:1] == [None] for part in tf.nest.flatten(x.element_spec, expand_composites=True)):
-            replicas = model.distribute_strategy.num_replicas_in_sync
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        specs = tf.nest.flatten(x.element_spec, expand_composites=True)
+        if replicas > 1 and any(part.shape[:1] == [None] for part in specs):
             raise UsageError(
                 f"{model.name}: fit: expected a distributed data set of equally many rows for each of {replicas} "
-                f"replicas, got batches of an unknown number (batch a multiple of {replicas} with drop_remainder=True)"
+                f"replicas, got batches of an unknown number (batch a multiple of {replicas} with drop_remainder=True; "
+                "with several workers also repeat() it)"
             )
         return Feed(x, steps, largest_divisor(steps or 1, model.steps_per_execution))
     if isinstance(x, tf.data.Dataset):
@@ -188,7 +190,9 @@ def _of_dataset(model: Any, batches: tf.data.Dataset) -> tf.data.Dataset:
 
         @tf.autograph.experimental.do_not_convert
         def converted(*batch: Any) -> Any:
-            return _unnamed(model, spec, _converted(model, _named(model, _single(batch))))
+            given = _single(batch)
+            made = _converted(model, _named(model, given))
+            return {**given, **made} if isinstance(given, Mapping) else _unnamed(model, spec, made)
 
         batches = batches.map(converted)
     return batches

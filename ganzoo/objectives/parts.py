@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ganzoo.errors import ConfigError, UsageError
@@ -195,6 +196,8 @@ def returned(value: Any, part: str, shape: Any = None) -> tf.Tensor:
     Raises:
       UsageError: if it is no tensor of floats, or has another shape.
     """
+    if isinstance(value, float | np.floating | np.ndarray | keras.Variable):
+        value = tf.convert_to_tensor(value)
     if not (tf.is_tensor(value) and value.dtype.is_floating):
         got = value.dtype.name if tf.is_tensor(value) else type(value).__name__
         raise UsageError(f"{part}: expected it to return a tensor of floats, got {got}")

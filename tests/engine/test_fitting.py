@@ -118,6 +118,10 @@ def test_the_parts_of_the_data_by_the_feed(ring, two_replicas):
     given = feed(ring, data, None, None, True, 2 * ring.steps_per_execution)
     assert (given.steps, given.together) == (2 * ring.steps_per_execution, ring.steps_per_execution)
     np.testing.assert_array_equal(next(iter(given.batches.skip(4))), points[16:32])
+    whole = {"examples": -np.ones((4, 28, 28, 1), np.float32), "labels": np.zeros(4, int), "more": 1}
+    pixels = tf.data.Dataset.from_tensors(whole)
+    kept = next(iter(feed(build(ganzoo.config("cgan_mnist")), pixels.repeat(50), None, None, True, None).batches))
+    assert kept.keys() == {"examples", "labels", "more"}, "a scheme of one's own may want them"
     told = tf.data.Dataset.from_tensors({"another": 1, "examples": points}).repeat(3)
     assert feed(ring, told, None, None, True, None).steps == 3, "what is not the model's may be a number"
     spread = two_replicas.experimental_distribute_dataset(data)

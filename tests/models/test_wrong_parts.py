@@ -33,7 +33,12 @@ def loss(update, value):
     ("kind", "part", "overrides", "message"),
     [
         ("loss", loss("generator", None), {"loss.name": "wrong"}, "loss: Wrong.generator: expected it to return a"),
-        ("loss", loss("discriminator", 1.0), {"loss.name": "wrong"}, "loss: Wrong.discriminator: expected it to ret"),
+        (
+            "loss",
+            loss("discriminator", (1.0, 2.0)),
+            {"loss.name": "wrong"},
+            "loss: Wrong.discriminator: expected it to ret",
+        ),
         (
             "penalty",
             lambda context: None,

@@ -104,10 +104,11 @@ def _bits(image: Image.Image, start: bytes) -> int:
     """Return the number of bits of a sample in the file; 0 if it is unknown."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(np.max(image.tag_v2.get(BITS_PER_SAMPLE, 1)))
-    if image.format == "PPM" and start[1:2] in b"2356":  # with a largest value, after the size
+    if image.format == "PPM" and start[1:2] in (b"2", b"3", b"5", b"6"):  # with a largest value, after the size
         return int(re.sub(rb"#[^\n]*", b" ", start).split(maxsplit=4)[3]).bit_length()
     if image.format == "JPEG2000":
-        return 1 + (start[start.find(JPEG2000_SIZE) + 42] & 0x7F)
+        at = start.find(JPEG2000_SIZE)
+        return 1 + (start[at + 42] & 0x7F) if 0 <= at < len(start) - 42 else 0
     at, length = {"PNG": (24, 1), "SGI": (3, 8)}.get(image.format or "", (0, 0))
     return sum(start[at : at + 1]) * length
 

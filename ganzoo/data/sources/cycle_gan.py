@@ -6,6 +6,7 @@ TFDS has the splits trainA, trainB, testA and testB; in `cycle_gan/monet2photo`,
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ def cycle_gan(dataset: DatasetConfig, *, domain: str, data_dir: Path | None, ski
 def plain_folders(name: str, data_dir: Path | None) -> Path | None:
     """Return the folder that holds the plain folders of `cycle_gan/NAME`: DIR/cycle_gan/NAME, DIR/NAME or DIR.
 
-    Without such folders, and without a copy that TFDS has prepared, it is one with folders of images under other names,
-    which `domain_folders.check` refuses by their names.
+    Without such folders, and without a copy that TFDS has prepared, it is one with folders of the domains' images under
+    other names, which `domain_folders.check` refuses by their names.
     """
     if data_dir is None:
         return None
@@ -68,13 +69,16 @@ def plain_folders(name: str, data_dir: Path | None) -> Path | None:
     root = expanded(data_dir)
     places = (root / "cycle_gan" / config, root / config, root)
     plain = (place for place in places if any((place / part).is_dir() for part in domain_folders.PARTS))
-    others = (place for place in places[1:] if not places[0].is_dir() and _has_folders_of_images(place))
+    words = config.split("2")
+    others = (place for place in places[1:] if not places[0].is_dir() and _has_images_of(words, place))
     return next(itertools.chain(plain, others), None)
 
 
-def _has_folders_of_images(place: Path) -> bool:
+def _has_images_of(words: Sequence[str], place: Path) -> bool:
+    """Return whether a folder there, whose name has one of the words, holds images (`monet_jpg` for `monet`)."""
     try:
-        return any(path.is_dir() and images.files_in(path, nested=False).files for path in place.iterdir())
+        named = (path for path in place.iterdir() if any(word in path.name for word in words))
+        return any(path.is_dir() and images.files_in(path, nested=False).files for path in named)
     except OSError:  # absent, or not to be read
         return False
 

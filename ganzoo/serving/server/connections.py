@@ -99,10 +99,21 @@ class BoundedProtocol(H11Protocol):
         self._join_group()
 
     def pause_writing(self) -> None:
-        """Limit the time of an answer that does not leave at once, also of a connection that is closing."""
+        """Limit the time in which nothing of an answer leaves, also of a connection that is closing."""
         super().pause_writing()
-        self._answer_timer = self.loop.call_later(self._bounds.answer_seconds, self.transport.abort)
+        self._time_answer()
         self._join_group()
+
+    def _time_answer(self) -> None:
+        left = self.transport.get_write_buffer_size()
+
+        def end_or_go_on() -> None:
+            if self.transport.get_write_buffer_size() < left:  # a slow client reads
+                self._time_answer()
+            else:
+                self.transport.abort()
+
+        self._answer_timer = self.loop.call_later(self._bounds.answer_seconds, end_or_go_on)
 
     def resume_writing(self) -> None:
         """Note that the answer has left."""

@@ -88,7 +88,9 @@ SGI = struct.pack(">HBBHHHH", 474, 0, 2, 3, 2, 1, 3) + bytes(500) + struct.pack(
     ids=["RGB", "RGBA", "LA, clear", "RGBA, clear", "PPM", "SGI"],
 )
 def test_dark_colour_of_sixteen_bits_is_refused(data):
-    with pytest.raises(DataError, match=r"^a\.png: expected 16-bit samples of 0 to 65535, got none above 4095"):
+    with pytest.raises(
+        DataError, match=r"^a\.png: expected 16-bit samples of 0 to 65535, got none that is visible above 4095"
+    ):
         images.decode(data, "a.png")
 
 
@@ -148,3 +150,13 @@ def test_a_declared_white_below_the_values_counts_as_none(tmp_path):
     stored = Image.fromarray(np.array([[0, 4000]], np.uint16))
     stored.save(tmp_path / "a.tif", tiffinfo={281: 255})
     assert images.SharedRange("set", [tmp_path / "a.tif", stored, Image.new("L", (1, 1))])() == 4095
+
+
+@pytest.mark.parametrize("suffix", ["ppm", "jp2", "png", "sgi", "tif"])
+def test_images_that_pillow_has_opened(suffix, tmp_path):
+    """The bytes of the file are not at hand then."""
+    levels = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(levels).save(path, **({"irreversible": False} if suffix == "jp2" else {}))
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(images.from_pillow(opened, "a", 3), levels)

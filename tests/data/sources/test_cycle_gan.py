@@ -130,3 +130,12 @@ def test_without_network_and_copy_the_ways_out_are_named_within_two_seconds(tmp_
 def test_an_unknown_configuration_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match=r"^dataset\.name: TFDS cannot make 'cycle_gan/monet2foto': .*monet2photo"):
         open_domains(config(name="cycle_gan/monet2foto"), data_dir=tmp_path)
+
+
+def test_other_folders_of_images_are_not_its_domains(tmp_path):
+    """A folder for TFDS may hold anything."""
+    (tmp_path / "faces").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "faces" / "a.png")
+    assert cycle_gan.plain_folders("cycle_gan/horse2zebra", tmp_path) is None
+    (tmp_path / "faces").rename(tmp_path / "zebra_jpg")
+    assert cycle_gan.plain_folders("cycle_gan/horse2zebra", tmp_path) == tmp_path
