@@ -249,8 +249,8 @@ def _pixels(
     cut = CUT + (image.format == "PPM")  # whose levels Pillow rounds: 4095 becomes 16
     if deep.is_cut(image, start) and (pixels.max() < cut or _has_dark_ink(upright)):
         raise DataError(
-            f"{name}: expected 16-bit samples of 0 to 65535, got none that is visible above {256 * CUT - 1}, which is black in 8 bits: "
-            "convert it to 8 bits"
+            f"{name}: expected 16-bit samples of 0 to 65535, got none that is visible above {256 * CUT - 1}, which "
+            "is black in 8 bits: convert it to 8 bits"
         )
     return pixels
 
