@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ganzoo.data import kinds
 from ganzoo.data.source import CheckFunction, OpenFunction, Source
@@ -16,7 +17,14 @@ from ganzoo.registry import OF_TWO_DOMAINS, OWN, of
 from ganzoo.schema import DatasetConfig, check_arguments
 
 DATASETS = of("dataset")
-PASSED = ("domain", "data_dir", "skip_broken", "seed", "smallest")  # arguments of an OpenFunction that are no options
+PASSED = (
+    "domain",
+    "data_dir",
+    "skip_broken",
+    "seed",
+    "smallest",
+    "listed",
+)  # arguments of an OpenFunction that are no options
 
 
 def open_source(
@@ -73,7 +81,7 @@ class Entry:
       kind: kind of the examples, one of `kinds.KINDS`.
       domains: names of its two domains; None if the config names them, empty for a source without domains.
       paired: whether example i of one domain corresponds to example i of the other; None if the config says so.
-      check: called before it is opened, and by `check_available`.
+      check: called before it is opened, and by `check_available`; what it returns is given to `opens` as `listed`.
     """
 
     opens: OpenFunction
@@ -88,10 +96,12 @@ def available(dataset: DatasetConfig, *, data_dir: Path | None) -> Entry:
     entry = _resolve(dataset)
     _check_kind(dataset, entry.kind)
     _check_domains(dataset, entry)
-    if entry.check:
-        entry.check(dataset, data_dir=data_dir)
+    listed = entry.check(dataset, data_dir=data_dir) if entry.check else None
     options = check_arguments(entry.opens, dataset.arguments, "dataset", [*DatasetConfig.model_fields], PASSED)
-    return replace(entry, opens=partial(entry.opens, **options))
+    read: dict[str, Any] = (
+        {} if listed is None else {"listed": listed}
+    )  # what the check has read need not be read again
+    return replace(entry, opens=partial(entry.opens, **options, **read))
 
 
 def check_source(dataset: DatasetConfig, source: Source) -> None:

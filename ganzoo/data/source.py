@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -87,10 +87,12 @@ class OpenFunction(Protocol):
 class CheckFunction(Protocol):
     """Function that raises, without TensorFlow, the DataError that opening would raise. It may take `**_`.
 
+    What it has read may be returned, and is passed to the OpenFunction as `listed`.
+
     `data_dir` is the user's folder of data sets.
     """
 
-    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None) -> None: ...
+    def __call__(self, dataset: DatasetConfig, *, data_dir: Path | None) -> Any: ...
 
 
 def from_arrays(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from ganzoo.core.images.png import SIGNATURE
 from ganzoo.exports import bounds
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"
 PNG_HEADER = 25  # bytes: the start, then length and name of the chunk IHDR, width, height, bits of a sample
 JPEG_SCAN = b"\xff\xda\0"  # marker of a scan and the upper byte of its header's length, which is 14 at most
@@ -26,7 +26,7 @@ def checked_files(files: tf.Tensor, smallest: int) -> tf.Tensor:
     """
     with tf.control_dependencies(bounds.of_rows({"image_bytes": files})):
         starts = tf.strings.substr(files, 0, PNG_HEADER)
-    is_png = tf.equal(tf.strings.substr(starts, 0, len(PNG_START)), PNG_START)
+    is_png = tf.equal(tf.strings.substr(starts, 0, len(SIGNATURE)), SIGNATURE)
     is_jpeg = tf.equal(tf.strings.substr(starts, 0, len(JPEG_START)), JPEG_START)
     chunk = tf.strings.substr(tf.strings.join([starts, b"\0" * PNG_HEADER]), 12, 4)
     whole = ~is_png | (tf.equal(tf.strings.length(starts), PNG_HEADER) & tf.equal(chunk, b"IHDR"))
@@ -52,7 +52,7 @@ def decode(file: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def _is_png(file: tf.Tensor) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(file, 0, len(PNG_START)), PNG_START)
+    return tf.equal(tf.strings.substr(file, 0, len(SIGNATURE)), SIGNATURE)
 
 
 def _size(file: tf.Tensor) -> tf.Tensor:
@@ -89,7 +89,7 @@ def _chunks(file: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
         after = tf.where(tf.equal(head[1], _number(b"IEND")), length, at + 12 + content)
         return after, counts + tf.stack([1, tf.cast(is_text, tf.int64), data])
 
-    start = tf.where(_is_png(file), tf.constant(len(PNG_START), tf.int64), length)
+    start = tf.where(_is_png(file), tf.constant(len(SIGNATURE), tf.int64), length)
     return tf.while_loop(is_next, count, [start, tf.zeros([3], tf.int64)], parallel_iterations=1)[1]
 
 

@@ -82,16 +82,15 @@ def by_number(name: str, labels: Any, class_names: Sequence[str] | None = ()) ->
 
 
 def _number_of(name: str, label: str, class_names: Sequence[str] | None) -> int:
-    if class_names and label in class_names:
-        return list(class_names).index(label)
-    values = [_value(each) for each in class_names or ()]
+    names = list(class_names or ())
+    if label in names:
+        return names.index(label)
+    values = [_value(each) for each in names]
     if values and None not in values:
         if values.count(value := _value(label)) == 1:
             return values.index(value)
         more = ", …" if len(values) > LISTED else ""
-        raise UsageError(
-            f"labels: {name} has no class '{label}' (classes: {', '.join((class_names or ())[:LISTED])}{more})"
-        )
+        raise UsageError(f"labels: {name} has no class '{label}' (classes: {', '.join(names[:LISTED])}{more})")
     if label.isascii() and label.isdigit() and len(label) < 19:
         return int(label)
     if class_names is None:

@@ -101,7 +101,7 @@ def test_the_thumbnails_are_where_exif_wants_them():
 
 def png_that_says(width, height, *chunks):
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return pictures.PNG_START + header + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b""))
+    return pictures.SIGNATURE + header + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b""))
 
 
 def jpeg_that_says(width, height):

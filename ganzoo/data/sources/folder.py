@@ -32,8 +32,8 @@ _CHUNK = 256
 _log = logging.getLogger(__name__)
 
 
-def check(dataset: DatasetConfig, **_: Any) -> None:
-    """Refuse a folder without images, before TensorFlow is imported.
+def check(dataset: DatasetConfig, **_: Any) -> Classes:
+    """Refuse a folder without images, before TensorFlow is imported; return what is in it.
 
     Raises:
       DataError: if there is no path, as `listing`, or if the split is neither `train` nor `all`.
@@ -42,11 +42,13 @@ def check(dataset: DatasetConfig, **_: Any) -> None:
         raise DataError(f"dataset.split: expected train or all, got '{dataset.split}' (or give its folder as the PATH)")
     if dataset.name == "folder:":
         raise DataError("folder: expected a path, got none (--dataset folder:PATH)")
-    listing(dataset)
+    return listing(dataset)
 
 
 @register("dataset", "folder:", check=check)
-def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_: Any) -> Source:
+def folder(
+    dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, listed: Classes | None = None, **_: Any
+) -> Source:
     """Return the images below a folder, cropped to the central square and resized; examples are named by file.
 
     Each subfolder with images at any depth is a class, sorted by name, or by number if all names are numbers; a flat
@@ -61,7 +63,7 @@ def folder(dataset: DatasetConfig, *, skip_broken: bool, smallest: int = 0, **_:
       DataError: if there are no images, a broken one (without `skip_broken`), or images beside class folders.
     """
     root = root_of(dataset)
-    listed = listing(dataset)
+    listed = listed or listing(dataset)
     files = listed.files
     if listed.empty:
         _log.warning("%s: no images in %s: skipped as a class", dataset.name, _few(listed.empty))

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ganzoo.core import images
+from ganzoo.core.images import png
 from ganzoo.errors import DataError, ServerError, UsageError
 from ganzoo.models import inputs as given_images
 from ganzoo.models import rows
@@ -25,8 +26,6 @@ MOST_PIXELS = 2**20
 # Of one example, whatever a server says: the graph's pixels; columns of latents, a point, a row or a sequence.
 MOST_PIXELS_DRAWN = 2**22
 MOST_COLUMNS = 2**16
-
-PNG = b"\x89PNG\r\n\x1a\n"
 
 _TRANSLATE = "translate_to_"
 _DOMAIN = re.compile(r"[\w-]+")  # becomes part of a path
@@ -300,7 +299,7 @@ def _is_image(shape: tuple[int, ...]) -> TypeGuard[tuple[int, int, int]]:
 
 def _decoded(file: bytes, height: int, width: int, channels: int) -> np.ndarray:
     """Decode a PNG file of a known size; other formats could lie about theirs."""
-    if not file.startswith(PNG):
+    if not file.startswith(png.SIGNATURE):
         raise DataError("answer: not a PNG file")
     return images.decode(file, "answer", channels=channels, expected=(height, width))
 

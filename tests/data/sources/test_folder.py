@@ -10,7 +10,7 @@ from PIL import Image
 from ganzoo.core import images
 from ganzoo.data.open import open_source
 from ganzoo.data.source import Source
-from ganzoo.data.sources.folder import listing, sizes_of
+from ganzoo.data.sources.folder import sizes_of
 from ganzoo.errors import DataError
 from ganzoo.schema import DatasetConfig
 
@@ -227,5 +227,5 @@ def test_each_folder_is_read_once(root, monkeypatch):
     for name in ("a/1.png", "b/2.png"):
         save(root / name)
     monkeypatch.setattr(Path, "iterdir", lambda self: read.append(self) or iterdir(self))
-    listing(DatasetConfig(name=f"folder:{root}", size=8, channels=3))
+    opened(root)
     assert sorted(path for path in read if path.is_relative_to(root)) == [root, root / "a", root / "b"]
