@@ -76,7 +76,7 @@ class AdversarialModel(SteppedModel):
         )
         self.adversarial_loss, self.penalties, self.augmentations = objective, penalised, augmented
         self.part_states = states
-        self._communicates = bool(over_batch(objective, penalised, augmented) or states.variables)
+        self._communicates = bool(over_batch(objective, penalised, augmented))
 
     def state(self) -> dict[str, keras.Variable]:
         """See SteppedModel; includes the state of penalties and augmentations."""
@@ -206,7 +206,7 @@ class AdversarialModel(SteppedModel):
         return self.part_states.of(part, role) if self.part_states else {}
 
     def _check_may_communicate(self) -> None:
-        """Refuse an XLA program for parts that exchange statistics with other replicas, or assign variables."""
+        """Refuse an XLA program for parts that exchange statistics with other replicas."""
         if self._communicates:
             check_may_communicate()
 

@@ -29,7 +29,7 @@ EMBEDDING_DEVIATION = 0.2
 def condition_latents(latents: Any, labels: Any, classes: int, conditioning: str) -> Any:
     """Append the label to latents: `[N, size]` -> `[N, size + classes]` (one-hot) or `[N, size + EMBEDDING_SIZE]`."""
     if conditioning == "concatenation":
-        code = _one_hot(labels, classes)
+        code = one_hot(labels, classes)
     else:
         code = keras.layers.Embedding(
             classes,
@@ -50,7 +50,7 @@ def condition_examples(examples: Any, labels: Any, classes: int, conditioning: s
         return examples
     *spatial, _ = examples.shape[1:]
     if conditioning == "concatenation":
-        code = _one_hot(labels, classes)
+        code = one_hot(labels, classes)
         if spatial:
             height, width = spatial
             code = keras.layers.RepeatVector(height * width, name="label_planes_flat")(code)
@@ -90,7 +90,7 @@ def judge(
         width = x.shape[-1]
         if spectral:  # of one-hot labels, a dense layer without bias is an embedding
             embed = SpectralDense(width, use_bias=False, name="label_embedding", dtype=floats)
-            embedding = embed(_one_hot(tensors[1], classes))
+            embedding = embed(one_hot(tensors[1], classes))
         else:
             embedding = keras.layers.Embedding(
                 classes, width, embeddings_initializer=initial(), name="label_embedding", dtype=floats
@@ -112,7 +112,8 @@ def batch_normalised(x: Any, labels: Sequence[Any], classes: int, name: str) -> 
     return BatchNormalization(name=name)(x)
 
 
-def _one_hot(labels: Any, classes: int) -> Any:
+def one_hot(labels: Any, classes: int) -> Any:
+    """Return labels int32 `[N]` as floats `[N, classes]`, with a one for each."""
     return keras.layers.Embedding(
         classes, classes, embeddings_initializer=keras.initializers.Identity(), trainable=False, name="label_one_hot"
     )(labels)

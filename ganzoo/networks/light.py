@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ganzoo.networks.conditioning import batch_normalised
 from ganzoo.networks.kinds import inputs, smallest_side
-from ganzoo.networks.layers import BilinearUpsampling, Conv2D
+from ganzoo.networks.layers import BilinearUpsampling, Conv2D, SlopedTanh
 from ganzoo.registry import register
 
 LEAK = 0.2
@@ -61,5 +61,5 @@ def light_generator(
         x = Conv2D(channels, 3, padding="same", use_bias=False, kernel_initializer=start, name=f"up{level}")(x)
         x = rectified(x, f"up{level}")
     x = Conv2D(example_shape[-1], 3, padding="same", name="end")(x)
-    x = keras.layers.Activation("tanh", name="images", dtype=keras.config.floatx())(x)
+    x = SlopedTanh(name="images", dtype=keras.config.floatx())(x)
     return keras.Model(tensors, x, name="generator")

@@ -103,7 +103,8 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
 def completed(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the overrides by dotted key, with those that follow from them; of a complete one, itself.
 
-    A folder of images brings its size and channels, from their headers, and its name.
+    A folder of images brings its size and channels, from their headers, and its name; a model that is for any folder
+    (`dataset.name: "folder:"`) keeps its size.
     """
     values = long_names(settings)
     if str(values.get("dataset.name", "")).startswith(FOLDER) and not config.dataset.domains:
@@ -118,7 +119,8 @@ def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
     dataset = config.dataset.model_copy(update={"name": str(values["dataset.name"])})
     slug = re.sub(r"[^a-z0-9]+", "_", root_of(dataset).resolve().name.lower()).strip("_")
     found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
-    if dataset.kind == "image" and not {"dataset.size", "dataset.channels"} <= values.keys():
+    open_size = dataset.kind == "image" and config.dataset.name != FOLDER  # a model for any folder has its own
+    if open_size and not {"dataset.size", "dataset.channels"} <= values.keys():
         found |= {f"dataset.{key}": value for key, value in sizes_of(dataset).items()}
     return found | values
 

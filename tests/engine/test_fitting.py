@@ -196,6 +196,13 @@ def test_pixels_out_of_range_in_a_data_set(wrong, digits):
     assert str(caught.value) == "cgan_mnist: fit: examples: expected uint8 or floats in [-1, 1] in every batch"
 
 
+def test_images_without_labels_are_checked_too():
+    unlabelled = build(ganzoo.config("dcgan").override({"generator.width": 4, "discriminator.width": 4}))
+    given = feed(unlabelled, DATA.map(lambda pixels, _: tf.cast(pixels, tf.float32)), None, None, False, None)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"examples: expected uint8 or floats in \[-1, 1\]"):
+        next(iter(given.batches))
+
+
 def test_data_of_unknown_length_that_make_no_step(ring):
     rows = tf.data.Dataset.from_tensor_slices(np.zeros((9, 2), np.float32)).filter(lambda _: True)
     with pytest.raises(UsageError, match=r"^gan_ring: fit: expected 1 batches or more of equally many rows"):

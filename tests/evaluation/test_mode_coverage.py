@@ -10,6 +10,7 @@ from ganzoo.data.open import open_source
 from ganzoo.errors import UsageError
 from ganzoo.evaluation.evaluate import Evaluator
 from ganzoo.evaluation.examples import from_array, from_source
+from ganzoo.evaluation.metrics.metric import get
 from ganzoo.evaluation.metrics.mode_coverage import mixture_coverage, mode_coverage, of_classes
 from ganzoo.schema import DatasetConfig
 
@@ -55,6 +56,8 @@ def test_as_a_metric_of_the_extractor_s_classes():
             "mode_jensen_shannon": (log(4 / 3) + 0.5 * log(2 / 3) + 0.5 * log(2)) / 2,
         }
     )
+    better = {"mode_coverage": "higher", "mode_reverse_kl": "lower", "mode_jensen_shannon": "lower"}
+    assert [get(name).names for name in found] == [better] * 3
 
 
 def test_wrong_use_is_named():

@@ -488,3 +488,13 @@ def test_wrong_latents_and_examples(conditional):
         conditional.discriminate(np.zeros((2, 28, 28, 3), np.uint8), [0, 1])
     with pytest.raises(UsageError, match="labels: expected integers"):
         conditional.discriminate(np.zeros((2, 28, 28, 1), np.uint8))
+
+
+@pytest.mark.parametrize(("size", "right"), [(0, False), (1, True), (65536, True), (65537, False)])
+def test_sizes_of_latents(size, right):
+    config = ganzoo.config("gan_ring")
+    if right:
+        assert config.override({"model.latent.size": size}).model.latent["size"] == size
+    else:
+        with pytest.raises(ConfigError, match=r"model\.latent\.size: "):
+            build(config.override({"model.latent.size": size}))

@@ -185,6 +185,20 @@ def test_half_of_the_rows_are_flipped_before_and_back():
     assert 20 <= sum(turned) <= 44
 
 
+def test_each_call_of_a_drawing_network_has_draws_of_its_own(monkeypatch):
+    model, calls = cut(identity_weight=1.0), []
+    run = CUT.run
+
+    def noted(self, role, *given, purpose, counters=()):
+        calls.append((role, purpose, counters))
+        return run(self, role, *given, purpose=purpose, counters=counters)
+
+    monkeypatch.setattr(CUT, "run", noted)
+    fitted(model)
+    drawing = [call for call in calls if call[0] in ("encoder", "generator_y")]
+    assert len(set(drawing)) == len(drawing) == 6
+
+
 def test_two_replicas_make_the_step_of_one():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice())
     alone = cut(flip_equivariance=True)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ganzoo.errors import ConfigError
 from ganzoo.evaluation.extractors.extractor import open_extractor
 from ganzoo.networks.layers import FrozenFeatures, Mixing
+from ganzoo.networks.projected import FEATURE_SIZES
 from ganzoo.registry import of
 
 pytestmark = pytest.mark.skipif(
@@ -68,6 +69,41 @@ def test_the_gradient_of_each_logit_reaches_the_image(discriminator):
         assert float(tf.reduce_max(tf.abs(tape.gradient(logit, images)))) > 0
 
 
+def test_mixed_features_have_the_mean_square_of_a_photograph_s_features_over_their_size():
+    """Outputs of a kernel of mean square s / fan-in have s times the mean square of their inputs."""
+    kernels = {
+        layer.name: layer.get_weights()[0]
+        for layer in of("discriminator").get("projected")((64, 64, 3), width=64).layers
+        if layer.name.startswith(("channels", "larger"))
+    }
+    found = {name: np.mean(np.square(kernel)) * kernel.shape[2] for name, kernel in kernels.items()}
+    halves = {f"channels{level}": 0.5 / size**2 for level, size in enumerate(FEATURE_SIZES[:3])}
+    wanted = {**halves, "channels3": 1 / FEATURE_SIZES[3] ** 2, **{f"larger{level}": 0.5 for level in range(3)}}
+    assert found == pytest.approx(wanted, rel=0.1)
+
+
+def test_pixels_have_a_logit_of_their_own():
+    judge = of("discriminator").get("projected")((64, 64, 3), width=4, pixels=2)
+    layers = [judge.get_layer(f"pixels_down{number}").filters for number in range(5)]
+    assert layers == [2, 4, 8, 16, 32]
+    logits = judge(IMAGES)
+    assert logits.shape == (2, 2, 3, 5)
+    judge.get_layer("pixels_logit").kernel.assign(0 * judge.get_layer("pixels_logit").kernel + 1e-9)
+    changed = np.any(judge(IMAGES) != logits, axis=(0, 1, 2))
+    assert list(changed) == [False] * 4 + [True]
+
+
+def test_labels_choose_what_is_added_to_each_logit():
+    judge = of("discriminator").get("projected")((64, 64, 3), 3, "projection", width=4, pixels=2)
+    names = [f"level{level}" for level in range(4)][::-1] + ["pixels"]
+    added = keras.Model(judge.inputs, [judge.get_layer(f"{name}_classes").output for name in names])
+    images, labels, others = IMAGES[:, :, :64], np.array([0, 2]), np.array([1, 2])
+    maps = [np.stack([one[0, ..., 0] - one[0, ..., 1], 0 * one[1, ..., 0]]) for one in added([images, labels])]
+    difference = judge([images, labels]) - judge([images, others])
+    np.testing.assert_allclose(difference, np.stack(maps, -1), atol=1e-5)
+    assert np.all(np.abs(difference[0]) > 0)
+
+
 def test_mixing_enlarges_and_adds():
     fine, coarse = np.zeros((1, 2, 2, 1), np.float32), np.full((1, 1, 1, 1), 3, np.float32)
     np.testing.assert_array_equal(Mixing()([fine + 1, coarse]), np.full((1, 2, 2, 1), 4))
@@ -83,7 +119,7 @@ def test_its_config_and_weights_are_all_of_it(discriminator):
     ("shape", "classes", "message"),
     [
         ((64, 48, 3), 0, "dataset.size: expected a multiple of 32"),
-        ((64, 64, 3), 2, "images without labels"),
+        ((64, 64, 3), 2, "model.conditioning: expected projection for network projected, got None"),
         ((64, 64, 6), 0, "expected images of 1 or 3 channels, got 6 .*patchgan"),
     ],
 )

@@ -9,7 +9,7 @@ from ganzoo.networks.layers.instance_normalization import InstanceNormalization
 from ganzoo.networks.layers.maxout import Maxout
 from ganzoo.networks.layers.minibatch_deviation import MinibatchDeviation
 from ganzoo.networks.layers.padding import ReflectionPadding2D
-from ganzoo.networks.layers.residual_tanh import ResidualTanh
+from ganzoo.networks.layers.residual_tanh import ResidualTanh, SlopedTanh
 from ganzoo.networks.layers.spectral import SpectralConv2D, SpectralDense, SpectralNormalization
 from ganzoo.networks.layers.styles import (
     EqualizedDense,
@@ -39,6 +39,7 @@ __all__ = [
     "PixelNoise",
     "ReflectionPadding2D",
     "ResidualTanh",
+    "SlopedTanh",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralNormalization",

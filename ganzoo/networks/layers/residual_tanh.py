@@ -1,4 +1,4 @@
-"""Output layer of a translator that starts as the identity."""
+"""Output layers whose tanh lets saturated pixels return."""
 
 from __future__ import annotations
 
@@ -15,8 +15,19 @@ LEAST_SLOPE = 0.2
 
 
 @keras.saving.register_keras_serializable(package="ganzoo")
+class SlopedTanh(keras.layers.Layer):
+    """`tanh(x)`, with a slope of at least `LEAST_SLOPE` in gradients."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return _tanh(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="ganzoo")
 class ResidualTanh(keras.layers.Layer):
-    """`tanh(change + atanh(0.98 image))`: the image if the change is 0, and always in [-1, 1].
+    """Output of a translator that starts as the identity: `tanh(change + atanh(0.98 image))`: the image if the change is 0, and always in [-1, 1].
 
     Call it with `[change, image]`, both `[N, H, W, C]`. Gradients use a slope of tanh of at least `LEAST_SLOPE`.
 

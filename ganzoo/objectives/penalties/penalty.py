@@ -7,7 +7,7 @@ it is added to the loss of an update. A class, or a function, may have these att
   update: name of the update whose loss it joins, or a tuple of several; default `discriminator`.
   outputs: names of further outputs of the discriminator that it uses, such as `features` or `class_logits`.
   state: initial values of variables by name, one set for each discriminator; they are in `context.state`, and in every
-    checkpoint. The penalty may assign them.
+    checkpoint. The penalty may assign them, with the same values in all replicas (see `over_batch`).
   over_batch: True if it depends on statistics of the global batch (`core.replicas.global_mean`), which gradient
     accumulation would split.
   compares: False if it uses no outputs for real examples in the generator's update, which are then not computed.

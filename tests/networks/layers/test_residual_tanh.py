@@ -1,9 +1,9 @@
-"""The output of a translator that starts as the identity."""
+"""Outputs whose tanh has a slope in gradients everywhere; that of a translator starts as the identity."""
 
 import numpy as np
 import tensorflow as tf
 
-from ganzoo.networks.layers import ResidualTanh
+from ganzoo.networks.layers import ResidualTanh, SlopedTanh
 
 
 def test_it_adds_before_the_tanh():
@@ -14,11 +14,13 @@ def test_it_adds_before_the_tanh():
 
 def test_gradients_see_a_slope_where_there_is_hardly_one():
     change, image = tf.constant([[[[0.5, -9.0, 9.0]]]]), tf.zeros([1, 1, 1, 3])
-    with tf.GradientTape() as tape:
-        tape.watch(change)
-        made = ResidualTanh()([change, image])
-    slopes = tape.gradient(made, change)
-    np.testing.assert_allclose(slopes, [[[[1.0 - np.tanh(0.5) ** 2, 0.2, 0.2]]]], rtol=1e-5)
+    for layer, given in ((ResidualTanh(), [change, image]), (SlopedTanh(), change)):
+        with tf.GradientTape() as tape:
+            tape.watch(change)
+            made = layer(given)
+        np.testing.assert_allclose(made, np.tanh(change), rtol=1e-6)
+        slopes = tape.gradient(made, change)
+        np.testing.assert_allclose(slopes, [[[[1.0 - np.tanh(0.5) ** 2, 0.2, 0.2]]]], rtol=1e-5)
 
 
 def test_a_coarse_image_is_made_of_its_squares_means():
