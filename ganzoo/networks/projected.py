@@ -15,7 +15,7 @@ from pydantic import Field
 from ganzoo.errors import ConfigError
 from ganzoo.networks.conditioning import one_hot
 from ganzoo.networks.kinds import inputs
-from ganzoo.networks.layers import BilinearUpsampling, Conv2D, FrozenFeatures, Mixing, SpectralConv2D
+from ganzoo.networks.layers import Conv2D, FrozenFeatures, Mixing, SpectralConv2D
 from ganzoo.registry import register
 
 LEAK = 0.2

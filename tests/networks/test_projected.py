@@ -95,7 +95,7 @@ def test_pixels_have_a_logit_of_their_own():
 
 def test_labels_choose_what_is_added_to_each_logit():
     judge = of("discriminator").get("projected")((64, 64, 3), 3, "projection", width=4, pixels=2)
-    names = [f"level{level}" for level in range(4)][::-1] + ["pixels"]
+    names = ["level3", "level2", "level1", "level0", "pixels"]
     added = keras.Model(judge.inputs, [judge.get_layer(f"{name}_classes").output for name in names])
     images, labels, others = IMAGES[:, :, :64], np.array([0, 2]), np.array([1, 2])
     maps = [np.stack([one[0, ..., 0] - one[0, ..., 1], 0 * one[1, ..., 0]]) for one in added([images, labels])]

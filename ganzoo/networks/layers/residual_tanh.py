@@ -27,7 +27,7 @@ class SlopedTanh(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="ganzoo")
 class ResidualTanh(keras.layers.Layer):
-    """Output of a translator that starts as the identity: `tanh(change + atanh(0.98 image))`: the image if the change is 0, and always in [-1, 1].
+    """Output of a translator that starts as the identity: `tanh(change + atanh(0.98 image))`, always in [-1, 1].
 
     Call it with `[change, image]`, both `[N, H, W, C]`. Gradients use a slope of tanh of at least `LEAST_SLOPE`.
 
