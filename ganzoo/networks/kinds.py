@@ -23,7 +23,7 @@ import keras
 from ganzoo.errors import ConfigError
 
 
-def inputs(shape: tuple[int, ...], classes: int, name: str) -> list[Any]:
+def inputs(shape: tuple[int | None, ...], classes: int, name: str) -> list[Any]:
     """Return the input tensors of a network: `[N, *shape]`, and labels int32 `[N]` if there are classes."""
     tensors = [keras.Input(shape, name=name)]
     if classes:

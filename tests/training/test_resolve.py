@@ -116,6 +116,12 @@ def test_what_is_given_goes_before_what_a_folder_has(tmp_path):
     assert overridden(ganzoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)
 
 
+def test_a_model_for_any_folder_keeps_its_size(tmp_path):
+    preset = ganzoo.config("dcgan").override({"dataset.name": "folder:", "dataset.size": 64, "dataset.channels": 3})
+    found = overridden(preset, {"dataset": images_in(tmp_path / "pets", [(48, 32)] * 5, "L")})
+    assert (found.name, found.dataset.example_shape) == ("dcgan_pets", (64, 64, 3))
+
+
 def test_the_headers_of_a_folder_are_read_once(tmp_path, monkeypatch):
     read, sizes_of = [], resolving.sizes_of
     monkeypatch.setattr(resolving, "sizes_of", lambda dataset: read.append(dataset.name) or sizes_of(dataset))
