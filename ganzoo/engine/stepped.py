@@ -141,7 +141,6 @@ class SteppedModel(NetworksModel):
         self.xla = xla
         self._callable = {name: compiled_network(network, xla) for name, network in self.networks.items()}
         self.programs: dict[Any, Program] = {}
-        self.train_function = None
 
     # Building blocks of a train step, for replica context.
 

@@ -96,7 +96,7 @@ def test_whole_steps_of_several_batches(caplog):
     assert not caplog.messages
     with pytest.raises(UsageError, match=r"^gan_ring: fit: expected 2 batches or more for a step, got 1$"):
         feed(several, points[:8], None, 8, False, None)
-    rows = tf.data.Dataset.from_tensor_slices(points).batch(5)  # 30 rows in three steps of ten
+    rows = tf.data.Dataset.from_tensor_slices(np.concatenate([points, points[:5]])).batch(5)  # three steps of ten rows
     given = feed(several, rows, None, None, False, None)
     assert (given.steps, given.together) == (None, 1)
     assert [len(batch) for batch in given.batches] == [5] * 6

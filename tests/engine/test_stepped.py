@@ -74,6 +74,53 @@ def test_a_step_of_three_phases_by_hand(accumulate):
     assert model.networks["near"].get_weights()[0].item() == pytest.approx(average)
 
 
+def test_a_loss_of_what_was_made_before_returns_rows_too():
+    class Through(Fitted):
+        log_names = property(lambda self: ["near_loss", "further"])
+
+        def train_step(self, batches):
+            made = self.forward(self.made, batches[0], roles=["near"])
+            return {"further": tf.reduce_mean(self.minimise("near", self.doubled, made))}
+
+        def made(self, x):
+            return self.run("near", x, purpose="near")
+
+        def doubled(self, made):
+            loss = tf.reduce_mean(tf.square(made - 1.0))
+            return loss, {"near_loss": loss}, 2.0 * made
+
+    model = Through(name="through")
+    model.compile_updates({"near": (keras.optimizers.SGD(0.1), ["near"])}, accumulate=2)
+    x = np.array([[1.0], [2.0], [-1.0], [3.0]], np.float32)
+    logs = model.fit(tf.data.Dataset.from_tensors(x), shuffle=False, verbose=0).history
+    assert logs["further"] == pytest.approx([np.mean(2 * 0.5 * x)], rel=1e-5)
+    slope = 0.5 - 0.1 * np.mean(2 * (0.5 * x - 1) * x)
+    assert model.networks["near"].get_weights()[0].item() == pytest.approx(slope, rel=1e-5)
+
+
+def test_compiled_again_it_takes_other_steps():
+    model, x = compiled(), tf.data.Dataset.from_tensors(np.ones((2, 1), np.float32))
+    model.fit(x, shuffle=False, verbose=0)
+    before = model.networks["far"].get_weights()[0].item()
+    far = keras.optimizers.SGD(0.5)
+    model.compile_updates({"near": ("sgd", ["near"]), "far": (far, ["far"])})
+    model.fit(x, shuffle=False, verbose=0)
+    assert model.networks["far"].get_weights()[0].item() == pytest.approx(before - 0.5)
+
+
+def test_keras_s_bar_is_shown_on_demand(capsys):
+    data = tf.data.Dataset.from_tensors(np.ones((2, 1), np.float32))
+    for verbose, shown in ((0, False), (2, True)):
+        compiled().fit(data, shuffle=False, verbose=verbose)
+        assert ("near_loss" in capsys.readouterr().out) == shown
+
+
+def test_batches_of_a_scheme_that_names_no_parts_of_them():
+    model = compiled()
+    model.fit(tf.data.Dataset.from_tensor_slices(np.ones((5, 1), np.float32)).batch(2), shuffle=False, verbose=0)
+    assert model.step == 2
+
+
 def test_the_average_follows_by_the_warm_up_and_then_by_its_decay():
     """At step 200 the warm-up is 201 / 210, beyond 0.9."""
     model = compiled(rates=(0.0, 0.0))
