@@ -225,7 +225,7 @@ class AdversarialModel(SteppedModel):
             def value(penalty: parts.Penalty = penalty, due: tf.Tensor = due) -> tf.Tensor:
                 context = dataclasses.replace(self._own_context(update, penalty, role, *given), due=due)
                 each = parts.returned(penalty.function(context), f"penalties: {penalty.name}")
-                return penalty.weight * penalty.every * tf.reduce_mean(each)
+                return penalty.scale(at.step) * tf.reduce_mean(each)
 
             if penalty.every == 1:
                 terms[name] = value()

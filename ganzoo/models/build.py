@@ -81,7 +81,7 @@ class Plan:
         if not self._compiled:
             return
         config, training = self._config, self._config.training
-        objectives = {key: _given(getattr(config, key)) for key in self._scheme.objectives}
+        objectives = {key: _given(getattr(config, key), training.steps) for key in self._scheme.objectives}
         model.compile(
             *(_optimizer(config.optimizer.updates[name], training.steps) for name in self._scheme.update_names),
             **objectives,
@@ -252,11 +252,13 @@ def _check_batch(config: Config, batch: str) -> None:
         raise ConfigError(f"model.scheme: {name} needs dataset.classes of 2 or more (or use scheme: vanilla)")
 
 
-def _given(parts: Any) -> Any:
-    """Convert a config's parts to mappings of name and options for `compile`."""
-    if isinstance(parts, OpenSection):
-        return parts.model_dump()
-    return [_given(part) for part in parts]
+def _given(parts: Any, steps: int) -> Any:
+    """Convert a config's parts to mappings of name and options for `compile`, with schedules as functions."""
+    if not isinstance(parts, OpenSection):
+        return [_given(part, steps) for part in parts]
+    given = parts.model_dump(exclude={"schedule"})
+    schedule = getattr(parts, "schedule", None)
+    return {**given, "weight": Schedule(given["weight"], schedule, steps)} if schedule is not None else given
 
 
 def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
@@ -283,8 +285,8 @@ def _optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimize
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A config's schedule as a Keras schedule; a function of the model's step."""
 
-    def __init__(self, learning_rate: float, config: ScheduleConfig, steps: int) -> None:
-        self.learning_rate = learning_rate
+    def __init__(self, start: float, config: ScheduleConfig, steps: int) -> None:
+        self.start = start
         self.config = config
         self.end = config.end_of(steps)
         SHAPES.get(config.name)
@@ -292,4 +294,4 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         config, floats = self.config, keras.config.floatx()
         left = factor(config.name, tf.cast(step, floats), config.start, self.end, config.final)
-        return self.learning_rate * left
+        return self.start * left

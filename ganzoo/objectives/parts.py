@@ -26,16 +26,20 @@ class Penalty:
     Attributes:
       name: name in the log.
       function: maps a context to `[N]`.
-      weight: factor of the penalty.
+      weight: factor of the penalty, or a function of the step that returns it.
       every: interval in steps; the penalty is `every` times as strong then.
       updates: names of the updates whose losses include it.
     """
 
     name: str
     function: Callable[[Any], Any]
-    weight: float
+    weight: float | Callable[[Any], Any]
     every: int
     updates: tuple[str, ...]
+
+    def scale(self, step: Any) -> Any:
+        """Return the factor of the penalty at a step where it is due."""
+        return (self.weight(step) if callable(self.weight) else self.weight) * self.every
 
     def logged(self, update: str) -> str:
         """Return its name in the log: of several updates, each has its own."""
@@ -112,7 +116,8 @@ def loss(given: Named | Any, key: str = "loss") -> Any:
 
 def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
     """Return the penalties of a model. Each is given as a name, (name, weight, every), a mapping of name, weight,
-    every and options, or a callable of a context with optional attributes `weight`, `every` and `update`.
+    every and options, or a callable of a context with optional attributes `weight`, `every` and `update`. A weight is a
+    number, or a function of the step such as Keras's learning rate schedules.
 
     Raises:
       ConfigError: if a name or option is unknown, or a name repeats.
@@ -126,7 +131,7 @@ def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
             dict(one) if isinstance(one, Mapping) else {"name": one} if isinstance(one, str) else {}
         )
         weight, every = settings.pop("weight", None), settings.pop("every", None)
-        function = made_of("penalty", settings or one, key, at, general=("name", "weight", "every"))
+        function = made_of("penalty", settings or one, key, at, general=("name", "weight", "every", "schedule"))
         update = getattr(function, "update", "discriminator")
         made.append(
             Penalty(

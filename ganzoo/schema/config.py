@@ -19,7 +19,13 @@ from ganzoo.schema.dataset import DatasetConfig
 from ganzoo.schema.parsing import assign, check_path, check_plain, describe, load_yaml, read_scalar
 from ganzoo.schema.parts import AugmentationConfig, LossConfig, ModelConfig, NetworkConfig, PartConfig, PenaltyConfig
 from ganzoo.schema.section import Section, check_further
-from ganzoo.schema.training import EvaluationConfig, OptimizerConfig, OptimizersConfig, TrainingConfig
+from ganzoo.schema.training import (
+    EvaluationConfig,
+    OptimizerConfig,
+    OptimizersConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 
 # Short names of config keys, for flags and keyword arguments.
 SHORT_NAMES = {
@@ -107,6 +113,13 @@ class Config(Section):
     def networks(self) -> dict[str, NetworkConfig]:
         """Networks by role."""
         return dict(self.__pydantic_extra__)
+
+    @property
+    def schedules(self) -> dict[str, ScheduleConfig]:
+        """Schedules of learning rates and of the weights of penalties, by dotted key."""
+        owners: dict[str, Any] = {f"optimizer.{name}": one for name, one in self.optimizer.updates.items()}
+        owners |= {f"penalties.{number}": one for number, one in enumerate(self.penalties)}
+        return {f"{key}.schedule": one.schedule for key, one in owners.items() if one.schedule is not None}
 
     def offers(self, verb: str) -> bool:
         """Return whether models of the config's task can `generate` or `translate`."""

@@ -12,6 +12,7 @@ from ganzoo.errors import ConfigError, did_you_mean
 from ganzoo.registry import options_of
 from ganzoo.schema.parsing import describe
 from ganzoo.schema.section import OpenSection, Section
+from ganzoo.schema.training import ScheduleConfig
 
 
 class ModelConfig(OpenSection):
@@ -35,13 +36,14 @@ class LossConfig(OpenSection):
 class PenaltyConfig(OpenSection):
     """A penalty's registered name and options.
 
-    The penalty, times `weight`, is added to the loss of its update at every `every`-th step, then `every` times as
-    strong.
+    The penalty, times `weight` and the factor of its schedule, is added to the loss of its update at every `every`-th
+    step, then `every` times as strong.
     """
 
     name: str
     weight: float = Field(gt=0.0)
     every: int = Field(default=1, ge=1)
+    schedule: ScheduleConfig | None = None
 
 
 class PartConfig(OpenSection):

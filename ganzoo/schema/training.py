@@ -10,7 +10,7 @@ from ganzoo.schema.section import Section, check_further
 
 
 class ScheduleConfig(Section):
-    """Learning rate schedule: factor 1 until step `start`, factor `final` from step `end` on.
+    """Schedule of a learning rate or weight: factor 1 until step `start`, factor `final` from step `end` on.
 
     `name` is the shape in between (see `ganzoo.engine.schedules`); `end` defaults to the run's last step.
     """

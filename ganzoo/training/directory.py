@@ -120,11 +120,10 @@ class RunDirectory:
         for key in ("precision", "xla"):
             if getattr(config.training, key) == "auto":
                 found[f"training.{key}"] = getattr(there.training, key)
-        before = there.optimizer.updates
-        for update, optimizer in config.optimizer.updates.items():
-            ours, theirs = optimizer.schedule, before[update].schedule if update in before else None
-            if ours is not None and ours.end is None and theirs is not None and theirs.end is not None:
-                found[f"optimizer.{update}.schedule.end"] = theirs.end
+        before = there.schedules
+        for key, schedule in config.schedules.items():
+            if schedule.end is None and key in before and before[key].end is not None:
+                found[f"{key}.end"] = before[key].end
         return config.override(found) if found else config
 
     def is_finished(self, step: int) -> bool:

@@ -149,10 +149,11 @@ def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_ends(config: Config) -> Config:
     """Return the config with the end of each schedule, which must not move with the steps on a resume."""
-    ends = {}
-    for update, optimizer in config.optimizer.updates.items():
-        if (schedule := optimizer.schedule) is not None and schedule.end is None:
-            ends[f"optimizer.{update}.schedule.end"] = schedule.end_of(config.training.steps)
+    ends = {
+        f"{key}.end": schedule.end_of(config.training.steps)
+        for key, schedule in config.schedules.items()
+        if schedule.end is None
+    }
     return config.override(ends) if ends else config
 
 

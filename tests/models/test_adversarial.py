@@ -14,6 +14,7 @@ from ganzoo.models.build import build
 from ganzoo.models.conditional import ConditionalGAN
 from ganzoo.models.vanilla import VanillaGAN
 from ganzoo.networks.layers import BatchNormalization
+from ganzoo.objectives.parts import name_of
 
 SMALL = {"generator.width": 4, "discriminator.width": 4, "training.batch_size": 8, "training.steps_per_execution": 1}
 
@@ -113,6 +114,31 @@ def test_a_penalty_is_computed_where_it_is_due():
     assert computed.numpy() == 3
 
 
+def test_the_weight_of_a_penalty_by_a_schedule():
+    """Cosine from 0.4 at step 1 to a quarter of it at step 3, of a penalty that is 1 and due every second step."""
+    config = ganzoo.config("r3gan_ring").override(
+        {
+            "penalties.1.weight": 0.4,
+            "penalties.1.every": 2,
+            "penalties.1.schedule": {"name": "cosine", "start": 1, "end": 3, "final": 0.25},
+        }
+    )
+    plain, scheduled = build(config).penalties
+    assert [plain.scale(step) for step in (0, 2)] == [0.01, 0.01]
+    factors = [float(scheduled.scale(tf.constant(step))) for step in range(5)]
+    assert factors == pytest.approx([0.8, 0.8, 0.5, 0.2, 0.2])
+    model = linear_gan(penalties=[{"name": "r1", "weight": lambda step: 0.1 * tf.cast(step, tf.float32)}])
+    data = tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32)).repeat()
+    slopes = []
+
+    class Noted(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            slopes.append(model.discriminator.get_weights()[0].item())
+
+    history = model.fit(data, epochs=3, steps_per_epoch=1, shuffle=False, verbose=0, callbacks=[Noted()]).history
+    assert history["r1"] == pytest.approx([0.1 * step * slope**2 / 2 for step, slope in enumerate(slopes)])
+
+
 def test_a_penalty_and_a_constraint_of_the_generator_s_update():
     """The penalty's slope by `a` and `b` of G(z) = a z + b is 1 for one logit of D(x) = 0.8 x - 0.2 each, by hand."""
 
@@ -137,6 +163,7 @@ def test_a_penalty_and_a_constraint_of_the_generator_s_update():
             return 0.0 * (real_logits + fake_logits)  # which are there for the penalty
 
     model = linear_gan(loss=Flat(), penalties=[Logits()], constraints=[Bounded()])
+    assert (model.penalties[0].name, name_of(Bounded())) == ("logits", "Bounded")
     data = tf.data.Dataset.from_tensors(np.zeros((4, 1), np.float32))
     history = model.fit(data, shuffle=False, verbose=0).history
     z = latents_of(0, 0, 4)
