@@ -25,7 +25,8 @@ BASE = "none-noxla-float64"
 # first biases) and CUT's generator (measured in float32: 7e-4); a VAE's likelihood is a sum over 784 pixels, of which
 # the encoder sees what is left through two networks (0.08 of its first biases), and InfoGAN's codes through as many
 # (0.17 of the last bias); the gradient of a kernel with spectral normalisation lacks its largest part (0.07); CUT's
-# heads see features of nearly flat images (0.06); the strengths of a style generator's noise are single numbers (0.07)
+# heads see features of nearly flat images (0.06); the strengths of a style generator's noise are single numbers (0.07,
+# and 0.18 on a processor that multiplies bfloat16)
 LIMITS = (1e-4, 3e-2)
 LIMITS_OF = {
     "cut_digits": (1e-3, 0.15),
@@ -34,7 +35,7 @@ LIMITS_OF = {
     "vae_mnist": (1e-3, 0.15),
     "sngan_mnist": (1e-3, 0.15),
     "infogan_mnist": (1e-3, 0.25),
-    "stylegan2_mnist": (1e-4, 0.15),
+    "stylegan2_mnist": (1e-4, 0.3),
 }
 
 
