@@ -36,6 +36,8 @@ TINY = {
     "sngan": {"width": 2},
     "r3gan": {"width": 2, "blocks": 1, "group": 2},
     "style": {"width": 2},
+    "light": {"width": 2},
+    "projected": {"width": 2, "pixels": 2},
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+import ganzoo
 from ganzoo.training.directory import RunDirectory, evaluations
 
 MODES = {"r3gan_ring": 8, "r3gan_grid": 25}
@@ -73,7 +74,8 @@ def measured(model: str, variant: str, seed: int, settings: list[str], workdir: 
     run = workdir / model / variant / str(seed)
     kept = run.with_suffix(".json")
     result: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    if result.get("settings") != settings:
+    config = ganzoo.config(model).to_dict()
+    if (result.get("settings"), result.get("config")) != (settings, config):
         command = [sys.executable, "-m", "ganzoo", "train", "--quiet", "--model", model, "--seed", str(seed)]
         for setting in VARIANTS[variant] + settings:
             command += ["--set", setting]
@@ -82,7 +84,8 @@ def measured(model: str, variant: str, seed: int, settings: list[str], workdir: 
         subprocess.run([*command, "--workdir", str(run)], check=True, stdout=subprocess.DEVNULL)
         after = os.times()
         seconds = after.children_user + after.children_system - before.children_user - before.children_system
-        result = {**evaluations(RunDirectory(run))[-1]["metrics"], "seconds": seconds, "settings": settings}
+        made = {"seconds": seconds, "settings": settings, "config": config}
+        result = {**evaluations(RunDirectory(run))[-1]["metrics"], **made}
         kept.write_text(json.dumps(result))
     return result
 

@@ -18,7 +18,7 @@ from ganzoo.engine.schedules import SHAPES, factor
 from ganzoo.engine.stepped import SteppedModel
 from ganzoo.errors import ConfigError, UsageError
 from ganzoo.registry import Registry, of
-from ganzoo.schema import Config, OpenSection, OptimizerConfig, ScheduleConfig, check_arguments
+from ganzoo.schema import Config, OpenSection, OptimizerConfig, PenaltyConfig, ScheduleConfig, check_arguments
 from ganzoo.schema.parsing import describe
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
@@ -256,9 +256,10 @@ def _given(parts: Any, steps: int) -> Any:
     """Convert a config's parts to mappings of name and options for `compile`, with schedules as functions."""
     if not isinstance(parts, OpenSection):
         return [_given(part, steps) for part in parts]
+    if not isinstance(parts, PenaltyConfig):
+        return parts.model_dump()
     given = parts.model_dump(exclude={"schedule"})
-    schedule = getattr(parts, "schedule", None)
-    return {**given, "weight": Schedule(given["weight"], schedule, steps)} if schedule is not None else given
+    return {**given, "weight": Schedule(parts.weight, parts.schedule, steps)} if parts.schedule else given
 
 
 def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
@@ -267,7 +268,8 @@ def _check_patches(discriminator: keras.Model, shape: tuple[int, ...]) -> None:
     if None not in first.shape[1:]:
         return
     try:
-        discriminator.compute_output_shape((1, *shape))
+        shapes = [(1, *shape), *((1,) for _ in discriminator.inputs[1:])]  # labels too
+        discriminator.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
     except ValueError:  # Keras's "output size would be zero or negative"
         raise ConfigError(
             f"dataset.size: {shape[0]} is too small for the discriminator, which has no logit for it (enlarge it, or "

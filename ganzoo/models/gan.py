@@ -121,7 +121,8 @@ class GAN(GenerativeModel, AdversarialModel):
           loss: name of a registered loss, a mapping of name and options, or an object with the methods of
             `objectives.losses.loss.AdversarialLoss`.
           penalties: each a name, a mapping of name, weight, every and options, (name, weight, every), or an object; see
-            `objectives.penalties`. A penalty due every n-th step counts n times.
+            `objectives.penalties`. A penalty due every n-th step counts n times; a weight may be a function of the
+            step.
           constraints: each a name, a mapping of name and options, or a function; see `objectives.constraints`.
           augmentations: the same; see `objectives.augmentations`.
           critic_steps: discriminator updates per step, each on its own batch.

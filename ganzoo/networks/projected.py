@@ -7,6 +7,7 @@ fixed convolutions divide the features by `FEATURE_SIZES` instead.
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any
 
 import keras
@@ -43,8 +44,8 @@ def projected_discriminator(
       classes: number of labels, 0 for none; each discriminator adds `<embedding(label), its last features>`.
       conditioning: must be projection if there are classes.
       width: channels of the mixed features of 4 pixels, doubled at each larger size.
-      pixels: channels of the first layer of a discriminator of the pixels themselves, doubled at each larger size; 0
-        for none. Frozen features overlook fine grain.
+      pixels: channels of the first layer of a discriminator of the pixels themselves, without spectral normalisation,
+        doubled at each larger size; 0 for none. Frozen features overlook fine grain and the range of colours.
 
     Returns:
       images `[N, H, W, channels]` in [-1, 1] (and labels int32 `[N]`) -> logits `[N, H / 32, W / 32, 4]`, one per
@@ -85,8 +86,9 @@ def projected_discriminator(
         widths = [wide << number for number in range(1, len(levels) - level)]
         logits.append(_judged(mixed, widths, code, f"level{level}"))
     if pixels:
+        plain = functools.partial(Conv2D, kernel_initializer="he_normal")
         widths = [pixels << number for number in range(STRIDE.bit_length() - 1)]
-        logits.append(_judged(tensors[0], widths, code, "pixels"))
+        logits.append(_judged(tensors[0], widths, code, "pixels", plain))
     joined = keras.layers.Concatenate(name="logits", dtype=keras.config.floatx())(logits)
     return keras.Model(tensors if classes else tensors[0], joined, name="discriminator")
 
@@ -97,16 +99,16 @@ def _random(channels: int, scale: float, name: str) -> Conv2D:
     return Conv2D(channels, 1, kernel_initializer=start, trainable=False, name=name)
 
 
-def _judged(x: Any, widths: list[int], code: Any, name: str) -> Any:
+def _judged(x: Any, widths: list[int], code: Any, name: str, convolution: Any = SpectralConv2D) -> Any:
     """Return the logits of one size, after a convolution of stride 2 for each width."""
     floats = keras.config.floatx()
     for number, channels in enumerate(widths):
-        x = SpectralConv2D(channels, 4, 2, border=1, name=f"{name}_down{number}")(x)
+        x = convolution(channels, 4, 2, border=1, name=f"{name}_down{number}")(x)
         x = keras.layers.LeakyReLU(LEAK, name=f"{name}_relu{number}")(x)
-    logits = SpectralConv2D(1, 3, border=1, name=f"{name}_logit", dtype=floats)(x)
+    logits = convolution(1, 3, border=1, name=f"{name}_logit", dtype=floats)(x)
     if code is None:
         return logits
-    of_classes = SpectralConv2D(code.shape[-1], 1, use_bias=False, name=f"{name}_classes", dtype=floats)(x)
+    of_classes = convolution(code.shape[-1], 1, use_bias=False, name=f"{name}_classes", dtype=floats)(x)
     chosen = keras.layers.Reshape((code.shape[-1], 1), name=f"{name}_label", dtype=floats)(code)
     projected = keras.layers.Dot((3, 1), name=f"{name}_projection", dtype=floats)([of_classes, chosen])
     return keras.layers.Add(name=f"{name}_conditioned", dtype=floats)([logits, projected])

@@ -117,7 +117,7 @@ def loss(given: Named | Any, key: str = "loss") -> Any:
 def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
     """Return the penalties of a model. Each is given as a name, (name, weight, every), a mapping of name, weight,
     every and options, or a callable of a context with optional attributes `weight`, `every` and `update`. A weight is a
-    number, or a function of the step such as Keras's learning rate schedules.
+    number, or a function of the step (int64 scalar) such as Keras's learning rate schedules.
 
     Raises:
       ConfigError: if a name or option is unknown, or a name repeats.
@@ -131,6 +131,11 @@ def penalties(given: Sequence[Any], key: str = "penalties") -> list[Penalty]:
             dict(one) if isinstance(one, Mapping) else {"name": one} if isinstance(one, str) else {}
         )
         weight, every = settings.pop("weight", None), settings.pop("every", None)
+        if settings.pop("schedule", None) is not None:
+            raise ConfigError(
+                f"{at}.schedule: expected it in a config alone (in Python give a function of the step as weight, such "
+                "as keras.optimizers.schedules.CosineDecay)"
+            )
         function = made_of("penalty", settings or one, key, at, general=("name", "weight", "every", "schedule"))
         update = getattr(function, "update", "discriminator")
         made.append(

@@ -122,8 +122,9 @@ class RunDirectory:
                 found[f"training.{key}"] = getattr(there.training, key)
         before = there.schedules
         for key, schedule in config.schedules.items():
-            if schedule.end is None and key in before and before[key].end is not None:
-                found[f"{key}.end"] = before[key].end
+            end = before[key].end if key in before else None
+            if schedule.end is None and end is not None:
+                found[f"{key}.end"] = end
         return config.override(found) if found else config
 
     def is_finished(self, step: int) -> bool:

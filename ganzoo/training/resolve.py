@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from ganzoo.schema import SHORT_NAMES, Config
 from ganzoo.schema.origins import modules_of
 
 FOLDER = "folder:"
+
+_log = logging.getLogger(__name__)
 
 
 def resolve(
@@ -103,8 +106,8 @@ def overridden(config: Config, settings: Mapping[str, Any]) -> Config:
 def completed(config: Config, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the overrides by dotted key, with those that follow from them; of a complete one, itself.
 
-    A folder of images brings its size and channels, from their headers, and its name; a model that is for any folder
-    (`dataset.name: "folder:"`) keeps its size.
+    A folder of images brings its size and channels, from their headers, and its name; a model for folders, such as
+    `own_64` or a run on one, keeps its size.
     """
     values = long_names(settings)
     if str(values.get("dataset.name", "")).startswith(FOLDER) and not config.dataset.domains:
@@ -119,8 +122,8 @@ def _own_folder(config: Config, values: dict[str, Any]) -> dict[str, Any]:
     dataset = config.dataset.model_copy(update={"name": str(values["dataset.name"])})
     slug = re.sub(r"[^a-z0-9]+", "_", root_of(dataset).resolve().name.lower()).strip("_")
     found: dict[str, Any] = {"name": f"{(config.aliases or [config.name])[0]}_{slug}"} if slug else {}
-    open_size = dataset.kind == "image" and config.dataset.name != FOLDER  # a model for any folder has its own
-    if open_size and not {"dataset.size", "dataset.channels"} <= values.keys():
+    made_for_folders = config.dataset.name.startswith(FOLDER)
+    if dataset.kind == "image" and not made_for_folders and not {"dataset.size", "dataset.channels"} <= values.keys():
         found |= {f"dataset.{key}": value for key, value in sizes_of(dataset).items()}
     return found | values
 
@@ -155,6 +158,21 @@ def with_ends(config: Config) -> Config:
         if schedule.end is None
     }
     return config.override(ends) if ends else config
+
+
+def warn_of_ended_schedules(asked: Config, decided: Config) -> None:
+    """Log which schedules, whose end was not asked for, ended before the last step because a run began shorter."""
+    steps = decided.training.steps
+    for key, schedule in decided.schedules.items():
+        if asked.schedules[key].end is None and schedule.end is not None and schedule.end < steps:
+            _log.warning(
+                "%s: %s ended at step %d, the run's last one when it began (for a schedule of %d steps begin again in "
+                "another folder, --workdir)",
+                decided.name,
+                key,
+                schedule.end,
+                steps,
+            )
 
 
 def _learned(source: Source | Domains) -> dict[str, Any]:

@@ -24,7 +24,16 @@ from ganzoo.training.directory import RunDirectory, best_step
 from ganzoo.training.engine import choose
 from ganzoo.training.fit import Fit
 from ganzoo.training.progress import ProgressBar, stderr_unless
-from ganzoo.training.resolve import completed, described, left_out, overridden, pipeline_of, resolve, with_ends
+from ganzoo.training.resolve import (
+    completed,
+    described,
+    left_out,
+    overridden,
+    pipeline_of,
+    resolve,
+    warn_of_ended_schedules,
+    with_ends,
+)
 from ganzoo.training.result import Run
 
 ANIMATION_FRAMES = 40
@@ -77,7 +86,8 @@ def train(
     engine = choose(asked, strategy, logical_devices, deterministic=deterministic)  # before the data start TensorFlow
     config, source = resolve(config, settings, data_dir=data_dir, skip_broken=skip_broken)
     chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
-    config = with_ends(run.decided(config)).override(chosen)
+    asked, config = config, with_ends(run.decided(config)).override(chosen)
+    warn_of_ended_schedules(asked, config)
     training = config.training
     pipeline = pipeline_of(config, source)
     with contextlib.ExitStack() as held:

@@ -106,7 +106,8 @@ def check_trained(model: str | Path, way: str = TO_LOAD) -> None:
     """
     resolved = config(model)
     if has_no_weights(model):
-        ways = f"train it (ganzoo train --model {model}), {way}{_others(resolved)}"
+        data = " --dataset folder:PATH" if resolved.dataset.name == "folder:" else ""
+        ways = f"train it (ganzoo train --model {model}{data}), {way}{_others(resolved)}"
         raise WeightsError(f"{resolved.name}: has no trained weights; {ways}")
 
 

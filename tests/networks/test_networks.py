@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ganzoo.core import randomness
 from ganzoo.errors import ConfigError
-from ganzoo.networks.layers import BilinearUpsampling
+from ganzoo.networks.layers import BilinearUpsampling, SlopedTanh
 from ganzoo.registry import of
 
 NAMES = ["dcgan", "mlp", "sngan", "r3gan"]
@@ -204,6 +204,7 @@ def test_the_light_generator_halves_its_channels_at_each_doubling(upsampling):
     assert generator.count_params() == 8 * 4 * 4 * 32 + convolutions + norms + 9 * 2 * 3 + 3
     kind = BilinearUpsampling if upsampling == "bilinear" else keras.layers.UpSampling2D
     assert [isinstance(generator.get_layer(f"up{level}_resize"), kind) for level in range(1, 6)] == [True] * 5
+    assert isinstance(generator.get_layer("images"), SlopedTanh)
     start = generator.get_layer("start_norm")
     start.gamma.assign(tf.constant([[1.0], [2.0], [-1.0]]) * tf.ones([3, 32]))
     images = generator([tf.ones([3, 8]), tf.constant([0, 2, 0])]).numpy()

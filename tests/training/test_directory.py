@@ -8,7 +8,7 @@ import ganzoo
 from ganzoo.core import files
 from ganzoo.errors import RunError
 from ganzoo.training.directory import RunDirectory
-from ganzoo.training.resolve import with_ends
+from ganzoo.training.resolve import warn_of_ended_schedules, with_ends
 
 CONFIG = ganzoo.config("gan_ring")
 
@@ -42,7 +42,7 @@ def test_claim_may_be_repeated_with_what_may_change(tmp_path):
     assert ganzoo.config(run.path).training.steps == 9999
 
 
-def test_a_longer_run_keeps_the_ends_of_its_schedules(tmp_path):
+def test_a_longer_run_keeps_the_ends_of_its_schedules(tmp_path, caplog):
     scheduled = ganzoo.config("r3gan_grid").override({"training.steps": 100, "penalties.1.schedule": None})
     assert set(scheduled.schedules) == {
         f"{key}.schedule" for key in ("optimizer.generator", "optimizer.discriminator", "penalties.0")
@@ -51,6 +51,12 @@ def test_a_longer_run_keeps_the_ends_of_its_schedules(tmp_path):
     longer = with_ends(run.decided(scheduled.override({"training.steps": 900})))
     assert {schedule.end for schedule in longer.schedules.values()} == {100}
     assert {schedule.end for schedule in with_ends(scheduled).schedules.values()} == {100}
+    warn_of_ended_schedules(scheduled, with_ends(scheduled))
+    assert not caplog.messages
+    warn_of_ended_schedules(scheduled.override({"optimizer.generator.schedule.end": 90}), longer)
+    assert [line.partition(",")[0] for line in caplog.messages] == [
+        f"r3gan_grid: {key}.schedule ended at step 100" for key in ("optimizer.discriminator", "penalties.0")
+    ]
     own = run.decided(scheduled.override({"penalties.0.schedule.end": 50}))
     assert own.schedules["penalties.0.schedule"].end == 50
 

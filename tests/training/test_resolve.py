@@ -116,10 +116,14 @@ def test_what_is_given_goes_before_what_a_folder_has(tmp_path):
     assert overridden(ganzoo.config("dcgan"), {"dataset": "folder:absent"}).dataset.example_shape == (28, 28, 1)
 
 
-def test_a_model_for_any_folder_keeps_its_size(tmp_path):
-    preset = ganzoo.config("dcgan").override({"dataset.name": "folder:", "dataset.size": 64, "dataset.channels": 3})
-    found = overridden(preset, {"dataset": images_in(tmp_path / "pets", [(48, 32)] * 5, "L")})
-    assert (found.name, found.dataset.example_shape) == ("dcgan_pets", (64, 64, 3))
+def test_a_model_for_folders_keeps_its_size(tmp_path):
+    """Also a run of one, whose config names its folder."""
+    config = ganzoo.config("own_64")
+    for folder in ("pets", "cars"):
+        images = images_in(tmp_path / folder, [(48, 32)] * 5, "L")
+        config = overridden(config, {"dataset": images})
+        assert (config.name, config.dataset.name) == (f"own_{folder}", images)
+        assert config.dataset.example_shape == (64, 64, 3)
 
 
 def test_the_headers_of_a_folder_are_read_once(tmp_path, monkeypatch):
