@@ -134,7 +134,7 @@ def test_the_first_screens_serve_three_people():
     assert first.index(SLOW[0]) < 20
     for start in (
         "ganzoo translate --model cyclegan_monet",
-        "ganzoo train --model own_64 --dataset folder:",
+        "ganzoo train --model dcgan --dataset folder:",
         "ganzoo export ",
     ):
         assert any(line.startswith(start) for line in first), start
