@@ -62,9 +62,9 @@ def verdicts(command, data_dir):
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in PRETRAINED if name != "cyclegan_monet"])  # which takes minutes
-def test_a_card_can_be_computed_again(name, data_dir):
-    assert list(verdicts(f"python tools/verify_card.py {name}", data_dir)) == [name]
+def test_a_card_can_be_computed_again(data_dir):
+    """That of the main job; the others take minutes."""
+    assert list(verdicts("python tools/verify_card.py cgan_mnist", data_dir)) == ["cgan_mnist"]
 
 
 @pytest.mark.nightly
