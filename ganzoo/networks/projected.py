@@ -78,11 +78,10 @@ def projected_discriminator(
     for level in reversed(range(len(levels))):
         wide = width * 2**level
         scale = FEATURE_SIZES[level] ** -2
-        if mixed is None:
-            mixed = _random(wide, scale, f"channels{level}")(levels[level])
-        else:  # half of the variance each
-            larger = _random(wide, 0.5, f"larger{level}")(mixed)
-            mixed = Mixing(name=f"scales{level}")([_random(wide, scale / 2, f"channels{level}")(levels[level]), larger])
+        larger = None if mixed is None else _random(wide, 0.5, f"larger{level}")(mixed)
+        share = 1.0 if larger is None else 0.5  # of the variance
+        x = _random(wide, share * scale, f"channels{level}")(levels[level])
+        mixed = x if larger is None else Mixing(name=f"scales{level}")([x, larger])
         widths = [wide << number for number in range(1, len(levels) - level)]
         logits.append(_judged(mixed, widths, code, f"level{level}"))
     if pixels:

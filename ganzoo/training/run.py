@@ -84,10 +84,10 @@ def train(
     run = RunDirectory(workdir if workdir is not None else Path("runs") / asked.name)
     asked = run.decided(asked)
     engine = choose(asked, strategy, logical_devices, deterministic=deterministic)  # before the data start TensorFlow
-    config, source = resolve(config, settings, data_dir=data_dir, skip_broken=skip_broken)
+    resolved, source = resolve(config, settings, data_dir=data_dir, skip_broken=skip_broken)
     chosen = {"training.precision": engine.precision, "training.xla": "on" if engine.xla else "off"}
-    asked, config = config, with_ends(run.decided(config)).override(chosen)
-    warn_of_ended_schedules(asked, config)
+    config = with_ends(run.decided(resolved)).override(chosen)
+    warn_of_ended_schedules(resolved, config)
     training = config.training
     pipeline = pipeline_of(config, source)
     with contextlib.ExitStack() as held:

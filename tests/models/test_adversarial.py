@@ -123,6 +123,8 @@ def test_the_weight_of_a_penalty_by_a_schedule():
             "penalties.1.schedule": {"name": "cosine", "start": 1, "end": 3, "final": 0.25},
         }
     )
+    with pytest.raises(ConfigError, match=r"^penalties\.0\.schedule: expected it in a config alone"):
+        linear_gan(penalties=[config.penalties[1].model_dump()])
     plain, scheduled = build(config).penalties
     assert [plain.scale(step) for step in (0, 2)] == [0.01, 0.01]
     factors = [float(scheduled.scale(tf.constant(step))) for step in range(5)]
